@@ -1,0 +1,228 @@
+//! What belongs to one request: its attempts, a pin, a deadline. Reached through a task-local and request extensions.
+
+mod attempt;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::Extensions;
+use pin_project_lite::pin_project;
+use tokio::task::futures::TaskLocalFuture;
+
+pub use self::attempt::{Attempt, Next};
+pub(crate) use self::attempt::{Call, Plan, Suspect};
+use crate::clock;
+use crate::pool::CredentialId;
+
+tokio::task_local! {
+    static CURRENT: RequestContext;
+}
+
+/// A handle to the state of one request.
+///
+/// Every call through [`NotifyLayer`](crate::notify::NotifyLayer) gets a context of its own, so that an outer retry or a
+/// second call starts afresh. From a context that the caller put around the call, as a task-local or in the request's
+/// extensions, it inherits the pin, the deadline and the group; and the caller's context then shows the attempts of the
+/// latest call made under it.
+///
+/// Code below the stack finds the context with [`RequestContext::current`] or [`RequestContext::of`]. A spawned task
+/// inherits nothing: carry the handle over with [`RequestContext::scope`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use oauth_marathon::RequestContext;
+/// use std::time::Duration;
+///
+/// let context = RequestContext::new().with_pin("work").with_timeout(Duration::from_secs(20));
+/// let pin = context.clone().scope(async {
+///     let context = RequestContext::current().expect("set by scope");
+///     // A spawned task starts without it, until it is carried over.
+///     let task = tokio::spawn(context.scope(async { RequestContext::current().and_then(|c| c.pin().cloned()) }));
+///     task.await.expect("not cancelled")
+/// }).await;
+/// assert_eq!(pin.expect("pinned"), "work");
+/// assert!(context.attempts().is_empty());
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RequestContext(Arc<Inner>);
+
+struct Inner {
+    inherited: Inherited,
+    /// Whether a layer opened it for one call, or a caller made it for calls to come.
+    opened: bool,
+    call: Mutex<Call>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Inherited {
+    pin: Option<CredentialId>,
+    deadline: Option<Instant>,
+    group: Option<Arc<str>>,
+}
+
+impl RequestContext {
+    /// A context for calls to come.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::make(Inherited::default(), false)
+    }
+
+    /// Uses this credential alone, and no other when it fails.
+    #[must_use]
+    pub fn with_pin(self, id: impl Into<CredentialId>) -> Self {
+        Self::make(Inherited { pin: Some(id.into()), ..self.0.inherited.clone() }, false)
+    }
+
+    /// Neither waits nor starts another attempt after `deadline`. An attempt that is under way is not cut short.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Instant) -> Self {
+        Self::make(Inherited { deadline: Some(deadline), ..self.0.inherited.clone() }, false)
+    }
+
+    /// A deadline this far from now. One that is too far to name is none.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        let deadline = clock::now().checked_add(timeout);
+        Self::make(Inherited { deadline, ..self.0.inherited.clone() }, false)
+    }
+
+    /// Names what the request belongs to, such as a conversation, for strategies to go by.
+    #[must_use]
+    pub fn with_group(self, group: impl Into<Arc<str>>) -> Self {
+        Self::make(Inherited { group: Some(group.into()), ..self.0.inherited.clone() }, false)
+    }
+
+    /// The context of the running task; `None` outside of one, in spawned tasks and in response bodies.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// The context in the extensions of a request, or of an answer that took more than one attempt.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Option<&Self> {
+        extensions.get()
+    }
+
+    /// The attempts made so far, oldest first. On a context that the caller made: those of the latest call under it.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let call = self.call();
+        match call.latest() {
+            Some(latest) => {
+                let latest = latest.clone();
+                drop(call);
+                latest.attempts()
+            }
+            None => call.attempts().cloned().collect(),
+        }
+    }
+
+    /// How long until the first credential is expected to recover, as the last attempt of this call learned.
+    /// `None` if one was ready, or none will recover by itself.
+    #[must_use]
+    pub fn recovery(&self) -> Option<Duration> {
+        match self.attempts().last()?.next? {
+            Next::At(when) => Some(when.saturating_duration_since(clock::now())),
+            _ => None,
+        }
+    }
+
+    /// The credential that the request is pinned to.
+    #[must_use]
+    pub fn pin(&self) -> Option<&CredentialId> {
+        self.0.inherited.pin.as_ref()
+    }
+
+    /// The time after which nothing new is begun.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.inherited.deadline
+    }
+
+    /// What the request belongs to.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        self.0.inherited.group.as_deref()
+    }
+
+    /// Runs `future` with this context as the current one, for example inside a spawned task.
+    pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
+        Scoped { inner: CURRENT.scope(self, future) }
+    }
+
+    /// Runs `f` with this context as the current one.
+    pub fn sync_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self.clone(), f)
+    }
+
+    /// The context that a layer works with: that of the request, else that of the task.
+    pub(crate) fn find(extensions: &Extensions) -> Option<Self> {
+        Self::of(extensions).cloned().or_else(Self::current)
+    }
+
+    /// A context for one call, under the one that surrounds it, if any.
+    pub(crate) fn open(extensions: &Extensions) -> Self {
+        let Some(parent) = Self::find(extensions) else { return Self::make(Inherited::default(), true) };
+        let call = Self::make(parent.0.inherited.clone(), true);
+        if !parent.0.opened {
+            parent.call().set_latest(call.clone());
+        }
+        call
+    }
+
+    /// The state of the call. Held for a few instructions, never while foreign code runs.
+    pub(crate) fn call(&self) -> MutexGuard<'_, Call> {
+        self.0.call.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make(inherited: Inherited, opened: bool) -> Self {
+        Self(Arc::new(Inner { inherited, opened, call: Mutex::new(Call::default()) }))
+    }
+}
+
+impl Default for RequestContext {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inherited { pin, deadline, group } = &self.0.inherited;
+        f.debug_struct("RequestContext")
+            .field("pin", pin)
+            .field("deadline", deadline)
+            .field("group", group)
+            .field("attempts", &self.attempts())
+            .finish()
+    }
+}
+
+pin_project! {
+    /// A future with a [`RequestContext`] around it; made by [`RequestContext::scope`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Scoped<F> {
+        #[pin]
+        inner: TaskLocalFuture<RequestContext, F>,
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().inner.poll(cx)
+    }
+}
+
+impl<F> fmt::Debug for Scoped<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scoped")
+    }
+}

@@ -1,0 +1,150 @@
+//! The attempts of one call, and what the layers tell each other about them.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::RequestContext;
+use crate::pool::CredentialId;
+use crate::token::Generation;
+use crate::verdict::{Kind, Verdict};
+
+/// One send with one credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Counts the attempts of the call, from 1.
+    pub number: u32,
+    /// Counts the rounds over the credentials, from 1; each finished wait opens a new one.
+    pub round: u32,
+    /// The credential that was used, if any was.
+    pub credential: Option<CredentialId>,
+    /// The generation of its token.
+    pub generation: Option<Generation>,
+    /// What came back; `None` while it is under way, or if the caller went away.
+    pub verdict: Option<Verdict>,
+    /// What could come next, as the pool sees it.
+    pub next: Option<Next>,
+}
+
+/// What could follow an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Next {
+    /// The same credential, whose token is being replaced.
+    Same,
+    /// Another credential is ready.
+    Now,
+    /// A credential is expected to be ready at this time.
+    At(Instant),
+    /// No other credential can help this request.
+    Never,
+}
+
+/// Which credential the next attempt uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Plan {
+    #[default]
+    Next,
+    Same,
+}
+
+/// A credential that was refused with 403, and is to rest only if another one is not.
+#[derive(Debug, Clone)]
+pub(crate) struct Suspect {
+    pub(crate) credential: CredentialId,
+    pub(crate) generation: Generation,
+    pub(crate) verdict: Verdict,
+}
+
+/// The state of one call, which the layers write and read in turn.
+#[derive(Debug, Default)]
+pub(crate) struct Call {
+    /// Most calls need one attempt: it costs no allocation.
+    first: Option<Attempt>,
+    rest: Vec<Attempt>,
+    earlier_rounds: u32,
+    pub(crate) plan: Plan,
+    /// Whether a layer above is able to send the request again.
+    pub(crate) resendable: bool,
+    pub(crate) suspect: Option<Suspect>,
+    /// The whole body of the last failed answer, where it was read to its end.
+    pub(crate) failed_body: Option<Bytes>,
+    latest: Option<RequestContext>,
+}
+
+impl Call {
+    pub(crate) fn attempts(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    pub(crate) fn last(&self) -> Option<&Attempt> {
+        self.rest.last().or(self.first.as_ref())
+    }
+
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Attempt> {
+        self.rest.last_mut().or(self.first.as_mut())
+    }
+
+    /// The attempts since the last wait.
+    pub(crate) fn round(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
+        let round = self.round_number();
+        self.attempts().filter(move |attempt| attempt.round == round)
+    }
+
+    pub(crate) fn round_number(&self) -> u32 {
+        self.earlier_rounds.saturating_add(1)
+    }
+
+    /// Forgets which credentials were tried: the wait for one of them is over.
+    pub(crate) fn open_round(&mut self) {
+        self.earlier_rounds = self.earlier_rounds.saturating_add(1);
+        self.plan = Plan::Next;
+        self.suspect = None;
+    }
+
+    /// Begins an attempt.
+    pub(crate) fn begin(&mut self, credential: Option<(CredentialId, Generation)>) {
+        self.failed_body = None;
+        let (credential, generation) = credential.unzip();
+        let number = u32::try_from(self.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let round = self.round_number();
+        let attempt = Attempt { number, round, credential, generation, verdict: None, next: None };
+        if self.first.is_none() {
+            self.first = Some(attempt);
+        } else {
+            self.rest.push(attempt);
+        }
+    }
+
+    /// Notes what came back. Begins the attempt where no layer has done so.
+    pub(crate) fn judge(&mut self, verdict: Verdict) {
+        if self.last().is_none_or(|attempt| attempt.verdict.is_some()) {
+            self.begin(None);
+        }
+        if let Some(attempt) = self.last_mut() {
+            attempt.verdict = Some(verdict);
+        }
+    }
+
+    /// How many of the latest attempts used this credential and ended like this, without another one between.
+    pub(crate) fn streak(&self, credential: Option<&CredentialId>, is: impl Fn(Kind) -> bool) -> usize {
+        self.round()
+            .rev()
+            .take_while(|attempt| attempt.credential.as_ref() == credential)
+            .take_while(|attempt| attempt.verdict.is_some_and(|verdict| is(verdict.kind())))
+            .count()
+    }
+
+    pub(super) fn latest(&self) -> Option<&RequestContext> {
+        self.latest.as_ref()
+    }
+
+    pub(super) fn set_latest(&mut self, call: RequestContext) {
+        self.latest = Some(call);
+    }
+}

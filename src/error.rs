@@ -1,0 +1,119 @@
+//! One error type for everything that this crate itself can fail at.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+/// The error of a tower stack: any error, boxed. Ours is found in it with [`Error::find`].
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What went wrong before any provider answered, or while a pool was being built.
+///
+/// An answer of the provider, of whatever status, is never an error.
+///
+/// ```
+/// use oauth_marathon::{Error, ErrorKind, Pool};
+///
+/// let error = Pool::builder("openai").origin("https://api.example.com/v1").build().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// assert!(error.to_string().contains("https://api.example.com"));
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    retry_after: Option<Duration>,
+    source: Option<BoxError>,
+}
+
+/// The kinds of [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting, an origin or a credential is malformed. The message names the place and the remedy.
+    Config,
+    /// The pool holds no credential that could be used, whatever the time.
+    NoCredential,
+    /// The credential that was asked for by id is not in the pool.
+    UnknownCredential,
+    /// Every credential is cooling down; [`Error::retry_after`] says for how long.
+    AllCooling,
+    /// The credential must be logged in again by a person.
+    LoginNeeded,
+    /// The access token had expired and could not be refreshed for now.
+    Refresh,
+    /// The request is addressed to an origin that the pool's credentials must not be sent to.
+    ForeignOrigin,
+    /// No answer began within `attemptTimeoutMs`.
+    AttemptTimeout,
+    /// The pool has been shut down.
+    Closed,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after: None, source: None }
+    }
+
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    #[must_use]
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// How long to wait before a credential is expected to be usable again, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Finds an error of this crate in `error` or in its chain of sources.
+    ///
+    /// ```
+    /// use oauth_marathon::{BoxError, Error};
+    ///
+    /// let foreign: BoxError = "not ours".into();
+    /// assert!(Error::find(&*foreign).is_none());
+    /// ```
+    #[must_use]
+    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        chain(error).find_map(|error| error.downcast_ref::<Self>())
+    }
+}
+
+/// `error` and its sources, outermost first. Bounded, as a source could name itself.
+pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        error.source()
+    })
+    .take(32)
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}

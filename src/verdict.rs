@@ -1,0 +1,189 @@
+//! The words that all layers share: what an answer or an error says, and about what.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// What one attempt came back with, as judged by a [`Classifier`](crate::classify::Classifier).
+///
+/// ```
+/// use oauth_marathon::verdict::{Kind, Scope, Verdict};
+/// use std::time::Duration;
+///
+/// let verdict = Verdict::new(Kind::Throttled).with_retry_after(Duration::from_secs(20));
+/// assert_eq!(verdict.scope(), Scope::Credential);
+/// assert_eq!(verdict.retry_after(), Some(Duration::from_secs(20)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    kind: Kind,
+    scope: Scope,
+    processed: Processed,
+    status: Option<StatusCode>,
+    retry_after: Option<Duration>,
+}
+
+/// The kind of outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The provider accepted the request.
+    Success,
+    /// Too many requests for now (429).
+    Throttled,
+    /// A plan's or a day's quota is used up.
+    QuotaExhausted,
+    /// The account has to pay first (402).
+    Billing,
+    /// The access token was not accepted (401).
+    Unauthorized,
+    /// The provider refused without saying why (403).
+    Forbidden,
+    /// The login is invalid for good; the account has to log in again.
+    Revoked,
+    /// The account is banned, suspended or has to be verified by a person.
+    Banned,
+    /// The provider has no capacity (503, 529) and did not process the request.
+    Overloaded,
+    /// The provider failed (other 5xx).
+    ServerError,
+    /// The request itself is refused (other 4xx).
+    Rejected,
+    /// The connection failed before an answer began.
+    Network,
+    /// The caller went away, or its request body failed.
+    Canceled,
+}
+
+/// What a failure is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scope {
+    /// This request, whoever sends it.
+    Request,
+    /// The credential, whatever its current token.
+    Credential,
+    /// The credential's current token only.
+    Generation,
+    /// The provider as a whole.
+    Provider,
+    /// The way to the provider.
+    Network,
+}
+
+/// Whether the provider may have acted on the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Processed {
+    /// Surely not: it was refused, or never arrived.
+    No,
+    /// It may have been; everything unknown counts as this.
+    Maybe,
+}
+
+impl Verdict {
+    /// A verdict with the usual scope of its kind.
+    #[must_use]
+    pub const fn new(kind: Kind) -> Self {
+        let (scope, processed) = match kind {
+            Kind::Success => (Scope::Credential, Processed::Maybe),
+            Kind::Throttled | Kind::QuotaExhausted => (Scope::Credential, Processed::No),
+            Kind::Billing | Kind::Revoked | Kind::Banned => (Scope::Credential, Processed::Maybe),
+            Kind::Unauthorized | Kind::Forbidden => (Scope::Generation, Processed::No),
+            Kind::Overloaded => (Scope::Provider, Processed::No),
+            Kind::ServerError => (Scope::Provider, Processed::Maybe),
+            Kind::Rejected | Kind::Canceled => (Scope::Request, Processed::Maybe),
+            Kind::Network => (Scope::Network, Processed::Maybe),
+        };
+        Self { kind, scope, processed, status: None, retry_after: None }
+    }
+
+    /// Says what the failure is about, where it differs from the usual.
+    #[must_use]
+    pub const fn with_scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Says whether the provider may have acted on the request.
+    #[must_use]
+    pub const fn with_processed(mut self, processed: Processed) -> Self {
+        self.processed = processed;
+        self
+    }
+
+    /// The status that the verdict was read from.
+    #[must_use]
+    pub const fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// How long the provider asks to be left alone.
+    #[must_use]
+    pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// The kind of outcome.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What the failure is about.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Whether the provider may have acted on the request.
+    #[must_use]
+    pub const fn processed(&self) -> Processed {
+        self.processed
+    }
+
+    /// The status, if there was an answer.
+    #[must_use]
+    pub const fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// How long the provider asks to be left alone, if it said so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether the provider accepted the request.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        matches!(self.kind, Kind::Success)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Success => "success",
+            Kind::Throttled => "rate limited",
+            Kind::QuotaExhausted => "quota used up",
+            Kind::Billing => "payment required",
+            Kind::Unauthorized => "token not accepted",
+            Kind::Forbidden => "forbidden",
+            Kind::Revoked => "login revoked",
+            Kind::Banned => "account banned",
+            Kind::Overloaded => "overloaded",
+            Kind::ServerError => "server error",
+            Kind::Rejected => "request refused",
+            Kind::Network => "connection failed",
+            Kind::Canceled => "canceled by the caller",
+        })?;
+        if let Some(status) = self.status {
+            write!(f, " ({})", status.as_u16())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! The settings of a provider, as JSON or built in code, and the reader of `opencode.json`.
+
+mod keys;
+#[cfg(feature = "config")]
+mod opencode;
+mod provider;
+mod server;
+mod settings;
+#[cfg(feature = "config")]
+mod substitute;
+
+#[cfg(feature = "config")]
+pub use self::opencode::OpencodeConfig;
+pub use self::provider::ProviderOAuth;
+pub use self::server::OAuthServer;
+pub use self::settings::{Resend, Settings, StrategyName, WhenAllCooling};

@@ -1,0 +1,52 @@
+//! The layer.
+
+use tower_layer::Layer;
+
+use super::hub::Notifiers;
+use super::service::Notify;
+
+/// Opens a [`RequestContext`](crate::RequestContext) for every call, and reports callers that go away.
+///
+/// It belongs at the top of the stack. The context is in the request's extensions, and it is the task's own while the
+/// inner service is called, and while the answer is awaited or dropped.
+///
+/// ```
+/// use oauth_marathon::{RequestContext, notify::NotifyLayer};
+/// use std::convert::Infallible;
+/// use tower::{ServiceBuilder, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Infallible> {
+/// let client = ServiceBuilder::new()
+///     .layer(NotifyLayer::new())
+///     .service_fn(async |_: http::Request<()>| Ok::<_, Infallible>(RequestContext::current().is_some()));
+/// assert!(client.oneshot(http::Request::new(())).await?);
+/// assert!(RequestContext::current().is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct NotifyLayer {
+    notifiers: Option<Notifiers>,
+}
+
+impl NotifyLayer {
+    /// Opens the context, and reports nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens the context, and reports [`Event::Canceled`](super::Event::Canceled) to these notifiers.
+    #[must_use]
+    pub fn with_notifiers(notifiers: Notifiers) -> Self {
+        Self { notifiers: Some(notifiers) }
+    }
+}
+
+impl<S> Layer<S> for NotifyLayer {
+    type Service = Notify<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Notify::new(inner, self.notifiers.clone())
+    }
+}

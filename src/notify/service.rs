@@ -1,0 +1,67 @@
+//! The service.
+
+use std::task::{Context, Poll};
+
+use http::Request;
+use tower_service::Service;
+
+use super::future::ResponseFuture;
+use super::guard::CancelGuard;
+use super::hub::Notifiers;
+use crate::context::RequestContext;
+
+/// A service whose calls have a [`RequestContext`]; made by [`NotifyLayer`](super::NotifyLayer).
+#[derive(Debug, Clone)]
+pub struct Notify<S> {
+    inner: S,
+    notifiers: Option<Notifiers>,
+}
+
+impl<S> Notify<S> {
+    pub(super) fn new(inner: S, notifiers: Option<Notifiers>) -> Self {
+        Self { inner, notifiers }
+    }
+
+    /// The inner service.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B> Service<Request<B>> for Notify<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let context = RequestContext::open(request.extensions());
+        request.extensions_mut().insert(context.clone());
+        // The scope of the future does not reach the call that makes it.
+        let future = context.sync_scope(|| self.inner.call(request));
+        let guard = CancelGuard::armed(context.clone(), self.notifiers.clone());
+        ResponseFuture::new(context.scope(future), guard)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Why a refresh failed, and what that means for the credential.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::error::BoxError;
+
+/// Why a refresh failed.
+///
+/// A clone is cheap: all who wait for one refresh share its outcome. What it prints holds no token and no part of an
+/// answer's body, other than an error code of at most 64 letters, digits and `_.-`.
+///
+/// ```
+/// use oauth_marathon::refresh::{RefreshError, RefreshErrorKind};
+/// use std::time::Duration;
+///
+/// let error = RefreshError::transient("the vault is sealed").with_retry_after(Duration::from_secs(5));
+/// assert_eq!(error.kind(), RefreshErrorKind::Transient);
+/// assert_eq!(error.to_string(), "the vault is sealed");
+/// ```
+#[derive(Debug, Clone)]
+pub struct RefreshError {
+    kind: RefreshErrorKind,
+    message: Arc<str>,
+    status: Option<StatusCode>,
+    code: Option<Arc<str>>,
+    retry_after: Option<Duration>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What a failed refresh means for the credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefreshErrorKind {
+    /// It may work later. The token set is kept.
+    Transient,
+    /// The refresh token is of no more use: a person has to log in again.
+    LoginNeeded,
+    /// The settings are wrong, such as the client id. Neither time nor a new login helps.
+    Misconfigured,
+}
+
+impl RefreshError {
+    /// A failure that may pass: the network, an overloaded server, an answer that makes no sense.
+    ///
+    /// The message is shown to people and logged: it must hold no secret. This goes for all constructors.
+    #[must_use]
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(RefreshErrorKind::Transient, message)
+    }
+
+    /// The login is over: the refresh token was revoked, has expired or was used before.
+    #[must_use]
+    pub fn login_needed(message: impl Into<String>) -> Self {
+        Self::new(RefreshErrorKind::LoginNeeded, message)
+    }
+
+    /// The client is set up wrongly.
+    #[must_use]
+    pub fn misconfigured(message: impl Into<String>) -> Self {
+        Self::new(RefreshErrorKind::Misconfigured, message)
+    }
+
+    pub(super) fn new(kind: RefreshErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into().into();
+        Self { kind, message, status: None, code: None, retry_after: None, source: None }
+    }
+
+    /// How long the server asks to be left alone.
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// What caused it. Whatever it prints can reach logs, so it must hold no secret.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into().into());
+        self
+    }
+
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Adds an error code, unless it looks like anything else.
+    pub(super) fn with_code(mut self, code: &str) -> Self {
+        self.code = is_plain(code).then(|| code.into());
+        self
+    }
+
+    /// What the failure means for the credential.
+    #[must_use]
+    pub fn kind(&self) -> RefreshErrorKind {
+        self.kind
+    }
+
+    /// The error code of the token endpoint, such as `invalid_grant` (RFC 6749 section 5.2).
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The status that the token endpoint answered with, if it did.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// How long the server asks to be left alone, if it said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+fn is_plain(code: &str) -> bool {
+    (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}
+
+impl fmt::Display for RefreshError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match (self.status, &self.code) {
+            (Some(status), Some(code)) => write!(f, " ({}, {code})", status.as_u16()),
+            (Some(status), None) => write!(f, " ({})", status.as_u16()),
+            (None, Some(code)) => write!(f, " ({code})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl StdError for RefreshError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_and_code_follow_the_message() {
+        let error = RefreshError::login_needed("log in again");
+        assert_eq!(error.to_string(), "log in again");
+        let error = error.with_status(StatusCode::BAD_REQUEST);
+        assert_eq!(error.to_string(), "log in again (400)");
+        assert_eq!(error.with_code("invalid_grant").to_string(), "log in again (400, invalid_grant)");
+        assert_eq!(RefreshError::transient("x").with_code("a.b-C_1").to_string(), "x (a.b-C_1)");
+    }
+
+    #[test]
+    fn what_does_not_look_like_a_code_is_left_out() {
+        for code in ["", "two words", "a\nb", "é", "<b>", "\"x\"", &"x".repeat(65)] {
+            assert_eq!(RefreshError::transient("x").with_code(code).code(), None, "{code}");
+        }
+        let longest = "x".repeat(64);
+        assert_eq!(RefreshError::transient("x").with_code(&longest).code(), Some(&*longest));
+    }
+
+    #[test]
+    fn clones_share_the_source() {
+        let error = RefreshError::transient("x").with_source(std::io::Error::other("reset"));
+        let clone = error.clone();
+        assert_eq!(clone.source().unwrap().to_string(), "reset");
+        assert!(Arc::ptr_eq(error.source.as_ref().unwrap(), clone.source.as_ref().unwrap()));
+    }
+}

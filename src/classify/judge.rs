@@ -1,0 +1,63 @@
+//! Asks the classifiers in turn.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::response::Parts;
+
+use super::{Answer, Classifier, StandardClassifier};
+use crate::clock::WallClock;
+use crate::verdict::{Kind, Verdict};
+
+pub(crate) struct Judge {
+    /// The user's, asked first.
+    pub(super) classifiers: Vec<Arc<dyn Classifier>>,
+    pub(super) standard: StandardClassifier,
+    pub(super) clock: Arc<dyn WallClock>,
+}
+
+impl Judge {
+    /// Judges an answer whose body is not looked at.
+    #[inline]
+    pub(super) fn head(&self, parts: &http::Response<impl Sized>) -> Verdict {
+        if self.classifiers.is_empty() {
+            return Verdict::new(Kind::Success).with_status(parts.status());
+        }
+        self.ask(&Answer::new(parts.status(), parts.headers(), self.clock.now()), parts.status())
+    }
+
+    /// Judges a failed answer.
+    pub(super) fn failure(&self, parts: &Parts, body: &[u8], is_complete: bool) -> Verdict {
+        let answer = Answer::new(parts.status, &parts.headers, self.clock.now()).with_body(body, is_complete);
+        self.ask(&answer, parts.status)
+    }
+
+    /// Judges an error that came in place of an answer.
+    pub(super) fn error(&self, error: &(dyn StdError + 'static)) -> Verdict {
+        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.error(error)));
+        opinions.or_else(|| self.standard.error(error)).unwrap_or(Verdict::new(Kind::Network))
+    }
+
+    fn ask(&self, answer: &Answer<'_>, status: StatusCode) -> Verdict {
+        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
+        let verdict = opinions.or_else(|| self.standard.answer(answer)).unwrap_or(Verdict::new(Kind::Rejected));
+        if verdict.status().is_some() { verdict } else { verdict.with_status(status) }
+    }
+}
+
+/// A classifier that panics loses its opinion, and nobody loses anything else.
+fn shielded(opinion: impl FnOnce() -> Option<Verdict>) -> Option<Verdict> {
+    catch_unwind(AssertUnwindSafe(opinion)).unwrap_or_else(|_| {
+        tracing::warn!(target: "oauth_marathon", "a classifier panicked; the next opinion counts");
+        None
+    })
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").field("classifiers", &self.classifiers.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,274 @@
+//! Leasing a credential for an attempt, and settling the attempt: the edge around the pure transitions.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use http::{StatusCode, Uri};
+use tokio::sync::oneshot;
+
+use super::answer::Remembered;
+use super::pick::{Ask, Pick};
+use super::renewal::{Need, Renewal};
+use super::settle::{Outcome, Settled};
+use super::state::State;
+use super::strategy::Candidate;
+use super::{Choice, CredentialId, Inner, Lease, Pool, account};
+use crate::clock;
+use crate::config::StrategyName;
+use crate::context::Suspect;
+use crate::error::{Error, ErrorKind};
+use crate::notify::{Account, Event};
+use crate::verdict::Verdict;
+
+/// What came of asking for a credential.
+#[derive(Debug)]
+pub(crate) enum Acquired {
+    Lease(Lease),
+    /// Its token is being replaced; ask for it again once that is over.
+    Renewing {
+        credential: CredentialId,
+        done: oneshot::Receiver<Renewal>,
+    },
+    None(Unavailable),
+}
+
+/// Why no credential can be had.
+#[derive(Debug)]
+pub(crate) enum Unavailable {
+    /// Those that could serve rest for this long.
+    Cooling(Duration),
+    /// There is none, or none that time alone brings back.
+    Error(Error),
+}
+
+impl Pool {
+    /// Leases the active credential, if there is one that is ready to go and whose token needs no refresh first.
+    ///
+    /// This is what a request does first. It takes no lock, and reads the clock only for a token that expires.
+    #[inline]
+    #[must_use]
+    pub fn try_lease(&self) -> Option<Lease> {
+        let access = self.0.active.load_full()?;
+        if access.renew_at.is_some_and(|renew_at| renew_at <= clock::now()) {
+            return None;
+        }
+        Some(Lease::new(access, self.changes(), None))
+    }
+
+    /// Leases a credential by all the rules. `renewed` names one that has just got a new token, or kept its valid one.
+    pub(crate) fn acquire(
+        &self,
+        ask: &Ask<'_>,
+        choice: &Choice<'_>,
+        renewed: Option<&CredentialId>,
+    ) -> Result<Acquired, Error> {
+        let now = clock::now();
+        let mut state = self.state();
+        let effects = state.join(now);
+        let mut pick = state.pick(now, ask);
+        if let (Pick::Ready(first), Some(strategy)) = (pick, &self.0.strategy)
+            && ask.pin.is_none()
+            && ask.same.is_none()
+        {
+            let candidates = candidates(&state, ask);
+            drop(state);
+            // Foreign code runs outside of the lock, and its panic costs only its opinion.
+            let chosen = catch_unwind(AssertUnwindSafe(|| strategy.select(choice, &candidates))).ok().flatten();
+            state = self.state();
+            let chosen =
+                chosen.and_then(|at| candidates.get(at)).and_then(|candidate| state.place_of(candidate.id.as_str()));
+            pick = Pick::Ready(chosen.filter(|place| state.rotation.is_queued(*place)).unwrap_or(first));
+        }
+        let acquired = self.0.take(&mut state, pick, now, ask, renewed, self);
+        self.reset_active(&state);
+        drop(state);
+        self.emit(effects);
+        match acquired? {
+            Taken::Lease(lease) => Ok(Acquired::Lease(lease)),
+            Taken::Renew(place, credential) => Ok(Acquired::Renewing { credential, done: self.renew(place)? }),
+            Taken::None(why) => Ok(Acquired::None(why)),
+        }
+    }
+
+    /// Settles an attempt that succeeded.
+    #[inline]
+    pub(crate) fn succeeded(&self, lease: &Lease, status: StatusCode) {
+        let slot = &lease.access().slot;
+        slot.successes.fetch_add(1, Relaxed);
+        slot.last_status.store(status.as_u16(), Relaxed);
+        if slot.troubled.load(Relaxed) {
+            self.lift(lease);
+        }
+    }
+
+    #[cold]
+    fn lift(&self, lease: &Lease) {
+        let mut state = self.state();
+        let effects = state.lift(&lease.access().slot, lease.generation(), lease.started());
+        self.reset_active(&state);
+        drop(state);
+        self.emit(effects);
+    }
+
+    /// Settles an attempt that did not succeed. The caller tells of the [effects](Pool::emit) once it holds no lock.
+    pub(crate) fn settle(&self, outcome: &Outcome<'_>) -> Settled {
+        let mut state = self.state();
+        let settled = state.settle(&self.0.settings, self.0.source.is_some(), clock::now(), outcome);
+        self.reset_active(&state);
+        drop(state);
+        if settled.effects.cooled.is_some() {
+            self.watch_recovery();
+        }
+        settled
+    }
+
+    /// Lets a suspect rest: another credential was not refused.
+    pub(crate) fn convict(&self, suspect: &Suspect) {
+        let rest = self.0.settings.auth_failure_cooldown.min(self.0.settings.max_cooldown);
+        let mut state = self.state();
+        let effects = state.convict(rest, suspect, clock::now());
+        self.reset_active(&state);
+        drop(state);
+        self.emit(effects);
+    }
+
+    /// A response that had begun broke off: it counts for the credential, and changes nothing else.
+    pub(crate) fn broke_off(&self, lease: &Lease) {
+        let mut state = self.state();
+        if let Some(entry) = state.owner(&lease.access().slot) {
+            entry.failures += 1;
+            entry.last_failure = Some(clock::now());
+        }
+    }
+
+    pub(crate) fn remember(&self, answer: Remembered) {
+        self.state().remembered = Some(Arc::new(answer));
+    }
+
+    pub(crate) fn remembered(&self) -> Option<Arc<Remembered>> {
+        self.state().remembered.clone()
+    }
+
+    pub(super) fn probe_ended(&self) {
+        self.state().probing = false;
+    }
+
+    /// Tells people that a request goes on with another credential.
+    pub(crate) fn failed_over(&self, from: &CredentialId, to: &Lease, verdict: &Verdict) {
+        self.0.events.emit(|| {
+            let state = self.state();
+            let known = state
+                .place_of(from.as_str())
+                .and_then(|place| state.entry(place))
+                .map(|entry| account(&entry.access.slot));
+            drop(state);
+            Event::FailedOver {
+                provider: self.0.provider.clone(),
+                from: known.unwrap_or_else(|| Account { id: from.clone(), label: from.as_str().into() }),
+                to: account(&to.access().slot),
+                status: verdict.status(),
+                kind: verdict.kind(),
+                shown_for: self.0.settings.toast_duration,
+            }
+        });
+    }
+
+    /// Whether the token of `credential` may be sent to where `uri` leads; without one, whether those of the pool may.
+    pub(crate) fn may_receive(&self, credential: Option<&CredentialId>, uri: &Uri) -> bool {
+        let state = self.state();
+        let entry = credential.and_then(|id| state.place_of(id.as_str())).and_then(|place| state.entry(place));
+        match entry.and_then(|entry| entry.access.base.as_deref()) {
+            Some(base) => base.origin.matches(uri),
+            None => self.allows(uri),
+        }
+    }
+}
+
+enum Taken {
+    Lease(Lease),
+    Renew(u32, CredentialId),
+    None(Unavailable),
+}
+
+impl Inner {
+    fn take(
+        &self,
+        state: &mut State,
+        pick: Pick,
+        now: Instant,
+        ask: &Ask<'_>,
+        renewed: Option<&CredentialId>,
+        pool: &Pool,
+    ) -> Result<Taken, Error> {
+        if state.closed {
+            return Err(Error::new(ErrorKind::Closed, format!("the pool of {:?} has been shut down", self.provider)));
+        }
+        let (place, probe) = match pick {
+            Pick::Ready(place) => (place, None),
+            Pick::Probe(place) => (place, Some(pool.clone())),
+            Pick::Cooling(Some(recovery)) => return Ok(Taken::None(Unavailable::Cooling(recovery))),
+            Pick::Cooling(None) => return Ok(Taken::None(Unavailable::Error(self.nobody(state)))),
+            Pick::Unknown => return Err(self.unknown(state, ask)),
+        };
+        let need = state.need(place, self.source.is_some(), now);
+        let Some(entry) = state.entry(place) else { return Ok(Taken::None(Unavailable::Error(self.nobody(state)))) };
+        let access = entry.access.clone();
+        if need != Need::Nothing && renewed != Some(&access.slot.id) {
+            return Ok(Taken::Renew(place, access.slot.id.clone()));
+        }
+        state.probing |= probe.is_some();
+        if self.strategy.is_none()
+            && self.settings.strategy == StrategyName::RoundRobin
+            && ask.same.is_none()
+            && probe.is_none()
+        {
+            state.rotation.to_back(place);
+        }
+        Ok(Taken::Lease(Lease::new(access, state.changes, probe)))
+    }
+
+    fn unknown(&self, state: &State, ask: &Ask<'_>) -> Error {
+        let mut known: Vec<_> = state.ids().map(ToString::to_string).collect();
+        known.sort_unstable();
+        known.truncate(20);
+        let pin = ask.pin.map(ToString::to_string).unwrap_or_default();
+        let message = format!(
+            "the request is pinned to the credential {pin:?}, which the pool of {:?} does not hold; it holds {known:?}",
+            self.provider
+        );
+        Error::new(ErrorKind::UnknownCredential, message)
+    }
+
+    fn nobody(&self, state: &State) -> Error {
+        let provider = &self.provider;
+        if state.len() == 0 {
+            let message = format!(
+                "the pool of {provider:?} holds no credential; add one with PoolBuilder::credential or Pool::add"
+            );
+            return Error::new(ErrorKind::NoCredential, message);
+        }
+        let out: Vec<_> = state
+            .entries()
+            .filter(|entry| entry.out.is_some())
+            .take(20)
+            .map(|entry| entry.credential.id.to_string())
+            .collect();
+        if out.len() == state.len() {
+            let message = format!(
+                "every credential of {provider:?} needs a login: {out:?}; log in again and hand the new tokens to Pool::update"
+            );
+            return Error::new(ErrorKind::LoginNeeded, message);
+        }
+        Error::new(
+            ErrorKind::NoCredential,
+            format!("every usable credential of {provider:?} was tried for this request"),
+        )
+    }
+}
+
+fn candidates(state: &State, ask: &Ask<'_>) -> Vec<Candidate> {
+    let ready = state.rotation.queued().filter_map(|place| state.entry(place));
+    ready.filter(|entry| !(ask.tried)(&entry.credential.id)).map(Candidate::of).collect()
+}

@@ -1,0 +1,98 @@
+//! The last failed answer, kept to be given again while every credential rests.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+/// A whole answer.
+pub(crate) struct Remembered {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Remembered {
+    /// Keeps an answer whose body was read to its end.
+    pub(crate) fn new<B>(answer: &Response<B>, body: Bytes) -> Self {
+        let mut headers = answer.headers().clone();
+        // They described a connection that is gone.
+        for name in [CONNECTION, TRANSFER_ENCODING] {
+            headers.remove(name);
+        }
+        Self { status: answer.status(), headers, body }
+    }
+
+    /// The answer for now: the same, with the time that is left.
+    pub(crate) fn answer(&self, recovery: Option<Duration>) -> Response<Bytes> {
+        let mut response = Response::new(self.body.clone());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        state_recovery(response.headers_mut(), recovery);
+        response
+    }
+}
+
+/// The answer where none is remembered, as after a restart.
+pub(crate) fn invented(provider: &str, recovery: Option<Duration>) -> Response<Bytes> {
+    let message = format!("every credential of {provider:?} is cooling down");
+    let body = serde_json::json!({ "error": { "type": "all_credentials_cooling", "message": message } }).to_string();
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    state_recovery(response.headers_mut(), recovery);
+    response
+}
+
+/// `Retry-After` in whole seconds, rounded up so that nobody comes too early (RFC 9110 section 10.2.3).
+fn state_recovery(headers: &mut HeaderMap, recovery: Option<Duration>) {
+    headers.remove("retry-after-ms");
+    match recovery {
+        Some(recovery) => {
+            let seconds = recovery.as_secs() + u64::from(recovery.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        None => {
+            headers.remove(RETRY_AFTER);
+        }
+    }
+}
+
+impl fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remembered").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remembered_answer_comes_back_with_the_time_that_is_left() {
+        let answer = Response::builder()
+            .status(429)
+            .header("retry-after", "60")
+            .header("retry-after-ms", "60000")
+            .header("transfer-encoding", "chunked")
+            .header("x-request-id", "r1")
+            .body(())
+            .unwrap();
+        let again =
+            Remembered::new(&answer, Bytes::from_static(b"slow down")).answer(Some(Duration::from_millis(1_001)));
+        assert_eq!(again.status(), 429);
+        assert_eq!(again.headers()[RETRY_AFTER], "2");
+        assert_eq!(again.headers()["x-request-id"], "r1");
+        assert_eq!(again.headers().len(), 2);
+        assert_eq!(again.body(), "slow down");
+    }
+
+    #[test]
+    fn without_one_the_answer_is_a_plain_429() {
+        let answer = invented("openai", None);
+        assert_eq!(answer.status(), 429);
+        assert!(!answer.headers().contains_key(RETRY_AFTER));
+    }
+}

@@ -1,0 +1,162 @@
+//! Building a pool: what is wrong with a part is reported by `build`, with the place and the remedy.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use http::header::AUTHORIZATION;
+use tokio::sync::{Notify, watch};
+
+use super::{Credential, Inner, Pool, State, Strategy};
+use crate::clock::{SystemClock, WallClock};
+use crate::config::Settings;
+use crate::error::Error;
+use crate::notify::{Notifier, Notifiers};
+use crate::origin::Origin;
+use crate::refresh::{DynTokenSource, TokenSource};
+use crate::store::{DynStore, MemoryStore, Store};
+
+/// Builds a [`Pool`].
+#[must_use = "nothing exists before build"]
+pub struct PoolBuilder {
+    provider: Arc<str>,
+    settings: Settings,
+    origins: Vec<String>,
+    credentials: Vec<Credential>,
+    source: Option<Arc<dyn DynTokenSource>>,
+    store: Option<Arc<dyn DynStore>>,
+    strategy: Option<Box<dyn Strategy>>,
+    events: Notifiers,
+    /// The first notifier that could not be added.
+    failed_notifier: Option<Error>,
+    wall: Arc<dyn WallClock>,
+}
+
+impl PoolBuilder {
+    pub(super) fn new(provider: Arc<str>) -> Self {
+        Self {
+            provider,
+            settings: Settings::default(),
+            origins: Vec::new(),
+            credentials: Vec::new(),
+            source: None,
+            store: None,
+            strategy: None,
+            events: Notifiers::new(),
+            failed_notifier: None,
+            wall: Arc::new(SystemClock),
+        }
+    }
+
+    /// An origin that the credentials may be sent to, such as `https://api.example.com`. At least one is needed. Plain
+    /// `http` is for this machine's own addresses.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Adds a credential at the back of the order. The first one is used until it fails.
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credentials.push(credential);
+        self
+    }
+
+    /// Adds several credentials in their order.
+    pub fn credentials(mut self, credentials: impl IntoIterator<Item = Credential>) -> Self {
+        self.credentials.extend(credentials);
+        self
+    }
+
+    /// How tokens are replaced. Without it, they are used until the provider refuses them.
+    pub fn token_source(mut self, source: impl TokenSource) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Where refreshed tokens are kept. In memory by default.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Adds somebody who is told what happens. Each notifier runs on a thread of its own, so that a slow one delays nobody.
+    pub fn notifier(mut self, notifier: impl Notifier) -> Self {
+        if let Err(error) = self.events.add(notifier) {
+            self.failed_notifier
+                .get_or_insert(Error::config("the thread of a notifier could not be started").with_source(error));
+        }
+        self
+    }
+
+    /// Chooses among the credentials that are ready, instead of the setting `strategy`.
+    pub fn strategy(mut self, strategy: impl Strategy) -> Self {
+        self.strategy = Some(Box::new(strategy));
+        self
+    }
+
+    /// Sets all settings.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The clock by which dates and token expiries are read.
+    pub fn clock(mut self, clock: impl WallClock) -> Self {
+        self.wall = Arc::new(clock);
+        self
+    }
+
+    /// Builds the pool. It may be without credentials: they can be [added](Pool::add) later.
+    ///
+    /// # Errors
+    /// If an origin, a credential, the token source or a setting is malformed, an id is given twice, there is no origin, or
+    /// the thread of a notifier could not be started.
+    pub fn build(self) -> Result<Pool, Error> {
+        if let Some(error) = self.failed_notifier {
+            return Err(error);
+        }
+        self.settings.validate()?;
+        if let Some(source) = &self.source {
+            source.check()?;
+        }
+        if self.origins.is_empty() {
+            let message = format!(
+                "the pool of {:?} has no origin; name where its credentials may be sent with PoolBuilder::origin",
+                self.provider
+            );
+            return Err(Error::config(message));
+        }
+        let place = format!("origin of {:?}", self.provider);
+        let origins = self.origins.iter().map(|origin| Origin::parse(&place, origin)).collect::<Result<_, _>>()?;
+        let pool = Pool(Arc::new(Inner {
+            provider: self.provider,
+            settings: self.settings,
+            origins,
+            active: ArcSwapOption::empty(),
+            changes: AtomicU64::new(0),
+            header_names: ArcSwap::from_pointee(vec![AUTHORIZATION]),
+            state: Mutex::new(State::default()),
+            source: self.source,
+            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
+            strategy: self.strategy,
+            events: self.events,
+            wall: self.wall,
+            refreshing: watch::Sender::new(0),
+            rescheduled: Arc::new(Notify::new()),
+        }));
+        pool.fill(self.credentials)?;
+        Ok(pool)
+    }
+}
+
+impl fmt::Debug for PoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolBuilder")
+            .field("provider", &self.provider)
+            .field("origins", &self.origins)
+            .field("credentials", &self.credentials)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,74 @@
+//! One credential held for one attempt.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use http::{HeaderName, HeaderValue};
+
+use super::access::Access;
+use super::{CredentialId, Pool};
+use crate::token::Generation;
+
+/// A credential that is in use: it counts as in flight until the lease is dropped.
+///
+/// Dropping it changes no health; only [settled](crate::credential::CredentialLayer) attempts do.
+#[must_use = "the credential counts as in flight until the lease is dropped"]
+pub struct Lease {
+    access: Arc<Access>,
+    /// The pool's count of changes when the lease began.
+    started: u64,
+    /// Set on a lease that is to show whether a resting credential works again.
+    probe: Option<Pool>,
+}
+
+impl Lease {
+    pub(super) fn new(access: Arc<Access>, started: u64, probe: Option<Pool>) -> Self {
+        access.slot.in_flight.fetch_add(1, Relaxed);
+        Self { access, started, probe }
+    }
+
+    /// The credential.
+    #[must_use]
+    pub fn credential(&self) -> &CredentialId {
+        &self.access.slot.id
+    }
+
+    /// The generation of its token.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.access.generation
+    }
+
+    /// The header that carries its secret; the value is marked sensitive.
+    #[must_use]
+    pub fn header(&self) -> (&HeaderName, &HeaderValue) {
+        (&self.access.name, &self.access.value)
+    }
+
+    pub(crate) fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    pub(crate) fn started(&self) -> u64 {
+        self.started
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.access.slot.in_flight.fetch_sub(1, Relaxed);
+        if let Some(pool) = self.probe.take() {
+            pool.probe_ended();
+        }
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("credential", self.credential())
+            .field("generation", &self.generation())
+            .finish_non_exhaustive()
+    }
+}

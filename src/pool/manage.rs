@@ -1,0 +1,195 @@
+//! Changing a pool while requests run: each change takes effect at once and as a whole.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::access::Slot;
+use super::state::State;
+use super::{Credential, CredentialId, Inner, Material, Pool};
+use crate::clock;
+use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+use crate::token::{Generation, TokenSet};
+use crate::verdict::Scope;
+
+impl Pool {
+    /// Adds a credential at the back of the order.
+    ///
+    /// # Errors
+    /// If it is malformed, or the pool holds one of the same id.
+    pub fn add(&self, credential: Credential) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.place_of(credential.id.as_str()).is_some() {
+            return Err(duplicate(&credential.id));
+        }
+        self.0.insert(&mut state, credential)?;
+        self.reset_active(&state);
+        Ok(())
+    }
+
+    /// Adds all of them, in their order.
+    pub(super) fn fill(&self, credentials: Vec<Credential>) -> Result<(), Error> {
+        credentials.into_iter().try_for_each(|credential| self.add(credential))
+    }
+
+    /// Removes a credential, and says whether it was there. A refresh of it that is under way ends without effect.
+    pub fn remove(&self, id: impl AsRef<str>) -> bool {
+        let mut state = self.state();
+        let removed = state.remove(id.as_ref()).is_some();
+        self.reset_active(&state);
+        removed
+    }
+
+    /// Gives a credential new tokens or a new key. What was held against the old ones does not count any more.
+    ///
+    /// # Errors
+    /// If the pool does not hold the credential, or the secret is malformed; the old one then stays.
+    pub fn update(&self, id: impl AsRef<str>, material: impl Into<Material>) -> Result<(), Error> {
+        let mut state = self.state();
+        let place = state.place_of(id.as_ref()).ok_or_else(|| self.0.not_held(id.as_ref()))?;
+        self.0.replace_material(&mut state, place, material.into())?;
+        self.reset_active(&state);
+        Ok(())
+    }
+
+    /// Gives new tokens to the credential that holds this refresh token, whichever is active, and names it.
+    ///
+    /// # Errors
+    /// If no credential holds it, or the new tokens are malformed.
+    pub fn update_by_refresh_token(&self, refresh: &Secret, tokens: TokenSet) -> Result<CredentialId, Error> {
+        let mut state = self.state();
+        let holds = |entry: &&super::state::Entry| entry.credential.material.refresh_token() == Some(refresh);
+        let found = state.entries().find(holds).map(|entry| (entry.access.slot.place, entry.credential.id.clone()));
+        let (place, id) = found.ok_or_else(|| {
+            let message = format!("no credential of {:?} holds that refresh token", self.0.provider);
+            Error::new(ErrorKind::UnknownCredential, message)
+        })?;
+        self.0.replace_material(&mut state, place, tokens.into())?;
+        self.reset_active(&state);
+        Ok(id)
+    }
+
+    /// Replaces the whole set in one step; no request sees a part of it. A credential that stays keeps its health, and its
+    /// token too where the same one is given. The order is the new one.
+    ///
+    /// # Errors
+    /// If one is malformed or an id is given twice; the old set then stays as it is.
+    pub fn replace(&self, credentials: Vec<Credential>) -> Result<(), Error> {
+        let mut ids = HashSet::new();
+        for credential in &credentials {
+            if !ids.insert(credential.id.clone()) {
+                return Err(duplicate(&credential.id));
+            }
+            self.0.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST)?;
+        }
+        let mut state = self.state();
+        let gone: Vec<_> = state.ids().filter(|id| !ids.contains(*id)).cloned().collect();
+        for id in gone {
+            state.remove(id.as_str());
+        }
+        for credential in credentials {
+            match state.place_of(credential.id.as_str()) {
+                None => self.0.insert(&mut state, credential)?,
+                Some(place) => {
+                    self.0.replace_credential(&mut state, place, credential)?;
+                    if state.rotation.is_queued(place) {
+                        state.rotation.to_back(place);
+                    }
+                }
+            }
+        }
+        self.reset_active(&state);
+        Ok(())
+    }
+
+    /// Lifts what keeps a credential from being used: with [`Scope::Credential`] everything, a ban and a lost login included;
+    /// with another scope the cooldowns of that scope. Says whether the pool holds the credential.
+    pub fn clear(&self, id: impl AsRef<str>, scope: Scope) -> bool {
+        let mut state = self.state();
+        let Some(place) = state.place_of(id.as_ref()) else { return false };
+        state.clear(place, scope);
+        self.reset_active(&state);
+        true
+    }
+
+    /// Marks the token of a credential as expired, so that it is refreshed before its next use. Nothing happens if its
+    /// generation is another one by now, if it cannot be refreshed, or if a forced refresh was less than a minute ago.
+    /// Says whether it was marked.
+    pub fn invalidate(&self, id: impl AsRef<str>, seen: Generation) -> bool {
+        let now = clock::now();
+        let mut state = self.state();
+        let has_source = self.0.source.is_some();
+        let Some(place) = state.place_of(id.as_ref()) else { return false };
+        let Some(entry) = state.entry_mut(place) else { return false };
+        let renewable = has_source && entry.credential.material.refresh_token().is_some();
+        if entry.access.generation != seen || !renewable || !entry.renewing.may_force(now) {
+            return false;
+        }
+        entry.renewing.force(now);
+        self.reset_active(&state);
+        true
+    }
+
+    /// Ends the pool: requests that come now are refused, and it returns when the refreshes under way are over, so that no
+    /// new token is lost.
+    pub async fn shutdown(&self) {
+        {
+            let mut state = self.state();
+            state.closed = true;
+            self.reset_active(&state);
+        }
+        let mut refreshing = self.0.refreshing.subscribe();
+        // The sender lives as long as this handle does.
+        let _ = refreshing.wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Inner {
+    /// Adds a credential whose id is known to be free.
+    pub(super) fn insert(&self, state: &mut State, credential: Credential) -> Result<(), Error> {
+        // Greater than that of any earlier credential of the same id, so that nothing late is mistaken for it.
+        let generation = state.newest.next();
+        let place = state.free_place();
+        let slot = Arc::new(Slot::new(&credential, place));
+        match self.prepare(&credential, slot, generation) {
+            Ok(access) => {
+                state.insert(credential, Arc::new(access));
+                Ok(())
+            }
+            Err(error) => {
+                state.give_back(place);
+                Err(error)
+            }
+        }
+    }
+
+    fn replace_material(&self, state: &mut State, place: u32, material: Material) -> Result<(), Error> {
+        let Some(entry) = state.entry(place) else { return Ok(()) };
+        let credential = Credential { material, ..entry.credential.clone() };
+        self.replace_credential(state, place, credential)
+    }
+
+    fn replace_credential(&self, state: &mut State, place: u32, credential: Credential) -> Result<(), Error> {
+        let Some(entry) = state.entry(place) else { return Ok(()) };
+        if entry.credential == credential {
+            return Ok(());
+        }
+        let slot = entry.access.slot.clone();
+        let access = self.prepare(&credential, slot, entry.access.generation.next())?;
+        state.renew(place, credential, Arc::new(access));
+        Ok(())
+    }
+
+    fn not_held(&self, id: &str) -> Error {
+        Error::new(
+            ErrorKind::UnknownCredential,
+            format!("the pool of {:?} does not hold the credential {id:?}", self.provider),
+        )
+    }
+}
+
+fn duplicate(id: &CredentialId) -> Error {
+    Error::config(format!(
+        "the credential {id:?} is given twice; ids are unique in a pool, use Pool::update to change one"
+    ))
+}

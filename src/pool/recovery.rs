@@ -1,0 +1,57 @@
+//! Telling people that a credential has recovered, at the time it does.
+//!
+//! Requests need none of this: a pick looks for itself. The task runs only while somebody listens and something rests.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::{Inner, Pool};
+use crate::clock;
+
+impl Pool {
+    /// Makes sure that somebody watches for the next recovery, or knows of an earlier one.
+    pub(super) fn watch_recovery(&self) {
+        if !self.0.events.has_listeners() {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if std::mem::replace(&mut self.state().watching, true) {
+            self.0.rescheduled.notify_one();
+        } else {
+            runtime.spawn(watch(Watch(Arc::downgrade(&self.0))));
+        }
+    }
+
+    /// Lets those whose rest is over join the order; says when the next one's is.
+    fn recover(&self) -> Option<Instant> {
+        let mut state = self.state();
+        let effects = state.join(clock::now());
+        self.reset_active(&state);
+        let due = state.rotation.due();
+        drop(state);
+        self.emit(effects);
+        due
+    }
+}
+
+/// Ends the watch even if its task is dropped.
+struct Watch(Weak<Inner>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            Pool(inner).state().watching = false;
+        }
+    }
+}
+
+async fn watch(watch: Watch) {
+    while let Some(pool) = watch.0.upgrade().map(Pool)
+        && let Some(due) = pool.recover()
+    {
+        // A rest that ends earlier wakes it. The pool itself may go away meanwhile.
+        let rescheduled = pool.0.rescheduled.clone();
+        drop(pool);
+        let _ = tokio::time::timeout_at(due.into(), rescheduled.notified()).await;
+    }
+}

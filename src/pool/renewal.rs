@@ -1,0 +1,266 @@
+//! Replacing a token: one refresh per credential at a time, shared by all who wait, in a task that outlives them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::access::Slot;
+use super::cooldown::refresh_failed;
+use super::state::State;
+use super::{Inner, Pool, account};
+use crate::clock;
+use crate::error::{Error, ErrorKind};
+use crate::notify::{Event, LoginReason};
+use crate::refresh::{RefreshError, RefreshErrorKind, RefreshRequest};
+use crate::store::{CasOutcome, StoreKey, StoredTokens};
+use crate::token::{Generation, TokenSet};
+use crate::verdict::Kind;
+
+/// The least time between two forced refreshes of one credential, so that a request that is always refused does not
+/// spend refresh tokens.
+const FORCED_REFRESH_FLOOR: Duration = Duration::from_secs(60);
+
+/// How long a valid token is used without another try after an early refresh failed.
+const EARLY_RETRY: Duration = Duration::from_secs(30);
+
+tokio::task_local! {
+    /// The credential whose token this task is replacing: it cannot wait for itself.
+    static RENEWING: Arc<Slot>;
+}
+
+/// What those who wait are told.
+pub(crate) type Renewal = Result<(), RefreshError>;
+
+/// How far the replacing of one credential's token is.
+#[derive(Debug, Default)]
+pub(crate) struct Renewing {
+    /// Those who wait for the refresh that is under way.
+    waiting: Option<Vec<oneshot::Sender<Renewal>>>,
+    /// The provider refused the current token before its time.
+    pub(crate) forced: bool,
+    last_forced: Option<Instant>,
+    /// No early refresh before this.
+    not_before: Option<Instant>,
+    /// The refresh token was refused for good.
+    pub(crate) login_lost: bool,
+}
+
+impl Renewing {
+    pub(crate) fn force(&mut self, now: Instant) {
+        self.forced = true;
+        self.last_forced = Some(now);
+    }
+
+    pub(crate) fn may_force(&self, now: Instant) -> bool {
+        let recently = self.last_forced.is_some_and(|last| now.saturating_duration_since(last) < FORCED_REFRESH_FLOOR);
+        !self.login_lost && (self.forced || !recently)
+    }
+
+    pub(crate) fn settled(&mut self) {
+        self.forced = false;
+        self.not_before = None;
+        self.login_lost = false;
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.waiting.is_some()
+    }
+}
+
+/// What a credential needs before it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nothing,
+    /// A new token first; `valid` says whether the present one would still do.
+    Renewal {
+        valid: bool,
+    },
+}
+
+impl State {
+    /// Whether the credential at `place` needs a new token first.
+    pub(crate) fn need(&self, place: u32, has_source: bool, now: Instant) -> Need {
+        let Some(entry) = self.entry(place) else { return Need::Nothing };
+        let renewing = &entry.renewing;
+        if !has_source || entry.credential.material.refresh_token().is_none() || renewing.login_lost {
+            return Need::Nothing;
+        }
+        let reached = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        let valid = !renewing.forced && !reached(entry.access.expires_at);
+        let early = reached(entry.access.renew_at) && renewing.not_before.is_none_or(|not_before| not_before <= now);
+        if !valid || early { Need::Renewal { valid } } else { Need::Nothing }
+    }
+}
+
+impl Pool {
+    /// Joins the refresh of a credential, or starts it.
+    pub(crate) fn renew(&self, place: u32) -> Result<oneshot::Receiver<Renewal>, Error> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.state();
+        let key_of = |id: &super::CredentialId| StoreKey::new(self.0.provider.clone(), id.clone());
+        let Some(entry) = state.entry_mut(place) else { return Ok(receiver) };
+        if RENEWING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
+            return Err(Error::new(
+                ErrorKind::Refresh,
+                format!(
+                    "the token source of {:?} sends its own request through the stack that waits for it; give it a plain HTTP client",
+                    entry.credential.id
+                ),
+            ));
+        }
+        if let Some(waiting) = &mut entry.renewing.waiting {
+            waiting.retain(|waiter| !waiter.is_closed());
+            waiting.push(sender);
+            return Ok(receiver);
+        }
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|source| Error::new(ErrorKind::Refresh, "a refresh needs a tokio runtime").with_source(source))?;
+        let Some(tokens) = entry.credential.material.tokens().cloned() else { return Ok(receiver) };
+        entry.renewing.waiting = Some(vec![sender]);
+        let slot = entry.access.slot.clone();
+        let exchange = Exchange { key: key_of(&slot.id), tokens, generation: entry.access.generation };
+        drop(state);
+        self.0.refreshing.send_modify(|count| *count += 1);
+        // Spawned after the lock is released: a runtime that is shutting down drops the task at once, and with it the guard.
+        let ticket = Ticket { pool: self.clone(), slot, result: None };
+        runtime.spawn(async move {
+            let mut ticket = ticket;
+            let slot = ticket.slot.clone();
+            let pool = ticket.pool.clone();
+            ticket.result = Some(RENEWING.scope(slot.clone(), pool.0.exchange(slot, exchange)).await);
+        });
+        Ok(receiver)
+    }
+
+    /// Ends a refresh: publishes the new token or the failure, and tells those who wait.
+    fn renewed(&self, slot: &Arc<Slot>, result: Result<StoredTokens, RefreshError>) {
+        let now = clock::now();
+        let mut events = Vec::new();
+        let mut state = self.state();
+        let answer = result.as_ref().map(|_| ()).map_err(Clone::clone);
+        let waiting = state.owner(slot).and_then(|entry| entry.renewing.waiting.take());
+        match result {
+            Ok(stored) => events.extend(self.publish(&mut state, slot, stored, now)),
+            Err(error) => self.hold_against(&mut state, slot, &error, now, &mut events),
+        }
+        self.reset_active(&state);
+        drop(state);
+        for waiter in waiting.into_iter().flatten() {
+            // One that has gone away needs no answer.
+            let _ = waiter.send(answer.clone());
+        }
+        for event in events {
+            self.0.events.emit(|| event);
+        }
+        self.0.refreshing.send_modify(|count| *count = count.saturating_sub(1));
+    }
+
+    fn publish(&self, state: &mut State, slot: &Arc<Slot>, stored: StoredTokens, now: Instant) -> Option<Event> {
+        // A removal wins over a refresh, and so does a token that a person has put in meanwhile.
+        let entry = state.owner(slot).filter(|entry| entry.access.generation < stored.generation)?;
+        let mut credential = entry.credential.clone();
+        credential.material = stored.tokens.into();
+        match self.0.prepare(&credential, slot.clone(), stored.generation) {
+            Ok(access) => {
+                state.renew(slot.place, credential, Arc::new(access));
+                Some(self.0.refreshed(slot, stored.generation))
+            }
+            Err(error) => {
+                let rest = refresh_failed(&self.0.settings, None);
+                let _ = state.rest(slot.place, Kind::Unauthorized, rest, true, now);
+                Some(self.0.refresh_failed(slot, &error.to_string()))
+            }
+        }
+    }
+
+    /// A failed early refresh leaves a valid token in use. Otherwise the credential rests, or needs a login.
+    fn hold_against(
+        &self,
+        state: &mut State,
+        slot: &Arc<Slot>,
+        error: &RefreshError,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
+        let has_source = self.0.source.is_some();
+        let valid = matches!(state.need(slot.place, has_source, now), Need::Nothing | Need::Renewal { valid: true });
+        let Some(entry) = state.owner(slot) else { return };
+        events.push(self.0.refresh_failed(slot, &error.to_string()));
+        entry.renewing.not_before = now.checked_add(EARLY_RETRY);
+        let lost = error.kind() == RefreshErrorKind::LoginNeeded;
+        entry.renewing.login_lost = lost;
+        let effects = match (valid, lost) {
+            (true, false) => return,
+            (true, true) => {
+                events.push(self.0.login_needed(slot, LoginReason::RefreshRefused));
+                return;
+            }
+            (false, true) => state.take_out(slot.place, LoginReason::RefreshRefused, now),
+            (false, false) => {
+                let rest = refresh_failed(&self.0.settings, error.retry_after());
+                state.rest(slot.place, Kind::Unauthorized, rest, true, now)
+            }
+        };
+        events.extend(self.0.events_of(effects));
+    }
+}
+
+/// What one refresh starts from.
+struct Exchange {
+    key: StoreKey,
+    tokens: TokenSet,
+    generation: Generation,
+}
+
+impl Inner {
+    /// Looks into the store again, exchanges the refresh token, and stores the new one before anybody uses it.
+    async fn exchange(&self, slot: Arc<Slot>, exchange: Exchange) -> Result<StoredTokens, RefreshError> {
+        let Exchange { key, tokens, generation } = exchange;
+        let unreadable = |source| RefreshError::transient("the token store could not be read").with_source(source);
+        let stored = self.store.load(&key).await.map_err(unreadable)?;
+        let expected = stored.as_ref().map(|stored| stored.generation);
+        if let Some(newer) = stored.filter(|stored| stored.generation > generation) {
+            return Ok(newer);
+        }
+        let Some(source) = self.source.clone() else {
+            return Err(RefreshError::misconfigured("the pool has no token source"));
+        };
+        let request = RefreshRequest::new(self.provider.clone(), key.credential().clone(), tokens);
+        // A task of its own, so that a token source that panics fails this refresh and nothing else.
+        let exchanged = tokio::spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
+        let tokens = exchanged.await.map_err(|_| RefreshError::transient("the token source panicked"))??;
+        let next = StoredTokens::new(tokens, generation.next());
+        match self.store.compare_and_set(&key, expected, next.clone()).await {
+            Ok(CasOutcome::Conflict(Some(newer))) if newer.generation > generation => Ok(newer),
+            Ok(_) => Ok(next),
+            Err(error) => {
+                // The old refresh token may be spent: the new one must not be lost with the store.
+                tracing::error!(target: "oauth_marathon", credential = %key.credential(), %error, "a refreshed token could not be stored; it is kept in memory");
+                Ok(next)
+            }
+        }
+    }
+
+    fn refreshed(&self, slot: &Slot, generation: Generation) -> Event {
+        Event::Refreshed { provider: self.provider.clone(), credential: account(slot), generation }
+    }
+
+    fn refresh_failed(&self, slot: &Slot, message: &str) -> Event {
+        Event::RefreshFailed { provider: self.provider.clone(), credential: account(slot), message: message.into() }
+    }
+}
+
+/// Ends the refresh even if its task is dropped with the runtime.
+struct Ticket {
+    pool: Pool,
+    slot: Arc<Slot>,
+    result: Option<Result<StoredTokens, RefreshError>>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let result = self.result.take().unwrap_or_else(|| Err(RefreshError::transient("the refresh was cut short")));
+        self.pool.renewed(&self.slot, result);
+    }
+}

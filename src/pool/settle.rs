@@ -1,0 +1,159 @@
+//! What an attempt's outcome changes, and what it leaves for the request.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::access::Access;
+use super::cooldown::{Consequence, Facts, consequence};
+use super::credential::CredentialId;
+use super::state::{Effects, State};
+use crate::config::Settings;
+use crate::context::{Next, Suspect};
+use crate::verdict::{Kind, Verdict};
+
+/// One attempt's outcome.
+pub(crate) struct Outcome<'a> {
+    pub(crate) access: &'a Arc<Access>,
+    /// The count of changes when the attempt began.
+    pub(crate) started: u64,
+    pub(crate) verdict: Verdict,
+    pub(crate) request: Request<'a>,
+}
+
+/// What the request has been through, as far as it matters here.
+pub(crate) struct Request<'a> {
+    /// The only credential that it may use.
+    pub(crate) pin: Option<&'a CredentialId>,
+    pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
+    pub(crate) renewed: bool,
+    pub(crate) refused_elsewhere: bool,
+    pub(crate) last_try: bool,
+}
+
+/// What is left for the request.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) next: Option<Next>,
+    /// The credential rests if another one is not refused for the same request.
+    pub(crate) suspect: bool,
+    /// No credential is ready any more.
+    pub(crate) dry: bool,
+    pub(crate) effects: Effects,
+}
+
+impl State {
+    /// Applies an outcome other than a plain success, which needs no lock.
+    pub(crate) fn settle(
+        &mut self,
+        settings: &Settings,
+        has_source: bool,
+        now: Instant,
+        outcome: &Outcome<'_>,
+    ) -> Settled {
+        let Outcome { access, started, verdict, request } = outcome;
+        let effects = self.join(now);
+        let facts = self.facts(has_source, now, outcome);
+        let consequence = consequence(settings, verdict, facts);
+        let place = access.slot.place;
+        let mut settled = Settled { next: None, suspect: false, dry: false, effects };
+        if self.owner(&access.slot).is_some() {
+            self.count(access, verdict, consequence, now);
+            match consequence {
+                Consequence::Untouched | Consequence::Counted | Consequence::Again => {}
+                Consequence::Succeeded => settled.add(self.lift(&access.slot, access.generation, *started)),
+                Consequence::ToBack if self.rotation.is_queued(place) => self.rotation.to_back(place),
+                Consequence::ToBack => {}
+                Consequence::Rest { rest, guessed } => {
+                    settled.add(self.rest(place, verdict.kind(), rest, guessed, now))
+                }
+                Consequence::Renew => {
+                    if let Some(entry) = self.entry_mut(place) {
+                        entry.renewing.force(now);
+                    }
+                }
+                Consequence::Suspect => settled.suspect = true,
+                Consequence::Out(reason) => settled.add(self.take_out(place, reason, now)),
+            }
+        }
+        settled.next = match (consequence, verdict.kind()) {
+            (Consequence::Succeeded, _) => None,
+            (Consequence::Renew | Consequence::Again, _) => Some(Next::Same),
+            (_, Kind::Rejected | Kind::Canceled | Kind::Banned) => Some(Next::Never),
+            // Two credentials refused alike, or none left to compare with: the request is at fault.
+            (Consequence::Untouched, Kind::Forbidden) => Some(Next::Never),
+            _ => Some(self.availability(request)),
+        };
+        settled.dry = self.rotation.first().is_none();
+        settled
+    }
+
+    /// Lets a credential rest that was refused with 403 where another one then was not.
+    pub(crate) fn convict(&mut self, rest: Duration, suspect: &Suspect, now: Instant) -> Effects {
+        let current = |entry: &super::state::Entry| entry.access.generation == suspect.generation;
+        match self.place_of(suspect.credential.as_str()) {
+            Some(place) if self.entry(place).is_some_and(current) => {
+                self.rest(place, suspect.verdict.kind(), rest, true, now)
+            }
+            _ => Effects::default(),
+        }
+    }
+
+    fn facts(&mut self, has_source: bool, now: Instant, outcome: &Outcome<'_>) -> Facts {
+        let Outcome { access, request, .. } = outcome;
+        let others = matches!(self.availability(request), Next::Now);
+        let known = Facts {
+            renewed: request.renewed,
+            refused_elsewhere: request.refused_elsewhere,
+            last_try: request.last_try,
+            own_origin: access.base.is_some(),
+            others,
+            ..Facts::default()
+        };
+        let Some(entry) = self.owner(&access.slot) else { return known };
+        Facts {
+            current: entry.access.generation == access.generation,
+            renewable: has_source
+                && entry.credential.material.refresh_token().is_some()
+                && entry.renewing.may_force(now),
+            login_lost: entry.renewing.login_lost,
+            ..known
+        }
+    }
+
+    fn count(&mut self, access: &Arc<Access>, verdict: &Verdict, consequence: Consequence, now: Instant) {
+        if let Some(status) = verdict.status() {
+            access.slot.last_status.store(status.as_u16(), Relaxed);
+        }
+        match consequence {
+            Consequence::Succeeded => {
+                access.slot.successes.fetch_add(1, Relaxed);
+            }
+            Consequence::Untouched | Consequence::Again | Consequence::Suspect => {}
+            _ => {
+                if let Some(entry) = self.owner(&access.slot) {
+                    entry.failures += 1;
+                    entry.last_failure = Some(now);
+                }
+            }
+        }
+    }
+
+    /// What the pool could offer to this request next.
+    pub(crate) fn availability(&self, request: &Request<'_>) -> Next {
+        let untried = |place: u32| self.entry(place).is_some_and(|entry| !(request.tried)(&entry.credential.id));
+        let at = |until: Option<Instant>| until.map_or(Next::Never, Next::At);
+        if let Some(pin) = request.pin {
+            return at(self.place_of(pin.as_str()).and_then(|place| self.rotation.rests_until(place)));
+        }
+        if self.rotation.queued().any(untried) { Next::Now } else { at(self.rotation.due()) }
+    }
+}
+
+impl Settled {
+    fn add(&mut self, effects: Effects) {
+        let recovered = std::mem::take(&mut self.effects.recovered);
+        self.effects = effects;
+        self.effects.recovered.extend(recovered);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a pool looks like at one moment, without secrets.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+
+use super::state::Entry;
+use super::{CredentialId, Pool};
+use crate::clock;
+use crate::notify::LoginReason;
+use crate::token::Generation;
+use crate::verdict::Kind;
+
+/// A pool at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PoolSnapshot {
+    /// The provider's id.
+    pub provider: String,
+    /// The credentials in the order of use: those that are ready, the active one first; those that rest, the first to
+    /// recover first; those that are out.
+    pub credentials: Vec<CredentialSnapshot>,
+}
+
+/// A credential at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CredentialSnapshot {
+    /// Its id.
+    pub id: CredentialId,
+    /// What people call it.
+    pub label: String,
+    /// Who it is at the provider.
+    pub subject: Option<String>,
+    /// Whether it can be used.
+    pub standing: Standing,
+    /// How often its token has been replaced, from 1.
+    pub generation: Generation,
+    /// When its token expires, where that is known.
+    pub expires_at: Option<SystemTime>,
+    /// Whether its token is being replaced now.
+    pub refreshing: bool,
+    /// How many attempts succeeded.
+    pub successes: u64,
+    /// How many attempts failed.
+    pub failures: u64,
+    /// How many attempts use it now, streaming answers included.
+    pub in_flight: u32,
+    /// The last status that it was answered with.
+    pub last_status: Option<StatusCode>,
+}
+
+/// Whether a credential can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It is ready.
+    Ready,
+    /// It rests.
+    #[non_exhaustive]
+    Cooling {
+        /// For how long still.
+        rests_for: Duration,
+        /// Why: the cause with the latest end.
+        cause: Kind,
+    },
+    /// It is out until a person acts.
+    #[non_exhaustive]
+    Out {
+        /// Why.
+        reason: LoginReason,
+    },
+}
+
+impl PoolSnapshot {
+    /// The credential with this id.
+    #[must_use]
+    pub fn credential(&self, id: &str) -> Option<&CredentialSnapshot> {
+        self.credentials.iter().find(|credential| credential.id == *id)
+    }
+}
+
+impl Pool {
+    /// The pool as it is now. It copies every credential's figures: for people and metrics, not for each request.
+    #[must_use]
+    pub fn snapshot(&self) -> PoolSnapshot {
+        let now = clock::now();
+        let state = self.state();
+        let credentials = state.in_order().map(|entry| CredentialSnapshot::of(entry, now)).collect();
+        PoolSnapshot { provider: self.0.provider.to_string(), credentials }
+    }
+}
+
+impl CredentialSnapshot {
+    fn of(entry: &Entry, now: std::time::Instant) -> Self {
+        let slot = &entry.access.slot;
+        let latest = entry.cooldowns.iter().max_by_key(|cooldown| cooldown.until).filter(|latest| latest.until > now);
+        let standing = match (entry.out, latest) {
+            (Some(reason), _) => Standing::Out { reason },
+            (None, Some(latest)) => Standing::Cooling { rests_for: latest.until - now, cause: latest.cause },
+            (None, None) => Standing::Ready,
+        };
+        Self {
+            id: slot.id.clone(),
+            label: slot.label.to_string(),
+            subject: entry.credential.subject.clone(),
+            standing,
+            generation: entry.access.generation,
+            expires_at: entry.credential.material.tokens().and_then(|tokens| tokens.expiry()),
+            refreshing: entry.renewing.is_under_way(),
+            successes: slot.successes.load(Relaxed),
+            failures: entry.failures,
+            in_flight: slot.in_flight.load(Relaxed),
+            last_status: StatusCode::from_u16(slot.last_status.load(Relaxed)).ok(),
+        }
+    }
+}

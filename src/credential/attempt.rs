@@ -1,0 +1,155 @@
+//! One attempt: begun with a lease, and settled exactly once.
+
+use http::{Response, StatusCode};
+
+use crate::context::{Attempt, Next, Plan, RequestContext, Suspect};
+use crate::error::Error;
+use crate::pool::{Acquired, Ask, Choice, CredentialId, Lease, Outcome, Pool, Remembered, Request, Settled};
+use crate::verdict::{Kind, Verdict};
+
+/// An attempt under way. Dropped, it is a cancellation, which changes no health; unless a layer above has judged it, as it
+/// does when it takes too long.
+#[derive(Debug)]
+pub(super) struct OpenAttempt {
+    pool: Pool,
+    context: RequestContext,
+    lease: Option<Lease>,
+}
+
+/// Asks the pool for a credential, by what the request has been through.
+pub(super) fn acquire(
+    pool: &Pool,
+    context: &RequestContext,
+    renewed: Option<&CredentialId>,
+) -> Result<Acquired, Error> {
+    let call = context.call();
+    let first = call.len() == 0;
+    if first && renewed.is_none() && context.pin().is_none() {
+        drop(call);
+        if let Some(lease) = pool.try_lease() {
+            return Ok(Acquired::Lease(lease));
+        }
+        return ask(pool, context, None, None, &[], 0);
+    }
+    let last = call.last().and_then(|attempt| attempt.credential.clone());
+    let same = renewed.cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
+    let tried: Vec<_> = call.round().filter_map(|attempt| attempt.credential.clone()).collect();
+    let attempts = call.len();
+    // The pool may run a strategy, which is foreign code.
+    drop(call);
+    ask(pool, context, same.as_ref(), renewed, &tried, attempts)
+}
+
+fn ask(
+    pool: &Pool,
+    context: &RequestContext,
+    same: Option<&CredentialId>,
+    renewed: Option<&CredentialId>,
+    tried: &[CredentialId],
+    attempts: usize,
+) -> Result<Acquired, Error> {
+    let ask = Ask {
+        pin: context.pin(),
+        same,
+        tried: &|id| tried.contains(id),
+        when_all_cooling: pool.settings().when_all_cooling,
+    };
+    pool.acquire(&ask, &Choice::new(attempts, context.group()), renewed)
+}
+
+impl OpenAttempt {
+    /// Begins an attempt, and tells people if the request has switched.
+    pub(super) fn begin(pool: Pool, context: RequestContext, lease: Lease) -> Self {
+        let mut call = context.call();
+        let last = call.last().map(|last| (last.credential.clone(), last.verdict));
+        call.begin(Some((lease.credential().clone(), lease.generation())));
+        drop(call);
+        if let Some((Some(from), Some(verdict))) = last
+            && from != *lease.credential()
+        {
+            pool.failed_over(&from, &lease, &verdict);
+        }
+        Self { pool, context, lease: Some(lease) }
+    }
+
+    /// Settles an answer. A lease that comes back is held until the body ends.
+    pub(super) fn answered<B>(mut self, response: &Response<B>) -> Option<(Pool, Lease)> {
+        let lease = self.lease.take()?;
+        let verdict = self.verdict();
+        if let Some(verdict) = verdict {
+            self.settle(&lease, verdict, |body| Remembered::new(response, body));
+        }
+        let failed = verdict.is_some_and(|verdict| !verdict.is_success());
+        (!failed).then(|| (self.pool.clone(), lease))
+    }
+
+    /// Settles an error.
+    pub(super) fn failed(mut self) {
+        self.close();
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
+        self.context.call().last().and_then(|attempt| attempt.verdict)
+    }
+
+    fn close(&mut self) {
+        if let (Some(lease), Some(verdict)) = (self.lease.take(), self.verdict()) {
+            self.settle(&lease, verdict, |body| Remembered::new(&Response::new(()), body));
+        }
+    }
+
+    fn settle(&self, lease: &Lease, verdict: Verdict, remember: impl FnOnce(bytes::Bytes) -> Remembered) {
+        let mut call = self.context.call();
+        // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
+        if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
+            && let Some(suspect) = call.suspect.take_if(|suspect| suspect.credential != *lease.credential())
+        {
+            drop(call);
+            self.pool.convict(&suspect);
+            call = self.context.call();
+        }
+        if verdict.is_success() {
+            drop(call);
+            return self.pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK));
+        }
+        let id = lease.credential();
+        let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
+        let network = call.streak(Some(id), |kind| kind == Kind::Network);
+        let renewed = |attempt: &Attempt| attempt.credential.as_ref() == Some(id) && attempt.next == Some(Next::Same);
+        let outcome = Outcome {
+            access: lease.access(),
+            started: lease.started(),
+            verdict,
+            request: Request {
+                pin: self.context.pin(),
+                tried: &is_tried,
+                renewed: call.round().any(renewed),
+                refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
+                last_try: !call.resendable || network > self.pool.settings().network_retry_attempts as usize,
+            },
+        };
+        let Settled { next, suspect, dry, effects } = self.pool.settle(&outcome);
+        let generation = lease.generation();
+        if suspect {
+            call.suspect = Some(Suspect { credential: id.clone(), generation, verdict });
+        }
+        if let Some(attempt) = call.last_mut() {
+            attempt.next = next;
+        }
+        let worth_keeping =
+            dry && verdict.status().is_some() && !matches!(verdict.kind(), Kind::Rejected | Kind::Canceled);
+        let body = call.failed_body.take().filter(|_| worth_keeping);
+        // Listeners are foreign code: nothing is locked while they are told.
+        drop(call);
+        self.pool.emit(effects);
+        if let Some(body) = body {
+            self.pool.remember(remember(body));
+        }
+    }
+}
+
+impl Drop for OpenAttempt {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,113 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::pool::{Lease, Pool};
+
+pin_project! {
+    /// The response body of [`CredentialService`](super::CredentialService). While it streams, the credential counts as in
+    /// flight.
+    pub struct LeaseBody<B>
+    where
+        B: Body,
+    {
+        #[pin]
+        inner: Inner<B>,
+    }
+}
+
+pin_project! {
+    #[project = InnerProj]
+    enum Inner<B>
+    where
+        B: Body,
+    {
+        Live {
+            #[pin]
+            body: B,
+            held: Option<(Pool, Lease)>,
+        },
+        /// An answer that the pool remembered.
+        Memory {
+            body: Bytes,
+        },
+    }
+}
+
+impl<B: Body> LeaseBody<B> {
+    pub(super) fn memory(body: Bytes) -> Self {
+        Self { inner: Inner::Memory { body } }
+    }
+
+    /// Holds the lease until the body ends, or gives it back at once where no body follows (RFC 9110 section 6.4.1).
+    pub(super) fn attach(response: Response<B>, held: Option<(Pool, Lease)>, without_body: bool) -> Response<Self> {
+        const WITHOUT_BODY: [StatusCode; 3] =
+            [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+        let ended = without_body || WITHOUT_BODY.contains(&response.status()) || response.body().is_end_stream();
+        let held = held.filter(|_| !ended);
+        response.map(|body| Self { inner: Inner::Live { body, held } })
+    }
+}
+
+impl<B> Body for LeaseBody<B>
+where
+    B: Body,
+    B::Data: Buf,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let (mut body, held) = match self.project().inner.project() {
+            InnerProj::Live { body, held } => (body, held),
+            InnerProj::Memory { body } => {
+                let body = std::mem::take(body);
+                return Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body))));
+            }
+        };
+        let frame = ready!(body.as_mut().poll_frame(cx));
+        match &frame {
+            Some(Err(_)) => {
+                if let Some((pool, lease)) = held.take() {
+                    pool.broke_off(&lease);
+                }
+            }
+            // hyper drops a body as soon as its announced length has come, without asking for the end.
+            Some(Ok(_)) if held.is_some() && body.is_end_stream() => *held = None,
+            None => *held = None,
+            Some(Ok(_)) => {}
+        }
+        Poll::Ready(
+            frame.map(|frame| frame.map(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))),
+        )
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Live { body, .. } => body.is_end_stream(),
+            Inner::Memory { body } => body.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Live { body, .. } => body.size_hint(),
+            Inner::Memory { body } => SizeHint::with_exact(body.len() as u64),
+        }
+    }
+}
+
+impl<B: Body> fmt::Debug for LeaseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (held, memory) = match &self.inner {
+            Inner::Live { held, .. } => (held.is_some(), false),
+            Inner::Memory { .. } => (false, true),
+        };
+        f.debug_struct("LeaseBody").field("held", &held).field("memory", &memory).finish_non_exhaustive()
+    }
+}

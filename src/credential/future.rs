@@ -1,0 +1,163 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
+use tower_service::Service;
+
+use super::attempt::{OpenAttempt, acquire};
+use super::body::LeaseBody;
+use super::service::send;
+use super::unavailable::refuse_or_answer;
+use crate::context::RequestContext;
+use crate::error::BoxError;
+use crate::pool::{Acquired, CredentialId, Pool, Renewal};
+use crate::refresh::RefreshError;
+
+pin_project! {
+    /// The future of [`CredentialService`](super::CredentialService).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, B, RB>
+    where
+        S: Service<Request<B>>,
+        RB: Body,
+    {
+        #[pin]
+        state: State<S, B, RB, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, B, RB, F>
+    where
+        RB: Body,
+    {
+        /// Boxed: few requests wait, and the others need not carry the space for it.
+        Waiting {
+            waiting: Option<Box<Waiting<S, B>>>,
+        },
+        Calling {
+            #[pin]
+            answer: F,
+            attempt: Option<OpenAttempt>,
+            without_body: bool,
+        },
+        Done {
+            result: Option<Result<Response<LeaseBody<RB>>, BoxError>>,
+        },
+    }
+}
+
+/// A request that waits for a new token.
+pub(super) struct Waiting<S, B> {
+    /// Ready to be called.
+    pub(super) service: S,
+    pub(super) request: Request<B>,
+    pub(super) pool: Pool,
+    pub(super) context: RequestContext,
+    pub(super) credential: CredentialId,
+    pub(super) done: oneshot::Receiver<Renewal>,
+}
+
+impl<S, B, RB> ResponseFuture<S, B, RB>
+where
+    S: Service<Request<B>>,
+    RB: Body,
+{
+    pub(super) fn waiting(waiting: Waiting<S, B>) -> Self {
+        Self { state: State::Waiting { waiting: Some(Box::new(waiting)) } }
+    }
+
+    pub(super) fn calling(answer: S::Future, attempt: Option<OpenAttempt>, without_body: bool) -> Self {
+        Self { state: State::Calling { answer, attempt, without_body } }
+    }
+
+    pub(super) fn done(result: Result<Response<LeaseBody<RB>>, BoxError>) -> Self {
+        Self { state: State::Done { result: Some(result) } }
+    }
+}
+
+impl<S, B, RB> Future for ResponseFuture<S, B, RB>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    S::Error: Into<BoxError>,
+    RB: Body,
+    RB::Data: Buf,
+{
+    type Output = Result<Response<LeaseBody<RB>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Waiting { waiting } => {
+                    let Some(parked) = waiting.as_deref_mut() else { return Poll::Pending };
+                    let failure = match ready!(Pin::new(&mut parked.done).poll(cx)) {
+                        Ok(Ok(())) => None,
+                        Ok(Err(error)) => Some(error),
+                        Err(_) => Some(RefreshError::transient("the refresh was cut short")),
+                    };
+                    let Some(parked) = waiting.take() else { return Poll::Pending };
+                    let next = parked.go_on(failure);
+                    state.set(next.state);
+                }
+                StateProj::Calling { answer, attempt, without_body } => {
+                    let result = ready!(answer.poll(cx));
+                    return Poll::Ready(match result {
+                        Ok(response) => {
+                            let held = attempt.take().and_then(|attempt| attempt.answered(&response));
+                            Ok(LeaseBody::attach(response, held, *without_body))
+                        }
+                        Err(error) => {
+                            if let Some(attempt) = attempt.take() {
+                                attempt.failed();
+                            }
+                            Err(error.into())
+                        }
+                    });
+                }
+                StateProj::Done { result } => return result.take().map_or(Poll::Pending, Poll::Ready),
+            }
+        }
+    }
+}
+
+impl<S, B> Waiting<S, B> {
+    /// Asks again: for the same credential, which now has a new token or has kept a valid one, else for another.
+    fn go_on<RB>(mut self: Box<Self>, failure: Option<RefreshError>) -> ResponseFuture<S, B, RB>
+    where
+        S: Service<Request<B>, Response = Response<RB>>,
+        S::Error: Into<BoxError>,
+        RB: Body,
+    {
+        match acquire(&self.pool, &self.context, Some(&self.credential)) {
+            Ok(Acquired::Lease(lease)) => {
+                let Self { mut service, request, pool, context, .. } = *self;
+                send(&mut service, request, pool, context, lease)
+            }
+            Ok(Acquired::Renewing { credential, done }) => {
+                self.credential = credential;
+                self.done = done;
+                ResponseFuture { state: State::Waiting { waiting: Some(self) } }
+            }
+            Ok(Acquired::None(why)) => ResponseFuture::done(refuse_or_answer(&self.pool, &self.context, why, failure)),
+            Err(error) => ResponseFuture::done(Err(error.into())),
+        }
+    }
+}
+
+impl<S, B, RB> fmt::Debug for ResponseFuture<S, B, RB>
+where
+    S: Service<Request<B>>,
+    RB: Body,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("credential::ResponseFuture")
+    }
+}

@@ -1,0 +1,31 @@
+//! Putting a credential into the head of a request, as one value.
+
+use http::Request;
+use http::header::HeaderMap;
+
+use crate::error::Error;
+use crate::pool::{Access, Pool};
+
+/// Replaces whatever carries a credential with those of `access`, and moves the request to its base URL.
+pub(super) fn inject<B>(request: &mut Request<B>, pool: &Pool, access: &Access) -> Result<(), Error> {
+    if let Some(base) = &access.base {
+        *request.uri_mut() = base.rebase(request.uri())?;
+    }
+    let headers = request.headers_mut();
+    // One credential's token never goes with another one's account header, nor with what the caller put there.
+    for name in pool.header_names().iter().filter(|name| **name != access.name) {
+        headers.remove(name);
+    }
+    headers.insert(access.name.clone(), access.value.clone());
+    for (name, value) in &access.extra {
+        headers.insert(name.clone(), value.clone());
+    }
+    Ok(())
+}
+
+/// Removes everything that can carry a credential.
+pub(super) fn strip(headers: &mut HeaderMap, pool: &Pool) {
+    for name in pool.header_names().iter() {
+        headers.remove(name);
+    }
+}

@@ -1,0 +1,138 @@
+use std::task::{Context, Poll};
+
+use bytes::Buf;
+use http::{Method, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::attempt::{OpenAttempt, acquire};
+use super::body::LeaseBody;
+use super::future::{ResponseFuture, Waiting};
+use super::inject::{inject, strip};
+use super::unavailable::refuse_or_answer;
+use crate::context::RequestContext;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::pool::{Acquired, Lease, Pool};
+
+/// The service of [`CredentialLayer`](super::CredentialLayer).
+#[derive(Debug, Clone)]
+pub struct CredentialService<S> {
+    inner: S,
+    pool: Pool,
+    pass_other_origins: bool,
+}
+
+impl<S> CredentialService<S> {
+    pub(super) fn new(inner: S, pool: Pool, pass_other_origins: bool) -> Self {
+        Self { inner, pool, pass_other_origins }
+    }
+
+    /// The inner service.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for CredentialService<S>
+where
+    S: Service<Request<B>, Response = Response<RB>> + Clone,
+    S::Error: Into<BoxError>,
+    RB: Body,
+    RB::Data: Buf,
+{
+    type Response = Response<LeaseBody<RB>>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, B, RB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if !self.pool.allows(request.uri()) {
+            return self.elsewhere(request);
+        }
+        let context = RequestContext::find(request.extensions()).unwrap_or_else(|| {
+            let context = RequestContext::new();
+            request.extensions_mut().insert(context.clone());
+            context
+        });
+        match acquire(&self.pool, &context, None) {
+            Ok(Acquired::Lease(lease)) => send(&mut self.inner, request, self.pool.clone(), context, lease),
+            Ok(Acquired::Renewing { credential, done }) => {
+                // The instance that was polled ready makes the call, later; its clone has to be polled anew.
+                let clone = self.inner.clone();
+                let service = std::mem::replace(&mut self.inner, clone);
+                let pool = self.pool.clone();
+                ResponseFuture::waiting(Waiting { service, request, pool, context, credential, done })
+            }
+            Ok(Acquired::None(why)) => ResponseFuture::done(refuse_or_answer(&self.pool, &context, why, None)),
+            Err(error) => ResponseFuture::done(Err(error.into())),
+        }
+    }
+}
+
+impl<S> CredentialService<S> {
+    /// A request to another origin goes on without a credential, or not at all.
+    fn elsewhere<B, RB>(&mut self, mut request: Request<B>) -> ResponseFuture<S, B, RB>
+    where
+        S: Service<Request<B>, Response = Response<RB>>,
+        S::Error: Into<BoxError>,
+        RB: Body,
+    {
+        if self.pass_other_origins && request.uri().authority().is_some() {
+            strip(request.headers_mut(), &self.pool);
+            return ResponseFuture::calling(self.inner.call(request), None, false);
+        }
+        ResponseFuture::done(Err(foreign_origin(&self.pool, request.uri()).into()))
+    }
+}
+
+/// Sends a request with the credential of a lease.
+pub(super) fn send<S, B, RB>(
+    service: &mut S,
+    mut request: Request<B>,
+    pool: Pool,
+    context: RequestContext,
+    lease: Lease,
+) -> ResponseFuture<S, B, RB>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    S::Error: Into<BoxError>,
+    RB: Body,
+{
+    if let Err(error) = inject(&mut request, &pool, lease.access()) {
+        return ResponseFuture::done(Err(error.into()));
+    }
+    let without_body = *request.method() == Method::HEAD;
+    let attempt = OpenAttempt::begin(pool, context, lease);
+    ResponseFuture::calling(service.call(request), Some(attempt), without_body)
+}
+
+fn foreign_origin(pool: &Pool, uri: &http::Uri) -> Error {
+    let origin = match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => {
+            format!("{scheme}://{}", authority.as_str().rsplit('@').next().unwrap_or_default())
+        }
+        _ => "no origin (its URI is not absolute)".to_owned(),
+    };
+    let message = format!(
+        "the request is addressed to {origin}, but the credentials of {:?} may be sent to {:?} only; name it with PoolBuilder::origin if they belong there",
+        pool.provider(),
+        pool.origins(),
+    );
+    Error::new(ErrorKind::ForeignOrigin, message)
+}

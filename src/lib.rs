@@ -1,0 +1,108 @@
+//! Keeps requests running when an account hits the wall.
+//!
+//! Several OAuth accounts of one provider form a [`Pool`]. When one is rate limited (429), its token has expired (401, 403) or
+//! its connection breaks, the same request goes on with the next account, and the caller sees one answer. It comes as tower
+//! layers over any HTTP client that is a [`Service`](tower_service::Service).
+//!
+//! ```
+//! use oauth_marathon::notify::Event;
+//! use oauth_marathon::refresh::OAuth2;
+//! use oauth_marathon::{Credential, MarathonLayer, Pool, TokenSet};
+//! # use bytes::Bytes;
+//! # use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+//! # let (access, refresh, other, when) = ("a", "r", "o", std::time::SystemTime::now() + std::time::Duration::from_secs(3600));
+//! # let http = tower::service_fn(async |_: http::Request<Full<Bytes>>| Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::new()))));
+//! # let hyper_client = http;
+//! let pool = Pool::builder("openai")
+//!     .origin("https://api.example.com")
+//!     .credential(Credential::new("work", TokenSet::new(access).with_refresh(refresh).expires_at(when)))
+//!     .credential(Credential::new("home", TokenSet::new(other)))
+//!     .token_source(OAuth2::new("https://auth.example.com/oauth/token", "my-client-id", http))
+//!     .notifier(|event: &Event| eprintln!("{event}"))
+//!     .build()?;
+//! let client = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(hyper_client);
+//! # let request = http::Request::post("https://api.example.com/v1/chat").body(Full::from("{}"))?;
+//! let response = client.oneshot(request).await?;
+//! # assert_eq!(response.status(), 200);
+//! # Ok(()) }
+//! ```
+//!
+//! # The layers and their order
+//!
+//! ```text
+//!  caller ─▶ Notify ─▶ (Replay) ─▶ Retry ─▶ Credential ─▶ Classify ─▶ your client
+//! ```
+//!
+//! | layer | what it does |
+//! |---|---|
+//! | [`NotifyLayer`](notify::NotifyLayer) | opens the [`RequestContext`] of the call, reports callers that go away |
+//! | [`ReplayLayer`](replay::ReplayLayer) | makes a streamed body replayable; only where it does not clone for free |
+//! | [`RetryLayer`](retry::RetryLayer) | the only loop: the same credential, the next one, wait, or stop |
+//! | [`CredentialLayer`](credential::CredentialLayer) | leases a credential, injects it, settles what came back |
+//! | [`ClassifyLayer`](classify::ClassifyLayer) | says what an answer or an error means |
+//! | [`OriginGuardLayer`](credential::OriginGuardLayer) | below a redirect layer: no credential reaches another origin |
+//!
+//! [`MarathonLayer`] puts them in this order. Each works alone; they meet only in the [`RequestContext`] and the
+//! [`Verdict`](verdict::Verdict).
+//!
+//! # Features
+//!
+//! None is on by default, and none changes what the others do.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `config` | reads a provider's settings from `opencode.json` or `opencode.jsonc` |
+//! | `hyper-client` | a pooled HTTPS client; exact knowledge of the errors of hyper and h2, for `resend: "safe"` |
+//! | `full` | all of the above |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::todo,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod classify;
+#[cfg(feature = "hyper-client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper-client")))]
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod credential;
+mod error;
+mod marathon;
+pub mod notify;
+mod origin;
+pub mod pool;
+pub mod refresh;
+pub mod replay;
+pub mod retry;
+mod secret;
+pub mod store;
+mod token;
+pub mod verdict;
+
+#[doc(inline)]
+pub use self::context::RequestContext;
+pub use self::error::{BoxError, Error, ErrorKind};
+pub use self::marathon::{Marathon, MarathonBody, MarathonLayer, ResponseFuture};
+#[doc(inline)]
+pub use self::pool::{Credential, CredentialId, Pool};
+pub use self::secret::Secret;
+pub use self::token::{Generation, TokenSet};
+
+/// The README's examples, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,139 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+use tower_service::Service;
+
+use super::run::{Run, Step};
+use crate::error::BoxError;
+use crate::replay::ReplayableBody;
+
+pin_project! {
+    /// The future of [`Retry`](super::Retry).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, B, RB>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S::Future>,
+        service: S,
+        run: Run<B, RB>,
+        next: Option<Request<B>>,
+        // Armed only where a setting, a deadline or a wait asks for it.
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F> {
+        Calling {
+            #[pin]
+            attempt: F,
+        },
+        Waiting,
+        Readying,
+    }
+}
+
+impl<S, B, RB> ResponseFuture<S, B, RB>
+where
+    S: Service<Request<B>>,
+    B: ReplayableBody,
+{
+    pub(super) fn new(attempt: S::Future, service: S, run: Run<B, RB>) -> Self {
+        let timer = attempt_timer(&run);
+        Self { state: State::Calling { attempt }, service, run, next: None, timer }
+    }
+}
+
+impl<S, B, RB> Future for ResponseFuture<S, B, RB>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    S::Error: Into<BoxError>,
+    B: ReplayableBody,
+{
+    type Output = Result<Response<RB>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::Calling { attempt } => {
+                    let result = match attempt.poll(cx) {
+                        Poll::Ready(result) => result.map_err(Into::into),
+                        Poll::Pending => {
+                            ready!(poll_timer(this.timer, cx));
+                            let limit = this.run.shared.limits.attempt_timeout.unwrap_or_default();
+                            Err(this.run.timed_out(limit))
+                        }
+                    };
+                    // The attempt is over, or given up: whatever it holds goes before the next one is thought of.
+                    this.state.set(State::Readying);
+                    match this.run.after(result) {
+                        Step::Return(result) => return Poll::Ready(result),
+                        Step::Send(request) => {
+                            *this.next = Some(request);
+                            *this.timer = this.run.context.deadline().map(sleep_until);
+                        }
+                        Step::SendAt(when, request) => {
+                            *this.next = Some(request);
+                            *this.timer = Some(sleep_until(when));
+                            this.state.set(State::Waiting);
+                        }
+                    }
+                }
+                StateProj::Waiting => {
+                    ready!(poll_timer(this.timer, cx));
+                    *this.timer = this.run.context.deadline().map(sleep_until);
+                    this.state.set(State::Readying);
+                }
+                StateProj::Readying => {
+                    match this.service.poll_ready(cx) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(error)) => return Poll::Ready(this.run.give_up(Some(error.into()))),
+                        Poll::Pending => {
+                            ready!(poll_timer(this.timer, cx));
+                            return Poll::Ready(this.run.give_up(None));
+                        }
+                    }
+                    let Some(request) = this.next.take() else { return Poll::Ready(this.run.give_up(None)) };
+                    *this.timer = attempt_timer(this.run);
+                    let attempt = this.service.call(request);
+                    this.state.set(State::Calling { attempt });
+                }
+            }
+        }
+    }
+}
+
+/// Pending for ever where there is no timer.
+fn poll_timer(timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
+    match timer {
+        Some(timer) => timer.as_mut().poll(cx),
+        None => Poll::Pending,
+    }
+}
+
+fn sleep_until(when: Instant) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep_until(when.into()))
+}
+
+fn attempt_timer<B, RB>(run: &Run<B, RB>) -> Option<Pin<Box<Sleep>>> {
+    run.shared.limits.attempt_timeout.map(|limit| Box::pin(tokio::time::sleep(limit)))
+}
+
+impl<S, B, RB> fmt::Debug for ResponseFuture<S, B, RB>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("retry::ResponseFuture")
+    }
+}

@@ -1,0 +1,54 @@
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::budget::Budget;
+use super::decide::Limits;
+use super::service::Retry;
+use crate::config::Settings;
+
+/// Sends a request again after a failure that another attempt can mend.
+///
+/// It stands above [`CredentialLayer`](crate::credential::CredentialLayer) and
+/// [`ClassifyLayer`](crate::classify::ClassifyLayer), which note for each attempt what came back and what could come next.
+/// Over a service without them it sends again after errors only.
+///
+/// The request body has to be a [`ReplayableBody`](crate::replay::ReplayableBody); one that cannot be replayed is sent
+/// once.
+///
+/// ```
+/// use oauth_marathon::config::Settings;
+/// use oauth_marathon::retry::RetryLayer;
+/// use tower_layer::Layer;
+///
+/// let retry = RetryLayer::new(&Settings::default()).layer("any service");
+/// assert_eq!(*retry.get_ref(), "any service");
+/// ```
+#[derive(Debug, Clone)]
+pub struct RetryLayer {
+    shared: Arc<Shared>,
+}
+
+/// What all requests through one layer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+}
+
+impl RetryLayer {
+    /// A layer that keeps to these settings: `maxAttempts`, `networkRetryAttempts`, `maxWaitMs`, `attemptTimeoutMs`,
+    /// `whenAllCooling` and `resend`.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self { shared: Arc::new(Shared { limits: Limits::new(settings), budget: Budget::default() }) }
+    }
+}
+
+impl<S> Layer<S> for RetryLayer {
+    type Service = Retry<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Retry::new(inner, self.shared.clone())
+    }
+}

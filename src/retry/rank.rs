@@ -1,0 +1,66 @@
+//! Which of several failures the caller gets.
+
+use crate::verdict::{Kind, Verdict};
+
+/// How much an answer tells the caller: one about the request more than one about the provider's load, and that more than
+/// one that concerns a single credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    Credential,
+    Load,
+    Request,
+}
+
+impl Rank {
+    pub(crate) fn of(verdict: Option<Verdict>) -> Self {
+        match verdict.map(|verdict| verdict.kind()) {
+            Some(Kind::Unauthorized | Kind::Forbidden | Kind::Billing | Kind::Revoked) => Self::Credential,
+            Some(Kind::Throttled | Kind::QuotaExhausted | Kind::Overloaded | Kind::ServerError) => Self::Load,
+            _ => Self::Request,
+        }
+    }
+}
+
+/// The best answer so far. Among equals the last one counts.
+#[derive(Debug)]
+pub(crate) struct Best<T>(Option<(Rank, T)>);
+
+impl<T> Default for Best<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Best<T> {
+    pub(crate) fn offer(&mut self, rank: Rank, answer: T) {
+        if self.0.as_ref().is_none_or(|(best, _)| rank >= *best) {
+            self.0 = Some((rank, answer));
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.0.take().map(|(_, answer)| answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_about_the_request_outranks_load_and_load_outranks_one_credential() {
+        let best = |kinds: &[Kind]| {
+            let mut best = Best::default();
+            for (at, kind) in kinds.iter().enumerate() {
+                best.offer(Rank::of(Some(Verdict::new(*kind))), at);
+            }
+            best.take()
+        };
+        assert_eq!(best(&[Kind::Throttled, Kind::Throttled]), Some(1));
+        assert_eq!(best(&[Kind::Throttled, Kind::Forbidden]), Some(0));
+        assert_eq!(best(&[Kind::Unauthorized, Kind::Overloaded]), Some(1));
+        assert_eq!(best(&[Kind::Rejected, Kind::Throttled]), Some(0));
+        assert_eq!(best(&[Kind::Throttled, Kind::Banned]), Some(1));
+        assert_eq!(best(&[]), None);
+    }
+}

@@ -1,0 +1,72 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::future::ResponseFuture;
+use super::layer::Shared;
+use super::run::Run;
+use super::spare::{Spare, is_idempotent};
+use crate::context::RequestContext;
+use crate::error::BoxError;
+use crate::replay::ReplayableBody;
+
+/// The service of [`RetryLayer`](super::RetryLayer).
+#[derive(Debug, Clone)]
+pub struct Retry<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> Retry<S> {
+    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for Retry<S>
+where
+    S: Service<Request<B>, Response = Response<RB>> + Clone,
+    S::Error: Into<BoxError>,
+    B: ReplayableBody,
+{
+    type Response = Response<RB>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, B, RB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let context = RequestContext::find(request.extensions()).unwrap_or_else(|| {
+            let context = RequestContext::new();
+            request.extensions_mut().insert(context.clone());
+            context
+        });
+        let spare = Spare::of(&request);
+        let idempotent = self.shared.limits.safe && is_idempotent(&request);
+        context.call().resendable = spare.is_some();
+        // The instance that was polled ready makes the call; its clone has to be polled anew.
+        let clone = self.inner.clone();
+        let mut ready = std::mem::replace(&mut self.inner, clone);
+        let first = ready.call(request);
+        ResponseFuture::new(first, ready, Run::new(self.shared.clone(), context, spare, idempotent))
+    }
+}

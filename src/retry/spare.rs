@@ -1,0 +1,56 @@
+//! The copy of a request that later attempts start from.
+
+use http::header::HeaderName;
+use http::{Extensions, Method, Request};
+
+use crate::context::RequestContext;
+use crate::replay::ReplayableBody;
+
+/// A whole request, untouched by any attempt.
+#[derive(Debug)]
+pub(crate) struct Spare<B>(Request<B>);
+
+impl<B: ReplayableBody> Spare<B> {
+    /// Copies a request, if its body can be sent again.
+    pub(crate) fn of(request: &Request<B>) -> Option<Self> {
+        let body = request.body().try_clone()?;
+        Some(Self(copy(request, body, own_extensions(request.extensions()))))
+    }
+
+    /// A request for one more attempt, if its body can still be sent again.
+    pub(crate) fn take(&self, context: &RequestContext) -> Option<Request<B>> {
+        let body = self.0.body().try_clone()?;
+        let mut request = copy(&self.0, body, self.0.extensions().clone());
+        request.extensions_mut().insert(context.clone());
+        Some(request)
+    }
+
+    /// Whether the caller's own body failed: then nobody waits for an answer.
+    pub(crate) fn caller_failed(&self) -> bool {
+        self.0.body().source_failed()
+    }
+}
+
+/// Whether acting twice on the request does no harm (RFC 9110 section 9.2.2), or a key prevents it.
+pub(crate) fn is_idempotent<B>(request: &Request<B>) -> bool {
+    const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+    let method = request.method();
+    method.is_idempotent() && method != Method::CONNECT || request.headers().contains_key(IDEMPOTENCY_KEY)
+}
+
+fn copy<B>(request: &Request<B>, body: B, extensions: Extensions) -> Request<B> {
+    let mut copy = Request::new(body);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    *copy.version_mut() = request.version();
+    copy.headers_mut().clone_from(request.headers());
+    *copy.extensions_mut() = extensions;
+    copy
+}
+
+/// The extensions but for our own context, which is added again to each attempt: most requests have no others, and an
+/// empty map costs nothing.
+fn own_extensions(extensions: &Extensions) -> Extensions {
+    let only_ours = extensions.len() == 1 && RequestContext::of(extensions).is_some();
+    if only_ours || extensions.is_empty() { Extensions::new() } else { extensions.clone() }
+}

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Request};
 use serde::{Deserialize, Deserializer, Serialize};
+use tower_service::Service;
 
 use crate::error::Error;
 use crate::origin::BaseUrl;
+use crate::pool::Credential;
+use crate::refresh::OAuth2;
 use crate::secret::Secret;
 
 /// Where to log in and to refresh, and how the token is sent. All keys are optional, none has a built-in value.
@@ -46,6 +49,32 @@ impl OAuthServer {
             Some((key, problem)) => Err(Error::config(format!("{key}: {problem}"))),
             None => Ok(()),
         }
+    }
+
+    /// The credential, sent as this server's tokens are: in its header, with its extra headers.
+    #[must_use]
+    pub fn apply_to(&self, mut credential: Credential) -> Credential {
+        if let Some(header) = &self.header {
+            credential = credential.header(header.as_str());
+        }
+        let extra_headers = self.extra_headers.iter();
+        extra_headers
+            .fold(credential, |credential, (name, value)| credential.extra_header(name.as_str(), value.clone()))
+    }
+
+    /// The source that refreshes this server's tokens through `http`.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Config`](crate::ErrorKind::Config), if `tokenUrl` or `clientId` is not set.
+    pub fn token_source<C, B>(&self, http: C) -> Result<OAuth2<C, B>, Error>
+    where
+        C: Service<Request<B>>,
+    {
+        let missing = |key: &str| Error::config(format!("{key}: must be set for tokens to be refreshed"));
+        let token_url = self.token_url.as_deref().ok_or_else(|| missing("tokenUrl"))?;
+        let client_id = self.client_id.as_deref().ok_or_else(|| missing("clientId"))?;
+        Ok(OAuth2::new(token_url, client_id, http))
     }
 
     /// The first impossible value: its key, and what would be right.

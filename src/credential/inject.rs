@@ -1,7 +1,7 @@
 //! Putting a credential into the head of a request, as one value.
 
 use http::Request;
-use http::header::HeaderMap;
+use http::header::{HOST, HeaderMap};
 
 use crate::error::Error;
 use crate::pool::{Access, Pool};
@@ -10,6 +10,8 @@ use crate::pool::{Access, Pool};
 pub(super) fn inject<B>(request: &mut Request<B>, pool: &Pool, access: &Access) -> Result<(), Error> {
     if let Some(base) = &access.base {
         *request.uri_mut() = base.rebase(request.uri())?;
+        // It named the host that the request has left.
+        request.headers_mut().remove(HOST);
     }
     let headers = request.headers_mut();
     // One credential's token never goes with another one's account header, nor with what the caller put there.

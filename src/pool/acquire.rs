@@ -203,7 +203,7 @@ impl Inner {
         pool: &Pool,
     ) -> Result<Taken, Error> {
         if state.closed {
-            return Err(Error::new(ErrorKind::Closed, format!("the pool of {:?} has been shut down", self.provider)));
+            return Err(self.closed());
         }
         let (place, probe) = match pick {
             Pick::Ready(place) => (place, None),
@@ -227,6 +227,10 @@ impl Inner {
             state.rotation.to_back(place);
         }
         Ok(Taken::Lease(Lease::new(access, state.changes, probe)))
+    }
+
+    pub(super) fn closed(&self) -> Error {
+        Error::new(ErrorKind::Closed, format!("the pool of {:?} has been shut down", self.provider))
     }
 
     fn unknown(&self, state: &State, ask: &Ask<'_>) -> Error {

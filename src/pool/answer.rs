@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_TYPE, DATE, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 /// A whole answer.
@@ -18,8 +18,8 @@ impl Remembered {
     /// Keeps an answer whose body was read to its end.
     pub(crate) fn new<B>(answer: &Response<B>, body: Bytes) -> Self {
         let mut headers = answer.headers().clone();
-        // They described a connection that is gone.
-        for name in [CONNECTION, TRANSFER_ENCODING] {
+        // They belong to a connection, a time or a caller that is gone.
+        for name in [CONNECTION, TRANSFER_ENCODING, DATE, SET_COOKIE] {
             headers.remove(name);
         }
         Self { status: answer.status(), headers, body }
@@ -77,6 +77,8 @@ mod tests {
             .header("retry-after", "60")
             .header("retry-after-ms", "60000")
             .header("transfer-encoding", "chunked")
+            .header("set-cookie", "session=1")
+            .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
             .header("x-request-id", "r1")
             .body(())
             .unwrap();

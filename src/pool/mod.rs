@@ -150,7 +150,9 @@ impl Pool {
         self.0.changes.store(state.changes, Release);
         let sticky = self.0.strategy.is_none() && self.0.settings.strategy == StrategyName::Sticky;
         let first = state.rotation.first().filter(|_| sticky && !state.closed);
-        let next = first.and_then(|place| state.entry(place)).map(|entry| &entry.access);
+        // One whose token is known to be dead is not for those who do not look further.
+        let usable = first.and_then(|place| state.entry(place)).filter(|entry| !entry.renewing.forced);
+        let next = usable.map(|entry| &entry.access);
         let current = self.0.active.load();
         let same = match (&*current, next) {
             (Some(current), Some(next)) => Arc::ptr_eq(current, next),

@@ -98,6 +98,9 @@ impl Pool {
     pub(crate) fn renew(&self, place: u32) -> Result<oneshot::Receiver<Renewal>, Error> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state();
+        if state.closed {
+            return Err(self.0.closed());
+        }
         let key_of = |id: &super::CredentialId| StoreKey::new(self.0.provider.clone(), id.clone());
         let Some(entry) = state.entry_mut(place) else { return Ok(receiver) };
         if RENEWING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
@@ -120,8 +123,8 @@ impl Pool {
         entry.renewing.waiting = Some(vec![sender]);
         let slot = entry.access.slot.clone();
         let exchange = Exchange { key: key_of(&slot.id), tokens, generation: entry.access.generation };
-        drop(state);
         self.0.refreshing.send_modify(|count| *count += 1);
+        drop(state);
         // Spawned after the lock is released: a runtime that is shutting down drops the task at once, and with it the guard.
         let ticket = Ticket { pool: self.clone(), slot, result: None };
         runtime.spawn(async move {

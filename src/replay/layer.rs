@@ -3,6 +3,7 @@
 use tower_layer::Layer;
 
 use super::{DEFAULT_LIMIT, Replay};
+use crate::config::Settings;
 
 /// Wraps the body of each request in a [`ReplayBody`](super::ReplayBody).
 ///
@@ -35,6 +36,12 @@ impl ReplayLayer {
     #[must_use]
     pub fn new(cap_bytes: usize) -> Self {
         Self { cap_bytes }
+    }
+
+    /// A layer that keeps to the limit in these settings.
+    #[must_use]
+    pub fn with_settings(settings: &Settings) -> Self {
+        Self { cap_bytes: usize::try_from(settings.replay_limit_bytes).unwrap_or(usize::MAX) }
     }
 }
 

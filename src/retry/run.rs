@@ -53,26 +53,45 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
 
     /// Decides what follows a result.
     pub(super) fn after(&mut self, result: Result<Response<RB>, BoxError>) -> Step<B, RB> {
+        let judged = self.judged(&result);
+        let succeeded = judged.is_some_and(|verdict| verdict.is_success());
+        if succeeded {
+            self.shared.budget.earn();
+            if self.sends == 1 {
+                return Step::Return(result);
+            }
+        }
+        // A body is foreign code: it is asked before anything is locked.
+        let next = match (&self.spare, judged) {
+            (Some(spare), Some(_)) if !succeeded && !spare.caller_failed() => spare.take(&self.context),
+            _ => None,
+        };
+        let Some(next) = next else { return Step::Return(self.conclude(judged, result)) };
+        let Some(step) = self.decide(next) else { return Step::Return(self.conclude(judged, result)) };
+        match result {
+            Ok(response) => self.best.offer(Rank::of(judged), response),
+            Err(error) => self.last_error = Some(error),
+        }
+        step
+    }
+
+    /// The verdict on the last send. `None` where nothing was sent, because a layer below refused to.
+    fn judged(&self, result: &Result<Response<RB>, BoxError>) -> Option<Verdict> {
         let mut call = self.context.call();
         if call.len() < self.sends {
-            // No layer below has judged it: an answer is an answer, and an error a lost connection.
-            call.judge(Verdict::new(if result.is_ok() { Kind::Success } else { Kind::Network }));
+            // No layer below has judged it: an answer is an answer, and a foreign error is a lost connection.
+            let kind = match result {
+                Ok(_) => Kind::Success,
+                Err(error) if Error::find(&**error).is_none() => Kind::Network,
+                Err(_) => return None,
+            };
+            call.judge(Verdict::new(kind));
         }
-        let verdict = call.last().and_then(|attempt| attempt.verdict);
-        let succeeded = verdict.is_some_and(|verdict| verdict.is_success());
-        if succeeded && result.is_ok() {
-            self.shared.budget.earn();
-        }
-        if succeeded && self.sends == 1 {
-            return Step::Return(result);
-        }
-        let caller_failed = self.spare.as_ref().is_some_and(Spare::caller_failed);
-        let next =
-            self.spare.as_ref().filter(|_| !succeeded && !caller_failed).and_then(|spare| spare.take(&self.context));
-        let Some(next) = next else {
-            drop(call);
-            return Step::Return(self.conclude(verdict, result));
-        };
+        call.last().and_then(|attempt| attempt.verdict)
+    }
+
+    /// What to do with a request for one more attempt; `None` if there is to be none.
+    fn decide(&mut self, next: Request<B>) -> Option<Step<B, RB>> {
         let now = clock::now();
         let situation = Situation {
             now,
@@ -81,11 +100,9 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
             idempotent: self.idempotent,
             jitter: fastrand::f64(),
         };
+        let mut call = self.context.call();
         let step = match decide(&self.shared.limits, &call, &situation, || self.shared.budget.spend()) {
-            Decision::Stop => {
-                drop(call);
-                return Step::Return(self.conclude(verdict, result));
-            }
+            Decision::Stop => return None,
             Decision::Same(pause) => {
                 call.plan = Plan::Same;
                 if pause.is_zero() { Step::Send(next) } else { Step::SendAt(now + pause, next) }
@@ -101,12 +118,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
             }
         };
         self.sends = call.len() + 1;
-        drop(call);
-        match result {
-            Ok(response) => self.best.offer(Rank::of(verdict), response),
-            Err(error) => self.last_error = Some(error),
-        }
-        step
+        Some(step)
     }
 
     /// What the caller gets when the next attempt could not be begun.

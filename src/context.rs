@@ -15,8 +15,8 @@ use tokio::task::futures::TaskLocalFuture;
 
 pub use self::attempt::{Attempt, Next};
 pub(crate) use self::attempt::{Call, Plan, Suspect};
+use crate::account::CredentialId;
 use crate::clock;
-use crate::pool::CredentialId;
 
 tokio::task_local! {
     static CURRENT: RequestContext;

@@ -72,6 +72,7 @@
     )
 )]
 
+mod account;
 pub mod classify;
 #[cfg(feature = "hyper-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper-client")))]
@@ -93,12 +94,13 @@ pub mod store;
 mod token;
 pub mod verdict;
 
+pub use self::account::{Credential, CredentialId, Material};
 #[doc(inline)]
 pub use self::context::RequestContext;
 pub use self::error::{BoxError, Error, ErrorKind};
 pub use self::marathon::{Marathon, MarathonBody, MarathonLayer, ResponseFuture};
 #[doc(inline)]
-pub use self::pool::{Credential, CredentialId, Pool};
+pub use self::pool::Pool;
 pub use self::secret::Secret;
 pub use self::token::{Generation, TokenSet};
 

@@ -6,9 +6,9 @@ use http::{HeaderName, HeaderValue, Request};
 use serde::{Deserialize, Deserializer, Serialize};
 use tower_service::Service;
 
+use crate::account::Credential;
 use crate::error::Error;
 use crate::origin::BaseUrl;
-use crate::pool::Credential;
 use crate::refresh::OAuth2;
 use crate::secret::Secret;
 

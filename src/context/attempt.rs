@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::RequestContext;
-use crate::pool::CredentialId;
+use crate::account::CredentialId;
 use crate::token::Generation;
 use crate::verdict::{Kind, Verdict};
 

@@ -2,9 +2,10 @@
 
 use http::{Response, StatusCode};
 
+use crate::account::CredentialId;
 use crate::context::{Attempt, Next, Plan, RequestContext, Suspect};
 use crate::error::Error;
-use crate::pool::{Acquired, Ask, Choice, CredentialId, Lease, Outcome, Pool, Remembered, Request, Settled};
+use crate::pool::{Acquired, Ask, Choice, Lease, Outcome, Pool, Remembered, Request, Settled};
 use crate::verdict::{Kind, Verdict};
 
 /// An attempt under way. Dropped, it is a cancellation, which changes no health; unless a layer above has judged it, as it

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
@@ -12,11 +12,12 @@ use tower_service::Service;
 
 use super::attempt::{OpenAttempt, acquire};
 use super::body::LeaseBody;
-use super::service::send;
+use super::inject::inject;
 use super::unavailable::refuse_or_answer;
+use crate::account::CredentialId;
 use crate::context::RequestContext;
 use crate::error::BoxError;
-use crate::pool::{Acquired, CredentialId, Pool, Renewal};
+use crate::pool::{Acquired, Lease, Pool, Renewal};
 use crate::refresh::RefreshError;
 
 pin_project! {
@@ -76,6 +77,22 @@ where
 
     pub(super) fn calling(answer: S::Future, attempt: Option<OpenAttempt>, without_body: bool) -> Self {
         Self { state: State::Calling { answer, attempt, without_body } }
+    }
+
+    /// Sends a request with the credential of a lease.
+    pub(super) fn send(
+        service: &mut S,
+        mut request: Request<B>,
+        pool: Pool,
+        context: RequestContext,
+        lease: Lease,
+    ) -> Self {
+        if let Err(error) = inject(&mut request, &pool, lease.access()) {
+            return Self::done(Err(error.into()));
+        }
+        let without_body = *request.method() == Method::HEAD;
+        let attempt = OpenAttempt::begin(pool, context, lease);
+        Self::calling(service.call(request), Some(attempt), without_body)
     }
 
     pub(super) fn done(result: Result<Response<LeaseBody<RB>>, BoxError>) -> Self {
@@ -139,7 +156,7 @@ impl<S, B> Waiting<S, B> {
         match acquire(&self.pool, &self.context, Some(&self.credential)) {
             Ok(Acquired::Lease(lease)) => {
                 let Self { mut service, request, pool, context, .. } = *self;
-                send(&mut service, request, pool, context, lease)
+                ResponseFuture::send(&mut service, request, pool, context, lease)
             }
             Ok(Acquired::Renewing { credential, done }) => {
                 self.credential = credential;

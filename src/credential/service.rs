@@ -1,18 +1,18 @@
 use std::task::{Context, Poll};
 
 use bytes::Buf;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::attempt::{OpenAttempt, acquire};
+use super::attempt::acquire;
 use super::body::LeaseBody;
 use super::future::{ResponseFuture, Waiting};
-use super::inject::{inject, strip};
+use super::inject::strip;
 use super::unavailable::refuse_or_answer;
 use crate::context::RequestContext;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::pool::{Acquired, Lease, Pool};
+use crate::pool::{Acquired, Pool};
 
 /// The service of [`CredentialLayer`](super::CredentialLayer).
 #[derive(Debug, Clone)]
@@ -71,7 +71,9 @@ where
             context
         });
         match acquire(&self.pool, &context, None) {
-            Ok(Acquired::Lease(lease)) => send(&mut self.inner, request, self.pool.clone(), context, lease),
+            Ok(Acquired::Lease(lease)) => {
+                ResponseFuture::send(&mut self.inner, request, self.pool.clone(), context, lease)
+            }
             Ok(Acquired::Renewing { credential, done }) => {
                 // The instance that was polled ready makes the call, later; its clone has to be polled anew.
                 let clone = self.inner.clone();
@@ -99,27 +101,6 @@ impl<S> CredentialService<S> {
         }
         ResponseFuture::done(Err(foreign_origin(&self.pool, request.uri()).into()))
     }
-}
-
-/// Sends a request with the credential of a lease.
-pub(super) fn send<S, B, RB>(
-    service: &mut S,
-    mut request: Request<B>,
-    pool: Pool,
-    context: RequestContext,
-    lease: Lease,
-) -> ResponseFuture<S, B, RB>
-where
-    S: Service<Request<B>, Response = Response<RB>>,
-    S::Error: Into<BoxError>,
-    RB: Body,
-{
-    if let Err(error) = inject(&mut request, &pool, lease.access()) {
-        return ResponseFuture::done(Err(error.into()));
-    }
-    let without_body = *request.method() == Method::HEAD;
-    let attempt = OpenAttempt::begin(pool, context, lease);
-    ResponseFuture::calling(service.call(request), Some(attempt), without_body)
 }
 
 fn foreign_origin(pool: &Pool, uri: &http::Uri) -> Error {

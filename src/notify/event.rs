@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::pool::CredentialId;
+use crate::account::CredentialId;
 use crate::token::Generation;
 use crate::verdict::Kind;
 

@@ -2,7 +2,7 @@
 
 use super::event::Event;
 use super::shielded;
-use crate::pool::CredentialId;
+use crate::account::CredentialId;
 
 const TARGET: &str = "oauth_marathon";
 

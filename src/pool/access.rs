@@ -12,7 +12,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::credential::{Credential, CredentialId};
+use crate::account::{Credential, CredentialId};
 use crate::error::Error;
 use crate::origin::BaseUrl;
 use crate::token::Generation;

@@ -9,12 +9,15 @@ use http::{StatusCode, Uri};
 use tokio::sync::oneshot;
 
 use super::answer::Remembered;
+use super::handle::{Inner, Pool, account};
+use super::lease::Lease;
 use super::pick::{Ask, Pick};
-use super::renewal::{Need, Renewal};
+use super::renewing::{Need, Renewal};
 use super::settle::{Outcome, Settled};
 use super::state::State;
 use super::strategy::Candidate;
-use super::{Choice, CredentialId, Inner, Lease, Pool, account};
+use super::strategy::Choice;
+use crate::account::CredentialId;
 use crate::clock;
 use crate::config::StrategyName;
 use crate::context::Suspect;
@@ -212,10 +215,11 @@ impl Inner {
             Pick::Cooling(None) => return Ok(Taken::None(Unavailable::Error(self.nobody(state)))),
             Pick::Unknown => return Err(self.unknown(state, ask)),
         };
-        let need = state.need(place, self.source.is_some(), now);
         let Some(entry) = state.entry(place) else { return Ok(Taken::None(Unavailable::Error(self.nobody(state)))) };
         let access = entry.access.clone();
-        if need != Need::Nothing && renewed != Some(&access.slot.id) {
+        let renewable = self.source.is_some() && entry.credential.material.refresh_token().is_some();
+        let needs = renewable && entry.renewing.need(&access, now) != Need::Nothing;
+        if needs && renewed != Some(&access.slot.id) {
             return Ok(Taken::Renew(place, access.slot.id.clone()));
         }
         state.probing |= probe.is_some();

@@ -8,7 +8,10 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use http::header::AUTHORIZATION;
 use tokio::sync::{Notify, watch};
 
-use super::{Credential, Inner, Pool, State, Strategy};
+use super::handle::{Inner, Pool};
+use super::state::State;
+use super::strategy::Strategy;
+use crate::account::Credential;
 use crate::clock::{SystemClock, WallClock};
 use crate::config::Settings;
 use crate::error::Error;
@@ -16,6 +19,13 @@ use crate::notify::{Notifier, Notifiers};
 use crate::origin::Origin;
 use crate::refresh::{DynTokenSource, TokenSource};
 use crate::store::{DynStore, MemoryStore, Store};
+
+impl Pool {
+    /// Begins a pool for a provider, such as `openai`.
+    pub fn builder(provider: impl Into<Arc<str>>) -> PoolBuilder {
+        PoolBuilder::new(provider.into())
+    }
+}
 
 /// Builds a [`Pool`].
 #[must_use = "nothing exists before build"]

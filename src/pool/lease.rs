@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use http::{HeaderName, HeaderValue};
 
 use super::access::Access;
-use super::{CredentialId, Pool};
+use super::handle::Pool;
+use crate::account::CredentialId;
 use crate::token::Generation;
 
 /// A credential that is in use: it counts as in flight until the lease is dropped.

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::access::Slot;
+use super::handle::{Inner, Pool};
 use super::state::State;
-use super::{Credential, CredentialId, Inner, Material, Pool};
+use crate::account::{Credential, CredentialId, Material};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;

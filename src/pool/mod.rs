@@ -9,12 +9,13 @@ mod acquire;
 mod answer;
 mod builder;
 mod cooldown;
-mod credential;
+mod handle;
 mod lease;
 mod manage;
 mod pick;
 mod recovery;
 mod renewal;
+mod renewing;
 /// Public for this repository's benches alone; no promise covers it.
 #[doc(hidden)]
 pub mod rotation;
@@ -23,215 +24,14 @@ mod snapshot;
 mod state;
 mod strategy;
 
-use std::fmt;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use arc_swap::{ArcSwap, ArcSwapOption};
-use http::{HeaderName, Uri};
-use tokio::sync::{Notify, watch};
-
 pub(crate) use self::access::Access;
-use self::access::{Lifetime, Slot};
 pub(crate) use self::acquire::{Acquired, Unavailable};
 pub(crate) use self::answer::{Remembered, invented};
 pub use self::builder::PoolBuilder;
-pub use self::credential::{Credential, CredentialId, Material};
+pub use self::handle::Pool;
 pub use self::lease::Lease;
 pub(crate) use self::pick::Ask;
-pub(crate) use self::renewal::Renewal;
+pub(crate) use self::renewing::Renewal;
 pub(crate) use self::settle::{Outcome, Request, Settled};
 pub use self::snapshot::{CredentialSnapshot, PoolSnapshot, Standing};
-use self::state::{Effects, State};
 pub use self::strategy::{Candidate, Choice, Strategy};
-use crate::clock::WallClock;
-use crate::config::{Settings, StrategyName};
-use crate::error::Error;
-use crate::notify::{Account, Event, EventStream, LoginReason, Notifiers};
-use crate::origin::Origin;
-use crate::refresh::DynTokenSource;
-use crate::store::DynStore;
-use crate::token::Generation;
-
-/// The credentials of one provider. Clones share one pool.
-///
-/// ```
-/// use oauth_marathon::{Credential, Pool, Secret, TokenSet};
-///
-/// # fn main() -> Result<(), oauth_marathon::Error> {
-/// let pool = Pool::builder("openai")
-///     .origin("https://api.example.com")
-///     .credential(Credential::new("work", TokenSet::new("access")))
-///     .credential(Credential::new("key", Secret::new("sk-1")).header("x-api-key"))
-///     .build()?;
-/// let ids: Vec<_> = pool.snapshot().credentials.into_iter().map(|credential| credential.id).collect();
-/// assert_eq!(ids, ["work", "key"]);
-/// # Ok(()) }
-/// ```
-#[derive(Clone)]
-pub struct Pool(Arc<Inner>);
-
-struct Inner {
-    provider: Arc<str>,
-    settings: Settings,
-    origins: Vec<Origin>,
-    /// The active credential, for requests that have no reason to look further.
-    active: ArcSwapOption<Access>,
-    /// A copy of the state's count of changes, to be read without the lock.
-    changes: AtomicU64,
-    /// Every header that a credential of this pool sets or has set.
-    header_names: ArcSwap<Vec<HeaderName>>,
-    state: Mutex<State>,
-    source: Option<Arc<dyn DynTokenSource>>,
-    store: Arc<dyn DynStore>,
-    strategy: Option<Box<dyn Strategy>>,
-    events: Notifiers,
-    wall: Arc<dyn WallClock>,
-    /// How many refreshes are under way.
-    refreshing: watch::Sender<usize>,
-    /// Wakes the watch over recoveries: one may come earlier than it knows.
-    rescheduled: Arc<Notify>,
-}
-
-impl Pool {
-    /// Begins a pool for a provider, such as `openai`.
-    pub fn builder(provider: impl Into<Arc<str>>) -> PoolBuilder {
-        PoolBuilder::new(provider.into())
-    }
-
-    /// The provider's id.
-    #[must_use]
-    pub fn provider(&self) -> &str {
-        &self.0.provider
-    }
-
-    /// The settings that the pool was built with.
-    #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.0.settings
-    }
-
-    /// Where the pool's events go; more notifiers can be added to it.
-    #[must_use]
-    pub fn notifiers(&self) -> &Notifiers {
-        &self.0.events
-    }
-
-    /// The events from now on.
-    #[must_use]
-    pub fn events(&self) -> EventStream {
-        self.0.events.subscribe()
-    }
-
-    /// Whether credentials may be sent to where `uri` leads.
-    pub(crate) fn allows(&self, uri: &Uri) -> bool {
-        self.0.origins.iter().any(|origin| origin.matches(uri))
-    }
-
-    pub(crate) fn origins(&self) -> &[Origin] {
-        &self.0.origins
-    }
-
-    pub(crate) fn header_names(&self) -> arc_swap::Guard<Arc<Vec<HeaderName>>> {
-        self.0.header_names.load()
-    }
-
-    pub(crate) fn wall(&self) -> &Arc<dyn WallClock> {
-        &self.0.wall
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Publishes which credential is active, after a transition and before the lock is released.
-    fn reset_active(&self, state: &State) {
-        self.0.changes.store(state.changes, Release);
-        let sticky = self.0.strategy.is_none() && self.0.settings.strategy == StrategyName::Sticky;
-        let first = state.rotation.first().filter(|_| sticky && !state.closed);
-        // One whose token is known to be dead is not for those who do not look further.
-        let usable = first.and_then(|place| state.entry(place)).filter(|entry| !entry.renewing.forced);
-        let next = usable.map(|entry| &entry.access);
-        let current = self.0.active.load();
-        let same = match (&*current, next) {
-            (Some(current), Some(next)) => Arc::ptr_eq(current, next),
-            (None, None) => true,
-            _ => false,
-        };
-        if !same {
-            self.0.active.store(next.cloned());
-        }
-    }
-
-    fn changes(&self) -> u64 {
-        self.0.changes.load(Acquire)
-    }
-
-    pub(crate) fn emit(&self, effects: Effects) {
-        for event in self.0.events_of(effects) {
-            self.0.events.emit(|| event);
-        }
-    }
-}
-
-impl Inner {
-    /// Builds what goes out with requests. Only a token that can be replaced has a time for it, so that no request reads a
-    /// clock for the others.
-    fn prepare(&self, credential: &Credential, slot: Arc<Slot>, generation: Generation) -> Result<Access, Error> {
-        let renewable = self.source.is_some() && credential.material.refresh_token().is_some();
-        let expiry = credential.material.tokens().and_then(|tokens| tokens.expiry()).filter(|_| renewable);
-        let margin = self.settings.refresh_margin;
-        let lifetime = Lifetime::of(expiry, margin, fastrand::f64(), self.wall.now(), crate::clock::now());
-        let access = Access::prepare(credential, slot, generation, lifetime)?;
-        self.learn_headers(&access);
-        Ok(access)
-    }
-
-    fn learn_headers(&self, access: &Access) {
-        let known = self.header_names.load();
-        if access.header_names().all(|name| known.contains(name)) {
-            return;
-        }
-        self.header_names.rcu(|known| {
-            let mut names = Vec::clone(known);
-            names.extend(access.header_names().filter(|name| !known.contains(name)).cloned());
-            names
-        });
-    }
-
-    fn events_of(&self, effects: Effects) -> impl Iterator<Item = Event> {
-        let provider = &self.provider;
-        let Effects { recovered, cooled, out, ran_dry } = effects;
-        let recovered = recovered
-            .into_iter()
-            .map(|slot| Event::Recovered { provider: provider.clone(), credential: account(&slot) });
-        let cooled = cooled.map(|(slot, kind, rests_for)| Event::CoolingDown {
-            provider: provider.clone(),
-            credential: account(&slot),
-            kind,
-            rests_for,
-        });
-        let out = out.map(|(slot, reason)| self.login_needed(&slot, reason));
-        let dry = ran_dry.map(|retry_after| Event::Exhausted { provider: provider.clone(), retry_after });
-        recovered.chain(cooled).chain(out).chain(dry)
-    }
-
-    fn login_needed(&self, slot: &Slot, reason: LoginReason) -> Event {
-        Event::LoginNeeded { provider: self.provider.clone(), credential: account(slot), reason }
-    }
-}
-
-fn account(slot: &Slot) -> Account {
-    Account { id: slot.id.clone(), label: slot.label.clone() }
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
-            .field("provider", &self.0.provider)
-            .field("origins", &self.0.origins)
-            .field("credentials", &self.snapshot().credentials)
-            .finish_non_exhaustive()
-    }
-}

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::credential::CredentialId;
 use super::state::State;
+use crate::account::CredentialId;
 use crate::config::WhenAllCooling;
 
 /// What an attempt asks for.

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::{Inner, Pool};
+use super::handle::{Inner, Pool};
 use crate::clock;
 
 impl Pool {

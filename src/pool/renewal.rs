@@ -1,14 +1,16 @@
 //! Replacing a token: one refresh per credential at a time, shared by all who wait, in a task that outlives them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use super::access::Slot;
 use super::cooldown::refresh_failed;
+use super::handle::{Inner, Pool, account};
+use super::renewing::{Need, Renewal};
 use super::state::State;
-use super::{Inner, Pool, account};
+use crate::account::CredentialId;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::notify::{Event, LoginReason};
@@ -17,80 +19,9 @@ use crate::store::{CasOutcome, StoreKey, StoredTokens};
 use crate::token::{Generation, TokenSet};
 use crate::verdict::Kind;
 
-/// The least time between two forced refreshes of one credential, so that a request that is always refused does not
-/// spend refresh tokens.
-const FORCED_REFRESH_FLOOR: Duration = Duration::from_secs(60);
-
-/// How long a valid token is used without another try after an early refresh failed.
-const EARLY_RETRY: Duration = Duration::from_secs(30);
-
 tokio::task_local! {
     /// The credential whose token this task is replacing: it cannot wait for itself.
     static RENEWING: Arc<Slot>;
-}
-
-/// What those who wait are told.
-pub(crate) type Renewal = Result<(), RefreshError>;
-
-/// How far the replacing of one credential's token is.
-#[derive(Debug, Default)]
-pub(crate) struct Renewing {
-    /// Those who wait for the refresh that is under way.
-    waiting: Option<Vec<oneshot::Sender<Renewal>>>,
-    /// The provider refused the current token before its time.
-    pub(crate) forced: bool,
-    last_forced: Option<Instant>,
-    /// No early refresh before this.
-    not_before: Option<Instant>,
-    /// The refresh token was refused for good.
-    pub(crate) login_lost: bool,
-}
-
-impl Renewing {
-    pub(crate) fn force(&mut self, now: Instant) {
-        self.forced = true;
-        self.last_forced = Some(now);
-    }
-
-    pub(crate) fn may_force(&self, now: Instant) -> bool {
-        let recently = self.last_forced.is_some_and(|last| now.saturating_duration_since(last) < FORCED_REFRESH_FLOOR);
-        !self.login_lost && (self.forced || !recently)
-    }
-
-    pub(crate) fn settled(&mut self) {
-        self.forced = false;
-        self.not_before = None;
-        self.login_lost = false;
-    }
-
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.waiting.is_some()
-    }
-}
-
-/// What a credential needs before it is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
-    Nothing,
-    /// A new token first; `valid` says whether the present one would still do.
-    Renewal {
-        valid: bool,
-    },
-}
-
-impl State {
-    /// Whether the credential at `place` needs a new token first.
-    pub(crate) fn need(&self, place: u32, has_source: bool, now: Instant) -> Need {
-        let Some(entry) = self.entry(place) else { return Need::Nothing };
-        let renewing = &entry.renewing;
-        if !has_source || entry.credential.material.refresh_token().is_none() || renewing.login_lost {
-            return Need::Nothing;
-        }
-        let reached = |time: Option<Instant>| time.is_some_and(|time| time <= now);
-        let valid = !renewing.forced && !reached(entry.access.expires_at);
-        let early = reached(entry.access.renew_at) && renewing.not_before.is_none_or(|not_before| not_before <= now);
-        if !valid || early { Need::Renewal { valid } } else { Need::Nothing }
-    }
 }
 
 impl Pool {
@@ -101,7 +32,7 @@ impl Pool {
         if state.closed {
             return Err(self.0.closed());
         }
-        let key_of = |id: &super::CredentialId| StoreKey::new(self.0.provider.clone(), id.clone());
+        let key_of = |id: &CredentialId| StoreKey::new(self.0.provider.clone(), id.clone());
         let Some(entry) = state.entry_mut(place) else { return Ok(receiver) };
         if RENEWING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
             return Err(Error::new(
@@ -186,13 +117,11 @@ impl Pool {
         now: Instant,
         events: &mut Vec<Event>,
     ) {
-        let has_source = self.0.source.is_some();
-        let valid = matches!(state.need(slot.place, has_source, now), Need::Nothing | Need::Renewal { valid: true });
         let Some(entry) = state.owner(slot) else { return };
+        let valid = matches!(entry.renewing.need(&entry.access, now), Need::Nothing | Need::Renewal { valid: true });
         events.push(self.0.refresh_failed(slot, &error.to_string()));
-        entry.renewing.not_before = now.checked_add(EARLY_RETRY);
         let lost = error.kind() == RefreshErrorKind::LoginNeeded;
-        entry.renewing.login_lost = lost;
+        entry.renewing.failed(lost, now);
         let effects = match (valid, lost) {
             (true, false) => return,
             (true, true) => {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::cooldown::{Consequence, Facts, consequence};
-use super::credential::CredentialId;
 use super::state::{Effects, State};
+use crate::account::CredentialId;
 use crate::config::Settings;
 use crate::context::{Next, Suspect};
 use crate::verdict::{Kind, Verdict};

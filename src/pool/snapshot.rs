@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
+use super::handle::Pool;
 use super::state::Entry;
-use super::{CredentialId, Pool};
+use crate::account::CredentialId;
 use crate::clock;
 use crate::notify::LoginReason;
 use crate::token::Generation;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::access::{Access, Slot};
 use super::answer::Remembered;
-use super::credential::{Credential, CredentialId};
-use super::renewal::Renewing;
+use super::renewing::Renewing;
 use super::rotation::Rotation;
+use crate::account::{Credential, CredentialId};
 use crate::notify::LoginReason;
 use crate::token::Generation;
 use crate::verdict::{Kind, Scope, Verdict};

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::CredentialId;
 use super::state::Entry;
+use crate::account::CredentialId;
 
 /// Chooses among the credentials that are ready.
 ///

@@ -133,7 +133,7 @@ fn go_on(limits: &Limits, call: &Call, last: &Attempt, situation: &Situation) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::CredentialId;
+    use crate::account::CredentialId;
     use crate::token::Generation;
 
     /// `(credential, verdict, next)` of each attempt.

@@ -4,6 +4,7 @@ use tower_layer::Layer;
 
 use super::budget::Budget;
 use super::decide::Limits;
+use super::run::Shared;
 use super::service::Retry;
 use crate::config::Settings;
 
@@ -27,13 +28,6 @@ use crate::config::Settings;
 #[derive(Debug, Clone)]
 pub struct RetryLayer {
     shared: Arc<Shared>,
-}
-
-/// What all requests through one layer share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) limits: Limits,
-    pub(crate) budget: Budget,
 }
 
 impl RetryLayer {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 
-use super::decide::{Decision, Situation, decide};
-use super::layer::Shared;
+use super::budget::Budget;
+use super::decide::{Decision, Limits, Situation, decide};
 use super::rank::{Best, Rank};
 use super::spare::Spare;
 use crate::clock;
@@ -14,6 +14,13 @@ use crate::context::{Plan, RequestContext};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::replay::ReplayableBody;
 use crate::verdict::{Kind, Verdict};
+
+/// What all requests through one layer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+}
 
 #[derive(Debug)]
 pub(crate) struct Run<B, RB> {

@@ -5,8 +5,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::future::ResponseFuture;
-use super::layer::Shared;
-use super::run::Run;
+use super::run::{Run, Shared};
 use super::spare::{Spare, is_idempotent};
 use crate::context::RequestContext;
 use crate::error::BoxError;

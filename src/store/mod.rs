@@ -13,8 +13,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use self::memory::MemoryStore;
+use crate::account::CredentialId;
 use crate::error::BoxError;
-use crate::pool::CredentialId;
 use crate::token::{Generation, TokenSet};
 
 /// Keeps the tokens of credentials, one entry for each [`StoreKey`].

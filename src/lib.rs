@@ -56,6 +56,7 @@
 //! |---|---|
 //! | `config` | reads a provider's settings from `opencode.json` or `opencode.jsonc` |
 //! | `hyper-client` | a pooled HTTPS client; exact knowledge of the errors of hyper and h2, for `resend: "safe"` |
+//! | `tower` | a policy for tower's own retry layer that decides as ours does |
 //! | `full` | all of the above |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -70,7 +70,7 @@ where
                         Poll::Ready(result) => result.map_err(Into::into),
                         Poll::Pending => {
                             ready!(poll_timer(this.timer, cx));
-                            let limit = this.run.shared.limits.attempt_timeout.unwrap_or_default();
+                            let limit = this.run.progress.shared.limits.attempt_timeout.unwrap_or_default();
                             Err(this.run.timed_out(limit))
                         }
                     };
@@ -80,7 +80,7 @@ where
                         Step::Return(result) => return Poll::Ready(result),
                         Step::Send(request) => {
                             *this.next = Some(request);
-                            *this.timer = this.run.context.deadline().map(sleep_until);
+                            *this.timer = this.run.progress.context.deadline().map(sleep_until);
                         }
                         Step::SendAt(when, request) => {
                             *this.next = Some(request);
@@ -91,7 +91,7 @@ where
                 }
                 StateProj::Waiting => {
                     ready!(poll_timer(this.timer, cx));
-                    *this.timer = this.run.context.deadline().map(sleep_until);
+                    *this.timer = this.run.progress.context.deadline().map(sleep_until);
                     this.state.set(State::Readying);
                 }
                 StateProj::Readying => {
@@ -126,7 +126,7 @@ fn sleep_until(when: Instant) -> Pin<Box<Sleep>> {
 }
 
 fn attempt_timer<B, RB>(run: &Run<B, RB>) -> Option<Pin<Box<Sleep>>> {
-    run.shared.limits.attempt_timeout.map(|limit| Box::pin(tokio::time::sleep(limit)))
+    run.progress.shared.limits.attempt_timeout.map(|limit| Box::pin(tokio::time::sleep(limit)))
 }
 
 impl<S, B, RB> fmt::Debug for ResponseFuture<S, B, RB>

@@ -4,7 +4,7 @@ use tower_layer::Layer;
 
 use super::budget::Budget;
 use super::decide::Limits;
-use super::run::Shared;
+use super::progress::Shared;
 use super::service::Retry;
 use crate::config::Settings;
 

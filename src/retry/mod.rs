@@ -8,6 +8,9 @@ mod budget;
 mod decide;
 mod future;
 mod layer;
+#[cfg(feature = "tower")]
+mod policy;
+mod progress;
 mod rank;
 mod run;
 mod service;
@@ -15,4 +18,7 @@ mod spare;
 
 pub use self::future::ResponseFuture;
 pub use self::layer::RetryLayer;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::policy::{Pause, RetryPolicy};
 pub use self::service::Retry;

@@ -5,7 +5,8 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::future::ResponseFuture;
-use super::run::{Run, Shared};
+use super::progress::{Progress, Shared};
+use super::run::Run;
 use super::spare::{Spare, is_idempotent};
 use crate::context::RequestContext;
 use crate::error::BoxError;
@@ -66,6 +67,7 @@ where
         let clone = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, clone);
         let first = ready.call(request);
-        ResponseFuture::new(first, ready, Run::new(self.shared.clone(), context, spare, idempotent))
+        let progress = Progress::new(self.shared.clone(), context, idempotent);
+        ResponseFuture::new(first, ready, Run::new(progress, spare))
     }
 }

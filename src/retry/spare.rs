@@ -38,7 +38,8 @@ pub(crate) fn is_idempotent<B>(request: &Request<B>) -> bool {
     method.is_idempotent() && method != Method::CONNECT || request.headers().contains_key(IDEMPOTENCY_KEY)
 }
 
-fn copy<B>(request: &Request<B>, body: B, extensions: Extensions) -> Request<B> {
+/// The same head with another body and other extensions.
+pub(crate) fn copy<B>(request: &Request<B>, body: B, extensions: Extensions) -> Request<B> {
     let mut copy = Request::new(body);
     copy.method_mut().clone_from(request.method());
     copy.uri_mut().clone_from(request.uri());

@@ -1,0 +1,140 @@
+//! The same decisions for [`tower::retry::Retry`].
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tokio::time::Sleep;
+use tower::retry::Policy;
+
+use super::budget::Budget;
+use super::decide::Limits;
+use super::progress::{Go, Progress, Shared};
+use super::spare::{copy, is_idempotent};
+use crate::config::Settings;
+use crate::context::RequestContext;
+use crate::error::BoxError;
+use crate::replay::ReplayableBody;
+
+/// A policy for [`tower::retry::RetryLayer`] that decides as [`RetryLayer`](super::RetryLayer) does.
+///
+/// It reads the same attempts from the [`RequestContext`], so a [`NotifyLayer`](crate::notify::NotifyLayer) has to stand
+/// above: without a context nothing is sent again. What tower's layer cannot do, it does not do either: the failed answer is
+/// gone before a wait, so the caller gets the last answer and not the best one; `attemptTimeoutMs` is not kept; and an error
+/// of readiness takes the place of an answer.
+///
+/// ```
+/// use oauth_marathon::classify::ClassifyLayer;
+/// use oauth_marathon::credential::CredentialLayer;
+/// use oauth_marathon::notify::NotifyLayer;
+/// use oauth_marathon::retry::RetryPolicy;
+/// use oauth_marathon::{Credential, Pool, Secret};
+/// # use http_body_util::Full;
+/// # use bytes::Bytes;
+/// use tower::retry::RetryLayer;
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+/// let pool = Pool::builder("openai")
+///     .origin("https://api.example.com")
+///     .credential(Credential::new("work", Secret::new("limited")))
+///     .credential(Credential::new("home", Secret::new("fresh")))
+///     .build()?;
+/// # let client = service_fn(async |request: http::Request<Full<Bytes>>| {
+/// #     let limited = request.headers()["authorization"] == "Bearer limited";
+/// #     http::Response::builder().status(if limited { 429 } else { 200 }).body(Full::new(Bytes::new()))
+/// # });
+/// let client = ServiceBuilder::new()
+///     .layer(NotifyLayer::new())
+///     .layer(RetryLayer::new(RetryPolicy::new(pool.settings())))
+///     .layer(CredentialLayer::new(pool))
+///     .layer(ClassifyLayer::new())
+///     .service(client);
+/// let request = http::Request::post("https://api.example.com/v1/chat").body(Full::from("{}"))?;
+/// assert_eq!(client.oneshot(request).await?.status(), 200);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RetryPolicy {
+    shared: Arc<Shared>,
+    /// Of the request that this clone of the policy is for.
+    progress: Option<Progress>,
+}
+
+impl RetryPolicy {
+    /// A policy that keeps to these settings. Its clones share one budget.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let shared = Shared { limits: Limits::new(settings), budget: Budget::default() };
+        Self { shared: Arc::new(shared), progress: None }
+    }
+}
+
+impl<B, RB> Policy<Request<B>, Response<RB>, BoxError> for RetryPolicy
+where
+    B: ReplayableBody,
+{
+    type Future = Pause;
+
+    fn retry(&mut self, request: &mut Request<B>, result: &mut Result<Response<RB>, BoxError>) -> Option<Pause> {
+        let progress = self.progress.as_mut()?;
+        let judged = progress.judged(result.as_ref().err());
+        if progress.settled_at_once(judged) {
+            return None;
+        }
+        let body = request.body();
+        let resendable =
+            judged.is_some_and(|verdict| !verdict.is_success()) && !body.source_failed() && body.try_clone().is_some();
+        let go = if resendable { progress.go() } else { Go::Return };
+        match go {
+            Go::Send => Some(Pause { timer: None }),
+            Go::SendAt(when) => Some(Pause { timer: Some(Box::pin(tokio::time::sleep_until(when.into()))) }),
+            Go::Return => {
+                if let Ok(response) = result {
+                    progress.report(response);
+                }
+                None
+            }
+        }
+    }
+
+    fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
+        let body = request.body().try_clone();
+        if self.progress.is_none()
+            && let Some(context) = RequestContext::find(request.extensions())
+        {
+            context.call().resendable = body.is_some();
+            let idempotent = is_idempotent(request);
+            self.progress = Some(Progress::new(self.shared.clone(), context, idempotent));
+        }
+        Some(copy(request, body?, request.extensions().clone()))
+    }
+}
+
+impl fmt::Debug for RetryPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryPolicy").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+/// The pause before another attempt. Without one, no timer is armed.
+pub struct Pause {
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Future for Pause {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.as_mut().map_or(Poll::Ready(()), |timer| timer.as_mut().poll(cx))
+    }
+}
+
+impl fmt::Debug for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pause").field("timer", &self.timer.is_some()).finish()
+    }
+}

@@ -1,0 +1,107 @@
+//! How far one request is, and what follows an attempt: shared by the layer and by the policy for tower's own retry.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Response;
+
+use super::budget::Budget;
+use super::decide::{Decision, Limits, Situation, decide};
+use crate::clock;
+use crate::context::{Plan, RequestContext};
+use crate::error::{BoxError, Error};
+use crate::verdict::{Kind, Verdict};
+
+/// What all requests through one layer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+}
+
+/// How far one request is: what it may still do is decided from this and its context.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    pub(super) shared: Arc<Shared>,
+    pub(super) context: RequestContext,
+    idempotent: bool,
+    sends: usize,
+    waited: Duration,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Go {
+    /// The answer stands.
+    Return,
+    /// Another attempt, once the service is ready.
+    Send,
+    /// The same, but not before then.
+    SendAt(Instant),
+}
+
+impl Progress {
+    pub(super) fn new(shared: Arc<Shared>, context: RequestContext, idempotent: bool) -> Self {
+        Self { shared, context, idempotent, sends: 1, waited: Duration::ZERO }
+    }
+
+    /// The verdict on the last send. `None` where nothing was sent, because a layer below refused to.
+    pub(super) fn judged(&self, error: Option<&BoxError>) -> Option<Verdict> {
+        let mut call = self.context.call();
+        if call.len() < self.sends {
+            // No layer below has judged it: an answer is an answer, and a foreign error is a lost connection.
+            let kind = match error {
+                None => Kind::Success,
+                Some(error) if Error::find(&**error).is_none() => Kind::Network,
+                Some(_) => return None,
+            };
+            call.judge(Verdict::new(kind));
+        }
+        call.last().and_then(|attempt| attempt.verdict)
+    }
+
+    /// Whether it is the first send, and went well.
+    pub(super) fn settled_at_once(&self, verdict: Option<Verdict>) -> bool {
+        let succeeded = verdict.is_some_and(|verdict| verdict.is_success());
+        if succeeded {
+            self.shared.budget.earn();
+        }
+        succeeded && self.sends == 1
+    }
+
+    /// What to do with a request that can be sent once more.
+    pub(super) fn go(&mut self) -> Go {
+        let now = clock::now();
+        let situation = Situation {
+            now,
+            deadline: self.context.deadline(),
+            waited: self.waited,
+            idempotent: self.idempotent,
+            jitter: fastrand::f64(),
+        };
+        let mut call = self.context.call();
+        let go = match decide(&self.shared.limits, &call, &situation, || self.shared.budget.spend()) {
+            Decision::Stop => return Go::Return,
+            Decision::Same(pause) => {
+                call.plan = Plan::Same;
+                if pause.is_zero() { Go::Send } else { Go::SendAt(now + pause) }
+            }
+            Decision::Next => {
+                call.plan = Plan::Next;
+                Go::Send
+            }
+            Decision::Wait(until) => {
+                call.open_round();
+                self.waited += until.saturating_duration_since(now);
+                Go::SendAt(until)
+            }
+        };
+        self.sends = call.len() + 1;
+        go
+    }
+
+    /// Adds the report of all attempts to an answer.
+    pub(super) fn report<RB>(&self, response: &mut Response<RB>) {
+        response.extensions_mut().insert(self.context.clone());
+    }
+}

@@ -48,7 +48,7 @@ impl Progress {
     /// The verdict on the last send. `None` where nothing was sent, because a layer below refused to.
     pub(super) fn judged(&self, error: Option<&BoxError>) -> Option<Verdict> {
         let mut call = self.context.call();
-        if call.len() < self.sends {
+        if call.len() < self.sends || call.last().is_some_and(|attempt| attempt.verdict.is_none()) {
             // No layer below has judged it: an answer is an answer, and a foreign error is a lost connection.
             let kind = match error {
                 None => Kind::Success,

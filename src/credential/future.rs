@@ -55,15 +55,16 @@ pin_project! {
     }
 }
 
-/// A request that waits for a new token.
+/// A request that waits for a new token, and then for the service.
 pub(super) struct Waiting<S, B> {
-    /// Ready to be called.
     pub(super) service: S,
     pub(super) request: Request<B>,
     pub(super) pool: Pool,
     pub(super) context: RequestContext,
     pub(super) credential: CredentialId,
     pub(super) done: oneshot::Receiver<Renewal>,
+    /// How the refresh has ended.
+    pub(super) over: Option<Renewal>,
 }
 
 impl<S, B, RB> ResponseFuture<S, B, RB>
@@ -102,7 +103,7 @@ where
 
 impl<S, B, RB> Future for ResponseFuture<S, B, RB>
 where
-    S: Service<Request<B>, Response = Response<RB>>,
+    S: Service<Request<B>, Response = Response<RB>> + Clone,
     S::Error: Into<BoxError>,
     RB: Body,
     RB::Data: Buf,
@@ -115,13 +116,17 @@ where
             match state.as_mut().project() {
                 StateProj::Waiting { waiting } => {
                     let Some(parked) = waiting.as_deref_mut() else { return Poll::Pending };
-                    let failure = match ready!(Pin::new(&mut parked.done).poll(cx)) {
-                        Ok(Ok(())) => None,
-                        Ok(Err(error)) => Some(error),
-                        Err(_) => Some(RefreshError::transient("the refresh was cut short")),
-                    };
+                    if parked.over.is_none() {
+                        let over = ready!(Pin::new(&mut parked.done).poll(cx));
+                        parked.over =
+                            Some(over.unwrap_or_else(|_| Err(RefreshError::transient("the refresh was cut short"))));
+                    }
+                    let ready = ready!(parked.service.poll_ready(cx));
                     let Some(parked) = waiting.take() else { return Poll::Pending };
-                    let next = parked.go_on(failure);
+                    if let Err(error) = ready {
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    let next = parked.go_on();
                     state.set(next.state);
                 }
                 StateProj::Calling { answer, attempt, without_body } => {
@@ -147,18 +152,21 @@ where
 
 impl<S, B> Waiting<S, B> {
     /// Asks again: for the same credential, which now has a new token or has kept a valid one, else for another.
-    fn go_on<RB>(mut self: Box<Self>, failure: Option<RefreshError>) -> ResponseFuture<S, B, RB>
+    fn go_on<RB>(mut self: Box<Self>) -> ResponseFuture<S, B, RB>
     where
-        S: Service<Request<B>, Response = Response<RB>>,
+        S: Service<Request<B>, Response = Response<RB>> + Clone,
         S::Error: Into<BoxError>,
         RB: Body,
     {
+        let failure = self.over.take().and_then(Result::err);
         match acquire(&self.pool, &self.context, Some(&self.credential)) {
             Ok(Acquired::Lease(lease)) => {
                 let Self { mut service, request, pool, context, .. } = *self;
                 ResponseFuture::send(&mut service, request, pool, context, lease)
             }
             Ok(Acquired::Renewing { credential, done }) => {
+                // As before: a place is not kept while waiting.
+                self.service = self.service.clone();
                 self.credential = credential;
                 self.done = done;
                 ResponseFuture { state: State::Waiting { waiting: Some(self) } }

@@ -75,11 +75,12 @@ where
                 ResponseFuture::send(&mut self.inner, request, self.pool.clone(), context, lease)
             }
             Ok(Acquired::Renewing { credential, done }) => {
-                // The instance that was polled ready makes the call, later; its clone has to be polled anew.
-                let clone = self.inner.clone();
-                let service = std::mem::replace(&mut self.inner, clone);
+                // Who waits takes nobody's place, least of all that of the refresh: the instance that was polled ready
+                // goes, and a clone is polled once the token is there.
+                let service = self.inner.clone();
+                self.inner = service.clone();
                 let pool = self.pool.clone();
-                ResponseFuture::waiting(Waiting { service, request, pool, context, credential, done })
+                ResponseFuture::waiting(Waiting { service, request, pool, context, credential, done, over: None })
             }
             Ok(Acquired::None(why)) => ResponseFuture::done(refuse_or_answer(&self.pool, &context, why, None)),
             Err(error) => ResponseFuture::done(Err(error.into())),

@@ -57,7 +57,7 @@ impl Pool {
         self.0.refreshing.send_modify(|count| *count += 1);
         drop(state);
         // Spawned after the lock is released: a runtime that is shutting down drops the task at once, and with it the guard.
-        let ticket = Ticket { pool: self.clone(), slot, result: None };
+        let ticket = Ticket { pool: self.clone(), slot, generation: exchange.generation, result: None };
         runtime.spawn(async move {
             let mut ticket = ticket;
             let slot = ticket.slot.clone();
@@ -68,14 +68,22 @@ impl Pool {
     }
 
     /// Ends a refresh: publishes the new token or the failure, and tells those who wait.
-    fn renewed(&self, slot: &Arc<Slot>, result: Result<StoredTokens, RefreshError>) {
+    fn renewed(&self, slot: &Arc<Slot>, old: Generation, result: Result<StoredTokens, RefreshError>) {
         let now = clock::now();
         let mut events = Vec::new();
         let mut state = self.state();
-        let answer = result.as_ref().map(|_| ()).map_err(Clone::clone);
-        let waiting = state.owner(slot).and_then(|entry| entry.renewing.waiting.take());
+        let entry = state.owner(slot);
+        // What becomes of an old token says nothing about one that a person has put in meanwhile.
+        let overtaken = entry.as_ref().is_some_and(|entry| entry.access.generation != old);
+        let waiting = entry.and_then(|entry| entry.renewing.waiting.take());
+        let answer = result
+            .as_ref()
+            .map(|_| ())
+            .map_err(Clone::clone)
+            .or_else(|error| if overtaken { Ok(()) } else { Err(error) });
         match result {
             Ok(stored) => events.extend(self.publish(&mut state, slot, stored, now)),
+            Err(_) if overtaken => {}
             Err(error) => self.hold_against(&mut state, slot, &error, now, &mut events),
         }
         self.reset_active(&state);
@@ -187,12 +195,14 @@ impl Inner {
 struct Ticket {
     pool: Pool,
     slot: Arc<Slot>,
+    /// Of the token that is being replaced.
+    generation: Generation,
     result: Option<Result<StoredTokens, RefreshError>>,
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let result = self.result.take().unwrap_or_else(|| Err(RefreshError::transient("the refresh was cut short")));
-        self.pool.renewed(&self.slot, result);
+        self.pool.renewed(&self.slot, self.generation, result);
     }
 }

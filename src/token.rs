@@ -42,6 +42,13 @@ impl TokenSet {
         self
     }
 
+    /// As it was handed out at `now`: a life of less than a second cannot be meant, and counts as unknown.
+    pub(crate) fn issued(mut self, now: SystemTime) -> Self {
+        self.expires_at =
+            self.expires_at.filter(|expiry| expiry.duration_since(now).is_ok_and(|life| life.as_secs() > 0));
+        self
+    }
+
     /// The access token.
     #[must_use]
     pub fn access(&self) -> &Secret {

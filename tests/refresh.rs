@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use accounts::{ORIGIN, Server, answer, day, in_flight, keys, look, names, oauth, post, seconds, settle, token, wall};
-use oauth_marathon::config::Settings;
+use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::refresh::{RefreshError, RefreshErrorKind};
 use oauth_marathon::{BoxError, Error, ErrorKind, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
 use probe::Probe;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
 const HOUR: Duration = seconds(3600);
@@ -236,4 +237,33 @@ async fn a_refusal_for_good_takes_the_account_out_and_the_request_goes_on() {
     // New tokens of a person bring it back.
     pool.update("a", TokenSet::new("a-9").with_refresh("a-r9").expires_at(day(HOUR))).unwrap();
     assert_eq!((look(&pool, "a").standing, in_flight(&pool)), (Standing::Ready, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_of_many_lost_logins_says_so() {
+    let wall = wall();
+    let server = Server::new(|_, _| Err(RefreshError::login_needed("log in again")));
+    let ids: Vec<_> = (0..25).map(|id| format!("account {id}")).collect();
+    let pool = Pool::builder("openai").origin(ORIGIN).token_source(server).clock(wall);
+    let pool = pool.credentials(ids.iter().map(|id| oauth(id, Some(Duration::ZERO)))).build().unwrap();
+    let stack = MarathonLayer::new(pool).layer(refusing(&[]));
+    for _ in 0..2 {
+        let error = stack.clone().oneshot(post()).await.unwrap_err();
+        assert_eq!(Error::find(&*error).unwrap().kind(), ErrorKind::LoginNeeded, "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_may_wait_waits_for_a_failed_exchange_to_be_tried_again() {
+    let (pool, server) = one(Some(Duration::ZERO));
+    let mut settings = Settings::default();
+    settings.when_all_cooling = WhenAllCooling::Wait;
+    let stack = MarathonLayer::new(pool.settings(settings).build().unwrap()).layer(refusing(&[]));
+    server.set_broken(true);
+    let start = Instant::now();
+    let waiting = tokio::spawn(stack.oneshot(post()));
+    settle().await;
+    server.set_broken(false);
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
+    assert_eq!((server.exchanges(), start.elapsed()), (2, seconds(30)));
 }

@@ -14,7 +14,7 @@ use super::lease::Lease;
 use super::pick::{Ask, Pick};
 use super::renewing::{Need, Renewal};
 use super::settle::{Outcome, Settled};
-use super::state::State;
+use super::state::{Entry, State};
 use super::strategy::Candidate;
 use super::strategy::Choice;
 use crate::account::CredentialId;
@@ -212,10 +212,12 @@ impl Inner {
             Pick::Ready(place) => (place, None),
             Pick::Probe(place) => (place, Some(pool.clone())),
             Pick::Cooling(Some(recovery)) => return Ok(Taken::None(Unavailable::Cooling(recovery))),
-            Pick::Cooling(None) => return Ok(Taken::None(Unavailable::Error(self.nobody(state)))),
+            Pick::Cooling(None) => return Ok(Taken::None(Unavailable::Error(self.nobody(state, ask)))),
             Pick::Unknown => return Err(self.unknown(state, ask)),
         };
-        let Some(entry) = state.entry(place) else { return Ok(Taken::None(Unavailable::Error(self.nobody(state)))) };
+        let Some(entry) = state.entry(place) else {
+            return Ok(Taken::None(Unavailable::Error(self.nobody(state, ask))));
+        };
         let access = entry.access.clone();
         let renewable = self.source.is_some() && entry.credential.material.refresh_token().is_some();
         let needs = renewable && entry.renewing.need(&access, now) != Need::Nothing;
@@ -249,7 +251,7 @@ impl Inner {
         Error::new(ErrorKind::UnknownCredential, message)
     }
 
-    fn nobody(&self, state: &State) -> Error {
+    fn nobody(&self, state: &State, ask: &Ask<'_>) -> Error {
         let provider = &self.provider;
         if state.len() == 0 {
             let message = format!(
@@ -257,15 +259,14 @@ impl Inner {
             );
             return Error::new(ErrorKind::NoCredential, message);
         }
-        let out: Vec<_> = state
-            .entries()
-            .filter(|entry| entry.out.is_some())
-            .take(20)
-            .map(|entry| entry.credential.id.to_string())
-            .collect();
-        if out.len() == state.len() {
+        let wanted = |entry: &&Entry| ask.pin.is_none_or(|pin| *pin == entry.credential.id);
+        if state.entries().filter(wanted).all(|entry| entry.out.is_some()) {
+            let out: Vec<_> =
+                state.entries().filter(wanted).map(|entry| entry.credential.id.to_string()).take(20).collect();
+            let whose =
+                if ask.pin.is_some() { "the credential that the request is pinned to" } else { "every credential" };
             let message = format!(
-                "every credential of {provider:?} needs a login: {out:?}; log in again and hand the new tokens to Pool::update"
+                "{whose} of {provider:?} needs a login: {out:?}; log in again and hand the new tokens to Pool::update"
             );
             return Error::new(ErrorKind::LoginNeeded, message);
         }

@@ -170,7 +170,7 @@ impl Inner {
         // A task of its own, so that a token source that panics fails this refresh and nothing else.
         let exchanged = tokio::spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
         let tokens = exchanged.await.map_err(|_| RefreshError::transient("the token source panicked"))??;
-        let next = StoredTokens::new(tokens, generation.next());
+        let next = StoredTokens::new(tokens.issued(self.wall.now()), generation.next());
         match self.store.compare_and_set(&key, expected, next.clone()).await {
             Ok(CasOutcome::Conflict(Some(newer))) if newer.generation > generation => Ok(newer),
             Ok(_) => Ok(next),

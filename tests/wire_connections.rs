@@ -127,6 +127,26 @@ async fn twenty_429s_that_reach_the_caller_open_one_connection_even_if_their_bod
     .await;
 }
 
+/// With several threads, the connection may be on its way back to hyper-util's pool when the next attempt asks for one; the
+/// client then opens a second one and keeps both. What must not be is one connection for each attempt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_429s_on_several_threads_open_a_handful_of_connections() {
+    within(async {
+        for chunked in [false, true] {
+            let server = serve(Case { size: 200, late: true, chunked }, true).await;
+            let pool = pool(&server.origin(), &["a", "b"], Resend::Always);
+            let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(client(false));
+            for _ in 0..200 {
+                let answer = stack.clone().oneshot(post(&server.origin())).await.unwrap();
+                assert_eq!(read(answer).await.unwrap().0, 200);
+            }
+            assert_eq!(server.log.heads().len(), 400);
+            assert!(server.log.connections() <= 10, "{} connections", server.log.connections());
+        }
+    })
+    .await;
+}
+
 /// Sends `now`, and `later` only when the semaphore lets it.
 async fn two_parts(head: String, now: Bytes, later: Bytes, gate: Arc<Semaphore>) -> RawServer {
     RawServer::start(move |_, mut peer| {

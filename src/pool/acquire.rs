@@ -178,11 +178,15 @@ impl Pool {
         });
     }
 
-    /// Whether the token of `credential` may be sent to where `uri` leads; without one, whether those of the pool may.
+    /// Whether the token of `credential` may be sent to where `uri` leads. Where nobody knows whose token it is, it may only
+    /// go where each one of the pool may; that of a credential which the pool does not hold any more goes nowhere.
     pub(crate) fn may_receive(&self, credential: Option<&CredentialId>, uri: &Uri) -> bool {
         let state = self.state();
-        let entry = credential.and_then(|id| state.place_of(id.as_str())).and_then(|place| state.entry(place));
-        match entry.and_then(|entry| entry.access.base.as_deref()) {
+        let Some(id) = credential else {
+            return self.allows(uri) && state.entries().all(|entry| entry.access.base.is_none());
+        };
+        let Some(entry) = state.place_of(id.as_str()).and_then(|place| state.entry(place)) else { return false };
+        match entry.access.base.as_deref() {
             Some(base) => base.origin.matches(uri),
             None => self.allows(uri),
         }

@@ -145,10 +145,16 @@ impl Peer {
 
     /// The next `count` bytes.
     pub(crate) async fn exactly(&mut self, count: usize) -> Option<Bytes> {
+        self.arrived(count).await?;
+        Some(self.read.split_to(count).freeze())
+    }
+
+    /// Waits until this much is here, and leaves it there.
+    pub(crate) async fn arrived(&mut self, count: usize) -> Option<()> {
         while self.read.len() < count {
             self.more().await?;
         }
-        Some(self.read.split_to(count).freeze())
+        Some(())
     }
 
     /// All up to and with `end`.

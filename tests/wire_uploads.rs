@@ -100,7 +100,9 @@ async fn an_upload_refused_half_way_is_replayed_byte_for_byte_or_not_at_all_and_
             // Half of the uploads are still running for sure when they are refused.
             gate.store(round % 4 < 2, SeqCst);
             let upload = Upload::new(&body, 1 + body.len() / 10, sized).gated(&gate);
-            let result = stack(&pool, CAP, &client).oneshot(post(&server.origin(), round, upload)).await;
+            let context = RequestContext::new();
+            let call = stack(&pool, CAP, &client).oneshot(post(&server.origin(), round, upload));
+            let result = context.clone().scope(call).await;
             match &result {
                 Ok(answer) if answer.status() == 200 => {
                     assert_eq!(answer.body(), &format!("round {round}"));
@@ -108,6 +110,9 @@ async fn an_upload_refused_half_way_is_replayed_byte_for_byte_or_not_at_all_and_
                 }
                 Ok(answer) => {
                     assert_eq!((answer.status().as_u16(), &answer.body()[..]), (429, &b"slow"[..]), "round {round}");
+                    let replayed =
+                        context.attempts().iter().any(|attempt| attempt.credential.as_ref().unwrap() == &"late");
+                    assert!(!replayed, "round {round}: a replay that was begun did not come to its end");
                     refused += 1;
                 }
                 // The reset can overtake the answer.

@@ -127,9 +127,11 @@ impl Pool {
     ) {
         let Some(entry) = state.owner(slot) else { return };
         let valid = matches!(entry.renewing.need(&entry.access, now), Need::Nothing | Need::Renewal { valid: true });
-        events.push(self.0.refresh_failed(slot, &error.to_string()));
         let lost = error.kind() == RefreshErrorKind::LoginNeeded;
         entry.renewing.failed(lost, now);
+        if !lost {
+            events.push(self.0.refresh_failed(slot, &error.to_string()));
+        }
         let effects = match (valid, lost) {
             (true, false) => return,
             (true, true) => {

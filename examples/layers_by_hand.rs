@@ -49,7 +49,7 @@ async fn main() -> Result<(), BoxError> {
         // Outermost: opens the context that the others meet in, and notices a caller that goes away.
         .layer(NotifyLayer::with_notifiers(pool.notifiers().clone()))
         // Only because the body is a stream: keeps what was read of it, for another attempt.
-        .layer(ReplayLayer::new(64 * 1024))
+        .layer(ReplayLayer::with_settings(&settings))
         // The only loop. Above the credentials, so that every attempt may have another one.
         .layer(RetryLayer::new(&settings))
         // Leases a credential for one attempt, sends it along, and settles what came back.

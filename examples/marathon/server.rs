@@ -44,7 +44,7 @@ where
         while let Ok((socket, _)) = listener.accept().await {
             let handler = handler.clone();
             tokio::spawn(async move {
-                let service = service_fn(move |request| handler(request));
+                let service = service_fn(handler);
                 // An error is a connection that was hung up, which is part of the story.
                 let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
             });

@@ -74,7 +74,8 @@ async fn all_cooling(story: &mut Story) -> Result<(), BoxError> {
     let outcome = story.ask("the wall, again").await?;
     story.expect(&outcome, 429, &[("the pool", Kind::Throttled)], &[])?;
     if outcome.seen != 0 || !matches!(outcome.retry_after, Some(1..=2)) {
-        return Err(format!("nothing was to be sent, and the time was to be stated: {outcome:?}").into());
+        let (seen, stated) = (outcome.seen, outcome.retry_after);
+        return Err(format!("nothing was to be sent, and 2 s to be stated: {seen} requests, {stated:?}").into());
     }
 
     story.paint.setting("The caller waits for as long as it was told.");

@@ -37,7 +37,6 @@ pub(crate) struct Story {
 }
 
 /// What came of one request.
-#[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<u64>,
@@ -142,8 +141,9 @@ impl Story {
         if outcome.status == status && went == planned && outcome.events == events {
             return Ok(());
         }
-        let scene = self.scene;
-        Err(format!("scene {scene} was to be {status}, {attempts:?}, {events:?}, and was {outcome:#?}").into())
+        let (scene, went_status) = (self.scene, outcome.status.as_u16());
+        let happened = format!("{went_status}, {went:?}, {:?}", outcome.events);
+        Err(format!("scene {scene} was to be {status}, {planned:?}, {events:?}; it was {happened}").into())
     }
 }
 

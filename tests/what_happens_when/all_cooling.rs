@@ -1,0 +1,141 @@
+//! Every account rests: `whenAllCooling`.
+
+use oauth_marathon::RequestContext;
+use oauth_marathon::config::{Settings, WhenAllCooling};
+use oauth_marathon::verdict::Kind;
+use tokio::time::Instant;
+
+use crate::provider::{Provider, Reply, ok, status};
+use crate::stage::{Stage, pass, pool, post, seconds, settings, under};
+
+fn mode(mode: WhenAllCooling) -> Settings {
+    settings(|it| it.when_all_cooling = mode)
+}
+
+fn limited(rest: &str) -> Reply {
+    status(429).header("retry-after", rest)
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_gives_the_last_failure_again_with_the_time_of_the_first_recovery() {
+    let provider = Provider::new().on("a", [limited("60")]).on("b", [limited("90").body("the last")]);
+    let stage = Stage::new(pool(&["a", "b"]), provider);
+    stage.post().await;
+    pass(10).await;
+    let context = RequestContext::new();
+    let answer = stage.send(under(&context, post())).await;
+    assert_eq!((answer.status, answer.body.as_str(), answer.retry_after()), (429, "the last", Some("50")));
+    assert_eq!(stage.tokens(), ["a", "b"]);
+    assert_eq!(context.recovery(), Some(seconds(50)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_lets_one_request_look_after_half_of_a_rest_that_was_guessed() {
+    let provider = Provider::new().on("a", [status(429), ok().after(seconds(5))]);
+    let stage = Stage::new(pool(&["a"]), provider);
+    stage.post().await;
+    pass(14).await;
+    assert_eq!(stage.post().await.status, 429);
+    assert_eq!(stage.tokens().len(), 1);
+
+    pass(1).await;
+    let probe = stage.spawn();
+    pass(1).await;
+    assert_eq!(stage.post().await.status, 429, "one at a time");
+    assert_eq!(stage.tokens().len(), 2);
+    assert_eq!(probe.await.unwrap().status, 200);
+    assert!(stage.all_ready());
+    assert_eq!(stage.post().await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_fails_begins_the_rest_anew() {
+    let stage = Stage::new(pool(&["a"]), Provider::new().on("a", [status(429), status(429), ok()]));
+    stage.post().await;
+    pass(15).await;
+    assert_eq!(stage.post().await.status, 429);
+    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(30))));
+    pass(14).await;
+    stage.post().await;
+    assert_eq!(stage.tokens().len(), 2);
+    pass(1).await;
+    assert_eq!(stage.post().await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_whose_caller_goes_away_leaves_the_next_one_free() {
+    let stage = Stage::new(pool(&["a"]), Provider::new().on("a", [status(429), ok().after(seconds(9)), ok()]));
+    stage.post().await;
+    pass(15).await;
+    let probe = stage.spawn();
+    pass(1).await;
+    probe.abort();
+    assert!(probe.await.is_err());
+    assert_eq!(stage.post().await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn probe_sends_one_request_at_a_time_although_all_rest() {
+    let provider = Provider::new().on("a", [limited("600"), ok().after(seconds(5))]).on("b", [limited("900")]);
+    let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Probe)), provider);
+    stage.post().await;
+    let probe = stage.spawn();
+    pass(1).await;
+    let answer = stage.post().await;
+    assert_eq!((answer.status, answer.retry_after()), (429, Some("599")));
+    assert_eq!(probe.await.unwrap().status, 200);
+    assert_eq!(stage.tokens(), ["a", "b", "a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wait_goes_on_when_the_first_account_recovers() {
+    let provider = Provider::new().on("a", [limited("5"), ok()]).on("b", [limited("90")]);
+    let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
+    let start = Instant::now();
+    let answer = stage.post().await;
+    assert_eq!((answer.status, start.elapsed().as_secs()), (200, 5));
+    assert_eq!(stage.tokens(), ["a", "b", "a"], "a finished wait opens a new round");
+    assert_eq!(answer.attempts.iter().map(|attempt| attempt.round).collect::<Vec<_>>(), [1, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wait_holds_for_a_request_that_finds_all_resting() {
+    let provider = Provider::new().on("a", [limited("5"), ok()]);
+    let stage = Stage::new(pool(&["a"]).settings(mode(WhenAllCooling::Wait)), provider);
+    let requests = [stage.spawn(), stage.spawn(), stage.spawn()];
+    for request in requests {
+        assert_eq!(request.await.unwrap().status, 200);
+    }
+    pass(1).await;
+    assert!(stage.all_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn wait_never_lasts_past_the_deadline() {
+    let stage = Stage::new(pool(&["a"]).settings(mode(WhenAllCooling::Wait)), Provider::new().on("a", [limited("5")]));
+    let start = Instant::now();
+    let answer = stage.send(under(&RequestContext::new().with_timeout(seconds(4)), post())).await;
+    assert_eq!((answer.status, answer.retry_after()), (429, Some("5")));
+    assert_eq!(start.elapsed(), seconds(0), "there is nothing to wait for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn wait_lasts_no_longer_in_all_than_the_setting_says() {
+    let waits = settings(|it| (it.when_all_cooling, it.max_wait) = (WhenAllCooling::Wait, seconds(12)));
+    let stage = Stage::new(pool(&["a"]).settings(waits), Provider::new().on("a", [limited("5")]));
+    let start = Instant::now();
+    assert_eq!(stage.post().await.status, 429);
+    assert_eq!(start.elapsed().as_secs(), 10);
+    assert_eq!(stage.tokens(), ["a", "a", "a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_comes_with_the_time_of_the_first_recovery() {
+    let stage = Stage::new(pool(&["a"]).settings(mode(WhenAllCooling::Error)), Provider::new().on("a", [limited("8")]));
+    assert_eq!(stage.post().await.status, 429, "the request that ran into it has its answer");
+    pass(3).await;
+    assert_eq!(stage.refused(post()).await.retry_after(), Some(seconds(5)));
+    pass(5).await;
+    stage.provider.script("a", [ok()]);
+    assert_eq!(stage.post().await.status, 200);
+}

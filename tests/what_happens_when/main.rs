@@ -1,0 +1,23 @@
+//! The table of what happens when, row by row.
+
+#[path = "../support/provider.rs"]
+mod provider;
+#[path = "../support/stage.rs"]
+mod stage;
+#[path = "../support/tokens.rs"]
+mod tokens;
+
+mod all_cooling;
+mod forbidden;
+mod late;
+mod limits;
+mod login;
+mod managing;
+mod own_way;
+mod renewal;
+mod request;
+mod resend;
+mod server_errors;
+mod snapshot;
+mod transport;
+mod unauthorized;

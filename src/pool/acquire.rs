@@ -71,7 +71,7 @@ impl Pool {
         let mut state = self.state();
         let effects = state.join(now);
         let mut pick = state.pick(now, ask);
-        if let (Pick::Ready(first), Some(strategy)) = (pick, &self.0.strategy)
+        if let (Pick::Ready(_), Some(strategy)) = (pick, &self.0.strategy)
             && ask.pin.is_none()
             && ask.same.is_none()
         {
@@ -82,7 +82,11 @@ impl Pool {
             state = self.state();
             let chosen =
                 chosen.and_then(|at| candidates.get(at)).and_then(|candidate| state.place_of(candidate.id.as_str()));
-            pick = Pick::Ready(chosen.filter(|place| state.rotation.is_queued(*place)).unwrap_or(first));
+            pick = match chosen.filter(|place| state.rotation.is_queued(*place)) {
+                Some(place) => Pick::Ready(place),
+                // Without the lock, even the front may have gone or begun to rest.
+                None => state.pick(now, ask),
+            };
         }
         let acquired = self.0.take(&mut state, pick, now, ask, renewed, self);
         self.reset_active(&state);

@@ -1,0 +1,239 @@
+//! Input that is wrong gets a clear error or the documented default; nothing is lost, and nothing panics.
+
+#[path = "support/provider.rs"]
+mod provider;
+#[path = "support/stage.rs"]
+mod stage;
+#[path = "support/tokens.rs"]
+mod tokens;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::Request;
+use http_body_util::Full;
+use oauth_marathon::clock::clock_fn;
+use oauth_marathon::config::OpencodeConfig;
+use oauth_marathon::pool::PoolBuilder;
+use oauth_marathon::refresh::OAuth2;
+use oauth_marathon::verdict::Kind;
+use oauth_marathon::{Credential, ErrorKind, Pool, RequestContext, Secret, TokenSet};
+
+use provider::{Provider, Reply, ok, status};
+use stage::{Stage, key, login, pass, pool, post, seconds, settings, under};
+use tokens::Tokens;
+
+/// Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110.
+const NOW: i64 = 784_111_777;
+const TWO_YEARS: i64 = 2 * 365 * 24 * 3_600;
+
+/// A wall clock that can be set.
+fn wall() -> (Arc<AtomicI64>, impl Fn() -> SystemTime + Send + Sync + 'static) {
+    let seconds = Arc::new(AtomicI64::new(NOW));
+    let read = seconds.clone();
+    (seconds, move || UNIX_EPOCH + Duration::from_secs(read.load(Relaxed).unsigned_abs()))
+}
+
+/// What is wrong with a pool: all that the error is to say.
+fn wrong(pool: PoolBuilder, words: &[&str]) {
+    let error = pool.build().expect_err("a mistake");
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    for word in words {
+        assert!(error.to_string().contains(word), "{word:?} is not in: {error}");
+    }
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+}
+
+#[test]
+fn a_wrong_origin_is_named_with_what_would_be_right() {
+    let at = |origin: &str| Pool::builder("openai").origin(origin).credential(login("a"));
+    wrong(Pool::builder("openai").credential(login("a")), &["\"openai\" has no origin", "PoolBuilder::origin"]);
+    wrong(at("https://api.example.com/v1"), &["has a path or a query", "write \"https://api.example.com\""]);
+    wrong(at("https://api.example.com?tenant=1"), &["has a path or a query"]);
+    wrong(at("http://api.example.com"), &["origin of \"openai\"", "https"]);
+    wrong(at("http://127.0.0.1.example.com"), &["https"]);
+    wrong(at("https://me:s3cret@api.example.com"), &["user name or password"]);
+    wrong(at("api.example.com"), &["not an absolute http or https URL"]);
+    wrong(at("ftp://api.example.com"), &["not an absolute http or https URL"]);
+    wrong(at(""), &["is not a URL"]);
+    for fine in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "HTTPS://API.example.com:443"] {
+        at(fine).build().unwrap();
+    }
+}
+
+#[test]
+fn a_wrong_credential_is_named_and_its_secret_is_not() {
+    let with = |credential: Credential| pool(&[]).credential(credential);
+    let token = |token: &str| with(Credential::new("work", TokenSet::new(token)));
+    wrong(token(""), &["\"work\"", "is empty"]);
+    wrong(token("s3cret\n"), &["\"work\"", "white space"]);
+    wrong(token(" s3cret"), &["white space"]);
+    wrong(token("s3cret\r\nhost: evil.example.com"), &["line breaks"]);
+    wrong(token("s3cret\u{0}"), &["control characters"]);
+    wrong(token("s3crét s3cret"), &["non-ASCII"]);
+    let key = || Credential::new("work", Secret::new("s3cret"));
+    wrong(with(key().header("x api key")), &["\"x api key\" is not a header name"]);
+    wrong(with(key().header("content-length")), &["content-length", "use another one"]);
+    wrong(with(key().scheme("Be\r\narer")), &["scheme"]);
+    wrong(with(key().extra_header("x-account", "s3cret\n")), &["\"x-account\"", "white space"]);
+    wrong(with(key().header("x-key").extra_header("X-Key", "s3cret")), &["\"x-key\"", "leave it out"]);
+    wrong(with(key().base_url("http://proxy.example.com")), &["base URL of credential \"work\"", "https"]);
+    wrong(with(Credential::new("", Secret::new("s3cret"))), &["the id is empty"]);
+    wrong(pool(&["a", "b", "a"]), &["\"a\" is given twice", "Pool::update"]);
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_what_would_be_right() {
+    let year = seconds(365 * 24 * 3_600);
+    wrong(
+        pool(&["a"]).settings(settings(|it| it.attempt_timeout = Some(seconds(0)))),
+        &["attemptTimeoutMs", "1 or more"],
+    );
+    wrong(pool(&["a"]).settings(settings(|it| it.max_wait = year * 11)), &["maxWaitMs", "ten years"]);
+    wrong(
+        pool(&["a"]).settings(settings(|it| it.rate_limit_cooldown = year)),
+        &["rateLimitCooldownMs", "maxCooldownMs"],
+    );
+    wrong(
+        pool(&["a"]).token_source(OAuth2::<_, Full<bytes::Bytes>>::new(
+            "http://auth.example.com/token",
+            "id",
+            Provider::new(),
+        )),
+        &["http://auth.example.com", "https"],
+    );
+
+    for (oauth, words) in [
+        (r#"{"maxAttempts": 0}"#, &["maxAttempts"][..]),
+        (r#"{"maxAttempts": "two"}"#, &["maxAttempts"]),
+        (r#"{"rateLimitCooldownMs": -1}"#, &["rateLimitCooldownMs"]),
+        (r#"{"rateLimitCooldown": 1}"#, &["rateLimitCooldown", "rateLimitCooldownMs"]),
+        (r#"{"whenAllCooling": "hope"}"#, &["whenAllCooling", "wait"]),
+        (r#"{"attemptTimeoutMs": 0}"#, &["attemptTimeoutMs", "1 or more"]),
+    ] {
+        let text = format!(r#"{{"provider": {{"openai": {{"oauth": {oauth}}}}}}}"#);
+        let error = OpencodeConfig::parse(&text, "opencode.json").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        for word in ["opencode.json", "openai"].iter().chain(words) {
+            assert!(error.to_string().contains(word), "{word:?} is not in: {error}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_served_is_refused_and_nothing_is_sent() {
+    let to = |uri: &str| Request::post(uri).body(Full::default()).expect("well-formed");
+    let stage = Stage::new(pool(&["a"]), Provider::new());
+    for (request, kind, words) in [
+        (under(&RequestContext::new().with_pin(""), post()), ErrorKind::UnknownCredential, "[\"a\"]"),
+        (to("https://evil.example.com/v1"), ErrorKind::ForeignOrigin, "PoolBuilder::origin"),
+        (to("https://api.example.com.evil.com/"), ErrorKind::ForeignOrigin, "api.example.com.evil.com"),
+        (to("https://api.example.com:8443/"), ErrorKind::ForeignOrigin, ":8443"),
+        (to("http://api.example.com/"), ErrorKind::ForeignOrigin, "http://api.example.com,"),
+        (to("https://me:s3cret@evil.example.com/"), ErrorKind::ForeignOrigin, "evil.example.com"),
+        (to("/v1/chat"), ErrorKind::ForeignOrigin, "not absolute"),
+    ] {
+        let error = stage.refused(request).await;
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(words) && !error.to_string().contains("s3cret"), "{error}");
+    }
+    let empty = Stage::new(pool(&[]), Provider::new());
+    assert_eq!(empty.refused(post()).await.kind(), ErrorKind::NoCredential);
+    assert!(stage.tokens().is_empty() && empty.tokens().is_empty());
+    assert!(stage.all_ready() && stage.of("a").failures == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_shape_of_retry_after_is_a_time_or_the_default() {
+    let default = Some(30_000);
+    for (value, rest) in [
+        ("5", Some(5_000)),
+        ("  7 ", Some(7_000)),
+        ("+3", Some(3_000)),
+        ("1.5", Some(1_500)),
+        ("5, 10", Some(5_000)),
+        ("99999999999999999999999", Some(691_200_000)),
+        ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10_000)),
+        ("Sunday, 06-Nov-94 08:49:47 GMT", Some(10_000)),
+        ("Sun Nov  6 08:49:47 1994", Some(10_000)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", Some(691_200_000)),
+        ("Sun, 06 Nov 1994 08:49:27 GMT", None),
+        ("0", None),
+        ("-5", None),
+        ("", default),
+        ("soon", default),
+        ("1e3", default),
+        ("inf", default),
+        ("NaN", default),
+        ("0x10", default),
+        ("5s", default),
+        ("1994-11-06T08:49:47Z", default),
+        ("Sun, 32 Nov 1994 08:49:47 GMT", default),
+        ("é", default),
+    ] {
+        assert_eq!(rest_after(status(429).header("retry-after", value)).await, rest, "{value:?}");
+    }
+    let both = |first, second| status(429).header("retry-after", first).header("retry-after", second);
+    assert_eq!(rest_after(both("soon", "6")).await, Some(6_000));
+    let finer = |ms, s| status(429).header("retry-after-ms", ms).header("retry-after", s);
+    assert_eq!(rest_after(finer("1500", "2")).await, Some(1_500));
+    assert_eq!(rest_after(finer("soon", "2")).await, Some(2_000));
+    assert_eq!(rest_after(status(429)).await, default);
+}
+
+/// For how many milliseconds an account rests after this answer; the request goes on with another one.
+async fn rest_after(reply: Reply) -> Option<u128> {
+    let (_, now) = wall();
+    let stage = Stage::new(pool(&["a", "b"]).clock(clock_fn(now)), Provider::new().on("a", [reply]));
+    assert_eq!(stage.post().await.status, 200);
+    assert_eq!(stage.tokens(), ["a", "b"]);
+    assert_eq!(stage.order(), ["b", "a"]);
+    stage.rest("a").map(|(cause, rest)| {
+        assert_eq!(cause, Kind::Throttled);
+        rest.as_millis()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_jumps_moves_no_rest_and_no_expiry() {
+    for jump in [TWO_YEARS, -TWO_YEARS] {
+        let (set, now) = wall();
+        let tokens = Tokens::new();
+        let expiry = now() + seconds(1_000);
+        let a = TokenSet::new("a").with_refresh("refresh-a").expires_at(expiry);
+        let provider = Provider::new().on("a", [status(429).header("retry-after", "60"), ok()]);
+        let accounts = pool(&[]).credentials([Credential::new("a", a), key("k")]);
+        let stage = Stage::new(accounts.token_source(tokens.clone()).clock(clock_fn(now)), provider);
+        stage.post().await;
+        set.fetch_add(jump, Relaxed);
+        assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(60))));
+        pass(59).await;
+        assert!(stage.rest("a").is_some());
+        pass(1).await;
+        stage.provider.script("k", [status(429)]);
+        assert_eq!(stage.post().await.status, 200);
+        assert_eq!(stage.tokens(), ["a", "k", "k", "a"]);
+        assert!(tokens.asked().is_empty(), "the token still has its life");
+
+        pass(900).await;
+        stage.post().await;
+        assert_eq!(stage.tokens().last().unwrap(), "a+", "and is renewed at its time");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_is_wrong_makes_of_a_date_no_rest_or_the_longest_unless_the_answer_says_the_time() {
+    let until = || status(429).header("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
+    let dated = || until().header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    for (jump, undated) in [(TWO_YEARS, None), (-TWO_YEARS, Some(seconds(8 * 24 * 3_600)))] {
+        let (set, now) = wall();
+        set.fetch_add(jump, Relaxed);
+        let provider = Provider::new().on("a", [until()]).on("b", [dated()]);
+        let stage = Stage::new(pool(&["a", "b", "c"]).clock(clock_fn(now)), provider);
+        assert_eq!(stage.post().await.status, 200);
+        assert_eq!(stage.rest("a").map(|(_, rest)| rest), undated);
+        assert_eq!(stage.rest("b"), Some((Kind::Throttled, seconds(60))));
+    }
+}

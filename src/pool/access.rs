@@ -13,6 +13,7 @@ use http::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use crate::account::{Credential, CredentialId};
+use crate::clock;
 use crate::error::Error;
 use crate::origin::BaseUrl;
 use crate::token::Generation;
@@ -120,6 +121,12 @@ impl Access {
         };
         let Lifetime { renew_at, expires_at } = lifetime;
         Ok(Self { slot, generation, name, value, extra, base, renew_at, expires_at })
+    }
+
+    /// Whether the token needs no refresh before it is used. Reads the clock only where it could need one.
+    #[inline]
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.renew_at.is_none_or(|renew_at| renew_at > clock::now())
     }
 
     /// Every header that this credential sets.

@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use http::header::AUTHORIZATION;
 use tokio::sync::{Notify, watch};
 
+use super::active::Active;
 use super::handle::{Inner, Pool};
 use super::state::State;
 use super::strategy::Strategy;
@@ -143,7 +144,7 @@ impl PoolBuilder {
             provider: self.provider,
             settings: self.settings,
             origins,
-            active: ArcSwapOption::empty(),
+            active: Active::default(),
             changes: AtomicU64::new(0),
             header_names: ArcSwap::from_pointee(vec![AUTHORIZATION]),
             state: Mutex::new(State::default()),

@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use http::{HeaderName, Uri};
 use tokio::sync::{Notify, watch};
 
 use super::access::{Access, Lifetime, Slot};
+use super::active::Active;
 use super::state::{Effects, State};
 use super::strategy::Strategy;
 use crate::account::Credential;
@@ -45,7 +46,7 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) origins: Vec<Origin>,
     /// The active credential, for requests that have no reason to look further.
-    pub(super) active: ArcSwapOption<Access>,
+    pub(super) active: Active,
     /// A copy of the state's count of changes, to be read without the lock.
     pub(super) changes: AtomicU64,
     /// Every header that a credential of this pool sets or has set.
@@ -115,16 +116,7 @@ impl Pool {
         let first = state.rotation.first().filter(|_| sticky && !state.closed);
         // One whose token is known to be dead is not for those who do not look further.
         let usable = first.and_then(|place| state.entry(place)).filter(|entry| !entry.renewing.forced);
-        let next = usable.map(|entry| &entry.access);
-        let current = self.0.active.load();
-        let same = match (&*current, next) {
-            (Some(current), Some(next)) => Arc::ptr_eq(current, next),
-            (None, None) => true,
-            _ => false,
-        };
-        if !same {
-            self.0.active.store(next.cloned());
-        }
+        self.0.active.set(usable.map(|entry| &entry.access));
     }
 
     pub(super) fn changes(&self) -> u64 {

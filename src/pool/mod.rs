@@ -6,6 +6,7 @@
 
 mod access;
 mod acquire;
+mod active;
 mod answer;
 mod builder;
 mod cooldown;

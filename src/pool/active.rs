@@ -1,0 +1,116 @@
+//! The active credential. A thread that has found it once finds it again by comparing one number.
+
+use std::cell::RefCell;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwapOption;
+
+use super::access::Access;
+
+/// The next stamp. No two changes of any pools have the same one, so that a stamp tells the pool too.
+static STAMPS: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    /// What this thread found last, and the stamp it had. Weak, so that an idle thread keeps no secret alive.
+    static FOUND: RefCell<(u64, Weak<Access>)> = const { RefCell::new((0, Weak::new())) };
+}
+
+/// Changed under the pool's lock, found without one.
+#[derive(Debug, Default)]
+pub(super) struct Active {
+    access: ArcSwapOption<Access>,
+    /// Changes after `access` does, and is read before it: what is found with a stamp is never older than that.
+    stamp: AtomicU64,
+}
+
+impl Active {
+    /// Makes `next` the active one.
+    pub(super) fn set(&self, next: Option<&Arc<Access>>) {
+        let same = match (&*self.access.load(), next) {
+            (Some(current), Some(next)) => Arc::ptr_eq(current, next),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.access.store(next.cloned());
+            self.stamp.store(STAMPS.fetch_add(1, Relaxed), Release);
+        }
+    }
+
+    #[inline]
+    pub(super) fn find(&self) -> Option<Arc<Access>> {
+        let stamp = self.stamp.load(Acquire);
+        let found = FOUND.try_with(|found| {
+            let mut found = found.borrow_mut();
+            if found.0 != stamp {
+                *found = (stamp, self.look());
+            }
+            found.1.upgrade()
+        });
+        // A thread that is ending remembers nothing any more.
+        found.unwrap_or_else(|_| self.access.load_full())
+    }
+
+    #[cold]
+    fn look(&self) -> Weak<Access> {
+        self.access.load().as_ref().map(Arc::downgrade).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::access::{Lifetime, Slot};
+    use super::*;
+    use crate::account::Credential;
+    use crate::secret::Secret;
+    use crate::token::Generation;
+
+    fn access(id: &str) -> Arc<Access> {
+        let credential = Credential::new(id, Secret::new("key"));
+        let slot = Arc::new(Slot::new(&credential, 0));
+        Arc::new(Access::prepare(&credential, slot, Generation::FIRST, Lifetime::default()).unwrap())
+    }
+
+    fn found(active: &Active) -> Option<String> {
+        active.find().map(|access| access.slot.id.to_string())
+    }
+
+    #[test]
+    fn a_change_is_seen_at_the_next_look_by_every_thread() {
+        let active = Active::default();
+        assert_eq!(found(&active), None);
+        for id in ["a", "b", "a"] {
+            active.set(Some(&access(id)));
+            assert_eq!(found(&active).as_deref(), Some(id));
+            let elsewhere = std::thread::scope(|scope| scope.spawn(|| found(&active)).join().unwrap());
+            assert_eq!(elsewhere.as_deref(), Some(id));
+        }
+        active.set(None);
+        assert_eq!(found(&active), None);
+    }
+
+    #[test]
+    fn pools_that_share_a_thread_are_not_mistaken_for_each_other() {
+        let (one, other, empty) = (Active::default(), Active::default(), Active::default());
+        one.set(Some(&access("one")));
+        other.set(Some(&access("other")));
+        for _ in 0..3 {
+            assert_eq!(found(&one).as_deref(), Some("one"));
+            assert_eq!(found(&other).as_deref(), Some("other"));
+            assert_eq!(found(&empty), None);
+        }
+    }
+
+    #[test]
+    fn what_a_thread_remembers_keeps_no_secret_alive() {
+        let active = Active::default();
+        let access = access("a");
+        active.set(Some(&access));
+        assert!(active.find().is_some());
+        let remembered = Arc::downgrade(&access);
+        drop((active, access));
+        assert!(remembered.upgrade().is_none());
+    }
+}

@@ -16,13 +16,17 @@ use tokio::time::Instant;
 #[derive(Clone)]
 pub enum Grant {
     Fresh,
-    /// Fresh tokens, that much later.
+    /// Fresh, that much later.
     Slow(Duration),
     /// The refresh token is of no more use.
     Refused,
     /// Not now.
     Busy,
     Panics,
+    /// Fresh, but a token that no header can carry.
+    Malformed,
+    /// That, that much later.
+    Late(Duration, &'static Grant),
 }
 
 #[derive(Clone, Default)]
@@ -80,16 +84,26 @@ impl Tokens {
 
 impl TokenSource for Tokens {
     async fn refresh(&self, request: RefreshRequest) -> Result<TokenSet, RefreshError> {
-        match self.next(request.credential().as_str()) {
-            Grant::Fresh => {}
-            Grant::Slow(delay) => tokio::time::sleep(delay).await,
+        let mut grant = self.next(request.credential().as_str());
+        if let Grant::Late(delay, late) = grant {
+            tokio::time::sleep(delay).await;
+            grant = late.clone();
+        }
+        let mark = match grant {
+            Grant::Slow(delay) => {
+                tokio::time::sleep(delay).await;
+                "+"
+            }
             Grant::Refused => return Err(RefreshError::login_needed("the refresh token was revoked")),
             Grant::Busy => return Err(RefreshError::transient("the server is busy")),
             Grant::Panics => panic!("a token source that panics"),
-        }
+            Grant::Malformed => "\n",
+            Grant::Fresh | Grant::Late(..) => "+",
+        };
         self.book().granted += 1;
         let old = request.tokens();
         let refresh = old.refresh().expect("only what has one is refreshed").expose();
-        Ok(TokenSet::new(format!("{}+", old.access().expose())).with_refresh(format!("{refresh}+")))
+        let access = old.access().expose().trim_end();
+        Ok(TokenSet::new(format!("{access}{mark}")).with_refresh(format!("{refresh}+")))
     }
 }

@@ -8,6 +8,7 @@ use oauth_marathon::verdict::Kind;
 
 use crate::provider::{Provider, broken, ok, status};
 use crate::stage::{Stage, login, names, pass, pool, seconds, settings};
+use crate::tokens::{Grant, Tokens};
 
 fn probing() -> oauth_marathon::config::Settings {
     settings(|it| it.when_all_cooling = WhenAllCooling::Probe)
@@ -109,4 +110,23 @@ async fn an_outcome_of_a_removed_account_does_not_reach_another_one_of_the_same_
     assert_eq!(late.await.unwrap().status, 200);
     assert!(stage.all_ready());
     assert_eq!(stage.of("a").failures, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_of_an_old_token_that_fails_late_is_not_held_against_the_new_one() {
+    for grant in [Grant::Refused, Grant::Busy] {
+        let late = Box::leak(Box::new(grant));
+        let tokens = Tokens::new().on("a", [Grant::Late(seconds(5), late), Grant::Fresh]);
+        let provider = Provider::new().on("a", [status(401)]).on("a2", [ok(), status(401)]);
+        let stage = Stage::new(pool(&["a", "b"]).token_source(tokens.clone()), provider);
+        let mut events = stage.pool.events();
+        let waiting = stage.spawn();
+        pass(1).await;
+        stage.pool.update("a", TokenSet::new("a2").with_refresh("refresh-a2")).unwrap();
+        assert_eq!(waiting.await.unwrap().status, 200);
+        assert_eq!(names(&mut events), [""; 0]);
+        pass(60).await;
+        assert_eq!(stage.post().await.status, 200);
+        assert_eq!(stage.tokens(), ["a", "a2", "a2", "a2+"], "the new one can be refreshed");
+    }
 }

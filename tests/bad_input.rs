@@ -23,7 +23,7 @@ use oauth_marathon::{Credential, ErrorKind, Pool, RequestContext, Secret, TokenS
 
 use provider::{Provider, Reply, ok, status};
 use stage::{Stage, key, login, pass, pool, post, seconds, settings, under};
-use tokens::Tokens;
+use tokens::{Grant, Tokens};
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110.
 const NOW: i64 = 784_111_777;
@@ -236,4 +236,22 @@ async fn a_wall_clock_that_is_wrong_makes_of_a_date_no_rest_or_the_longest_unles
         assert_eq!(stage.rest("a").map(|(_, rest)| rest), undated);
         assert_eq!(stage.rest("b"), Some((Kind::Throttled, seconds(60))));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_yields_a_malformed_token_is_an_error_and_loses_no_refresh_token() {
+    let tokens = Tokens::new().on("a", [Grant::Malformed, Grant::Fresh]);
+    let stage = Stage::new(pool(&["a"]).token_source(tokens), Provider::new());
+    let mut events = stage.pool.events();
+    assert!(stage.pool.invalidate("a", stage.of("a").generation));
+    let error = stage.refused(post()).await;
+    assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Refresh, Some(seconds(30))));
+    assert!(error.to_string().contains("credential \"a\": its token begins or ends with white space"), "{error}");
+    assert_eq!(stage::names(&mut events), ["refresh_failed", "cooling_down", "exhausted"]);
+
+    pass(30).await;
+    assert_eq!(stage.post().await.status, 200);
+    assert_eq!(stage.tokens(), ["a+"]);
+    let updated = stage.pool.update_by_refresh_token(&Secret::new("refresh-a++"), TokenSet::new("a2"));
+    assert_eq!(updated.unwrap(), "a", "the second refresh was made with what the first one had yielded");
 }

@@ -16,6 +16,7 @@ use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::Error;
 use crate::origin::BaseUrl;
+use crate::secret::Secret;
 use crate::token::Generation;
 
 /// The part of a credential that stays while its token changes, with the counters that every request touches.
@@ -153,6 +154,11 @@ fn header_name(name: &str) -> Result<HeaderName, String> {
     Ok(parsed)
 }
 
+/// Whether a header can carry this token.
+pub(crate) fn is_sendable(token: &Secret) -> bool {
+    secret_value("", token.expose()).is_ok()
+}
+
 /// A header value that is marked sensitive and whose memory is wiped with its last copy.
 fn secret_value(scheme: &str, secret: &str) -> Result<HeaderValue, &'static str> {
     if secret.is_empty() {
@@ -179,7 +185,6 @@ fn secret_value(scheme: &str, secret: &str) -> Result<HeaderValue, &'static str>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
     fn prepare(credential: &Credential) -> Result<Access, Error> {
         let slot = Arc::new(Slot::new(credential, 0));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::access::Slot;
+use super::access::{Slot, is_sendable};
 use super::cooldown::refresh_failed;
 use super::handle::{Inner, Pool, account};
 use super::renewing::{Need, Renewal};
@@ -76,16 +76,17 @@ impl Pool {
         // What becomes of an old token says nothing about one that a person has put in meanwhile.
         let overtaken = entry.as_ref().is_some_and(|entry| entry.access.generation != old);
         let waiting = entry.and_then(|entry| entry.renewing.waiting.take());
-        let answer = result
-            .as_ref()
-            .map(|_| ())
-            .map_err(Clone::clone)
-            .or_else(|error| if overtaken { Ok(()) } else { Err(error) });
-        match result {
-            Ok(stored) => events.extend(self.publish(&mut state, slot, stored, now)),
-            Err(_) if overtaken => {}
-            Err(error) => self.hold_against(&mut state, slot, &error, now, &mut events),
-        }
+        let answer = match result.and_then(|stored| self.publish(&mut state, slot, stored)) {
+            Ok(event) => {
+                events.extend(event);
+                Ok(())
+            }
+            Err(_) if overtaken => Ok(()),
+            Err(error) => {
+                self.hold_against(&mut state, slot, &error, now, &mut events);
+                Err(error)
+            }
+        };
         self.reset_active(&state);
         drop(state);
         for waiter in waiting.into_iter().flatten() {
@@ -98,22 +99,21 @@ impl Pool {
         self.0.refreshing.send_modify(|count| *count = count.saturating_sub(1));
     }
 
-    fn publish(&self, state: &mut State, slot: &Arc<Slot>, stored: StoredTokens, now: Instant) -> Option<Event> {
+    fn publish(
+        &self,
+        state: &mut State,
+        slot: &Arc<Slot>,
+        stored: StoredTokens,
+    ) -> Result<Option<Event>, RefreshError> {
         // A removal wins over a refresh, and so does a token that a person has put in meanwhile.
-        let entry = state.owner(slot).filter(|entry| entry.access.generation < stored.generation)?;
+        let current = state.owner(slot).filter(|entry| entry.access.generation < stored.generation);
+        let Some(entry) = current else { return Ok(None) };
         let mut credential = entry.credential.clone();
         credential.material = stored.tokens.into();
-        match self.0.prepare(&credential, slot.clone(), stored.generation) {
-            Ok(access) => {
-                state.renew(slot.place, credential, Arc::new(access));
-                Some(self.0.refreshed(slot, stored.generation))
-            }
-            Err(error) => {
-                let rest = refresh_failed(&self.0.settings, None);
-                let _ = state.rest(slot.place, Kind::Unauthorized, rest, true, now);
-                Some(self.0.refresh_failed(slot, &error.to_string()))
-            }
-        }
+        let prepared = self.0.prepare(&credential, slot.clone(), stored.generation);
+        let access = prepared.map_err(|error| RefreshError::transient(error.to_string()))?;
+        state.renew(slot.place, credential, Arc::new(access));
+        Ok(Some(self.0.refreshed(slot, stored.generation)))
     }
 
     /// A failed early refresh leaves a valid token in use. Otherwise the credential rests, or needs a login.
@@ -158,12 +158,16 @@ struct Exchange {
 impl Inner {
     /// Looks into the store again, exchanges the refresh token, and stores the new one before anybody uses it.
     async fn exchange(&self, slot: Arc<Slot>, exchange: Exchange) -> Result<StoredTokens, RefreshError> {
-        let Exchange { key, tokens, generation } = exchange;
+        let Exchange { key, mut tokens, mut generation } = exchange;
         let unreadable = |source| RefreshError::transient("the token store could not be read").with_source(source);
         let stored = self.store.load(&key).await.map_err(unreadable)?;
         let expected = stored.as_ref().map(|stored| stored.generation);
         if let Some(newer) = stored.filter(|stored| stored.generation > generation) {
-            return Ok(newer);
+            if is_sendable(newer.tokens.access()) {
+                return Ok(newer);
+            }
+            // All that is of use is the refresh token that came with it.
+            (tokens, generation) = (newer.tokens, newer.generation);
         }
         let Some(source) = self.source.clone() else {
             return Err(RefreshError::misconfigured("the pool has no token source"));

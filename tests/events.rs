@@ -58,6 +58,18 @@ async fn a_limit_is_told_first_and_then_the_switch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_requests_that_are_limited_at_once_one_rest_is_told() {
+    let (stage, mut events) = stage(pool(&["a", "b"]), Provider::new().on("a", [limited("20").after(seconds(1))]));
+    let requests: Vec<_> = (0..10).map(|_| stage.spawn()).collect();
+    for request in requests {
+        request.await.unwrap();
+    }
+    let names = stage::names(&mut events);
+    assert_eq!(names.iter().filter(|name| **name == "cooling_down").count(), 1);
+    assert_eq!(names.iter().filter(|name| **name == "failed_over").count(), 10, "each of them has switched");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_notifier_hears_the_same_in_the_same_order() {
     let (tell, told) = mpsc::channel();
     let notified =

@@ -1,10 +1,11 @@
 //! 403 says neither that the account is at fault nor that the request is: the answer of another account shows it.
 
 use oauth_marathon::RequestContext;
+use oauth_marathon::config::WhenAllCooling;
 use oauth_marathon::verdict::Kind;
 
 use crate::provider::{Provider, status};
-use crate::stage::{Stage, key, pool, post, seconds, under};
+use crate::stage::{Stage, key, pool, post, seconds, settings, under};
 use crate::tokens::Tokens;
 
 fn keys(provider: Provider) -> Stage {
@@ -69,12 +70,14 @@ async fn a_pinned_request_is_compared_with_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn accounts_that_rest_are_not_there_to_compare_with() {
-    let stage = Stage::new(
-        pool(&[]).credentials([key("k"), key("l")]),
-        Provider::new().on("k", [status(403)]).on("l", [status(429)]),
-    );
-    stage.send(under(&RequestContext::new().with_pin("l"), post())).await;
+    let waits = settings(|it| it.when_all_cooling = WhenAllCooling::Wait);
+    let provider = Provider::new().on("k", [status(403)]).on("l", [status(429).header("retry-after", "5")]);
+    let stage = Stage::new(pool(&[]).credentials([key("k"), key("l")]).settings(waits), provider);
+    let no_time = RequestContext::new().with_pin("l").with_timeout(seconds(1));
+    assert_eq!(stage.send(under(&no_time, post())).await.status, 429);
+    let start = tokio::time::Instant::now();
     assert_eq!(stage.post().await.status, 403);
+    assert_eq!(start.elapsed(), seconds(0), "nor to be waited for");
     assert_eq!(stage.rest("k"), None);
     assert_eq!(stage.of("k").failures, 0);
 }

@@ -25,7 +25,13 @@ pub(super) fn refuse_or_answer<B: Body>(
         Unavailable::Cooling(recovery) => recovery,
     };
     let remembered = pool.remembered();
-    if pool.settings().when_all_cooling == WhenAllCooling::Error || (remembered.is_none() && refresh.is_some()) {
+    let refuses = match pool.settings().when_all_cooling {
+        WhenAllCooling::Error => true,
+        // The loop above is to wait, and needs a time for that.
+        WhenAllCooling::Wait => false,
+        _ => remembered.is_none() && refresh.is_some(),
+    };
+    if refuses {
         let message = format!(
             "every credential of {:?} is cooling down; the first one recovers in {} s",
             pool.provider(),

@@ -93,8 +93,12 @@ impl<B: Body> Body for ClassifyBody<B> {
             Inner::Unread { body } => body.size_hint(),
             Inner::Read { read, rest } => {
                 let read = read.len() as u64;
-                let Rest::Open(body) = rest else { return SizeHint::with_exact(read) };
-                let rest = body.size_hint();
+                let rest = match rest {
+                    Rest::Open(body) => body.size_hint(),
+                    // How long it would have been is not known; as a length, what has come would make it look whole.
+                    Rest::Failed(Some(_)) => SizeHint::new(),
+                    Rest::Failed(None) | Rest::Trailers(_) => SizeHint::with_exact(0),
+                };
                 let mut hint = SizeHint::new();
                 hint.set_lower(rest.lower().saturating_add(read));
                 if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(read)) {

@@ -54,7 +54,13 @@ impl<B: Body> Reading<B> {
                             self.end = Some(End::Left);
                         }
                     }
-                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                    Err(frame) => {
+                        // Nothing follows trailers (RFC 9110 section 6.5).
+                        if let Ok(trailers) = frame.into_trailers() {
+                            self.trailers = Some(trailers);
+                            self.end = Some(End::Complete);
+                        }
+                    }
                 },
             }
         }

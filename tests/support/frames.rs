@@ -36,7 +36,7 @@ pub(crate) fn data(text: &'static str) -> Step {
 
 pub(crate) struct Frames {
     steps: VecDeque<Step>,
-    size: Option<u64>,
+    sized: bool,
     tells_its_end: bool,
     pause: Option<Pin<Box<Sleep>>>,
     taken: Arc<AtomicUsize>,
@@ -46,13 +46,12 @@ pub(crate) struct Frames {
 impl Frames {
     pub(crate) fn new(steps: impl IntoIterator<Item = Step>) -> Self {
         let steps = steps.into_iter().collect();
-        Self { steps, size: None, tells_its_end: false, pause: None, taken: Arc::default(), held: None }
+        Self { steps, sized: false, tells_its_end: false, pause: None, taken: Arc::default(), held: None }
     }
 
     /// States its length up front.
     pub(crate) fn sized(mut self) -> Self {
-        let length = |step: &Step| if let Step::Data(data) = step { data.len() as u64 } else { 0 };
-        self.size = Some(self.steps.iter().map(length).sum());
+        self.sized = true;
         self
     }
 
@@ -121,6 +120,8 @@ impl Body for Frames {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size.map_or_else(SizeHint::new, SizeHint::with_exact)
+        let length = |step: &Step| if let Step::Data(data) = step { data.len() as u64 } else { 0 };
+        let left = || SizeHint::with_exact(self.steps.iter().map(length).sum());
+        if self.sized { left() } else { SizeHint::new() }
     }
 }

@@ -24,7 +24,8 @@ impl Origin {
         let (origin, path) = parse_url(place, text)?;
         if path.path() != "/" || path.query().is_some() {
             return Err(Error::config(format!(
-                "{place}: {text:?} has a path or a query; an origin is a scheme, a host and a port: write \"{origin}\""
+                "{place}: {} has a path or a query; an origin is a scheme, a host and a port: write \"{origin}\"",
+                shown(text)
             )));
         }
         Ok(origin)
@@ -92,10 +93,10 @@ impl BaseUrl {
     pub(crate) fn parse(place: &str, text: &str) -> Result<Self, Error> {
         let (origin, path) = parse_url(place, text)?;
         if path.query().is_some() {
-            return Err(Error::config(format!("{place}: {text:?} has a query; a base URL ends with its path")));
+            return Err(Error::config(format!("{place}: {} has a query; a base URL ends with its path", shown(text))));
         }
         let authority = origin.authority.parse().map_err(|source| {
-            Error::config(format!("{place}: {text:?} has no valid host")).with_source(http::Error::from(source))
+            Error::config(format!("{place}: {} has no valid host", shown(text))).with_source(http::Error::from(source))
         })?;
         let scheme = if origin.https { Scheme::HTTPS } else { Scheme::HTTP };
         Ok(Self { origin, scheme, authority, prefix: path.path().trim_end_matches('/').into() })
@@ -134,7 +135,8 @@ pub(crate) fn is_protected(uri: &Uri) -> bool {
 
 /// Refuses what no token should be sent to: other schemes, user names, and plain `http` off this machine.
 fn parse_url(place: &str, text: &str) -> Result<(Origin, PathAndQuery), Error> {
-    let wrong = |why: &str| Error::config(format!("{place}: {text:?} {why}, for example \"https://api.example.com\""));
+    let wrong =
+        |why: &str| Error::config(format!("{place}: {} {why}, for example \"https://api.example.com\"", shown(text)));
     if text.contains('@') {
         return Err(Error::config(format!("{place}: a URL with a user name or password is refused; leave them out")));
     }
@@ -142,11 +144,20 @@ fn parse_url(place: &str, text: &str) -> Result<(Origin, PathAndQuery), Error> {
     let origin = Origin::of(&uri).ok_or_else(|| wrong("is not an absolute http or https URL"))?;
     if !origin.https && !origin.is_loopback() {
         return Err(Error::config(format!(
-            "{place}: {text:?} would send tokens unencrypted; use https (plain http is for this machine's own addresses)"
+            "{place}: {} would send tokens unencrypted; use https (plain http is for this machine's own addresses)",
+            shown(text)
         )));
     }
     let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     Ok((origin, path))
+}
+
+/// A URL as a message quotes it: without its query, where some services take their key.
+fn shown(text: &str) -> String {
+    match text.split_once('?') {
+        Some((url, _)) => format!("{:?}", format!("{url}?..")),
+        None => format!("{text:?}"),
+    }
 }
 
 fn is_https(scheme: &Scheme) -> Option<bool> {

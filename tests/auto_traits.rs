@@ -1,0 +1,151 @@
+//! What can be sent, shared, cloned and printed; what is an object; how large the future of a request is.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use oauth_marathon::classify::{Answer, Classifier, ClassifyBody, ClassifyLayer, StandardClassifier};
+use oauth_marathon::client::HttpClient;
+use oauth_marathon::clock::{SystemClock, WallClock};
+use oauth_marathon::config::{OAuthServer, ProviderOAuth, Settings};
+use oauth_marathon::context::Attempt;
+use oauth_marathon::credential::{CredentialLayer, LeaseBody, OriginGuardLayer};
+use oauth_marathon::notify::{Event, EventStream, Notifier, Notifiers, NotifyLayer, Toast};
+use oauth_marathon::pool::{Candidate, CredentialSnapshot, Lease, Pool, PoolBuilder, PoolSnapshot, Standing, Strategy};
+use oauth_marathon::refresh::{OAuth2, RefreshError, RefreshRequest};
+use oauth_marathon::replay::{ReplayBody, ReplayLayer};
+use oauth_marathon::retry::RetryLayer;
+use oauth_marathon::store::{CasOutcome, MemoryStore, StoreKey, StoredTokens};
+use oauth_marathon::verdict::Verdict;
+use oauth_marathon::{
+    BoxError, Credential, CredentialId, Error, ErrorKind, Generation, Marathon, MarathonBody, MarathonLayer, Material,
+    RequestContext, Secret, TokenSet,
+};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service};
+
+type Body = Full<Bytes>;
+type Hyper = Client<HttpConnector, Body>;
+
+fn data<T: Send + Sync + Clone + Debug + Unpin + 'static>() {}
+fn unique<T: Send + Sync + Debug + Unpin + 'static>() {}
+fn sent<T: Send + Debug + 'static>() {}
+
+#[test]
+fn what_holds_data_can_be_sent_shared_and_printed() {
+    data::<Pool>();
+    data::<Credential>();
+    data::<CredentialId>();
+    data::<Material>();
+    data::<Secret>();
+    data::<TokenSet>();
+    data::<Generation>();
+    data::<RequestContext>();
+    data::<Attempt>();
+    data::<Verdict>();
+    data::<PoolSnapshot>();
+    data::<CredentialSnapshot>();
+    data::<Standing>();
+    data::<Candidate>();
+    data::<Settings>();
+    data::<OAuthServer>();
+    data::<ProviderOAuth>();
+    data::<Event>();
+    data::<Toast>();
+    data::<Notifiers>();
+    data::<ErrorKind>();
+    data::<RefreshError>();
+    data::<RefreshRequest>();
+    data::<MemoryStore>();
+    data::<StoreKey>();
+    data::<StoredTokens>();
+    data::<CasOutcome>();
+    data::<SystemClock>();
+    data::<StandardClassifier>();
+    unique::<Error>();
+    unique::<Lease>();
+    unique::<EventStream>();
+    unique::<OAuth2<HttpClient<Body>, Body>>();
+    sent::<PoolBuilder>();
+}
+
+#[test]
+fn layers_and_services_can_be_sent_shared_cloned_and_printed() {
+    fn both<L: Layer<Hyper>>()
+    where
+        L: Send + Sync + Clone + Debug + Unpin + 'static,
+        L::Service: Send + Sync + Clone + Debug + Unpin + 'static,
+    {
+        data::<L>();
+        data::<L::Service>();
+    }
+    both::<NotifyLayer>();
+    both::<ReplayLayer>();
+    both::<RetryLayer>();
+    both::<CredentialLayer>();
+    both::<ClassifyLayer>();
+    both::<OriginGuardLayer>();
+    both::<MarathonLayer>();
+    data::<HttpClient<Body>>();
+}
+
+#[test]
+fn futures_and_bodies_can_be_sent_where_their_parts_can() {
+    fn future<L: Layer<Hyper>>()
+    where
+        L::Service: Service<Request<Body>, Future: Send + Debug + 'static>,
+    {
+        sent::<<L::Service as Service<Request<Body>>>::Future>();
+    }
+    future::<NotifyLayer>();
+    future::<RetryLayer>();
+    future::<CredentialLayer>();
+    future::<ClassifyLayer>();
+    future::<OriginGuardLayer>();
+    future::<MarathonLayer>();
+    unique::<MarathonBody<Incoming>>();
+    unique::<LeaseBody<Incoming>>();
+    unique::<ClassifyBody<Incoming>>();
+    unique::<ReplayBody<Incoming>>();
+}
+
+#[test]
+fn the_traits_for_users_are_objects_where_the_library_keeps_them_as_such() {
+    let _: Option<&dyn Strategy> = None;
+    let _: Option<&dyn WallClock> = None;
+    let classifiers: Vec<Box<dyn Classifier>> = vec![Box::new(StandardClassifier::new())];
+    let notifiers: Vec<Box<dyn Notifier>> = vec![Box::new(|_: &Event| {})];
+    assert_eq!((classifiers.len(), notifiers.len()), (1, 1));
+    let _: fn(&dyn Classifier, &Answer<'_>) -> Option<Verdict> = |classifier, answer| classifier.answer(answer);
+}
+
+fn stack() -> Marathon<Hyper> {
+    let pool = Pool::builder("openai").origin("https://api.example.com").build().unwrap();
+    MarathonLayer::new(pool).layer(Client::builder(hyper_util::rt::TokioExecutor::new()).build_http())
+}
+
+#[test]
+fn the_stack_over_a_client_can_be_boxed_and_shared() {
+    let boxed: BoxCloneSyncService<Request<Body>, Response<MarathonBody<Incoming>>, BoxError> =
+        BoxCloneSyncService::new(stack());
+    drop(boxed);
+}
+
+#[test]
+fn the_future_of_a_request_stays_small() {
+    fn size<S: Service<Request<Body>>>(_: &S) -> usize {
+        size_of::<S::Future>()
+    }
+    let stack = stack();
+    let (whole, client) = (size(&stack), size(stack.get_ref()));
+    println!(
+        "the future of a request: {whole} bytes, of which {client} are the client's; the stack: {} bytes",
+        size_of_val(&stack)
+    );
+    assert!(whole <= 2048, "{whole}");
+    assert!(size_of_val(&stack) <= 512, "{}", size_of_val(&stack));
+}

@@ -75,9 +75,9 @@ fn what_holds_data_can_be_sent_shared_and_printed() {
 
 #[test]
 fn layers_and_services_can_be_sent_shared_cloned_and_printed() {
-    fn both<L: Layer<Hyper>>()
+    fn both<L>()
     where
-        L: Send + Sync + Clone + Debug + Unpin + 'static,
+        L: Layer<Hyper> + Send + Sync + Clone + Debug + Unpin + 'static,
         L::Service: Send + Sync + Clone + Debug + Unpin + 'static,
     {
         data::<L>();
@@ -95,8 +95,9 @@ fn layers_and_services_can_be_sent_shared_cloned_and_printed() {
 
 #[test]
 fn futures_and_bodies_can_be_sent_where_their_parts_can() {
-    fn future<L: Layer<Hyper>>()
+    fn future<L>()
     where
+        L: Layer<Hyper>,
         L::Service: Service<Request<Body>, Future: Send + Debug + 'static>,
     {
         sent::<<L::Service as Service<Request<Body>>>::Future>();

@@ -118,8 +118,8 @@ async fn the_stack_calls_only_what_it_has_polled_whatever_stands_below() {
         "nothing", 2: |probe: Probe| probe,
         "one at a time", 2: |probe| ConcurrencyLimit::new(probe, 1),
         "a queue of one", 2: |probe| Buffer::new(probe, 1),
-        "a box", 2: |probe| BoxCloneService::<Request<Full<Bytes>>, _, _>::new(probe),
-        "load shedding", 0: |probe| LoadShed::new(probe),
+        "a box", 2: BoxCloneService::<Request<Full<Bytes>>, _, _>::new,
+        "load shedding", 0: LoadShed::new,
     );
 }
 
@@ -138,7 +138,7 @@ async fn the_stack_can_be_called_through_whatever_stands_above() {
     above!(
         "one at a time": |stack| ConcurrencyLimit::new(stack, 1),
         "a queue of one": |stack| Buffer::new(stack, 1),
-        "a box": |stack| BoxCloneService::<Request<Full<Bytes>>, _, _>::new(stack),
+        "a box": BoxCloneService::<Request<Full<Bytes>>, _, _>::new,
     );
 }
 

@@ -190,7 +190,7 @@ async fn an_early_exchange_that_is_refused_for_good_says_so_at_once_and_uses_up_
     for _ in 0..10 {
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
     }
-    assert_eq!((server.exchanges(), names(&mut events)), (1, vec!["refresh_failed", "login_needed"]));
+    assert_eq!((server.exchanges(), names(&mut events)), (1, vec!["login_needed"]));
     expired.store(true, SeqCst);
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 401);
     assert!(matches!(look(&pool, "a").standing, Standing::Out { .. }));
@@ -232,7 +232,7 @@ async fn a_refusal_for_good_takes_the_account_out_and_the_request_goes_on() {
     }
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert!(matches!(look(&pool, "a").standing, Standing::Out { .. }));
-    assert_eq!((server.exchanges(), names(&mut events)), (1, vec!["refresh_failed", "login_needed"]));
+    assert_eq!((server.exchanges(), names(&mut events)), (1, vec!["login_needed"]));
 
     // New tokens of a person bring it back.
     pool.update("a", TokenSet::new("a-9").with_refresh("a-r9").expires_at(day(HOUR))).unwrap();

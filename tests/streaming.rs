@@ -136,7 +136,8 @@ async fn answers_without_a_body_give_the_place_back_at_once() {
 async fn a_failed_answer_reaches_the_caller_byte_for_byte() {
     let big: &'static str = "0123456789abcdef".repeat(5000).leak();
     let late = Step::Pause(seconds(2));
-    let cases: [(&str, Vec<Step>, (String, Option<&str>, &str)); 8] = [
+    type Read = (String, Option<&'static str>, &'static str);
+    let cases: [(&str, Vec<Step>, Read); 8] = [
         ("empty", vec![], (String::new(), None, "end")),
         ("in pieces", vec![data("a"), Step::Yield, data("b")], ("ab".into(), None, "end")),
         ("with trailers", vec![data("a"), Step::Trailers("7")], ("a".into(), Some("7"), "end")),

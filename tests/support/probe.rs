@@ -21,30 +21,16 @@ type Script<B> = dyn Fn(Request<()>) -> BoxReply<B> + Send + Sync;
 pub(crate) struct Probe<B = Full<Bytes>> {
     script: Arc<Script<B>>,
     counts: Arc<Counts>,
-    /// How many polls it takes until this instance is ready.
     slowness: usize,
-    /// From which call on readiness fails.
     breaks_at: usize,
-    /// From which call on it never is ready.
     stalls_at: usize,
     polls: usize,
-    state: Readiness,
+    ready: bool,
+    failed: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Readiness {
-    Unknown,
-    Ready,
-    Failed,
-}
-
-#[derive(Default)]
-struct Counts {
-    calls: AtomicUsize,
-    in_flight: AtomicUsize,
-    completed: AtomicUsize,
-    cancelled: AtomicUsize,
-}
+/// In flight, completed, cancelled.
+type Counts = [AtomicUsize; 3];
 
 impl<B> Probe<B> {
     /// Answers each request as the future says that `script` makes of it. A future that never ends is a request that
@@ -61,7 +47,8 @@ impl<B> Probe<B> {
             breaks_at: usize::MAX,
             stalls_at: usize::MAX,
             polls: 0,
-            state: Readiness::Unknown,
+            ready: false,
+            failed: false,
         }
     }
 
@@ -84,26 +71,26 @@ impl<B> Probe<B> {
     }
 
     pub(crate) fn calls(&self) -> usize {
-        self.counts.calls.load(SeqCst)
+        self.completed() + self.cancelled() + self.in_flight()
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.counts.in_flight.load(SeqCst)
+        self.counts[0].load(SeqCst)
     }
 
     pub(crate) fn completed(&self) -> usize {
-        self.counts.completed.load(SeqCst)
+        self.counts[1].load(SeqCst)
     }
 
     pub(crate) fn cancelled(&self) -> usize {
-        self.counts.cancelled.load(SeqCst)
+        self.counts[2].load(SeqCst)
     }
 }
 
 impl<B> Clone for Probe<B> {
     fn clone(&self) -> Self {
         let (script, counts) = (self.script.clone(), self.counts.clone());
-        Self { script, counts, polls: 0, state: Readiness::Unknown, ..*self }
+        Self { script, counts, polls: 0, ready: false, failed: false, ..*self }
     }
 }
 
@@ -113,29 +100,27 @@ impl<B, RB> Service<Request<B>> for Probe<RB> {
     type Future = InFlight<RB>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        assert!(self.state != Readiness::Failed, "polled after its readiness had failed");
-        if self.calls() >= self.breaks_at {
-            self.state = Readiness::Failed;
+        assert!(!self.failed, "polled after its readiness had failed");
+        self.failed = self.calls() >= self.breaks_at;
+        if self.failed {
             return Poll::Ready(Err("the service is broken".into()));
         }
-        if self.calls() >= self.stalls_at {
-            return Poll::Pending;
+        self.polls += 1;
+        self.ready = self.polls > self.slowness && self.calls() < self.stalls_at;
+        if self.ready {
+            return Poll::Ready(Ok(()));
         }
-        if self.polls < self.slowness {
-            self.polls += 1;
+        if self.calls() < self.stalls_at {
             cx.waker().wake_by_ref();
-            return Poll::Pending;
         }
-        self.state = Readiness::Ready;
-        Poll::Ready(Ok(()))
+        Poll::Pending
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        assert!(self.state == Readiness::Ready, "called without having been polled ready");
-        self.state = Readiness::Unknown;
+        assert!(self.ready, "called without having been polled ready");
+        self.ready = false;
         self.polls = 0;
-        self.counts.calls.fetch_add(1, SeqCst);
-        self.counts.in_flight.fetch_add(1, SeqCst);
+        self.counts[0].fetch_add(1, SeqCst);
         InFlight { reply: (self.script)(request.map(drop)), counts: self.counts.clone(), done: false }
     }
 }
@@ -159,8 +144,7 @@ impl<B> Future for InFlight<B> {
 
 impl<B> Drop for InFlight<B> {
     fn drop(&mut self) {
-        self.counts.in_flight.fetch_sub(1, SeqCst);
-        let ended = if self.done { &self.counts.completed } else { &self.counts.cancelled };
-        ended.fetch_add(1, SeqCst);
+        self.counts[0].fetch_sub(1, SeqCst);
+        self.counts[if self.done { 1 } else { 2 }].fetch_add(1, SeqCst);
     }
 }

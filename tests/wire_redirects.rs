@@ -9,8 +9,9 @@ use http::header::LOCATION;
 use oauth_marathon::client::HttpClient;
 use oauth_marathon::credential::OriginGuardLayer;
 use oauth_marathon::{Credential, Error, ErrorKind, MarathonLayer, Pool};
-use redirects::{CODES, Capture, TARGETS, bare_policy, credentials, expected, has_just, request, secrets};
-use redirects::{standard_policy, standard_policy as usual};
+use redirects::{
+    CODES, Capture, TARGETS, bare_policy, credentials, expected, has_just, request, secrets, standard_policy,
+};
 use server::{Server, answer, within};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
@@ -45,7 +46,7 @@ async fn below_the_stack_with_the_guard_only_the_same_origin_gets_the_credential
         bare.check(credential.id().as_str(), same, &what);
 
         // The same under a policy that drops some headers by itself.
-        let redirect = FollowRedirectLayer::with_policy(usual());
+        let redirect = FollowRedirectLayer::with_policy(standard_policy());
         let stack = ServiceBuilder::new().layer(marathon).layer(redirect).layer(guard);
         stack.service(usual_one.clone()).oneshot(request(origin)).await.unwrap();
         usual_one.check(credential.id().as_str(), same, &what);

@@ -111,7 +111,7 @@ async fn an_upload_refused_half_way_is_replayed_byte_for_byte_or_not_at_all_and_
                 Ok(answer) => {
                     assert_eq!((answer.status().as_u16(), &answer.body()[..]), (429, &b"slow"[..]), "round {round}");
                     let replayed =
-                        context.attempts().iter().any(|attempt| attempt.credential.as_ref().unwrap() == &"late");
+                        context.attempts().iter().any(|attempt| *attempt.credential.as_ref().unwrap() == *"late");
                     assert!(!replayed, "round {round}: a replay that was begun did not come to its end");
                     refused += 1;
                 }

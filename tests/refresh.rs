@@ -197,6 +197,7 @@ async fn an_early_exchange_that_is_refused_for_good_says_so_at_once_and_uses_up_
     let error = stack.oneshot(post()).await.unwrap_err();
     assert_eq!(Error::find(&*error).unwrap().kind(), ErrorKind::LoginNeeded);
     assert_eq!(server.exchanges(), 1, "a refused refresh token is not sent again");
+    assert_eq!(names(&mut events), ["exhausted"], "who has been told to log in is not told again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -135,6 +135,7 @@ impl Pool {
         let effects = match (valid, lost) {
             (true, false) => return,
             (true, true) => {
+                entry.renewing.told = true;
                 events.push(self.0.login_needed(slot, LoginReason::RefreshRefused));
                 return;
             }

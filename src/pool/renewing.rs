@@ -29,6 +29,8 @@ pub(crate) struct Renewing {
     not_before: Option<Instant>,
     /// The refresh token was refused for good.
     pub(crate) login_lost: bool,
+    /// People have been told that they have to act.
+    pub(crate) told: bool,
 }
 
 impl Renewing {
@@ -46,6 +48,7 @@ impl Renewing {
         self.forced = false;
         self.not_before = None;
         self.login_lost = false;
+        self.told = false;
     }
 
     /// What a credential needs whose token has these times.

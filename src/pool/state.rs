@@ -168,6 +168,7 @@ impl State {
         let all = scope == Scope::Credential;
         entry.cooldowns.retain(|cooldown| !all && Verdict::new(cooldown.cause).scope() != scope);
         let was_out = all && entry.out.take().is_some();
+        entry.renewing.told &= !was_out;
         self.reschedule(place, was_out);
     }
 
@@ -197,7 +198,9 @@ impl State {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         let slot = entry.access.slot.clone();
-        let news = entry.out.replace(reason).is_none().then_some((slot, reason));
+        entry.out = Some(reason);
+        let told = std::mem::replace(&mut entry.renewing.told, true);
+        let news = (!told).then_some((slot, reason));
         self.rotation.take_out(place);
         let dry = was_ready && self.rotation.first().is_none();
         Effects { out: news, ran_dry: dry.then(|| self.recovery_after(now)), ..Effects::default() }

@@ -1,0 +1,121 @@
+//! What a request allocates, and what it does not.
+
+#[path = "support/alloc.rs"]
+mod alloc;
+#[path = "../benches/support/floor.rs"]
+#[allow(dead_code, reason = "shared with the benches")]
+mod floor;
+#[path = "../benches/support/paths.rs"]
+#[allow(dead_code, reason = "shared with the benches")]
+mod paths;
+#[path = "../benches/support/world.rs"]
+#[allow(dead_code, reason = "shared with the benches")]
+mod world;
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use oauth_marathon::notify::{Notifiers, NotifyLayer};
+use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
+use oauth_marathon::{Credential, MarathonLayer, Pool, Secret, TokenSet};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use self::alloc::cost;
+use self::paths::Case;
+use self::world::{Body, LARGE, ORIGIN, SMALL, at_once, request};
+
+/// The context, the three parts of the extensions that carry it, the room for one more header, and the spare request's
+/// headers, which are two.
+const OK_OVER_BARE: u64 = 7;
+
+const FAIL_OVER_OVER_BARE: u64 = 21;
+
+#[test]
+fn an_answer_at_the_first_try_allocates_for_the_context_and_the_spare_request_alone() {
+    let bare = cost(paths::bare(Case::Ok, SMALL).warm()).count_total;
+    let ours = cost(paths::marathon(Case::Ok, SMALL).warm()).count_total;
+    assert_eq!(ours - bare, OK_OVER_BARE);
+}
+
+#[test]
+fn a_switch_to_the_next_credential_allocates_no_more_than_recorded() {
+    let bare = cost(paths::bare(Case::FailOver, SMALL).warm()).count_total;
+    let ours = cost(paths::marathon(Case::FailOver, SMALL).warm()).count_total;
+    assert_eq!(ours - bare, FAIL_OVER_OVER_BARE);
+}
+
+#[test]
+fn a_request_body_is_never_copied() {
+    for case in [Case::Ok, Case::FailOver] {
+        let small = cost(paths::marathon(case, SMALL).warm());
+        let large = cost(paths::marathon(case, LARGE).warm());
+        assert_eq!((large.count_total, large.bytes_total), (small.count_total, small.bytes_total), "{case:?}");
+        assert!(large.bytes_total < 64 * 1024, "{case:?}: {} bytes", large.bytes_total);
+    }
+}
+
+/// A call that is dropped is an event, which is sent if anybody listens.
+#[test]
+fn a_notifier_without_listeners_allocates_nothing() {
+    let notifiers = Notifiers::new();
+    let dropped = |layer: NotifyLayer| {
+        let mut service =
+            layer.layer(service_fn(async |_: Request<()>| std::future::pending::<Result<(), Infallible>>().await));
+        drop(service.call(Request::new(())));
+        measure(|| drop(service.call(Request::new(())))).count_total
+    };
+    let without = dropped(NotifyLayer::new());
+    assert_eq!(dropped(NotifyLayer::with_notifiers(notifiers.clone())), without);
+    // Once more after somebody has listened and left.
+    drop(notifiers.subscribe());
+    assert_eq!(dropped(NotifyLayer::with_notifiers(notifiers)), without);
+}
+
+/// Outside of a runtime that keeps time, arming a timer panics.
+#[test]
+fn a_switch_arms_no_timer() {
+    let client = MarathonLayer::new(paths::two_keys()).layer(Case::FailOver.provider());
+    let answer = at_once(client.oneshot(request(SMALL))).expect("an answer");
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[test]
+fn neither_a_broken_connection_nor_a_refresh_arms_a_timer() {
+    let sends = AtomicUsize::new(0);
+    let provider = service_fn(async |request: Request<Body>| {
+        let mut answer = Response::new(Full::new(Bytes::new()));
+        match sends.fetch_add(1, Relaxed) {
+            0 => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+            1 => *answer.status_mut() = StatusCode::UNAUTHORIZED,
+            _ => assert_eq!(request.headers()["authorization"], "Bearer new"),
+        }
+        Ok(answer)
+    });
+    let pool = Pool::builder("test")
+        .origin(ORIGIN)
+        .credential(Credential::new("account", TokenSet::new("old").with_refresh("refresh")))
+        .credential(Credential::new("key", Secret::new("key")))
+        .token_source(Renewed)
+        .build()
+        .expect("a pool");
+    let client = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(provider);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let answer = runtime.block_on(client.oneshot(request(SMALL))).expect("an answer");
+    assert_eq!((answer.status(), sends.load(Relaxed)), (StatusCode::OK, 3));
+}
+
+struct Renewed;
+
+impl TokenSource for Renewed {
+    async fn refresh(&self, _: RefreshRequest) -> Result<TokenSet, RefreshError> {
+        Ok(TokenSet::new("new").with_refresh("refresh"))
+    }
+}

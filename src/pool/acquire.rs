@@ -117,10 +117,7 @@ impl Pool {
 
     #[cold]
     fn lift(&self, lease: &Lease) {
-        let mut state = self.state();
-        let effects = state.lift(&lease.access().slot, lease.generation(), lease.started());
-        self.reset_active(&state);
-        drop(state);
+        let effects = self.change(|state| state.lift(&lease.access().slot, lease.generation(), lease.started()));
         self.emit(effects);
     }
 

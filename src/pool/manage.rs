@@ -19,13 +19,10 @@ impl Pool {
     /// # Errors
     /// If it is malformed, or the pool holds one of the same id.
     pub fn add(&self, credential: Credential) -> Result<(), Error> {
-        let mut state = self.state();
-        if state.place_of(credential.id.as_str()).is_some() {
-            return Err(duplicate(&credential.id));
-        }
-        self.0.insert(&mut state, credential)?;
-        self.reset_active(&state);
-        Ok(())
+        self.change(|state| match state.place_of(credential.id.as_str()) {
+            Some(_) => Err(duplicate(&credential.id)),
+            None => self.0.insert(state, credential),
+        })
     }
 
     /// Adds all of them, in their order.
@@ -35,10 +32,7 @@ impl Pool {
 
     /// Removes a credential, and says whether it was there. A refresh of it that is under way ends without effect.
     pub fn remove(&self, id: impl AsRef<str>) -> bool {
-        let mut state = self.state();
-        let removed = state.remove(id.as_ref()).is_some();
-        self.reset_active(&state);
-        removed
+        self.change(|state| state.remove(id.as_ref()).is_some())
     }
 
     /// Gives a credential new tokens or a new key. What was held against the old ones does not count any more.
@@ -46,11 +40,10 @@ impl Pool {
     /// # Errors
     /// If the pool does not hold the credential, or the secret is malformed; the old one then stays.
     pub fn update(&self, id: impl AsRef<str>, material: impl Into<Material>) -> Result<(), Error> {
-        let mut state = self.state();
-        let place = state.place_of(id.as_ref()).ok_or_else(|| self.0.not_held(id.as_ref()))?;
-        self.0.replace_material(&mut state, place, material.into())?;
-        self.reset_active(&state);
-        Ok(())
+        self.change(|state| {
+            let place = state.place_of(id.as_ref()).ok_or_else(|| self.0.not_held(id.as_ref()))?;
+            self.0.replace_material(state, place, material.into())
+        })
     }
 
     /// Gives new tokens to the credential that holds this refresh token, whichever is active, and names it.
@@ -58,16 +51,16 @@ impl Pool {
     /// # Errors
     /// If no credential holds it, or the new tokens are malformed.
     pub fn update_by_refresh_token(&self, refresh: &Secret, tokens: TokenSet) -> Result<CredentialId, Error> {
-        let mut state = self.state();
         let holds = |entry: &&super::state::Entry| entry.credential.material.refresh_token() == Some(refresh);
-        let found = state.entries().find(holds).map(|entry| (entry.access.slot.place, entry.credential.id.clone()));
-        let (place, id) = found.ok_or_else(|| {
-            let message = format!("no credential of {:?} holds that refresh token", self.0.provider);
-            Error::new(ErrorKind::UnknownCredential, message)
-        })?;
-        self.0.replace_material(&mut state, place, tokens.into())?;
-        self.reset_active(&state);
-        Ok(id)
+        self.change(|state| {
+            let found = state.entries().find(holds).map(|entry| (entry.access.slot.place, entry.credential.id.clone()));
+            let (place, id) = found.ok_or_else(|| {
+                let message = format!("no credential of {:?} holds that refresh token", self.0.provider);
+                Error::new(ErrorKind::UnknownCredential, message)
+            })?;
+            self.0.replace_material(state, place, tokens.into())?;
+            Ok(id)
+        })
     }
 
     /// Replaces the whole set in one step; no request sees a part of it. A credential that stays keeps its health, and its
@@ -83,34 +76,33 @@ impl Pool {
             }
             self.0.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST)?;
         }
-        let mut state = self.state();
-        let gone: Vec<_> = state.ids().filter(|id| !ids.contains(*id)).cloned().collect();
-        for id in gone {
-            state.remove(id.as_str());
-        }
-        for credential in credentials {
-            match state.place_of(credential.id.as_str()) {
-                None => self.0.insert(&mut state, credential)?,
-                Some(place) => {
-                    self.0.replace_credential(&mut state, place, credential)?;
-                    if state.rotation.is_queued(place) {
-                        state.rotation.to_back(place);
+        self.change(|state| {
+            let gone: Vec<_> = state.ids().filter(|id| !ids.contains(*id)).cloned().collect();
+            for id in gone {
+                state.remove(id.as_str());
+            }
+            for credential in credentials {
+                match state.place_of(credential.id.as_str()) {
+                    None => self.0.insert(state, credential)?,
+                    Some(place) => {
+                        self.0.replace_credential(state, place, credential)?;
+                        if state.rotation.is_queued(place) {
+                            state.rotation.to_back(place);
+                        }
                     }
                 }
             }
-        }
-        self.reset_active(&state);
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Lifts what keeps a credential from being used: with [`Scope::Credential`] everything, a ban and a lost login included;
     /// with another scope the cooldowns of that scope. Says whether the pool holds the credential.
     pub fn clear(&self, id: impl AsRef<str>, scope: Scope) -> bool {
-        let mut state = self.state();
-        let Some(place) = state.place_of(id.as_ref()) else { return false };
-        state.clear(place, scope);
-        self.reset_active(&state);
-        true
+        self.change(|state| {
+            let place = state.place_of(id.as_ref());
+            place.map(|place| state.clear(place, scope)).is_some()
+        })
     }
 
     /// Marks the token of a credential as expired, so that it is refreshed before its next use. Nothing happens if its
@@ -118,17 +110,18 @@ impl Pool {
     /// Says whether it was marked.
     pub fn invalidate(&self, id: impl AsRef<str>, seen: Generation) -> bool {
         let now = clock::now();
-        let mut state = self.state();
         let has_source = self.0.source.is_some();
-        let Some(place) = state.place_of(id.as_ref()) else { return false };
-        let Some(entry) = state.entry_mut(place) else { return false };
-        let renewable = has_source && entry.credential.material.refresh_token().is_some();
-        if entry.access.generation != seen || !renewable || !entry.renewing.may_force(now) {
-            return false;
-        }
-        entry.renewing.force(now);
-        self.reset_active(&state);
-        true
+        self.change(|state| {
+            let Some(entry) = state.place_of(id.as_ref()).and_then(|place| state.entry_mut(place)) else {
+                return false;
+            };
+            let renewable = has_source && entry.credential.material.refresh_token().is_some();
+            if entry.access.generation != seen || !renewable || !entry.renewing.may_force(now) {
+                return false;
+            }
+            entry.renewing.force(now);
+            true
+        })
     }
 
     /// Ends the pool: requests that come now are refused, and it returns when the refreshes under way are over, so that no
@@ -142,6 +135,19 @@ impl Pool {
         let mut refreshing = self.0.refreshing.subscribe();
         // The sender lives as long as this handle does.
         let _ = refreshing.wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Pool {
+    /// Changes the state, after those whose rest is over have joined the order: they were there first.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state();
+        let effects = state.join(clock::now());
+        let result = change(&mut state);
+        self.reset_active(&state);
+        drop(state);
+        self.emit(effects);
+        result
     }
 }
 

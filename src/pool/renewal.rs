@@ -70,8 +70,8 @@ impl Pool {
     /// Ends a refresh: publishes the new token or the failure, and tells those who wait.
     fn renewed(&self, slot: &Arc<Slot>, old: Generation, result: Result<StoredTokens, RefreshError>) {
         let now = clock::now();
-        let mut events = Vec::new();
         let mut state = self.state();
+        let mut events: Vec<_> = self.0.events_of(state.join(now)).collect();
         let entry = state.owner(slot);
         // What becomes of an old token says nothing about one that a person has put in meanwhile.
         let overtaken = entry.as_ref().is_some_and(|entry| entry.access.generation != old);

@@ -131,12 +131,11 @@ impl Call {
         }
     }
 
-    /// How many of the latest attempts used this credential and ended like this, without another one between.
-    pub(crate) fn streak(&self, credential: Option<&CredentialId>, is: impl Fn(Kind) -> bool) -> usize {
+    /// How many attempts of this round used this credential and ended like this.
+    pub(crate) fn times(&self, credential: Option<&CredentialId>, is: impl Fn(Kind) -> bool) -> usize {
         self.round()
-            .rev()
-            .take_while(|attempt| attempt.credential.as_ref() == credential)
-            .take_while(|attempt| attempt.verdict.is_some_and(|verdict| is(verdict.kind())))
+            .filter(|attempt| attempt.credential.as_ref() == credential)
+            .filter(|attempt| attempt.verdict.is_some_and(|verdict| is(verdict.kind())))
             .count()
     }
 

@@ -115,7 +115,7 @@ impl OpenAttempt {
         }
         let id = lease.credential();
         let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
-        let network = call.streak(Some(id), |kind| kind == Kind::Network);
+        let network = call.times(Some(id), |kind| kind == Kind::Network);
         let renewed = |attempt: &Attempt| attempt.credential.as_ref() == Some(id) && attempt.next == Some(Next::Same);
         let outcome = Outcome {
             access: lease.access(),

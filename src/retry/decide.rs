@@ -76,7 +76,7 @@ pub(crate) fn decide(limits: &Limits, call: &Call, situation: &Situation, pay: i
     match verdict.kind() {
         Kind::Success | Kind::Rejected | Kind::Canceled | Kind::Banned => Decision::Stop,
         Kind::Network
-            if call.streak(last.credential.as_ref(), |kind| kind == Kind::Network) <= limits.network_retries =>
+            if call.times(last.credential.as_ref(), |kind| kind == Kind::Network) <= limits.network_retries =>
         {
             Decision::Same(Duration::ZERO)
         }
@@ -193,6 +193,15 @@ mod tests {
                     ("b", verdict(Kind::Network), NEVER),
                 ],
                 Decision::Same(Duration::ZERO),
+            ),
+            (
+                "network retries do not start afresh after another failure",
+                &[
+                    ("a", verdict(Kind::Network), NOW),
+                    ("a", verdict(Kind::ServerError), NOW),
+                    ("a", verdict(Kind::Network), NOW),
+                ],
+                Decision::Next,
             ),
             ("500, first", &[("a", verdict(Kind::ServerError), NOW)], half),
             (

@@ -25,13 +25,10 @@ pub(super) fn refuse_or_answer<B: Body>(
         Unavailable::Cooling(recovery) => recovery,
     };
     let remembered = pool.remembered();
-    let refuses = match pool.settings().when_all_cooling {
-        WhenAllCooling::Error => true,
-        // The loop above is to wait, and needs a time for that.
-        WhenAllCooling::Wait => false,
-        _ => remembered.is_none() && refresh.is_some(),
-    };
-    if refuses {
+    let mode = pool.settings().when_all_cooling;
+    // Worth waiting for: what is answered here only says until when.
+    let waits = mode == WhenAllCooling::Wait && recovery <= pool.settings().max_wait;
+    if mode == WhenAllCooling::Error || (remembered.is_none() && refresh.is_some() && !waits) {
         let message = format!(
             "every credential of {:?} is cooling down; the first one recovers in {} s",
             pool.provider(),

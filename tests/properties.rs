@@ -1,0 +1,360 @@
+//! Random requests, answers, changes and pauses: the pool does what a small model says.
+
+#[path = "support/model.rs"]
+mod model;
+#[path = "support/replay.rs"]
+mod replay;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use oauth_marathon::config::{Settings, WhenAllCooling};
+use oauth_marathon::pool::{Material, Standing};
+use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
+use oauth_marathon::verdict::Scope;
+use oauth_marathon::{Credential, MarathonLayer, Pool, RequestContext, Secret, TokenSet};
+use proptest::prelude::*;
+use tokio::time::Instant;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+use self::model::{Model, Outcome, Renewal, Seen, What};
+use self::replay::replay;
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Key,
+    Renewable,
+    Fixed,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Request,
+    Pass(Duration),
+    Add(Kind),
+    Remove(usize),
+    Update(usize),
+    Clear(usize),
+    Invalidate(usize),
+    /// Turns the order, and leaves one out.
+    Replace(usize),
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    kinds: Vec<Kind>,
+    settings: Settings,
+    outcomes: Vec<Outcome>,
+    renewals: Vec<Renewal>,
+    steps: Vec<Step>,
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![Just(Kind::Key), Just(Kind::Renewable), Just(Kind::Fixed)]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let status = |status| Just(Outcome::Status(status));
+    prop_oneof![
+        4 => status(200),
+        4 => prop::option::of(prop::sample::select(vec![0, 1, 7, 30, 45, 600])).prop_map(Outcome::Limited),
+        3 => status(401),
+        1 => status(402),
+        3 => status(403),
+        1 => status(400),
+        1 => status(500),
+        1 => status(503),
+        3 => Just(Outcome::Broken),
+    ]
+}
+
+fn renewal() -> impl Strategy<Value = Renewal> {
+    prop_oneof![4 => Just(Renewal::Renewed), 1 => Just(Renewal::NotNow), 1 => Just(Renewal::Refused)]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let which = || 0..8_usize;
+    prop_oneof![
+        12 => Just(Step::Request),
+        3 => (1..90_u64).prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
+        1 => (100..4_000_u64).prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
+        1 => kind().prop_map(Step::Add),
+        1 => which().prop_map(Step::Remove),
+        1 => which().prop_map(Step::Update),
+        1 => which().prop_map(Step::Clear),
+        1 => which().prop_map(Step::Invalidate),
+        1 => which().prop_map(Step::Replace),
+    ]
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let modes = [WhenAllCooling::Answer, WhenAllCooling::Wait, WhenAllCooling::Probe, WhenAllCooling::Error];
+    let most = prop_oneof![3 => Just(0_u32), 1 => 1..4_u32];
+    (prop::sample::select(modes.to_vec()), 0..3_u32, most).prop_map(|(mode, retries, most)| {
+        let mut settings = Settings::default();
+        settings.when_all_cooling = mode;
+        settings.network_retry_attempts = retries;
+        settings.max_attempts = NonZeroU32::new(most);
+        settings
+    })
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let kinds = prop::collection::vec(kind(), 1..7);
+    let outcomes = prop::collection::vec(outcome(), 0..80);
+    let renewals = prop::collection::vec(renewal(), 0..20);
+    let steps = prop::collection::vec(step(), 1..30);
+    (kinds, settings(), outcomes, renewals, steps).prop_map(|(kinds, settings, mut outcomes, renewals, steps)| {
+        // A few server errors are within every budget for resends.
+        let mut errors = 0;
+        outcomes.retain(|outcome| {
+            errors += usize::from(matches!(outcome, Outcome::Status(500..)));
+            !matches!(outcome, Outcome::Status(500..)) || errors <= 15
+        });
+        Case { kinds, settings, outcomes, renewals, steps }
+    })
+}
+
+/// What the two servers are going to answer, and what they have been asked.
+#[derive(Debug, Default)]
+struct Script {
+    outcomes: VecDeque<Outcome>,
+    renewals: VecDeque<Renewal>,
+    seen: Vec<Seen>,
+}
+
+type Shared = Arc<Mutex<Script>>;
+
+fn note(script: &mut Script, id: &str, what: What) {
+    script.seen.push(Seen { at: Instant::now(), id: id.to_owned(), what });
+}
+
+fn answer(script: &Shared, request: &Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, io::Error> {
+    let mut script = script.lock().unwrap();
+    let outcome = script.outcomes.pop_front().unwrap_or(Outcome::Status(200));
+    let value = request.headers()["authorization"].to_str().unwrap();
+    let (id, _) = value.strip_prefix("Bearer ").unwrap().split_once('/').unwrap();
+    note(&mut script, id, What::Sent(outcome));
+    let answer = |status: u16| Response::builder().status(status);
+    let answer = match outcome {
+        Outcome::Status(status) => answer(status),
+        Outcome::Limited(None) => answer(429),
+        Outcome::Limited(Some(seconds)) => answer(429).header("retry-after", seconds),
+        Outcome::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
+    };
+    Ok(answer.body(Full::new(Bytes::from_static(b"{}"))).unwrap())
+}
+
+struct Source(Shared);
+
+impl TokenSource for Source {
+    async fn refresh(&self, request: RefreshRequest) -> Result<TokenSet, RefreshError> {
+        let mut script = self.0.lock().unwrap();
+        let renewal = script.renewals.pop_front().unwrap_or(Renewal::Renewed);
+        let id = request.credential().as_str();
+        note(&mut script, id, What::Refreshed(renewal));
+        match renewal {
+            Renewal::Renewed => Ok(TokenSet::new(format!("{id}/{}", script.seen.len())).with_refresh("refresh")),
+            Renewal::NotNow => Err(RefreshError::transient("not now")),
+            Renewal::Refused => Err(RefreshError::login_needed("refused")),
+        }
+    }
+}
+
+fn material(id: &str, kind: Kind, version: usize) -> Material {
+    let token = format!("{id}/v{version}");
+    match kind {
+        Kind::Key => Secret::new(token).into(),
+        Kind::Fixed => TokenSet::new(token).into(),
+        Kind::Renewable => TokenSet::new(token).with_refresh("refresh").into(),
+    }
+}
+
+struct World {
+    pool: Pool,
+    model: Model,
+    kinds: BTreeMap<String, Kind>,
+    script: Shared,
+    settings: Settings,
+    /// Counts what was made, so that nothing is made twice.
+    made: usize,
+}
+
+impl World {
+    fn new(case: &Case) -> Self {
+        let script = Script {
+            outcomes: case.outcomes.clone().into(),
+            renewals: case.renewals.clone().into(),
+            ..Script::default()
+        };
+        let script = Arc::new(Mutex::new(script));
+        let pool = Pool::builder("test")
+            .origin("https://api.example.com")
+            .token_source(Source(script.clone()))
+            .settings(case.settings.clone())
+            .build()
+            .unwrap();
+        let settings = case.settings.clone();
+        let mut world =
+            Self { pool, model: Model::new(settings.clone()), kinds: BTreeMap::new(), script, settings, made: 0 };
+        for kind in &case.kinds {
+            world.add(*kind);
+        }
+        world
+    }
+
+    fn add(&mut self, kind: Kind) {
+        self.made += 1;
+        let id = format!("account-{}", self.made);
+        self.pool.add(Credential::new(&*id, material(&id, kind, 0))).unwrap();
+        self.model.add(&id, matches!(kind, Kind::Renewable));
+        self.kinds.insert(id, kind);
+    }
+
+    fn name(&self, which: usize) -> Option<String> {
+        self.kinds.keys().nth(which % self.kinds.len().max(1)).cloned()
+    }
+
+    fn change(&mut self, step: &Step) {
+        let now = Instant::now();
+        self.model.recover(now);
+        match step {
+            Step::Add(kind) => return self.add(*kind),
+            Step::Replace(turn) => return self.replace(*turn),
+            _ => {}
+        }
+        let (Step::Remove(which) | Step::Update(which) | Step::Clear(which) | Step::Invalidate(which)) = step else {
+            return;
+        };
+        let Some(id) = self.name(*which) else { return };
+        match step {
+            Step::Remove(_) => {
+                assert!(self.pool.remove(&id));
+                self.model.remove(&id);
+                self.kinds.remove(&id);
+            }
+            Step::Update(_) => {
+                self.made += 1;
+                self.pool.update(&id, material(&id, self.kinds[&id], self.made)).unwrap();
+                self.model.renew(&id);
+            }
+            Step::Clear(_) => {
+                assert!(self.pool.clear(&id, Scope::Credential));
+                self.model.clear(&id);
+            }
+            _ => {
+                let generation = self.pool.snapshot().credential(&id).unwrap().generation;
+                let marked = self.pool.invalidate(&id, generation);
+                assert_eq!(marked, self.model.invalidate(&id, now));
+            }
+        }
+    }
+
+    /// Every credential gets a new secret, and the order is a new one.
+    fn replace(&mut self, turn: usize) {
+        let mut ids: Vec<_> = self.kinds.keys().cloned().collect();
+        let turn = turn % ids.len().max(1);
+        ids.rotate_left(turn);
+        self.made += 1;
+        let credentials = ids.iter().map(|id| Credential::new(&**id, material(id, self.kinds[id], self.made)));
+        self.pool.replace(credentials.collect()).unwrap();
+        for id in ids {
+            self.model.renew(&id);
+            if self.model.is_ready(&id) {
+                self.model.to_back(&id);
+            }
+        }
+    }
+
+    async fn request(&mut self) -> Result<(), TestCaseError> {
+        let script = self.script.clone();
+        script.lock().unwrap().seen.clear();
+        let provider = service_fn(move |request| std::future::ready(answer(&script, &request)));
+        let client = ServiceBuilder::new().layer(MarathonLayer::new(self.pool.clone())).service(provider);
+        let request =
+            Request::post("https://api.example.com/v1").body(Full::new(Bytes::from_static(b"hello"))).unwrap();
+        let (context, begun) = (RequestContext::new(), Instant::now());
+        // Time is paused: it passes only when nothing else can happen.
+        let day = Duration::from_secs(24 * 3600);
+        let result = tokio::time::timeout(day, context.clone().scope(client.oneshot(request))).await;
+        let seen = std::mem::take(&mut self.script.lock().unwrap().seen);
+        let ended = Instant::now();
+        prop_assert!(result.is_ok(), "the request hangs");
+        self.bounded(&context)?;
+        let sent =
+            seen.iter().filter_map(|seen| if let What::Sent(outcome) = seen.what { Some(outcome) } else { None });
+        let last = sent.clone().last();
+        let answered = sent.clone().any(|outcome| outcome != Outcome::Broken);
+        let status = result.unwrap().map(|answer| answer.status().as_u16());
+        prop_assert_eq!(matches!(status, Ok(200)), last == Some(Outcome::Status(200)));
+        prop_assert!(status.is_ok() || !answered, "an answer was lost: {:?}", status);
+        let replayed = replay(&mut self.model, &seen, begun, ended);
+        prop_assert!(replayed.is_ok(), "{}\n{seen:#?}\n{:#?}", replayed.unwrap_err(), self.model);
+        Ok(())
+    }
+
+    /// In one round each credential is used once, and again for its network retries, a refresh and a server error.
+    fn bounded(&self, context: &RequestContext) -> Result<(), TestCaseError> {
+        let mut used = BTreeMap::new();
+        for attempt in context.attempts() {
+            if let Some(credential) = attempt.credential {
+                *used.entry((attempt.round, credential)).or_insert(0_u32) += 1;
+            }
+        }
+        let most = 1 + self.settings.network_retry_attempts + 1 + 1;
+        prop_assert!(used.values().all(|times| *times <= most), "{:?}", context.attempts());
+        Ok(())
+    }
+
+    /// The pool is as the model says.
+    fn agrees(&mut self) -> Result<(), TestCaseError> {
+        let now = Instant::now();
+        self.model.recover(now);
+        let snapshot = self.pool.snapshot();
+        let mut order: Vec<_> = snapshot.credentials.iter().map(|credential| credential.id.to_string()).collect();
+        let out = order.len() - self.model.accounts.values().filter(|account| account.out).count();
+        order[out..].sort();
+        prop_assert_eq!(order, self.model.order());
+        for credential in &snapshot.credentials {
+            let account = self.model.account(credential.id.as_str());
+            let rests_for = match credential.standing {
+                Standing::Cooling { rests_for, .. } => Some(rests_for),
+                _ => None,
+            };
+            let is_out = matches!(credential.standing, Standing::Out { .. });
+            let expected = account.until().filter(|_| !account.out).map(|until| until - now);
+            prop_assert_eq!((rests_for, is_out), (expected, account.out), "{:?}", credential);
+            let counts = (credential.successes, credential.failures, credential.in_flight);
+            prop_assert_eq!(counts, (account.successes, account.failures, 0), "{:?}", credential);
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_pool_does_what_a_small_model_says(case in case()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        fastrand::seed(7);
+        runtime.block_on(async {
+            let mut world = World::new(&case);
+            for step in &case.steps {
+                match step {
+                    Step::Request => world.request().await?,
+                    Step::Pass(time) => tokio::time::advance(*time).await,
+                    change => world.change(change),
+                }
+                world.agrees()?;
+            }
+            Ok::<_, TestCaseError>(())
+        })?;
+    }
+}

@@ -1,0 +1,229 @@
+//! A small model of a pool: which credential each send of a request uses, and what the sends leave behind. It follows the
+//! table of the README, one request at a time, and searches where the crate has an index.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use oauth_marathon::config::{Settings, WhenAllCooling};
+use tokio::time::Instant;
+
+pub(crate) type Id = String;
+
+/// What the provider answers to one send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Status(u16),
+    /// 429, with a `Retry-After` of so many seconds.
+    Limited(Option<u64>),
+    /// The connection breaks.
+    Broken,
+}
+
+/// What the OAuth server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    Renewed,
+    NotNow,
+    Refused,
+}
+
+/// What was seen of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) at: Instant,
+    pub(crate) id: Id,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    Sent(Outcome),
+    Refreshed(Renewal),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    Limited,
+    Unpaid,
+    Unauthorized,
+    Forbidden,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rest {
+    pub(crate) began: Instant,
+    pub(crate) until: Instant,
+    pub(crate) guessed: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Account {
+    pub(crate) renewable: bool,
+    pub(crate) successes: u64,
+    pub(crate) failures: u64,
+    pub(crate) rests: BTreeMap<Cause, Rest>,
+    pub(crate) out: bool,
+    pub(crate) lost: bool,
+    pub(crate) expired: bool,
+    pub(crate) forced: Option<Instant>,
+}
+
+impl Account {
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.rests.values().map(|rest| rest.until).max()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) accounts: BTreeMap<Id, Account>,
+    /// Those that are ready, front first.
+    pub(crate) queue: Vec<Id>,
+    /// Those that rest, in the order in which they were sent to.
+    resting: Vec<Id>,
+    pub(crate) settings: Settings,
+}
+
+impl Model {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { accounts: BTreeMap::new(), queue: Vec::new(), resting: Vec::new(), settings }
+    }
+
+    pub(crate) fn account(&self, id: &str) -> &Account {
+        &self.accounts[id]
+    }
+
+    pub(crate) fn get(&mut self, id: &str) -> &mut Account {
+        self.accounts.get_mut(id).expect("the model knows it")
+    }
+
+    pub(crate) fn is_ready(&self, id: &str) -> bool {
+        self.queue.iter().any(|other| other == id)
+    }
+
+    /// Those that are ready, then those that rest by their recovery, then the others by name.
+    pub(crate) fn order(&self) -> Vec<Id> {
+        let out = self.accounts.iter().filter(|account| account.1.out).map(|account| account.0.clone());
+        self.queue.iter().cloned().chain(self.resting()).chain(out).collect()
+    }
+
+    fn resting(&self) -> Vec<Id> {
+        let mut resting = self.resting.clone();
+        // Stable: those that recover together keep the order in which they came.
+        resting.sort_by_key(|id| self.account(id).until());
+        resting
+    }
+
+    /// The first that recovers by itself.
+    pub(crate) fn first_to_recover(&self) -> Option<(Instant, Id)> {
+        let first = self.resting().into_iter().next()?;
+        Some((self.account(&first).until()?, first))
+    }
+
+    pub(crate) fn to_back(&mut self, id: &str) {
+        self.take_out(id);
+        self.queue.push(id.to_owned());
+    }
+
+    fn take_out(&mut self, id: &str) {
+        self.queue.retain(|other| other != id);
+        self.resting.retain(|other| other != id);
+    }
+
+    /// Those whose rest is over go to the back, the first to recover first.
+    pub(crate) fn recover(&mut self, now: Instant) {
+        while let Some((until, id)) = self.first_to_recover()
+            && until <= now
+        {
+            self.get(&id).rests.clear();
+            self.to_back(&id);
+        }
+    }
+
+    /// For one cause the later end wins.
+    pub(crate) fn rest(&mut self, id: &str, cause: Cause, length: Duration, guessed: bool, now: Instant) {
+        let rest = Rest { began: now, until: now + length.min(self.settings.max_cooldown), guessed };
+        let known = self.get(id).rests.entry(cause).or_insert(rest);
+        if known.until < rest.until {
+            *known = rest;
+        }
+        self.put(id);
+    }
+
+    /// Puts an account where its rests say.
+    pub(crate) fn put(&mut self, id: &str) {
+        if self.account(id).out {
+            self.take_out(id);
+        } else if self.account(id).until().is_some() {
+            self.take_out(id);
+            self.resting.push(id.to_owned());
+        } else if !self.is_ready(id) {
+            self.to_back(id);
+        }
+    }
+
+    // What people do.
+
+    pub(crate) fn add(&mut self, id: &str, renewable: bool) {
+        self.accounts.insert(id.to_owned(), Account { renewable, ..Account::default() });
+        self.to_back(id);
+    }
+
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.take_out(id);
+        self.accounts.remove(id);
+    }
+
+    /// A new secret: what was held against the old one does not count.
+    pub(crate) fn renew(&mut self, id: &str) {
+        let account = self.get(id);
+        (account.out, account.lost, account.expired) = (false, false, false);
+        account.rests.retain(|cause, _| !matches!(cause, Cause::Unauthorized | Cause::Forbidden));
+        self.put(id);
+    }
+
+    pub(crate) fn clear(&mut self, id: &str) {
+        self.get(id).rests.clear();
+        self.get(id).out = false;
+        self.put(id);
+    }
+
+    /// Asks for a new token before the next use, but not twice a minute.
+    pub(crate) fn invalidate(&mut self, id: &str, now: Instant) -> bool {
+        let allowed = self.may_renew(id, now);
+        if allowed {
+            let account = self.get(id);
+            (account.expired, account.forced) = (true, Some(now));
+        }
+        allowed
+    }
+
+    pub(crate) fn may_renew(&self, id: &str, now: Instant) -> bool {
+        let account = self.account(id);
+        let recently = account.forced.is_some_and(|forced| now < forced + Duration::from_secs(60));
+        account.renewable && !account.lost && (account.expired || !recently)
+    }
+
+    /// What the OAuth server said.
+    pub(crate) fn renewed(&mut self, id: &str, renewal: Renewal, now: Instant) {
+        match renewal {
+            Renewal::Renewed => self.renew(id),
+            Renewal::NotNow => self.rest(id, Cause::Unauthorized, Duration::from_secs(30), true, now),
+            Renewal::Refused => {
+                let account = self.get(id);
+                (account.out, account.lost) = (true, true);
+                self.put(id);
+            }
+        }
+    }
+
+    /// Whether a resting account may be tried before its time.
+    pub(crate) fn may_probe(&self, id: &str, now: Instant) -> bool {
+        let half_over = |rest: &Rest| rest.guessed && now - rest.began >= rest.until - now;
+        match self.settings.when_all_cooling {
+            WhenAllCooling::Probe => true,
+            WhenAllCooling::Answer => self.account(id).rests.values().filter(|rest| rest.until > now).all(half_over),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Follows one request through the model, send by send.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use oauth_marathon::config::WhenAllCooling;
+use tokio::time::Instant;
+
+use super::model::{Cause, Id, Model, Outcome, Seen, What};
+
+/// What the model expects to happen next.
+#[derive(Debug, Clone, PartialEq)]
+enum Plan {
+    /// The next account that this round has not used.
+    Next,
+    Same(Id),
+    /// The same account after a pause.
+    Pause(Id),
+    Wait(Instant),
+    Stop,
+}
+
+#[derive(Debug, PartialEq)]
+enum Pick {
+    Send(Id),
+    Refresh(Id),
+    /// Nobody, until then.
+    Nobody(Option<Instant>),
+}
+
+/// One round over the accounts.
+#[derive(Debug, Default)]
+struct Round {
+    sent: Vec<(Id, Outcome)>,
+    renewed: BTreeSet<Id>,
+    /// Refused with 403, and to rest if another one is not.
+    suspect: Option<Id>,
+}
+
+impl Round {
+    fn tried(&self, id: &str) -> bool {
+        self.sent.iter().any(|sent| sent.0 == id)
+    }
+
+    fn count(&self, id: &str, is: impl Fn(Outcome) -> bool) -> usize {
+        self.sent.iter().filter(|sent| sent.0 == id && is(sent.1)).count()
+    }
+}
+
+fn is_server_error(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Status(500..))
+}
+
+/// Checks what was seen of a request that ran from `begun` to `ended`, and changes the model accordingly.
+pub(crate) fn replay(model: &mut Model, seen: &[Seen], begun: Instant, ended: Instant) -> Result<(), String> {
+    let mut replay = Replay { round: Round::default(), now: begun, waited: Duration::ZERO, just_renewed: None };
+    let mut events = seen.iter().peekable();
+    let mut plan = Plan::Next;
+    loop {
+        let at = events.peek().map_or(ended, |event| event.at);
+        match &plan {
+            Plan::Stop => break,
+            Plan::Pause(_) if !(250..=502).contains(&(at - replay.now).as_millis()) => {
+                return Err(format!("a pause of {:?}", at - replay.now));
+            }
+            Plan::Wait(until) if at < *until || at > *until + Duration::from_millis(1) => {
+                return Err(format!("waited until {at:?} instead of {until:?}"));
+            }
+            Plan::Next | Plan::Same(_) => {}
+            Plan::Pause(_) | Plan::Wait(_) => replay.now = at,
+        }
+        plan = match (replay.pick(model, &plan), events.peek()) {
+            (Pick::Nobody(until), _) => replay.nobody(model, until),
+            (_, Some(_)) if at != replay.now => return Err(format!("{plan:?} took {:?}", at - replay.now)),
+            (Pick::Send(id), Some(Seen { id: used, what: What::Sent(outcome), .. })) if id == *used => {
+                events.next();
+                replay.settle(model, &id, *outcome)
+            }
+            (Pick::Refresh(id), Some(Seen { id: used, what: What::Refreshed(renewal), .. })) if id == *used => {
+                events.next();
+                model.renewed(&id, *renewal, replay.now);
+                replay.just_renewed = Some(id.clone());
+                Plan::Same(id)
+            }
+            (pick, event) => return Err(format!("{plan:?}: expected {pick:?}, but saw {event:?}")),
+        };
+    }
+    match events.next() {
+        Some(event) => Err(format!("expected no more, but saw {event:?}")),
+        None => Ok(()),
+    }
+}
+
+struct Replay {
+    round: Round,
+    now: Instant,
+    waited: Duration,
+    /// Whose new token, or whose old one for want of a new one, is used now.
+    just_renewed: Option<Id>,
+}
+
+impl Replay {
+    fn pick(&mut self, model: &mut Model, plan: &Plan) -> Pick {
+        model.recover(self.now);
+        let same = match plan {
+            Plan::Same(id) | Plan::Pause(id) => Some(id).filter(|id| model.is_ready(id)),
+            _ => None,
+        };
+        let ready = same.or_else(|| model.queue.iter().find(|id| !self.round.tried(id))).cloned();
+        let picked = match (ready, model.first_to_recover()) {
+            (Some(id), _) => id,
+            (None, None) => return Pick::Nobody(None),
+            (None, Some((_, id)))
+                if model.queue.is_empty() && !self.round.tried(&id) && model.may_probe(&id, self.now) =>
+            {
+                id
+            }
+            (None, Some((until, _))) => return Pick::Nobody(Some(until)),
+        };
+        let account = model.account(&picked);
+        let refresh = account.renewable && account.expired && !account.lost;
+        if refresh && self.just_renewed.as_ref() != Some(&picked) { Pick::Refresh(picked) } else { Pick::Send(picked) }
+    }
+
+    /// Waits for the first to recover, if that is wanted and near enough.
+    fn nobody(&mut self, model: &Model, until: Option<Instant>) -> Plan {
+        let wait = until.map(|until| until - self.now);
+        match wait {
+            Some(wait)
+                if model.settings.when_all_cooling == WhenAllCooling::Wait
+                    && self.waited + wait <= model.settings.max_wait =>
+            {
+                self.waited += wait;
+                self.round = Round::default();
+                self.just_renewed = None;
+                Plan::Wait(self.now + wait)
+            }
+            _ => Plan::Stop,
+        }
+    }
+
+    /// What an outcome does to the account, and what the request does next.
+    fn settle(&mut self, model: &mut Model, id: &Id, outcome: Outcome) -> Plan {
+        let now = self.now;
+        self.just_renewed = None;
+        self.round.sent.push((id.clone(), outcome));
+        if matches!(outcome, Outcome::Status(200 | 400))
+            && let Some(suspect) = self.round.suspect.take_if(|suspect| suspect != id)
+        {
+            model.rest(&suspect, Cause::Forbidden, model.settings.auth_failure_cooldown, true, now);
+        }
+        match outcome {
+            Outcome::Status(200) => {
+                model.get(id).successes += 1;
+                if model.get(id).rests.remove(&Cause::Limited).is_some() {
+                    model.put(id);
+                }
+                Plan::Stop
+            }
+            Outcome::Status(401) => self.unauthorized(model, id),
+            Outcome::Status(402) => {
+                model.get(id).failures += 1;
+                model.rest(id, Cause::Unpaid, model.settings.payment_cooldown, true, now);
+                self.go_on(model)
+            }
+            Outcome::Status(403) => self.forbidden(model, id),
+            Outcome::Status(500..) => self.server_error(model, id),
+            Outcome::Status(_) => Plan::Stop,
+            Outcome::Limited(seconds) => {
+                model.get(id).failures += 1;
+                match seconds {
+                    Some(0) if model.is_ready(id) => model.to_back(id),
+                    Some(0) => {}
+                    Some(seconds) => model.rest(id, Cause::Limited, Duration::from_secs(seconds), false, now),
+                    None => model.rest(id, Cause::Limited, model.settings.rate_limit_cooldown, true, now),
+                }
+                self.go_on(model)
+            }
+            Outcome::Broken => {
+                model.get(id).failures += 1;
+                let retries = model.settings.network_retry_attempts as usize;
+                if self.round.count(id, |outcome| outcome == Outcome::Broken) <= retries {
+                    return Plan::Same(id.clone());
+                }
+                if model.is_ready(id) {
+                    model.to_back(id);
+                }
+                self.go_on(model)
+            }
+        }
+    }
+
+    fn unauthorized(&mut self, model: &mut Model, id: &Id) -> Plan {
+        model.get(id).failures += 1;
+        if self.may_renew(model, id) {
+            return self.renew(model, id);
+        }
+        if model.account(id).lost {
+            model.get(id).out = true;
+            model.put(id);
+        } else {
+            model.rest(id, Cause::Unauthorized, model.settings.auth_failure_cooldown, true, self.now);
+        }
+        self.go_on(model)
+    }
+
+    /// Two that are refused alike, or one alone, show that the request is at fault.
+    fn forbidden(&mut self, model: &mut Model, id: &Id) -> Plan {
+        if self.round.suspect.as_ref().is_some_and(|suspect| suspect != id) {
+            return Plan::Stop;
+        }
+        if self.may_renew(model, id) {
+            model.get(id).failures += 1;
+            return self.renew(model, id);
+        }
+        let plan = self.another(model);
+        if plan == Plan::Next {
+            self.round.suspect = Some(id.clone());
+            return self.within_limit(model);
+        }
+        Plan::Stop
+    }
+
+    /// Once more over the same account, then one hop, then the answer stands.
+    fn server_error(&self, model: &mut Model, id: &Id) -> Plan {
+        let failed: Vec<_> = self.round.sent.iter().filter(|sent| is_server_error(sent.1)).collect();
+        match failed.len() {
+            1 => Plan::Pause(id.clone()),
+            _ if failed.iter().all(|sent| sent.0 == *id) && self.another(model) == Plan::Next => {
+                self.within_limit(model)
+            }
+            _ => Plan::Stop,
+        }
+    }
+
+    fn may_renew(&self, model: &Model, id: &Id) -> bool {
+        model.may_renew(id, self.now) && !self.round.renewed.contains(id)
+    }
+
+    fn renew(&mut self, model: &mut Model, id: &Id) -> Plan {
+        let account = model.get(id);
+        (account.expired, account.forced) = (true, Some(self.now));
+        self.round.renewed.insert(id.clone());
+        Plan::Same(id.clone())
+    }
+
+    /// Another account, or a wait for one.
+    fn go_on(&mut self, model: &mut Model) -> Plan {
+        match self.another(model) {
+            Plan::Next => self.within_limit(model),
+            _ => {
+                model.recover(self.now);
+                self.nobody(model, model.first_to_recover().map(|first| first.0))
+            }
+        }
+    }
+
+    fn another(&self, model: &mut Model) -> Plan {
+        model.recover(self.now);
+        if model.queue.iter().any(|id| !self.round.tried(id)) { Plan::Next } else { Plan::Stop }
+    }
+
+    fn within_limit(&self, model: &Model) -> Plan {
+        let used: BTreeSet<_> = self.round.sent.iter().map(|sent| &sent.0).collect();
+        let most = model.settings.max_attempts.map_or(usize::MAX, |most| most.get() as usize);
+        if used.len() < most { Plan::Next } else { Plan::Stop }
+    }
+}

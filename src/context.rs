@@ -176,6 +176,18 @@ impl RequestContext {
         call
     }
 
+    /// Whether a layer opened it, for one call.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn is_opened(&self) -> bool {
+        self.0.opened
+    }
+
+    /// Whether both are handles to the same state.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The state of the call. Held for a few instructions, never while foreign code runs.
     pub(crate) fn call(&self) -> MutexGuard<'_, Call> {
         self.0.call.lock().unwrap_or_else(PoisonError::into_inner)

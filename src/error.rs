@@ -101,6 +101,10 @@ impl Error {
 pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| {
         let error: &'a (dyn StdError + 'static) = *error;
+        #[cfg(feature = "reqwest")]
+        if let Some(beneath) = crate::reqwest::beneath(error) {
+            return Some(beneath);
+        }
         error.source()
     })
     .take(32)

@@ -56,6 +56,7 @@
 //! |---|---|
 //! | `config` | reads a provider's settings from `opencode.json` or `opencode.jsonc` |
 //! | `hyper-client` | a pooled HTTPS client; exact knowledge of the errors of hyper and h2, for `resend: "safe"` |
+//! | `reqwest` | the same stack as a middleware of reqwest-middleware, and over a plain reqwest client |
 //! | `tower` | a policy for tower's own retry layer that decides as ours does |
 //! | `full` | all of the above |
 
@@ -89,6 +90,9 @@ mod origin;
 pub mod pool;
 pub mod refresh;
 pub mod replay;
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub mod reqwest;
 pub mod retry;
 mod secret;
 pub mod store;

@@ -18,6 +18,8 @@ mod hyper;
 mod judge;
 mod layer;
 mod read;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod retry_after;
 mod service;
 mod standard;

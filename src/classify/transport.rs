@@ -8,6 +8,10 @@ use crate::verdict::{Kind, Processed, Verdict};
 
 /// Judges an error that came in place of an answer. What is unknown may have been processed.
 pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Verdict {
+    #[cfg(feature = "reqwest")]
+    if let Some(verdict) = super::reqwest::verdict(error) {
+        return verdict;
+    }
     #[cfg(feature = "hyper-client")]
     if let Some(verdict) = super::hyper::verdict(error) {
         return verdict;

@@ -9,7 +9,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::convert::{answer_out, request_in};
+use super::convert::{Address, answer_out, request_in};
 use super::next::{Chain, NextService};
 use crate::context::RequestContext;
 use crate::error::BoxError;
@@ -37,38 +37,49 @@ impl MarathonMiddleware {
         if let Some(context) = RequestContext::of(extensions) {
             request.extensions_mut().insert(context.clone());
         }
-        let surrounding = RequestContext::find(request.extensions());
-        let chain = Chain::new(address, std::mem::take(extensions));
-        let result = {
-            let mut stack = self.layer.layer(NextService::new(next, &chain));
-            match poll_fn(|cx| stack.poll_ready(cx)).await {
-                Ok(()) => stack.call(request).await,
-                Err(error) => Err(error),
-            }
+        let lent = Lent::new(address, extensions, RequestContext::find(request.extensions()));
+        let mut stack = self.layer.layer(NextService::new(next, &lent.chain));
+        let result = match poll_fn(|cx| stack.poll_ready(cx)).await {
+            Ok(()) => stack.call(request).await,
+            Err(error) => Err(error),
         };
-        let result = result.map(|answer| answer_out(answer, &chain.address)).map_err(error_out);
-        let (left, context) = chain.into_extensions();
-        *extensions = left;
-        show(extensions, surrounding, context, result.as_ref().ok());
-        result
+        if let Some(context) = result.as_ref().ok().and_then(|answer| RequestContext::of(answer.extensions())) {
+            lent.chain.enter(context);
+        }
+        result.map(|answer| answer_out(answer, &lent.chain.address)).map_err(error_out)
     }
 }
 
-/// Leaves a context for the middlewares above: the caller's own, which shows the latest call's attempts, else the call's.
-fn show(
-    extensions: &mut Extensions,
+/// The extensions of the chain, while the attempts work on copies of them. They go back when it is dropped, also where the
+/// caller has gone away.
+struct Lent<'a> {
+    extensions: &'a mut Extensions,
+    chain: Chain,
     surrounding: Option<RequestContext>,
-    context: Option<RequestContext>,
-    answer: Option<&Response>,
-) {
-    let context = surrounding
-        .filter(|context| !context.is_opened())
-        .or(context)
-        .or_else(|| answer.and_then(|answer| RequestContext::of(answer.extensions()).cloned()))
-        // Nothing was sent, and what an earlier call left must not pass for this one's.
-        .unwrap_or_else(|| RequestContext::open(extensions));
-    if !RequestContext::of(extensions).is_some_and(|there| there.is(&context)) {
-        extensions.insert(context);
+}
+
+impl<'a> Lent<'a> {
+    fn new(address: Address, extensions: &'a mut Extensions, surrounding: Option<RequestContext>) -> Self {
+        let chain = Chain::new(address, std::mem::take(extensions));
+        Self { extensions, chain, surrounding }
+    }
+}
+
+impl Drop for Lent<'_> {
+    /// Leaves a context for the middlewares above: the caller's own, which shows the latest call's attempts, else the call's.
+    fn drop(&mut self) {
+        let (extensions, context) = self.chain.take();
+        *self.extensions = extensions;
+        let context = self
+            .surrounding
+            .take()
+            .filter(|context| !context.is_opened())
+            .or(context)
+            // Nothing was sent, and what an earlier call left must not pass for this one's.
+            .unwrap_or_else(|| RequestContext::open(self.extensions));
+        if !RequestContext::of(self.extensions).is_some_and(|there| there.is(&context)) {
+            self.extensions.insert(context);
+        }
     }
 }
 

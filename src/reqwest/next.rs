@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use ::reqwest::Body;
@@ -19,22 +19,35 @@ pub(super) struct Chain {
     pub(super) address: Address,
     /// What the middlewares above have put in.
     extensions: Extensions,
-    last: Mutex<Option<(Extensions, Option<RequestContext>)>>,
+    latest: Mutex<Latest>,
+}
+
+#[derive(Default)]
+struct Latest {
+    extensions: Option<Extensions>,
+    context: Option<RequestContext>,
 }
 
 impl Chain {
     pub(super) fn new(address: Address, extensions: Extensions) -> Self {
-        Self { address, extensions, last: Mutex::new(None) }
+        Self { address, extensions, latest: Mutex::default() }
     }
 
-    /// The extensions that the last attempt left, and the context of the call; or what the caller gave, if there was none.
-    pub(super) fn into_extensions(self) -> (Extensions, Option<RequestContext>) {
-        self.last.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or((self.extensions, None))
+    /// Notes the context of the call.
+    pub(super) fn enter(&self, context: &RequestContext) {
+        self.latest().context = Some(context.clone());
+    }
+
+    /// The extensions that the latest attempt left, or those from above if none came to its end; and the call's context.
+    pub(super) fn take(&mut self) -> (Extensions, Option<RequestContext>) {
+        let Latest { extensions, context } = std::mem::take(&mut *self.latest());
+        (extensions.unwrap_or_else(|| std::mem::take(&mut self.extensions)), context)
     }
 
     /// Each attempt begins with a copy of its own: nothing leaks from one into the next.
-    fn extensions(&self, request: &mut Request<RequestBody>) -> Extensions {
+    fn copy(&self, request: &mut Request<RequestBody>) -> Extensions {
         let Some(context) = RequestContext::of(request.extensions()) else { return self.extensions.clone() };
+        self.enter(context);
         if self.extensions.is_empty() && request.extensions().len() == 1 {
             return std::mem::take(request.extensions_mut());
         }
@@ -43,8 +56,8 @@ impl Chain {
         extensions
     }
 
-    fn finish(&self, extensions: Extensions, context: Option<RequestContext>) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((extensions, context));
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,13 +87,12 @@ impl<'a> Service<Request<RequestBody>> for NextService<'a> {
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         let Self { next, chain } = self.clone();
         Box::pin(async move {
-            let context = RequestContext::of(request.extensions()).cloned();
-            let mut extensions = chain.extensions(&mut request);
+            let mut extensions = chain.copy(&mut request);
             let kept = chain.address.is_kept_by(&request);
             let request = request_out(request, &chain.address)?;
             let moved = (!kept).then(|| request.url().clone());
             let result = next.run(request, &mut extensions).await;
-            chain.finish(extensions, context);
+            chain.latest().extensions = Some(extensions);
             let answer = result?;
             tell_if_elsewhere(moved.as_ref().unwrap_or(&chain.address.url), answer.url());
             Ok(answer_in(answer))

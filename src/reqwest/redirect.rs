@@ -31,9 +31,11 @@ use crate::pool::Pool;
 #[must_use]
 pub fn redirect_policy(pool: &Pool) -> Policy {
     let pool = pool.clone();
-    Policy::custom(move |attempt| {
-        if may_follow(&pool, &attempt) { Policy::default().redirect(attempt) } else { attempt.stop() }
-    })
+    Policy::custom(
+        move |attempt| {
+            if may_follow(&pool, &attempt) { Policy::default().redirect(attempt) } else { attempt.stop() }
+        },
+    )
 }
 
 fn may_follow(pool: &Pool, attempt: &Attempt<'_>) -> bool {

@@ -27,3 +27,59 @@ pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
 fn network(processed: Processed) -> Verdict {
     Verdict::new(Kind::Network).with_processed(processed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use ::reqwest::{Body, Client};
+    use bytes::Bytes;
+    use http_body::{Body as _, Frame};
+
+    use super::*;
+    use crate::error::BoxError;
+
+    struct Broken(Option<BoxError>);
+
+    impl http_body::Body for Broken {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Poll::Ready(self.0.take().map(Err))
+        }
+    }
+
+    /// What reqwest makes of a request body that fails with `error`.
+    fn broken_body(error: impl Into<BoxError>) -> Error {
+        let mut body = Body::wrap(Broken(Some(error.into())));
+        match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(Err(error))) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn refused() -> Error {
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        Client::new().get(format!("http://{nobody}/")).send().await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn the_outermost_error_counts_and_the_callers_own_body_before_all() {
+        let connect = Some(network(Processed::No));
+        let canceled = Some(Verdict::new(Kind::Canceled));
+        let builder = || Client::new().get("no url").build().unwrap_err();
+        assert_eq!(verdict(&refused().await), connect);
+        assert_eq!(verdict(&broken_body("gone")), canceled);
+        assert_eq!(verdict(&broken_body(refused().await)), canceled, "a connection of the caller's own");
+        assert_eq!(verdict(&builder()), Some(Verdict::new(Kind::Rejected)));
+        assert_eq!(verdict(&std::io::Error::other("gone")), None);
+
+        let through = |error: Error| reqwest_middleware::Error::Reqwest(error);
+        assert_eq!(verdict(&through(refused().await)), connect);
+        assert_eq!(verdict(&through(builder())), Some(Verdict::new(Kind::Rejected)));
+        let deeper = reqwest_middleware::Error::middleware(through(refused().await));
+        assert_eq!(verdict(&deeper), connect);
+    }
+}

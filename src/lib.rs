@@ -59,6 +59,7 @@
 //! | `reqwest` | the same stack as a middleware of reqwest-middleware, and over a plain reqwest client |
 //! | `tower` | a policy for tower's own retry layer that decides as ours does |
 //! | `full` | all of the above |
+//! | `test-util` | a test kit: a scripted provider, a clock set by hand, a probe, rules for your own parts; not in `full` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -96,6 +97,9 @@ pub mod reqwest;
 pub mod retry;
 mod secret;
 pub mod store;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod testing;
 mod token;
 pub mod verdict;
 

@@ -1,0 +1,105 @@
+//! The parts of a stack that a user brings.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::classify::{Answer, Classifier};
+use crate::config::Settings;
+use crate::error::BoxError;
+use crate::pool::{Candidate, Choice, Strategy};
+use crate::store::{CasOutcome, DynStore, MemoryStore, Store, StoreKey, StoredTokens};
+use crate::token::Generation;
+use crate::verdict::Verdict;
+
+/// Your own parts, for [`check_pool_run`](super::check_pool_run). What is not given is the usual one.
+#[derive(Clone)]
+#[must_use]
+pub struct Parts {
+    pub(super) settings: Settings,
+    pub(super) classifier: Option<Arc<dyn Classifier>>,
+    pub(super) strategy: Option<Arc<dyn Strategy>>,
+    pub(super) store: Arc<dyn DynStore>,
+}
+
+impl Parts {
+    /// The usual parts.
+    pub fn new() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        Self { settings: Settings::default(), classifier: None, strategy: None, store }
+    }
+
+    /// These settings, but for `whenAllCooling`, which is `error` in the runs, and `maxAttempts` and
+    /// `networkRetryAttempts`, which are drawn.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Your classifier, asked before the standard one.
+    pub fn classifier(mut self, classifier: impl Classifier) -> Self {
+        self.classifier = Some(Arc::new(classifier));
+        self
+    }
+
+    /// Your strategy.
+    pub fn strategy(mut self, strategy: impl Strategy) -> Self {
+        self.strategy = Some(Arc::new(strategy));
+        self
+    }
+
+    /// Your store. It should be empty.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Arc::new(store);
+        self
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("settings", &self.settings)
+            .field("classifier", &self.classifier.is_some())
+            .field("strategy", &self.strategy.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One part for many pools.
+pub(super) struct Shared<T: ?Sized>(pub(super) Arc<T>);
+
+impl Classifier for Shared<dyn Classifier> {
+    fn answer(&self, answer: &Answer<'_>) -> Option<Verdict> {
+        self.0.answer(answer)
+    }
+
+    fn error(&self, error: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
+        self.0.error(error)
+    }
+}
+
+impl Strategy for Shared<dyn Strategy> {
+    fn select(&self, choice: &Choice<'_>, ready: &[Candidate]) -> Option<usize> {
+        self.0.select(choice, ready)
+    }
+}
+
+impl Store for Shared<dyn DynStore> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<StoredTokens>, BoxError> {
+        self.0.load(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &StoreKey,
+        expected: Option<Generation>,
+        next: StoredTokens,
+    ) -> Result<CasOutcome, BoxError> {
+        self.0.compare_and_set(key, expected, next).await
+    }
+}

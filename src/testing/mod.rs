@@ -1,0 +1,47 @@
+//! A test kit for code that uses this crate, and for your own parts of a stack. Needs the feature `test-util`.
+//!
+//! | part | what it is for |
+//! |---|---|
+//! | [`ScriptedProvider`] | answers by script, for each token and each call: statuses, connection errors, silence |
+//! | [`ManualClock`] | the time of day, set by hand |
+//! | [`ProbeLayer`] | counts what is in flight, done and dropped, and panics on a call without readiness |
+//! | [`invariants`] | holds your own classifier, strategy or store against the rules, and finds a seed that breaks them |
+//!
+//! A failover in a test of your own, without sockets and without waiting:
+//!
+//! ```
+//! use http_body_util::Full;
+//! use oauth_marathon::testing::{Reply, ScriptedProvider};
+//! use oauth_marathon::{Credential, MarathonLayer, Pool, Secret};
+//! use tower::{Layer, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+//! let provider = ScriptedProvider::new()
+//!     .on("t-work", [Reply::status(429).header("retry-after", "20")])
+//!     .on("t-home", [Reply::ok().body("hello")]);
+//! let pool = Pool::builder("openai")
+//!     .origin("https://api.example.com")
+//!     .credential(Credential::new("work", Secret::new("t-work")))
+//!     .credential(Credential::new("home", Secret::new("t-home")))
+//!     .build()?;
+//! let client = MarathonLayer::new(pool).layer(provider.clone());
+//! let request = http::Request::post("https://api.example.com/v1/chat").body(Full::<bytes::Bytes>::from("{}"))?;
+//! assert_eq!(client.oneshot(request).await?.status(), 200);
+//! assert_eq!(provider.tokens(), ["t-work", "t-home"]);
+//! # Ok(()) }
+//! ```
+//!
+//! Waits and cooldowns are governed by tokio's clock: with `#[tokio::test(start_paused = true)]` they take no time.
+
+mod clock;
+pub mod invariants;
+mod probe;
+mod provider;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+pub use self::clock::ManualClock;
+pub use self::probe::{Probe, ProbeCounts, ProbeFuture, ProbeLayer};
+pub use self::provider::{Recorded, ReplyFuture, ScriptedProvider};
+pub use self::reply::Reply;

@@ -1,0 +1,3 @@
+mod doubles;
+mod parts;
+mod rules;

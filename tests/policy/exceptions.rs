@@ -1,0 +1,138 @@
+//! Where tower's layer cannot do what ours does, as the policy's documentation says.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use oauth_marathon::RequestContext;
+use oauth_marathon::classify::ClassifyLayer;
+use oauth_marathon::config::{Settings, WhenAllCooling};
+use oauth_marathon::credential::CredentialLayer;
+use oauth_marathon::notify::NotifyLayer;
+use oauth_marathon::retry::{RetryLayer, RetryPolicy};
+use oauth_marathon::testing::{Reply, ScriptedProvider};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+
+use super::stacks::{Case, pool, through_ours, through_tower};
+
+#[tokio::test(start_paused = true)]
+async fn ours_returns_the_best_answer_and_towers_the_last() {
+    let replies = |status, body: &'static str| vec![Reply::status(status).body(body)];
+    let scripts =
+        vec![("a1", replies(429, "load")), ("b1", replies(402, "one account")), ("c1", replies(402, "one account"))];
+    let case = Case::new("best or last", scripts);
+    let (ours, towers) = (through_ours(&case).await, through_tower(&case).await);
+    assert_eq!((&ours.sends, &ours.attempts), (&towers.sends, &towers.attempts));
+    assert_eq!(ours.answers, [Ok((429, "load".to_owned()))]);
+    assert_eq!(towers.answers, [Ok((402, "one account".to_owned()))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ours_returns_an_earlier_answer_where_towers_ends_with_the_error() {
+    let scripts = vec![
+        ("a1", vec![Reply::status(429).body("load")]),
+        ("b1", vec![Reply::connection_error(), Reply::connection_error()]),
+        ("c1", vec![Reply::connection_error(), Reply::connection_error()]),
+    ];
+    let case = Case::new("an answer outranks an error", scripts);
+    let (ours, towers) = (through_ours(&case).await, through_tower(&case).await);
+    assert_eq!((&ours.sends, &ours.attempts), (&towers.sends, &towers.attempts));
+    assert_eq!(ours.answers, [Ok((429, "load".to_owned()))]);
+    assert_eq!(towers.answers, [Err("scripted: the connection broke".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn towers_keeps_no_time_limit_of_an_attempt() {
+    let case = Case::new("attemptTimeoutMs", vec![("a1", vec![Reply::ok().after(Duration::from_secs(9))])])
+        .settings(|settings| settings.attempt_timeout = Some(Duration::from_secs(1)));
+    assert_eq!(through_ours(&case).await.sends, ["a1", "a1"]);
+    assert_eq!(through_tower(&case).await.sends, ["a1"]);
+}
+
+/// Ready `turns` times, then broken or never ready again.
+#[derive(Clone)]
+struct Fading {
+    provider: ScriptedProvider,
+    turns: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    breaks: bool,
+}
+
+impl Service<Request<Full<Bytes>>> for Fading {
+    type Response = http::Response<Full<Bytes>>;
+    type Error = std::io::Error;
+    type Future = oauth_marathon::testing::ReplyFuture<Full<Bytes>>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+        use std::sync::atomic::Ordering::SeqCst;
+        if self.turns.fetch_update(SeqCst, SeqCst, |turns| turns.checked_sub(1)).is_ok() {
+            return Service::<Request<Full<Bytes>>>::poll_ready(&mut self.provider, cx);
+        }
+        match self.breaks {
+            true => std::task::Poll::Ready(Err(std::io::Error::other("the client has shut down"))),
+            false => std::task::Poll::Pending,
+        }
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        self.provider.call(request)
+    }
+}
+
+fn fading(breaks: bool) -> Fading {
+    let provider = ScriptedProvider::new().on("a1", [Reply::status(429)]);
+    Fading { provider, turns: std::sync::Arc::new(1.into()), breaks }
+}
+
+fn request(context: &RequestContext) -> Request<Full<Bytes>> {
+    Request::post("https://api.example.com/v1").extension(context.clone()).body(Full::from("{}")).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_readiness_costs_towers_the_answer_and_ours_not() {
+    let pool = pool(&Settings::default());
+    let below = |client| CredentialLayer::new(pool.clone()).layer(ClassifyLayer::new().layer(client));
+    let context = RequestContext::new();
+    let ours = NotifyLayer::new().layer(RetryLayer::new(pool.settings()).layer(below(fading(true))));
+    assert_eq!(ours.oneshot(request(&context)).await.unwrap().status(), 429);
+    pool.clear("a", oauth_marathon::verdict::Scope::Credential);
+    let towers = ServiceBuilder::new()
+        .layer(NotifyLayer::new())
+        .layer(tower::retry::RetryLayer::new(RetryPolicy::new(pool.settings())))
+        .service(below(fading(true)));
+    let error = towers.oneshot(request(&context)).await.map(|answer| answer.status()).unwrap_err();
+    assert_eq!(error.to_string(), "the client has shut down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_context_the_policy_sends_once() {
+    let pool = pool(&Settings::default());
+    let provider = ScriptedProvider::new().on("a1", [Reply::status(429)]);
+    let client = ServiceBuilder::new()
+        .layer(tower::retry::RetryLayer::new(RetryPolicy::new(pool.settings())))
+        .layer(CredentialLayer::new(pool.clone()))
+        .layer(ClassifyLayer::new())
+        .service(provider.clone());
+    let request = Request::post("https://api.example.com/v1").body(Full::<Bytes>::from("{}")).unwrap();
+    assert_eq!(client.oneshot(request).await.unwrap().status(), 429);
+    assert_eq!(provider.tokens(), ["a1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn towers_waits_for_readiness_past_the_deadline_and_ours_returns_in_time() {
+    let mut settings = Settings::default();
+    settings.when_all_cooling = WhenAllCooling::Error;
+    let pool = pool(&settings);
+    let below = |client| CredentialLayer::new(pool.clone()).layer(ClassifyLayer::new().layer(client));
+    let context = RequestContext::new().with_timeout(Duration::from_secs(5));
+    let ours = NotifyLayer::new().layer(RetryLayer::new(pool.settings()).layer(below(fading(false))));
+    assert_eq!(ours.oneshot(request(&context)).await.unwrap().status(), 429);
+    pool.clear("a", oauth_marathon::verdict::Scope::Credential);
+    let context = RequestContext::new().with_timeout(Duration::from_secs(5));
+    let towers = ServiceBuilder::new()
+        .layer(NotifyLayer::new())
+        .layer(tower::retry::RetryLayer::new(RetryPolicy::new(pool.settings())))
+        .service(below(fading(false)));
+    let waited = tokio::time::timeout(Duration::from_secs(3_600), towers.oneshot(request(&context))).await;
+    assert!(waited.is_err());
+}

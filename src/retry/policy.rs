@@ -23,8 +23,8 @@ use crate::replay::ReplayableBody;
 ///
 /// It reads the same attempts from the [`RequestContext`], so a [`NotifyLayer`](crate::notify::NotifyLayer) has to stand
 /// above: without a context nothing is sent again. What tower's layer cannot do, it does not do either: the failed answer is
-/// gone before a wait, so the caller gets the last answer and not the best one; `attemptTimeoutMs` is not kept; and an error
-/// of readiness takes the place of an answer.
+/// gone before a wait, so the caller gets the last answer or error and not the best answer; `attemptTimeoutMs` is not kept;
+/// an error of readiness takes the place of an answer; and readiness is waited for past a deadline.
 ///
 /// ```
 /// use oauth_marathon::classify::ClassifyLayer;

@@ -7,7 +7,7 @@ use http::Request;
 use http_body_util::Full;
 use oauth_marathon::RequestContext;
 use oauth_marathon::classify::ClassifyLayer;
-use oauth_marathon::config::{Settings, WhenAllCooling};
+use oauth_marathon::config::Settings;
 use oauth_marathon::credential::CredentialLayer;
 use oauth_marathon::notify::NotifyLayer;
 use oauth_marathon::retry::{RetryLayer, RetryPolicy};
@@ -88,20 +88,31 @@ fn request(context: &RequestContext) -> Request<Full<Bytes>> {
     Request::post("https://api.example.com/v1").extension(context.clone()).body(Full::from("{}")).unwrap()
 }
 
+/// A request through either stack over a client that is ready once.
+async fn faded(ours: bool, breaks: bool) -> Result<u16, String> {
+    let pool = pool(&Settings::default());
+    let context = RequestContext::new().with_timeout(Duration::from_secs(5));
+    let below = CredentialLayer::new(pool.clone()).layer(ClassifyLayer::new().layer(fading(breaks)));
+    let answer = if ours {
+        NotifyLayer::new().layer(RetryLayer::new(pool.settings()).layer(below)).oneshot(request(&context)).await
+    } else {
+        let retry = tower::retry::RetryLayer::new(RetryPolicy::new(pool.settings()));
+        NotifyLayer::new().layer(retry.layer(below)).oneshot(request(&context)).await
+    };
+    answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_error_of_readiness_costs_towers_the_answer_and_ours_not() {
-    let pool = pool(&Settings::default());
-    let below = |client| CredentialLayer::new(pool.clone()).layer(ClassifyLayer::new().layer(client));
-    let context = RequestContext::new();
-    let ours = NotifyLayer::new().layer(RetryLayer::new(pool.settings()).layer(below(fading(true))));
-    assert_eq!(ours.oneshot(request(&context)).await.unwrap().status(), 429);
-    pool.clear("a", oauth_marathon::verdict::Scope::Credential);
-    let towers = ServiceBuilder::new()
-        .layer(NotifyLayer::new())
-        .layer(tower::retry::RetryLayer::new(RetryPolicy::new(pool.settings())))
-        .service(below(fading(true)));
-    let error = towers.oneshot(request(&context)).await.map(|answer| answer.status()).unwrap_err();
-    assert_eq!(error.to_string(), "the client has shut down");
+    assert_eq!(faded(true, true).await, Ok(429));
+    assert_eq!(faded(false, true).await, Err("the client has shut down".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn towers_waits_for_readiness_past_the_deadline_and_ours_returns_in_time() {
+    assert_eq!(faded(true, false).await, Ok(429));
+    let waited = tokio::time::timeout(Duration::from_secs(3_600), faded(false, false)).await;
+    assert!(waited.is_err(), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,23 +127,4 @@ async fn without_a_context_the_policy_sends_once() {
     let request = Request::post("https://api.example.com/v1").body(Full::<Bytes>::from("{}")).unwrap();
     assert_eq!(client.oneshot(request).await.unwrap().status(), 429);
     assert_eq!(provider.tokens(), ["a1"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn towers_waits_for_readiness_past_the_deadline_and_ours_returns_in_time() {
-    let mut settings = Settings::default();
-    settings.when_all_cooling = WhenAllCooling::Error;
-    let pool = pool(&settings);
-    let below = |client| CredentialLayer::new(pool.clone()).layer(ClassifyLayer::new().layer(client));
-    let context = RequestContext::new().with_timeout(Duration::from_secs(5));
-    let ours = NotifyLayer::new().layer(RetryLayer::new(pool.settings()).layer(below(fading(false))));
-    assert_eq!(ours.oneshot(request(&context)).await.unwrap().status(), 429);
-    pool.clear("a", oauth_marathon::verdict::Scope::Credential);
-    let context = RequestContext::new().with_timeout(Duration::from_secs(5));
-    let towers = ServiceBuilder::new()
-        .layer(NotifyLayer::new())
-        .layer(tower::retry::RetryLayer::new(RetryPolicy::new(pool.settings())))
-        .service(below(fading(false)));
-    let waited = tokio::time::timeout(Duration::from_secs(3_600), towers.oneshot(request(&context))).await;
-    assert!(waited.is_err());
 }

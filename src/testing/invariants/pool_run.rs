@@ -32,7 +32,7 @@ const RUNS: usize = 6;
 const REQUESTS: usize = 300;
 
 /// How often others may fail, for each credential, before one that is ready must have been used.
-const PATIENCE: usize = 12;
+const PATIENCE: usize = 8;
 
 /// Sends some two thousand requests through whole stacks with your parts, over providers that limit, refuse, fail and break off by
 /// a random script, and asserts of each: no credential is spent twice, none that is ready starves, none that rests is used,
@@ -169,7 +169,7 @@ impl Stack {
         let before: HashMap<_, _> =
             self.pool.snapshot().credentials.into_iter().map(|member| (member.id, member.standing)).collect();
         let sent = self.probe.counts().calls;
-        let attempts = self.send().await;
+        let attempts = self.send(&format!("conversation {}", rng.u8(..))).await;
         let sent = self.probe.counts().calls - sent;
         check_attempts(&attempts, self.pool.settings())?;
         let reported = attempts.iter().filter(|attempt| attempt.credential.is_some()).count();
@@ -182,8 +182,8 @@ impl Stack {
     }
 
     /// What the caller gets does not matter here: a provider that says no is part of the script.
-    async fn send(&mut self) -> Vec<Attempt> {
-        let context = RequestContext::new();
+    async fn send(&mut self, group: &str) -> Vec<Attempt> {
+        let context = RequestContext::new().with_group(group);
         let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Uri::from_static("https://api.example.com/v1/chat");

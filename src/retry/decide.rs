@@ -98,7 +98,7 @@ fn server_error(
     let failures: Vec<_> = call.round().filter(failed).collect();
     let pause =
         verdict.retry_after().unwrap_or_default().max(BACKOFF.mul_f64(0.5 + 0.5 * situation.jitter.clamp(0.0, 1.0)));
-    let in_time = situation.deadline.is_none_or(|deadline| situation.now + pause < deadline);
+    let in_time = situation.deadline.is_none_or(|deadline| pause < deadline.saturating_duration_since(situation.now));
     if failures.len() == 1 && pause <= LONGEST_BACKOFF && in_time && pay() {
         return Decision::Same(pause);
     }
@@ -241,6 +241,14 @@ mod tests {
         assert_eq!(decided(&Settings::default(), &[("a", asks(3), NOW)]), Decision::Same(Duration::from_secs(3)));
         assert_eq!(decided(&Settings::default(), &[("a", asks(60), NOW)]), Decision::Next);
         assert_eq!(decided(&Settings::default(), &[("a", asks(60), NEVER)]), Decision::Stop);
+    }
+
+    #[test]
+    fn a_wait_that_no_clock_can_name_is_too_long_and_no_panic() {
+        let call = after(&[("a", Verdict::new(Kind::Overloaded).with_retry_after(Duration::MAX), NOW)]);
+        let deadline = Some(situation().now + Duration::from_secs(60));
+        let situation = Situation { deadline, ..situation() };
+        assert_eq!(decide(&Limits::new(&Settings::default()), &call, &situation, || true), Decision::Next);
     }
 
     #[test]

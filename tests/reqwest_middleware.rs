@@ -19,11 +19,11 @@ fn client(pool: &Pool) -> ClientWithMiddleware {
 }
 
 /// Notes what it finds in the extensions before and after the rest of the chain, and leaves a mark there.
-#[derive(Clone, Default)]
-struct Observer(Arc<Mutex<Vec<String>>>);
+#[derive(Clone)]
+struct Observer(&'static str, Arc<Mutex<Vec<String>>>);
 
 #[derive(Clone)]
-struct Mark(usize);
+struct Mark(String);
 
 #[async_trait]
 impl Middleware for Observer {
@@ -34,7 +34,7 @@ impl Middleware for Observer {
         next: Next<'_>,
     ) -> Result<reqwest::Response> {
         self.note("before", extensions);
-        let mark = self.0.lock().unwrap().len();
+        let mark = format!("{} {}", self.0, self.notes().len());
         extensions.insert(Mark(mark));
         let result = next.run(request, extensions).await;
         self.note("after", extensions);
@@ -43,15 +43,19 @@ impl Middleware for Observer {
 }
 
 impl Observer {
+    fn named(name: &'static str) -> Self {
+        Self(name, Arc::default())
+    }
+
     fn note(&self, when: &str, extensions: &Extensions) {
-        let mark = extensions.get::<Mark>().map_or("none".to_owned(), |mark| mark.0.to_string());
+        let mark = extensions.get::<Mark>().map_or("none", |mark| &mark.0);
         let seen = RequestContext::of(extensions).map(log).unwrap_or_default().join(", ");
         let current = RequestContext::current().map(|context| log(&context)).unwrap_or_default().join(", ");
-        self.0.lock().unwrap().push(format!("{when}: mark {mark}, [{seen}], task [{current}]"));
+        self.1.lock().unwrap().push(format!("{when}: mark {mark}, [{seen}], task [{current}]"));
     }
 
     fn notes(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.1.lock().unwrap().clone()
     }
 }
 
@@ -92,7 +96,7 @@ async fn an_answer_from_memory_has_the_url_of_the_request() {
 #[tokio::test]
 async fn middlewares_above_and_below_see_the_attempts_and_each_attempt_has_extensions_of_its_own() {
     let server = Loopback::refusing(&[("work", 429)]).await;
-    let (above, below) = (Observer::default(), Observer::default());
+    let (above, below) = (Observer::named("above"), Observer::named("below"));
     let client = ClientBuilder::new(reqwest::Client::new())
         .with(above.clone())
         .with(MarathonMiddleware::from(server.pool(&["work", "home"])))
@@ -103,16 +107,19 @@ async fn middlewares_above_and_below_see_the_attempts_and_each_attempt_has_exten
     assert_eq!(
         below.notes(),
         [
-            "before: mark 1, [work: open], task [work: open]",
-            "after: mark 1, [work: open], task [work: open]",
-            // Not 1 for what the attempt before left: the mark is the one from above.
-            "before: mark 1, [work: rate limited (429), home: open], task [work: rate limited (429), home: open]",
-            "after: mark 3, [work: rate limited (429), home: open], task [work: rate limited (429), home: open]",
+            "before: mark above 1, [work: open], task [work: open]",
+            "after: mark below 1, [work: open], task [work: open]",
+            // What the attempt before left is not there.
+            "before: mark above 1, [work: rate limited (429), home: open], task [work: rate limited (429), home: open]",
+            "after: mark below 3, [work: rate limited (429), home: open], task [work: rate limited (429), home: open]",
         ]
     );
     assert_eq!(
         above.notes(),
-        ["before: mark none, [], task []", "after: mark 3, [work: rate limited (429), home: success (200)], task []"]
+        [
+            "before: mark none, [], task []",
+            "after: mark below 3, [work: rate limited (429), home: success (200)], task []"
+        ]
     );
 }
 
@@ -143,14 +150,14 @@ impl Middleware for Impatient {
 async fn a_middleware_that_gives_up_finds_its_extensions_as_they_were_with_the_open_attempt() {
     let server = Arc::new(Loopback::start(|_| for_ever()).await);
     let pool = server.pool(&["work"]);
-    let observer = Observer::default();
+    let observer = Observer::named("above");
     let client = ClientBuilder::new(reqwest::Client::new())
         .with(observer.clone())
         .with(Impatient(server.clone()))
         .with(MarathonMiddleware::from(pool.clone()))
         .build();
     client.get(server.url("/")).send().await.unwrap_err();
-    assert_eq!(observer.notes()[1], "after: mark 1, [work: open], task []");
+    assert_eq!(observer.notes()[1], "after: mark above 1, [work: open], task []");
     assert_eq!(credential(&pool, "work").in_flight, 0);
 }
 
@@ -203,14 +210,14 @@ async fn what_the_chain_below_fails_with_comes_back_as_it_was() {
 #[tokio::test]
 async fn an_error_of_ours_is_found_in_the_middleware_error() {
     let server = Loopback::refusing(&[]).await;
-    let observer = Observer::default();
+    let observer = Observer::named("above");
     let middleware = MarathonMiddleware::from(server.pool(&["work"]));
     let client = ClientBuilder::new(reqwest::Client::new()).with(observer.clone()).with(middleware).build();
     let error = client.get("http://127.0.0.1:9/").send().await.unwrap_err();
     assert_eq!(Error::find(&error).unwrap().kind(), ErrorKind::ForeignOrigin);
     let reqwest_middleware::Error::Middleware(inner) = &error else { panic!("{error:?}") };
     assert!(inner.is::<Error>());
-    assert_eq!(observer.notes()[1], "after: mark 1, [], task []");
+    assert_eq!(observer.notes()[1], "after: mark above 1, [], task []");
     assert!(server.seen().is_empty());
 }
 

@@ -48,6 +48,9 @@
 //! [`MarathonLayer`] puts them in this order. Each works alone; they meet only in the [`RequestContext`] and the
 //! [`Verdict`](verdict::Verdict).
 //!
+//! Two pages say more: [the order of the layers](docs::order) under `ServiceBuilder` with those of tower and tower-http, and
+//! [the usual compile errors](docs::errors) with their cures.
+//!
 //! # Features
 //!
 //! None is on by default, and none changes what the others do.
@@ -76,6 +79,7 @@
 )]
 
 mod account;
+mod check;
 pub mod classify;
 #[cfg(feature = "hyper-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper-client")))]
@@ -84,6 +88,8 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod credential;
+#[cfg(any(doc, doctest))]
+pub mod docs;
 mod error;
 mod marathon;
 pub mod notify;
@@ -104,6 +110,7 @@ mod token;
 pub mod verdict;
 
 pub use self::account::{Credential, CredentialId, Material};
+pub use self::check::{check_request_body, check_service, check_shared_service};
 #[doc(inline)]
 pub use self::context::RequestContext;
 pub use self::error::{BoxError, Error, ErrorKind};

@@ -36,6 +36,12 @@ pub use self::standard::StandardClassifier;
 ///
 /// `None` means "no opinion". Answer some to refine the standard, or all to replace it. Must not block; a panic costs
 /// this opinion only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not judge answers",
+    label = "not a `Classifier`",
+    note = "wrap a closure in `oauth_marathon::classify::classify_fn`",
+    note = "a classifier is shared between threads: it must be `Send + Sync + 'static`"
+)]
 pub trait Classifier: Send + Sync + 'static {
     /// What an answer says.
     fn answer(&self, answer: &Answer<'_>) -> Option<Verdict>;

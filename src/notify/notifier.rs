@@ -27,6 +27,12 @@ use super::event::Event;
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not hear of events",
+    label = "not a `Notifier`",
+    note = "a closure is one if its parameter has the type written out: `|event: &Event| …`",
+    note = "it runs on a thread of its own: what it holds must be `Send + 'static`"
+)]
 pub trait Notifier: Send + 'static {
     /// Hears of one event. Events come in the order in which they were reported.
     ///

@@ -22,6 +22,11 @@ use crate::account::CredentialId;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not choose among credentials",
+    label = "not a `Strategy`",
+    note = "the built-in ones are set by name: `Settings::strategy`"
+)]
 pub trait Strategy: Send + Sync + 'static {
     /// The index in `ready` of the credential to use. `ready` is in the pool's order, front first, and never empty.
     fn select(&self, choice: &Choice<'_>, ready: &[Candidate]) -> Option<usize>;

@@ -37,6 +37,11 @@ use crate::token::TokenSet;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not refresh tokens",
+    label = "not a `TokenSource`",
+    note = "use `oauth_marathon::refresh::OAuth2` for an OAuth server, or wrap a closure in `oauth_marathon::refresh::token_source_fn`"
+)]
 pub trait TokenSource: Send + Sync + 'static {
     /// Exchanges the tokens of one credential for new ones.
     ///

@@ -42,6 +42,12 @@ const DEFAULT_LIMIT: usize = 1024 * 1024;
 /// A body of which a copy can be sent again.
 ///
 /// Keep one copy, made before the first send, as the spare, and ask the spare for another right before each resend.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a request body that can be sent again",
+    label = "cannot be sent again",
+    note = "use `http_body_util::Full` or `http_body_util::Empty`, for example `Full::from(text)`",
+    note = "or put an `oauth_marathon::replay::ReplayLayer` above the layer that sends again, for streamed bodies"
+)]
 pub trait ReplayableBody: Body + Sized {
     /// A copy that yields the whole body from its start, or `None` if that is impossible now.
     ///

@@ -34,6 +34,11 @@ use crate::token::{Generation, TokenSet};
 /// assert!(matches!(outcome, CasOutcome::Conflict(Some(found)) if found.generation == Generation::new(1)));
 /// # Ok(()) }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not keep tokens",
+    label = "not a `Store`",
+    note = "without one of your own the pool uses `oauth_marathon::store::MemoryStore`"
+)]
 pub trait Store: Send + Sync + 'static {
     /// What is stored under `key`.
     ///

@@ -6,17 +6,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use http_body_util::combinators::BoxBody;
-use oauth_marathon::{MarathonLayer, Pool, Secret};
-use tower::{Layer, ServiceExt, service_fn};
+use oauth_marathon::check_service;
+use tower::service_fn;
 
-async fn send(pool: Pool, body: BoxBody<Bytes, Infallible>) {
-    let client = service_fn(async |_: Request<BoxBody<Bytes, Infallible>>| {
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
-    });
-    let client = MarathonLayer::new(pool).layer(client);
-    let _ = client.oneshot(Request::new(body)).await;
-}
+type Streamed = BoxBody<Bytes, Infallible>;
 
 fn main() {
-    let _ = (send, Secret::new(""));
+    let client =
+        service_fn(async |_: Request<Streamed>| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
+    check_service::<Streamed>(&client);
 }

@@ -236,7 +236,7 @@ fn is_against_the_credential(verdict: Verdict) -> bool {
 /// Every second one has a token that can be refreshed; the others are keys.
 fn credential(at: usize) -> Credential {
     let id = format!("credential-{at}");
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         Credential::new(id.clone(), TokenSet::new(format!("access-{id}")).with_refresh(format!("refresh-{id}")))
     } else {
         Credential::new(id.clone(), Secret::new(format!("key-{id}")))

@@ -42,13 +42,16 @@ impl Case {
     }
 }
 
+/// Number, round, credential, verdict and what could come next.
+type Entry = (u32, u32, Option<String>, Option<Verdict>, &'static str);
+
 /// What is to be the same.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Run {
     /// The token of each send.
     pub(crate) sends: Vec<String>,
-    /// Number, round, credential, verdict and what could come next, of each attempt of each request.
-    pub(crate) attempts: Vec<(u32, u32, Option<String>, Option<Verdict>, &'static str)>,
+    /// Each attempt of each request.
+    pub(crate) attempts: Vec<Entry>,
     /// Status and body of each answer, or the text of the error.
     pub(crate) answers: Vec<Result<(u16, String), String>>,
     /// Whether each answer carries the report of its attempts.
@@ -137,7 +140,7 @@ where
     run
 }
 
-fn entry(attempt: &Attempt) -> (u32, u32, Option<String>, Option<Verdict>, &'static str) {
+fn entry(attempt: &Attempt) -> Entry {
     let next = match attempt.next {
         None => "",
         Some(Next::Same) => "same",

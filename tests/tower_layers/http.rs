@@ -20,6 +20,8 @@ fn one_limited() -> ScriptedProvider {
     ScriptedProvider::new().on("t-work", [limited()])
 }
 
+type Seen = Arc<Mutex<Vec<String>>>;
+
 /// A trace layer that notes each request as it sees it.
 macro_rules! tracing_to {
     ($seen:expr) => {{
@@ -32,7 +34,7 @@ macro_rules! tracing_to {
 
 #[tokio::test(start_paused = true)]
 async fn a_trace_sees_one_request_above_and_each_attempt_below_and_no_token_either_way() {
-    let (above, below): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+    let (above, below): (Seen, Seen) = Default::default();
     let client = ServiceBuilder::new()
         .layer(tracing_to!(above))
         .layer(MarathonLayer::new(pool()))

@@ -59,7 +59,7 @@ async fn a_reply_can_be_late_an_error_or_nothing() {
 async fn a_clone_of_a_ready_provider_is_not_ready() {
     let mut provider = ScriptedProvider::new();
     ServiceExt::<Request<Full<Bytes>>>::ready(&mut provider).await.unwrap();
-    let _ = provider.clone().call(with("a"));
+    drop(provider.clone().call(with("a")));
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_clone_of_a_ready_provider_is_not_ready() {
 async fn a_probe_is_ready_for_one_call_only() {
     let mut probe = ProbeLayer::new().layer(tower::service_fn(async |()| Ok::<_, ()>(())));
     probe.ready().await.unwrap().call(()).await.unwrap();
-    let _ = probe.call(());
+    drop(probe.call(()));
 }
 
 #[tokio::test]

@@ -147,8 +147,7 @@ fn attempts(of: &[(&str, Kind, Next)]) -> Vec<Attempt> {
 #[test]
 fn attempts_within_their_retries_pass_and_others_break_a_rule() {
     use Kind::{Network, ServerError, Throttled, Unauthorized};
-    let mut settings = Settings::default();
-    settings.max_attempts = std::num::NonZeroU32::new(2);
+    let settings = Settings { max_attempts: std::num::NonZeroU32::new(2), ..Settings::default() };
     let check = |of: &[(&str, Kind, Next)]| check_attempts(&attempts(of), &settings).map_err(|broken| broken.rule());
     let (now, same) = (Next::Now, Next::Same);
     assert_eq!(check(&[("a", Network, now), ("a", Throttled, now), ("b", Throttled, now)]), Ok(()));

@@ -39,6 +39,7 @@ impl Crowd {
     }
 
     /// One in a hundred is ready, at least two; one more is due.
+    #[allow(dead_code, reason = "shared with other benches")]
     pub(crate) fn few_ready(count: u32) -> Box<Self> {
         let mut crowd = Self::one_ready(count + 1);
         for place in 1..(count / 100).max(2) {
@@ -65,7 +66,17 @@ impl Crowd {
         self.rotation.first()
     }
 
+    /// The same, after which the one that would recover first does so, and the time is that.
+    #[allow(dead_code, reason = "shared with other benches")]
+    pub(crate) fn pick_cool_and_join(&mut self) -> Option<u32> {
+        let place = self.pick()?;
+        self.rotation.rest(place, self.now + Duration::from_secs(7 * 24 * 3600));
+        self.now = self.rotation.due()?;
+        Some(place)
+    }
+
     /// The same, and then the credential is limited for longer than all others.
+    #[allow(dead_code, reason = "shared with other benches")]
     #[inline(never)]
     pub(crate) fn pick_and_cool(&mut self) -> Option<u32> {
         let place = self.pick()?;
@@ -78,9 +89,9 @@ fn later(now: Instant, place: u32) -> Instant {
     now + Duration::from_secs(3600) + Duration::from_millis(u64::from(place))
 }
 
-/// The whole stack over a pool of `count` OAuth accounts with refresh tokens and expiries. All but `ready` of them have been
-/// limited, each by a request of its own. The last one never is; any other that is used will be.
-pub(crate) fn marathon(count: usize, ready: usize) -> Path<Marathon<Provider>> {
+/// A pool of `count` OAuth accounts with refresh tokens and expiries. All but `ready` of them have been limited, each by a
+/// request of its own.
+pub(crate) fn limited(count: usize, ready: usize) -> Pool {
     let expiry = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
     let accounts = (1..=count).map(|number| {
         let name = if number == count { "last".to_owned() } else { format!("{number:06}-limited") };
@@ -89,18 +100,27 @@ pub(crate) fn marathon(count: usize, ready: usize) -> Path<Marathon<Provider>> {
     });
     let builder = Pool::builder("bench").origin(ORIGIN).credentials(accounts).token_source(NoSource);
     let pool = builder.build().expect("a pool");
-    let provider = Provider::limiting("-limited");
-    let mut once = ServiceBuilder::new()
-        .layer(CredentialLayer::new(pool.clone()))
-        .layer(ClassifyLayer::new())
-        .service(provider.clone());
+    let mut once =
+        ServiceBuilder::new().layer(CredentialLayer::new(pool.clone())).layer(ClassifyLayer::new()).service(provider());
     let template = request(SMALL);
     for _ in ready..count {
         let answer = at_once(once.call(template.clone())).expect("an answer");
         assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     }
+    pool
+}
+
+/// Limits all but the last.
+fn provider() -> Provider {
+    Provider::limiting("-limited")
+}
+
+/// The whole stack over such a pool.
+#[allow(dead_code, reason = "shared with other benches")]
+pub(crate) fn marathon(count: usize, ready: usize) -> Path<Marathon<Provider>> {
+    let pool = limited(count, ready);
     drop(paths::marathon(Case::FailOver, SMALL).warm());
-    Path::new(template, MarathonLayer::new(pool).layer(provider), || ())
+    Path::new(request(SMALL), MarathonLayer::new(pool).layer(provider()), || ())
 }
 
 struct NoSource;

@@ -117,8 +117,10 @@ fn go_on(limits: &Limits, call: &Call, last: &Attempt, situation: &Situation) ->
     match last.next {
         Some(Next::Same) => Decision::Same(Duration::ZERO),
         Some(Next::Now) => {
-            let used: HashSet<_> = call.round().filter_map(|attempt| attempt.credential.as_ref()).collect();
-            if used.len() < limits.max_attempts { Decision::Next } else { Decision::Stop }
+            let used = || call.round().filter_map(|attempt| attempt.credential.as_ref()).collect::<HashSet<_>>().len();
+            // Without a limit nothing is counted.
+            let more = limits.max_attempts == usize::MAX || used() < limits.max_attempts;
+            if more { Decision::Next } else { Decision::Stop }
         }
         Some(Next::At(when)) if limits.waits => {
             let wait = when.saturating_duration_since(situation.now);

@@ -267,7 +267,7 @@ impl World {
         for id in ids {
             self.model.renew(&id);
             if self.model.is_ready(&id) {
-                self.model.to_back(&id);
+                self.model.move_to_back(&id);
             }
         }
     }
@@ -289,7 +289,7 @@ impl World {
         self.bounded(&context)?;
         let sent =
             seen.iter().filter_map(|seen| if let What::Sent(outcome) = seen.what { Some(outcome) } else { None });
-        let last = sent.clone().last();
+        let last = sent.clone().next_back();
         let answered = sent.clone().any(|outcome| outcome != Outcome::Broken);
         let status = result.unwrap().map(|answer| answer.status().as_u16());
         prop_assert_eq!(matches!(status, Ok(200)), last == Some(Outcome::Status(200)));

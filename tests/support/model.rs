@@ -120,7 +120,7 @@ impl Model {
         Some((self.account(&first).until()?, first))
     }
 
-    pub(crate) fn to_back(&mut self, id: &str) {
+    pub(crate) fn move_to_back(&mut self, id: &str) {
         self.take_out(id);
         self.queue.push(id.to_owned());
     }
@@ -136,7 +136,7 @@ impl Model {
             && until <= now
         {
             self.get(&id).rests.clear();
-            self.to_back(&id);
+            self.move_to_back(&id);
         }
     }
 
@@ -158,7 +158,7 @@ impl Model {
             self.take_out(id);
             self.resting.push(id.to_owned());
         } else if !self.is_ready(id) {
-            self.to_back(id);
+            self.move_to_back(id);
         }
     }
 
@@ -166,7 +166,7 @@ impl Model {
 
     pub(crate) fn add(&mut self, id: &str, renewable: bool) {
         self.accounts.insert(id.to_owned(), Account { renewable, ..Account::default() });
-        self.to_back(id);
+        self.move_to_back(id);
     }
 
     pub(crate) fn remove(&mut self, id: &str) {

@@ -169,7 +169,7 @@ impl Replay {
             Outcome::Limited(seconds) => {
                 model.get(id).failures += 1;
                 match seconds {
-                    Some(0) if model.is_ready(id) => model.to_back(id),
+                    Some(0) if model.is_ready(id) => model.move_to_back(id),
                     Some(0) => {}
                     Some(seconds) => model.rest(id, Cause::Limited, Duration::from_secs(seconds), false, now),
                     None => model.rest(id, Cause::Limited, model.settings.rate_limit_cooldown, true, now),
@@ -183,7 +183,7 @@ impl Replay {
                     return Plan::Same(id.clone());
                 }
                 if model.is_ready(id) {
-                    model.to_back(id);
+                    model.move_to_back(id);
                 }
                 self.go_on(model)
             }

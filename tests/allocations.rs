@@ -36,7 +36,7 @@ use self::world::{Body, LARGE, ORIGIN, SMALL, at_once, request};
 /// headers, which are two.
 const OK_OVER_BARE: u64 = 7;
 
-const FAIL_OVER_OVER_BARE: u64 = 21;
+const FAIL_OVER_OVER_BARE: u64 = 20;
 
 #[test]
 fn an_answer_at_the_first_try_allocates_for_the_context_and_the_spare_request_alone() {

@@ -39,7 +39,6 @@ impl Crowd {
     }
 
     /// One in a hundred is ready, at least two; one more is due.
-    #[allow(dead_code, reason = "shared with other benches")]
     pub(crate) fn few_ready(count: u32) -> Box<Self> {
         let mut crowd = Self::one_ready(count + 1);
         for place in 1..(count / 100).max(2) {
@@ -67,7 +66,6 @@ impl Crowd {
     }
 
     /// The same, after which the one that would recover first does so, and the time is that.
-    #[allow(dead_code, reason = "shared with other benches")]
     pub(crate) fn pick_cool_and_join(&mut self) -> Option<u32> {
         let place = self.pick()?;
         self.rotation.rest(place, self.now + Duration::from_secs(7 * 24 * 3600));
@@ -76,7 +74,6 @@ impl Crowd {
     }
 
     /// The same, and then the credential is limited for longer than all others.
-    #[allow(dead_code, reason = "shared with other benches")]
     #[inline(never)]
     pub(crate) fn pick_and_cool(&mut self) -> Option<u32> {
         let place = self.pick()?;
@@ -116,7 +113,6 @@ fn provider() -> Provider {
 }
 
 /// The whole stack over such a pool.
-#[allow(dead_code, reason = "shared with other benches")]
 pub(crate) fn marathon(count: usize, ready: usize) -> Path<Marathon<Provider>> {
     let pool = limited(count, ready);
     drop(paths::marathon(Case::FailOver, SMALL).warm());

@@ -99,12 +99,14 @@ impl RequestContext {
 
     /// The context of the running task; `None` outside of one, in spawned tasks and in response bodies.
     #[must_use]
+    #[inline]
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
     }
 
     /// The context in the extensions of a request, or of an answer that took more than one attempt.
     #[must_use]
+    #[inline]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
     }
@@ -152,16 +154,19 @@ impl RequestContext {
     }
 
     /// Runs `future` with this context as the current one, for example inside a spawned task.
+    #[inline]
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
         Scoped { inner: CURRENT.scope(self, future) }
     }
 
     /// Runs `f` with this context as the current one.
+    #[inline]
     pub fn sync_scope<R>(&self, f: impl FnOnce() -> R) -> R {
         CURRENT.sync_scope(self.clone(), f)
     }
 
     /// The context that a layer works with: that of the request, else that of the task.
+    #[inline]
     pub(crate) fn find(extensions: &Extensions) -> Option<Self> {
         Self::of(extensions).cloned().or_else(Self::current)
     }
@@ -189,6 +194,7 @@ impl RequestContext {
     }
 
     /// The state of the call. Held for a few instructions, never while foreign code runs.
+    #[inline]
     pub(crate) fn call(&self) -> MutexGuard<'_, Call> {
         self.0.call.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
-use http::response::Parts;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -28,7 +27,7 @@ pin_project! {
         judge: Arc<Judge>,
         context: Option<RequestContext>,
         // A failed answer, while its body is read.
-        failed: Option<(Parts, Reading<B>)>,
+        failed: Option<Pin<Box<Reading<B>>>>,
     }
 }
 
@@ -67,25 +66,26 @@ where
                 return Poll::Ready(Ok(response));
             }
             let (parts, body) = response.into_parts();
-            *this.failed = Some((parts, Reading::new(body)));
+            *this.failed = Some(Box::pin(Reading::new(parts, body)));
         }
-        let Some((_, reading)) = this.failed else { return Poll::Pending };
-        ready!(reading.poll(cx));
-        let Some((mut parts, reading)) = this.failed.take() else { return Poll::Pending };
-        let (body, read, is_complete) = reading.finish();
-        let verdict = this.judge.failure(&parts, &read, is_complete);
+        let Some(reading) = this.failed else { return Poll::Pending };
+        ready!(reading.as_mut().poll_read(cx));
+        let Some(mut reading) = this.failed.take() else { return Poll::Pending };
+        let Some(mut parts) = reading.as_mut().take_head() else { return Poll::Pending };
+        let is_complete = reading.is_complete();
+        let verdict = this.judge.failure(&parts, reading.unread(), is_complete);
         match this.context {
             Some(context) => {
                 let mut call = context.call();
                 call.judge(verdict);
-                call.failed_body = is_complete.then_some(read);
+                call.failed_body = is_complete.then(|| reading.unread().clone());
             }
             // Without a context the response is the only way to tell.
             None => {
                 parts.extensions.insert(verdict);
             }
         }
-        Poll::Ready(Ok(Response::from_parts(parts, body)))
+        Poll::Ready(Ok(Response::from_parts(parts, ClassifyBody::read(reading))))
     }
 }
 

@@ -1,15 +1,15 @@
-//! Reading a failed answer's body, within bounds.
+//! A failed answer's body: read within bounds, then given to the caller from its start.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
-use http_body::Body;
+use http::response::Parts;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
 use tokio::time::Sleep;
-
-use super::body::{ClassifyBody, Rest};
 
 /// The most that is read: error bodies are small, and a larger one is cheaper to leave than to read.
 pub(super) const BYTES: usize = 128 * 1024;
@@ -17,94 +17,146 @@ pub(super) const BYTES: usize = 128 * 1024;
 /// The longest that is waited for the rest of a body whose head has come.
 pub(super) const TIME: Duration = Duration::from_millis(250);
 
-pub(super) struct Reading<B: Body> {
-    body: Pin<Box<B>>,
-    chunks: Vec<Bytes>,
-    length: usize,
-    trailers: Option<HeaderMap>,
-    end: Option<End<B::Error>>,
-    /// Armed only if the body is not there at once.
-    limit: Option<Pin<Box<Sleep>>>,
+pin_project! {
+    /// It lives in a box from the start, so that an answer that did not fail carries no space for it.
+    pub(super) struct Reading<B>
+    where
+        B: Body,
+    {
+        #[pin]
+        body: B,
+        head: Option<Parts>,
+        read: Bytes,
+        // What came after the first chunk: most failures have one.
+        more: Option<BytesMut>,
+        end: Option<End<B::Error>>,
+        // Armed only if the body is not there at once.
+        limit: Option<Pin<Box<Sleep>>>,
+    }
 }
 
+/// How the reading ended, and what is still to be passed on after what was read.
 enum End<E> {
-    Complete,
-    Failed(E),
-    /// Over the bounds.
+    Complete(Option<HeaderMap>),
+    Failed(Option<E>),
+    /// Over the bounds: the rest is the caller's to read.
     Left,
 }
 
 impl<B: Body> Reading<B> {
-    pub(super) fn new(body: B) -> Self {
-        Self { body: Box::pin(body), chunks: Vec::new(), length: 0, trailers: None, end: None, limit: None }
+    pub(super) fn new(head: Parts, body: B) -> Self {
+        Self { body, head: Some(head), read: Bytes::new(), more: None, end: None, limit: None }
     }
 
     /// Ready when the body has ended, or a bound is reached.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.end.is_none() {
-            match self.body.as_mut().poll_frame(cx) {
-                Poll::Pending => return self.poll_limit(cx),
-                Poll::Ready(None) => self.end = Some(End::Complete),
-                Poll::Ready(Some(Err(error))) => self.end = Some(End::Failed(error)),
+    pub(super) fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        while this.end.is_none() {
+            match this.body.as_mut().poll_frame(cx) {
+                Poll::Pending => {
+                    ready!(poll_limit(this.limit, cx));
+                    *this.end = Some(End::Left);
+                }
+                Poll::Ready(None) => *this.end = Some(End::Complete(None)),
+                Poll::Ready(Some(Err(error))) => *this.end = Some(End::Failed(Some(error))),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(mut data) => {
-                        self.length += data.remaining();
-                        self.chunks.push(data.copy_to_bytes(data.remaining()));
-                        if self.length > BYTES {
-                            self.end = Some(End::Left);
+                        let data = data.copy_to_bytes(data.remaining());
+                        if this.read.is_empty() {
+                            *this.read = data;
+                        } else {
+                            this.more.get_or_insert_default().extend_from_slice(&data);
+                        }
+                        if this.read.len() + this.more.as_ref().map_or(0, BytesMut::len) > BYTES {
+                            *this.end = Some(End::Left);
                         }
                     }
+                    // Nothing follows trailers (RFC 9110 section 6.5).
                     Err(frame) => {
-                        // Nothing follows trailers (RFC 9110 section 6.5).
                         if let Ok(trailers) = frame.into_trailers() {
-                            self.trailers = Some(trailers);
-                            self.end = Some(End::Complete);
+                            *this.end = Some(End::Complete(Some(trailers)));
                         }
                     }
                 },
             }
         }
+        // Several chunks are put together once, so that rules can look for words across them.
+        if let Some(more) = this.more.take() {
+            let mut all = BytesMut::with_capacity(this.read.len() + more.len());
+            all.extend_from_slice(this.read);
+            all.extend_from_slice(&more);
+            *this.read = all.freeze();
+        }
+        *this.limit = None;
         Poll::Ready(())
     }
 
-    /// The body as the caller gets it, what was read of it, and whether that is all.
-    pub(super) fn finish(self) -> (ClassifyBody<B>, Bytes, bool) {
-        let read = join(self.chunks);
-        let is_complete = matches!(self.end, Some(End::Complete));
-        let rest = match self.end {
-            Some(End::Complete) => Rest::Trailers(self.trailers),
-            Some(End::Failed(error)) => Rest::Failed(Some(error)),
-            Some(End::Left) | None => Rest::Open(self.body),
-        };
-        (ClassifyBody::read(read.clone(), rest), read, is_complete)
+    pub(super) fn take_head(self: Pin<&mut Self>) -> Option<Parts> {
+        self.project().head.take()
     }
 
-    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.limit.is_none() && tokio::runtime::Handle::try_current().is_ok() {
-            self.limit = Some(Box::pin(tokio::time::sleep(TIME)));
+    /// What was read and has not been passed on yet.
+    pub(super) fn unread(&self) -> &Bytes {
+        &self.read
+    }
+
+    /// Whether what was read is all.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.end, Some(End::Complete(_)))
+    }
+
+    /// The body from its start.
+    pub(super) fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        if !this.read.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(this.read)))));
         }
-        let Some(limit) = &mut self.limit else { return Poll::Pending };
-        let over = limit.as_mut().poll(cx).is_ready();
-        if over {
-            self.end = Some(End::Left);
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+        match this.end {
+            Some(End::Complete(trailers)) => Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))),
+            Some(End::Failed(error)) => Poll::Ready(error.take().map(Err)),
+            Some(End::Left) | None => Poll::Ready(ready!(this.body.poll_frame(cx)).map(|frame| frame.map(bytes_of))),
         }
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.read.is_empty()
+            && match &self.end {
+                Some(End::Complete(trailers)) => trailers.is_none(),
+                Some(End::Failed(error)) => error.is_none(),
+                Some(End::Left) | None => self.body.is_end_stream(),
+            }
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        let read = self.read.len() as u64;
+        let rest = match &self.end {
+            Some(End::Complete(_)) => return SizeHint::with_exact(read),
+            // How long it would have been is not known; as a length, what has come would make it look whole.
+            Some(End::Failed(Some(_))) => SizeHint::new(),
+            Some(End::Failed(None)) => SizeHint::with_exact(0),
+            Some(End::Left) | None => self.body.size_hint(),
+        };
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(read));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(read)) {
+            hint.set_upper(upper);
+        }
+        hint
     }
 }
 
-/// One chunk stays as it is; several are put together once, so that rules can look for words across them.
-fn join(mut chunks: Vec<Bytes>) -> Bytes {
-    match chunks.len() {
-        0 => Bytes::new(),
-        1 => chunks.swap_remove(0),
-        _ => {
-            let mut all = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
-            for chunk in chunks {
-                all.extend_from_slice(&chunk);
-            }
-            all.freeze()
-        }
+/// Pending for ever outside of a runtime, which has no timers.
+fn poll_limit(limit: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
+    if limit.is_none() && tokio::runtime::Handle::try_current().is_ok() {
+        *limit = Some(Box::pin(tokio::time::sleep(TIME)));
     }
+    limit.as_mut().map_or(Poll::Pending, |limit| limit.as_mut().poll(cx))
+}
+
+/// The same data as `Bytes`; where it is `Bytes` already, nothing is copied.
+pub(super) fn bytes_of<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
+    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

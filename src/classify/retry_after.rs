@@ -3,10 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Fields that count milliseconds, most trusted first. They are finer than `Retry-After` and are sent beside it.
-const MILLISECOND_FIELDS: [&str; 3] = ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after"];
+static MILLISECOND_FIELDS: [HeaderName; 3] = [
+    HeaderName::from_static("retry-after-ms"),
+    HeaderName::from_static("x-ms-retry-after-ms"),
+    HeaderName::from_static("x-amz-retry-after"),
+];
 
 /// Ten years. Longer waits are shortened to it, so that adding one to a time cannot overflow.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -32,11 +36,14 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let milliseconds = MILLISECOND_FIELDS
         .iter()
-        .flat_map(|name| headers.get_all(*name))
+        .flat_map(|name| headers.get_all(name))
         .find_map(|value| duration(number(text(value)?)? / 1000.0));
     milliseconds.or_else(|| {
-        let now = headers.get_all(DATE).iter().find_map(date).unwrap_or(now);
-        headers.get_all(RETRY_AFTER).iter().find_map(|value| seconds(value).or_else(|| Some(until(date(value)?, now))))
+        let own_now = || headers.get_all(DATE).iter().find_map(date).unwrap_or(now);
+        headers
+            .get_all(RETRY_AFTER)
+            .iter()
+            .find_map(|value| seconds(value).or_else(|| Some(until(date(value)?, own_now()))))
     })
 }
 

@@ -78,14 +78,17 @@ impl Call {
         self.first.iter().chain(&self.rest)
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.rest.len()
     }
 
+    #[inline]
     pub(crate) fn last(&self) -> Option<&Attempt> {
         self.rest.last().or(self.first.as_ref())
     }
 
+    #[inline]
     pub(crate) fn last_mut(&mut self) -> Option<&mut Attempt> {
         self.rest.last_mut().or(self.first.as_mut())
     }
@@ -122,6 +125,7 @@ impl Call {
     }
 
     /// Notes what came back. Begins the attempt where no layer has done so.
+    #[inline]
     pub(crate) fn judge(&mut self, verdict: Verdict) {
         if self.last().is_none_or(|attempt| attempt.verdict.is_some()) {
             self.begin(None);

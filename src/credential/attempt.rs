@@ -76,9 +76,14 @@ impl OpenAttempt {
     /// Settles an answer. A lease that comes back is held until the body ends.
     pub(super) fn answered<B>(mut self, response: &Response<B>) -> Option<(Pool, Lease)> {
         let lease = self.lease.take()?;
-        let verdict = self.verdict();
-        if let Some(verdict) = verdict {
-            self.settle(&lease, verdict, |body| Remembered::new(response, body));
+        let call = self.context.call();
+        let verdict = call.last().and_then(|attempt| attempt.verdict);
+        let unsuspected = call.suspect.is_none();
+        drop(call);
+        match verdict {
+            Some(verdict) if verdict.is_success() && unsuspected => self.pool.succeeded(&lease, response.status()),
+            Some(verdict) => self.settle(&lease, verdict, |body| Remembered::new(response, body)),
+            None => {}
         }
         let failed = verdict.is_some_and(|verdict| !verdict.is_success());
         (!failed).then(|| (self.pool.clone(), lease))

@@ -50,7 +50,7 @@ pin_project! {
             without_body: bool,
         },
         Done {
-            result: Option<Result<Response<LeaseBody<RB>>, BoxError>>,
+            result: Option<Box<Result<Response<LeaseBody<RB>>, BoxError>>>,
         },
     }
 }
@@ -97,7 +97,7 @@ where
     }
 
     pub(super) fn done(result: Result<Response<LeaseBody<RB>>, BoxError>) -> Self {
-        Self { state: State::Done { result: Some(result) } }
+        Self { state: State::Done { result: Some(Box::new(result)) } }
     }
 }
 
@@ -144,7 +144,9 @@ where
                         }
                     });
                 }
-                StateProj::Done { result } => return result.take().map_or(Poll::Pending, Poll::Ready),
+                StateProj::Done { result } => {
+                    return result.take().map_or(Poll::Pending, |result| Poll::Ready(*result));
+                }
             }
         }
     }

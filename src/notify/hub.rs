@@ -105,6 +105,11 @@ impl Notifiers {
         }
     }
 
+    /// Whether an event would reach anybody, a `tracing` subscriber included.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.has_listeners() || trace::enabled()
+    }
+
     fn ring(&self) -> &Sender<Event> {
         self.0.ring.get_or_init(|| Sender::new(CAPACITY))
     }

@@ -89,6 +89,7 @@ impl Pool {
     }
 
     /// Whether credentials may be sent to where `uri` leads.
+    #[inline]
     pub(crate) fn allows(&self, uri: &Uri) -> bool {
         self.0.origins.iter().any(|origin| origin.matches(uri))
     }
@@ -97,6 +98,7 @@ impl Pool {
         &self.0.origins
     }
 
+    #[inline]
     pub(crate) fn header_names(&self) -> arc_swap::Guard<Arc<Vec<HeaderName>>> {
         self.0.header_names.load()
     }
@@ -119,11 +121,15 @@ impl Pool {
         self.0.active.set(usable.map(|entry| &entry.access));
     }
 
+    #[inline]
     pub(super) fn changes(&self) -> u64 {
         self.0.changes.load(Acquire)
     }
 
     pub(crate) fn emit(&self, effects: Effects) {
+        if effects.is_empty() || !self.0.events.is_heard() {
+            return;
+        }
         for event in self.0.events_of(effects) {
             self.0.events.emit(|| event);
         }

@@ -71,6 +71,13 @@ pub(crate) struct Effects {
     pub(crate) ran_dry: Option<Option<Duration>>,
 }
 
+impl Effects {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.recovered.is_empty() && self.cooled.is_none() && self.out.is_none() && self.ran_dry.is_none()
+    }
+}
+
 impl State {
     pub(crate) fn len(&self) -> usize {
         self.places.len()

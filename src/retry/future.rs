@@ -9,7 +9,8 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
 
-use super::run::{Run, Step};
+use super::progress::Go;
+use super::run::Run;
 use crate::error::BoxError;
 use crate::replay::ReplayableBody;
 
@@ -24,7 +25,6 @@ pin_project! {
         state: State<S::Future>,
         service: S,
         run: Run<B, RB>,
-        next: Option<Request<B>>,
         // Armed only where a setting, a deadline or a wait asks for it.
         timer: Option<Pin<Box<Sleep>>>,
     }
@@ -49,7 +49,7 @@ where
 {
     pub(super) fn new(attempt: S::Future, service: S, run: Run<B, RB>) -> Self {
         let timer = attempt_timer(&run);
-        Self { state: State::Calling { attempt }, service, run, next: None, timer }
+        Self { state: State::Calling { attempt }, service, run, timer }
     }
 }
 
@@ -77,13 +77,9 @@ where
                     // The attempt is over, or given up: whatever it holds goes before the next one is thought of.
                     this.state.set(State::Readying);
                     match this.run.after(result) {
-                        Step::Return(result) => return Poll::Ready(result),
-                        Step::Send(request) => {
-                            *this.next = Some(request);
-                            *this.timer = this.run.progress.context.deadline().map(sleep_until);
-                        }
-                        Step::SendAt(when, request) => {
-                            *this.next = Some(request);
+                        Err(result) => return Poll::Ready(result),
+                        Ok(Go::Now) => *this.timer = this.run.progress.context.deadline().map(sleep_until),
+                        Ok(Go::At(when)) => {
                             *this.timer = Some(sleep_until(when));
                             this.state.set(State::Waiting);
                         }
@@ -103,7 +99,7 @@ where
                             return Poll::Ready(this.run.give_up(None));
                         }
                     }
-                    let Some(request) = this.next.take() else { return Poll::Ready(this.run.give_up(None)) };
+                    let Some(request) = this.run.next() else { return Poll::Ready(this.run.give_up(None)) };
                     *this.timer = attempt_timer(this.run);
                     let attempt = this.service.call(request);
                     this.state.set(State::Calling { attempt });

@@ -13,7 +13,7 @@ use tower::retry::Policy;
 use super::budget::Budget;
 use super::decide::Limits;
 use super::progress::{Go, Progress, Shared};
-use super::spare::{copy, is_idempotent};
+use super::spare::{copy, is_idempotent, is_whole};
 use crate::config::Settings;
 use crate::context::RequestContext;
 use crate::error::BoxError;
@@ -85,14 +85,12 @@ where
         if progress.settled_at_once(judged) {
             return None;
         }
-        let body = request.body();
-        let resendable =
-            judged.is_some_and(|verdict| !verdict.is_success()) && !body.source_failed() && body.try_clone().is_some();
-        let go = if resendable { progress.go() } else { Go::Return };
+        let failed = judged.is_some_and(|verdict| !verdict.is_success());
+        let go = if failed && is_whole(request.body()) { progress.go() } else { None };
         match go {
-            Go::Send => Some(Pause { timer: None }),
-            Go::SendAt(when) => Some(Pause { timer: Some(Box::pin(tokio::time::sleep_until(when.into()))) }),
-            Go::Return => {
+            Some(Go::Now) => Some(Pause { timer: None }),
+            Some(Go::At(when)) => Some(Pause { timer: Some(Box::pin(tokio::time::sleep_until(when.into()))) }),
+            None => {
                 if let Ok(response) = result {
                     progress.report(response);
                 }

@@ -29,23 +29,23 @@ pub(crate) struct Progress {
     waited: Duration,
 }
 
-/// What follows an attempt.
+/// How another attempt follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Go {
-    /// The answer stands.
-    Return,
-    /// Another attempt, once the service is ready.
-    Send,
+    /// Once the service is ready.
+    Now,
     /// The same, but not before then.
-    SendAt(Instant),
+    At(Instant),
 }
 
 impl Progress {
+    #[inline]
     pub(super) fn new(shared: Arc<Shared>, context: RequestContext, idempotent: bool) -> Self {
         Self { shared, context, idempotent, sends: 1, waited: Duration::ZERO }
     }
 
     /// The verdict on the last send. `None` where nothing was sent, because a layer below refused to.
+    #[inline]
     pub(super) fn judged(&self, error: Option<&BoxError>) -> Option<Verdict> {
         let mut call = self.context.call();
         if call.len() < self.sends || call.last().is_some_and(|attempt| attempt.verdict.is_none()) {
@@ -61,6 +61,7 @@ impl Progress {
     }
 
     /// Whether it is the first send, and went well.
+    #[inline]
     pub(super) fn settled_at_once(&self, verdict: Option<Verdict>) -> bool {
         let succeeded = verdict.is_some_and(|verdict| verdict.is_success());
         if succeeded {
@@ -69,8 +70,8 @@ impl Progress {
         succeeded && self.sends == 1
     }
 
-    /// What to do with a request that can be sent once more.
-    pub(super) fn go(&mut self) -> Go {
+    /// What to do with a request that can be sent once more. `None` if the answer stands.
+    pub(super) fn go(&mut self) -> Option<Go> {
         let now = clock::now();
         let situation = Situation {
             now,
@@ -81,23 +82,23 @@ impl Progress {
         };
         let mut call = self.context.call();
         let go = match decide(&self.shared.limits, &call, &situation, || self.shared.budget.spend()) {
-            Decision::Stop => return Go::Return,
+            Decision::Stop => return None,
             Decision::Same(pause) => {
                 call.plan = Plan::Same;
-                if pause.is_zero() { Go::Send } else { Go::SendAt(now + pause) }
+                if pause.is_zero() { Go::Now } else { Go::At(now + pause) }
             }
             Decision::Next => {
                 call.plan = Plan::Next;
-                Go::Send
+                Go::Now
             }
             Decision::Wait(until) => {
                 call.open_round();
                 self.waited += until.saturating_duration_since(now);
-                Go::SendAt(until)
+                Go::At(until)
             }
         };
         self.sends = call.len() + 1;
-        go
+        Some(go)
     }
 
     /// Adds the report of all attempts to an answer.

@@ -1,6 +1,6 @@
 //! One request on its way through its attempts: everything but the polling.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 
@@ -20,43 +20,44 @@ pub(crate) struct Run<B, RB> {
     last_error: Option<BoxError>,
 }
 
-/// What follows an attempt, with what it needs.
-#[derive(Debug)]
-pub(crate) enum Step<B, RB> {
-    Return(Result<Response<RB>, BoxError>),
-    Send(Request<B>),
-    SendAt(Instant, Request<B>),
-}
-
 impl<B: ReplayableBody, RB> Run<B, RB> {
+    #[inline]
     pub(super) fn new(progress: Progress, spare: Option<Spare<B>>) -> Self {
         Self { progress, spare, best: Best::default(), last_error: None }
     }
 
-    /// Decides what follows a result.
-    pub(super) fn after(&mut self, result: Result<Response<RB>, BoxError>) -> Step<B, RB> {
+    /// Keeps a result and says how to go on, or returns what the caller gets.
+    pub(super) fn after(
+        &mut self,
+        result: Result<Response<RB>, BoxError>,
+    ) -> Result<Go, Result<Response<RB>, BoxError>> {
         let judged = self.progress.judged(result.as_ref().err());
         if self.progress.settled_at_once(judged) {
-            return Step::Return(result);
+            return Err(result);
         }
+        let failed = judged.is_some_and(|verdict| !verdict.is_success());
         // A body is foreign code: it is asked before anything is locked.
-        let next = match (&self.spare, judged) {
-            (Some(spare), Some(verdict)) if !verdict.is_success() && !spare.caller_failed() => {
-                spare.take(&self.progress.context)
+        let go = if failed && self.spare.as_ref().is_some_and(Spare::is_whole) { self.progress.go() } else { None };
+        match (go, result) {
+            (None, Ok(response)) => {
+                self.best.offer(Rank::of(judged), response);
+                Err(self.give_up(None))
             }
-            _ => None,
-        };
-        let Some(next) = next else { return Step::Return(self.conclude(judged, result)) };
-        let step = match self.progress.go() {
-            Go::Return => return Step::Return(self.conclude(judged, result)),
-            Go::Send => Step::Send(next),
-            Go::SendAt(when) => Step::SendAt(when, next),
-        };
-        match result {
-            Ok(response) => self.best.offer(Rank::of(judged), response),
-            Err(error) => self.last_error = Some(error),
+            (None, Err(error)) => Err(self.give_up(Some(error))),
+            (Some(go), Ok(response)) => {
+                self.best.offer(Rank::of(judged), response);
+                Ok(go)
+            }
+            (Some(go), Err(error)) => {
+                self.last_error = Some(error);
+                Ok(go)
+            }
         }
-        step
+    }
+
+    /// The request for one more attempt.
+    pub(super) fn next(&self) -> Option<Request<B>> {
+        self.spare.as_ref()?.take(&self.progress.context)
     }
 
     /// What the caller gets when the next attempt could not be begun.
@@ -79,20 +80,6 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
             format!("no answer began within attemptTimeoutMs ({} ms)", limit.as_millis()),
         )
         .into()
-    }
-
-    fn conclude(
-        &mut self,
-        verdict: Option<Verdict>,
-        result: Result<Response<RB>, BoxError>,
-    ) -> Result<Response<RB>, BoxError> {
-        match result {
-            Ok(response) => {
-                self.best.offer(Rank::of(verdict), response);
-                self.give_up(None)
-            }
-            Err(error) => self.give_up(Some(error)),
-        }
     }
 }
 

@@ -25,10 +25,15 @@ impl<B: ReplayableBody> Spare<B> {
         Some(request)
     }
 
-    /// Whether the caller's own body failed: then nobody waits for an answer.
-    pub(crate) fn caller_failed(&self) -> bool {
-        self.0.body().source_failed()
+    /// Whether it can be sent.
+    pub(crate) fn is_whole(&self) -> bool {
+        is_whole(self.0.body())
     }
+}
+
+/// Whether a body can be sent from its start. If it failed by itself, nobody waits for an answer.
+pub(crate) fn is_whole(body: &impl ReplayableBody) -> bool {
+    !body.source_failed() && body.try_clone().is_some()
 }
 
 /// Whether acting twice on the request does no harm (RFC 9110 section 9.2.2), or a key prevents it.

@@ -1,5 +1,7 @@
 //! Random requests, answers, changes and pauses: the pool does what a small model says.
 
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "support/model.rs"]
 mod model;
 #[path = "support/replay.rs"]
@@ -7,14 +9,13 @@ mod replay;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use oauth_marathon::config::{Settings, WhenAllCooling};
+use oauth_marathon::config::Settings;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
 use oauth_marathon::verdict::Scope;
@@ -23,103 +24,9 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
+use self::cases::{Case, Kind, Step, case};
 use self::model::{Model, Outcome, Renewal, Seen, What};
 use self::replay::replay;
-
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Key,
-    Renewable,
-    Fixed,
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Request,
-    Pass(Duration),
-    Add(Kind),
-    Remove(usize),
-    Update(usize),
-    Clear(usize),
-    Invalidate(usize),
-    /// Turns the order, and leaves one out.
-    Replace(usize),
-}
-
-#[derive(Debug, Clone)]
-struct Case {
-    kinds: Vec<Kind>,
-    settings: Settings,
-    outcomes: Vec<Outcome>,
-    renewals: Vec<Renewal>,
-    steps: Vec<Step>,
-}
-
-fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Key), Just(Kind::Renewable), Just(Kind::Fixed)]
-}
-
-fn outcome() -> impl Strategy<Value = Outcome> {
-    let status = |status| Just(Outcome::Status(status));
-    prop_oneof![
-        4 => status(200),
-        4 => prop::option::of(prop::sample::select(vec![0, 1, 7, 30, 45, 600])).prop_map(Outcome::Limited),
-        3 => status(401),
-        1 => status(402),
-        3 => status(403),
-        1 => status(400),
-        1 => status(500),
-        1 => status(503),
-        3 => Just(Outcome::Broken),
-    ]
-}
-
-fn renewal() -> impl Strategy<Value = Renewal> {
-    prop_oneof![4 => Just(Renewal::Renewed), 1 => Just(Renewal::NotNow), 1 => Just(Renewal::Refused)]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let which = || 0..8_usize;
-    prop_oneof![
-        12 => Just(Step::Request),
-        3 => (1..90_u64).prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
-        1 => (100..4_000_u64).prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
-        1 => kind().prop_map(Step::Add),
-        1 => which().prop_map(Step::Remove),
-        1 => which().prop_map(Step::Update),
-        1 => which().prop_map(Step::Clear),
-        1 => which().prop_map(Step::Invalidate),
-        1 => which().prop_map(Step::Replace),
-    ]
-}
-
-fn settings() -> impl Strategy<Value = Settings> {
-    let modes = [WhenAllCooling::Answer, WhenAllCooling::Wait, WhenAllCooling::Probe, WhenAllCooling::Error];
-    let most = prop_oneof![3 => Just(0_u32), 1 => 1..4_u32];
-    (prop::sample::select(modes.to_vec()), 0..3_u32, most).prop_map(|(mode, retries, most)| {
-        let mut settings = Settings::default();
-        settings.when_all_cooling = mode;
-        settings.network_retry_attempts = retries;
-        settings.max_attempts = NonZeroU32::new(most);
-        settings
-    })
-}
-
-fn case() -> impl Strategy<Value = Case> {
-    let kinds = prop::collection::vec(kind(), 1..7);
-    let outcomes = prop::collection::vec(outcome(), 0..80);
-    let renewals = prop::collection::vec(renewal(), 0..20);
-    let steps = prop::collection::vec(step(), 1..30);
-    (kinds, settings(), outcomes, renewals, steps).prop_map(|(kinds, settings, mut outcomes, renewals, steps)| {
-        // A few server errors are within every budget for resends.
-        let mut errors = 0;
-        outcomes.retain(|outcome| {
-            errors += usize::from(matches!(outcome, Outcome::Status(500..)));
-            !matches!(outcome, Outcome::Status(500..)) || errors <= 15
-        });
-        Case { kinds, settings, outcomes, renewals, steps }
-    })
-}
 
 /// What the two servers are going to answer, and what they have been asked.
 #[derive(Debug, Default)]
@@ -337,24 +244,52 @@ impl World {
     }
 }
 
+/// Makes the pool, and checks it after each step.
+fn run(case: &Case) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    fastrand::seed(7);
+    runtime.block_on(async {
+        let mut world = World::new(case);
+        for step in &case.steps {
+            match step {
+                Step::Request => world.request().await?,
+                Step::Pass(time) => tokio::time::advance(*time).await,
+                change => world.change(change),
+            }
+            world.agrees()?;
+        }
+        Ok(())
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 1_000, ..ProptestConfig::default() })]
 
     #[test]
     fn a_pool_does_what_a_small_model_says(case in case()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        fastrand::seed(7);
-        runtime.block_on(async {
-            let mut world = World::new(&case);
-            for step in &case.steps {
-                match step {
-                    Step::Request => world.request().await?,
-                    Step::Pass(time) => tokio::time::advance(*time).await,
-                    change => world.change(change),
-                }
-                world.agrees()?;
-            }
-            Ok::<_, TestCaseError>(())
-        })?;
+        run(&case)?;
     }
+}
+
+fn fixed(kinds: &[Kind], outcomes: &[Outcome], steps: &[Step]) -> Case {
+    let settings = Settings::default();
+    Case { kinds: kinds.to_vec(), settings, outcomes: outcomes.to_vec(), renewals: Vec::new(), steps: steps.to_vec() }
+}
+
+#[test]
+fn a_token_marked_as_expired_is_refreshed_before_its_next_use() {
+    run(&fixed(&[Kind::Renewable, Kind::Key], &[], &[Step::Invalidate(0), Step::Request])).unwrap();
+}
+
+#[test]
+fn one_that_recovers_comes_before_one_that_a_person_brings_back_later() {
+    let outcomes = [Outcome::Limited(Some(1)), Outcome::Limited(Some(60))];
+    let steps = [Step::Request, Step::Pass(Duration::from_secs(2)), Step::Clear(1)];
+    run(&fixed(&[Kind::Key, Kind::Key, Kind::Key], &outcomes, &steps)).unwrap();
+}
+
+#[test]
+fn a_server_error_between_broken_connections_grants_no_further_retries() {
+    let outcomes = [Outcome::Broken, Outcome::Status(500), Outcome::Broken];
+    run(&fixed(&[Kind::Key, Kind::Key], &outcomes, &[Step::Request])).unwrap();
 }

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use http::Extensions;
 use pin_project_lite::pin_project;
-use tokio::task::futures::TaskLocalFuture;
 
 pub use self::attempt::{Attempt, Next};
 pub(crate) use self::attempt::{Call, Plan, Suspect};
@@ -156,7 +155,7 @@ impl RequestContext {
     /// Runs `future` with this context as the current one, for example inside a spawned task.
     #[inline]
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
-        Scoped { inner: CURRENT.scope(self, future) }
+        Scoped { context: self, inner: Some(future) }
     }
 
     /// Runs `f` with this context as the current one.
@@ -226,16 +225,36 @@ pin_project! {
     /// A future with a [`RequestContext`] around it; made by [`RequestContext::scope`].
     #[must_use = "futures do nothing unless polled"]
     pub struct Scoped<F> {
+        context: RequestContext,
+        // `None` once it has been dropped, which happens in the scope too.
         #[pin]
-        inner: TaskLocalFuture<RequestContext, F>,
+        inner: Option<F>,
+    }
+
+    impl<F> PinnedDrop for Scoped<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.inner.is_some() {
+                this.context.sync_scope(|| this.inner.set(None));
+            }
+        }
     }
 }
 
 impl<F: Future> Future for Scoped<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().inner.poll(cx)
+        let mut this = self.project();
+        let mut output = Poll::Pending;
+        this.context.sync_scope(|| {
+            if let Some(inner) = this.inner.as_mut().as_pin_mut() {
+                // Written in place: an answer is large to pass through the scope.
+                output = inner.poll(cx);
+            }
+        });
+        output
     }
 }
 

@@ -82,6 +82,13 @@ impl MarathonLayer {
         self
     }
 
+    /// See [`NotifyLayer::context_in_extensions`].
+    #[must_use]
+    pub fn context_in_extensions(mut self, always: bool) -> Self {
+        self.notify = self.notify.context_in_extensions(always);
+        self
+    }
+
     /// See [`CredentialLayer::pass_other_origins`].
     #[must_use]
     pub fn pass_other_origins(mut self, pass: bool) -> Self {

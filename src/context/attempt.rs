@@ -60,8 +60,8 @@ pub(crate) struct Suspect {
 /// The state of one call, which the layers write and read in turn.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
-    /// Most calls need one attempt: it costs no allocation.
-    first: Option<Attempt>,
+    /// Most calls need one attempt or two: they cost no allocation.
+    first: [Option<Attempt>; 2],
     rest: Vec<Attempt>,
     earlier_rounds: u32,
     pub(crate) plan: Plan,
@@ -75,22 +75,22 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn attempts(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
-        self.first.iter().chain(&self.rest)
+        self.first.iter().flatten().chain(&self.rest)
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
+        self.first.iter().flatten().count() + self.rest.len()
     }
 
     #[inline]
     pub(crate) fn last(&self) -> Option<&Attempt> {
-        self.rest.last().or(self.first.as_ref())
+        self.rest.last().or_else(|| self.first.iter().rev().flatten().next())
     }
 
     #[inline]
     pub(crate) fn last_mut(&mut self) -> Option<&mut Attempt> {
-        self.rest.last_mut().or(self.first.as_mut())
+        self.rest.last_mut().or_else(|| self.first.iter_mut().rev().flatten().next())
     }
 
     /// The attempts since the last wait.
@@ -117,10 +117,9 @@ impl Call {
         let number = u32::try_from(self.len()).unwrap_or(u32::MAX).saturating_add(1);
         let round = self.round_number();
         let attempt = Attempt { number, round, credential, generation, verdict: None, next: None };
-        if self.first.is_none() {
-            self.first = Some(attempt);
-        } else {
-            self.rest.push(attempt);
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(attempt),
+            None => self.rest.push(attempt),
         }
     }
 

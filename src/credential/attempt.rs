@@ -30,11 +30,11 @@ pub(super) fn acquire(
         if let Some(lease) = pool.try_lease() {
             return Ok(Acquired::Lease(lease));
         }
-        return ask(pool, context, None, None, &[], 0);
+        return ask(pool, context, None, None, &Tried::default(), 0);
     }
     let last = call.last().and_then(|attempt| attempt.credential.clone());
     let same = renewed.cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
-    let tried: Vec<_> = call.round().filter_map(|attempt| attempt.credential.clone()).collect();
+    let tried = Tried::of(call.round().filter_map(|attempt| attempt.credential.as_ref()));
     let attempts = call.len();
     // The pool may run a strategy, which is foreign code.
     drop(call);
@@ -46,7 +46,7 @@ fn ask(
     context: &RequestContext,
     same: Option<&CredentialId>,
     renewed: Option<&CredentialId>,
-    tried: &[CredentialId],
+    tried: &Tried,
     attempts: usize,
 ) -> Result<Acquired, Error> {
     let ask = Ask {
@@ -56,6 +56,30 @@ fn ask(
         when_all_cooling: pool.settings().when_all_cooling,
     };
     pool.acquire(&ask, &Choice::new(attempts, context.group()), renewed)
+}
+
+/// The credentials that a request has used. A few of them take no allocation.
+#[derive(Default)]
+struct Tried {
+    few: [Option<CredentialId>; 4],
+    more: Vec<CredentialId>,
+}
+
+impl Tried {
+    fn of<'a>(ids: impl Iterator<Item = &'a CredentialId>) -> Self {
+        let mut tried = Self::default();
+        for (at, id) in ids.enumerate() {
+            match tried.few.get_mut(at) {
+                Some(place) => *place = Some(id.clone()),
+                None => tried.more.push(id.clone()),
+            }
+        }
+        tried
+    }
+
+    fn contains(&self, id: &CredentialId) -> bool {
+        self.few.iter().flatten().chain(&self.more).any(|tried| tried == id)
+    }
 }
 
 impl OpenAttempt {
@@ -82,7 +106,7 @@ impl OpenAttempt {
         drop(call);
         match verdict {
             Some(verdict) if verdict.is_success() && unsuspected => self.pool.succeeded(&lease, response.status()),
-            Some(verdict) => self.settle(&lease, verdict, |body| Remembered::new(response, body)),
+            Some(verdict) => self.settle(&lease, verdict, |id, body| Remembered::new(id, response, body)),
             None => {}
         }
         let failed = verdict.is_some_and(|verdict| !verdict.is_success());
@@ -100,11 +124,11 @@ impl OpenAttempt {
 
     fn close(&mut self) {
         if let (Some(lease), Some(verdict)) = (self.lease.take(), self.verdict()) {
-            self.settle(&lease, verdict, |body| Remembered::new(&Response::new(()), body));
+            self.settle(&lease, verdict, |id, body| Remembered::new(id, &Response::new(()), body));
         }
     }
 
-    fn settle(&self, lease: &Lease, verdict: Verdict, remember: impl FnOnce(bytes::Bytes) -> Remembered) {
+    fn settle(&self, lease: &Lease, verdict: Verdict, remember: impl FnOnce(CredentialId, bytes::Bytes) -> Remembered) {
         let mut call = self.context.call();
         // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
         if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
@@ -149,7 +173,7 @@ impl OpenAttempt {
         drop(call);
         self.pool.emit(effects);
         if let Some(body) = body {
-            self.pool.remember(remember(body));
+            self.pool.remember(remember(lease.credential().clone(), body));
         }
     }
 }

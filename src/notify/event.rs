@@ -71,7 +71,7 @@ pub enum Event {
         /// What has to be put right.
         reason: LoginReason,
     },
-    /// A request found no credential that could be used.
+    /// The last credential that could be used cannot be used any more. Reported once, not for each request after it.
     #[non_exhaustive]
     Exhausted {
         /// The id of the provider.

@@ -24,22 +24,38 @@ use super::service::Notify;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct NotifyLayer {
     notifiers: Option<Notifiers>,
+    in_extensions: bool,
 }
 
 impl NotifyLayer {
     /// Opens the context, and reports nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { notifiers: None, in_extensions: true }
     }
 
     /// Opens the context, and reports [`Event::Canceled`](super::Event::Canceled) to these notifiers.
     #[must_use]
     pub fn with_notifiers(notifiers: Notifiers) -> Self {
-        Self { notifiers: Some(notifiers) }
+        Self { notifiers: Some(notifiers), in_extensions: true }
+    }
+
+    /// Whether the context is put into the extensions of every request, as it is by default. Code below that runs in another
+    /// task, such as behind a `Buffer`, finds it only there. Where nobody needs it, `false` spares requests that have no
+    /// other extensions the map for it, which is three allocations for each attempt.
+    #[must_use]
+    pub fn context_in_extensions(mut self, always: bool) -> Self {
+        self.in_extensions = always;
+        self
+    }
+}
+
+impl Default for NotifyLayer {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -47,6 +63,6 @@ impl<S> Layer<S> for NotifyLayer {
     type Service = Notify<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Notify::new(inner, self.notifiers.clone())
+        Notify::new(inner, self.notifiers.clone(), self.in_extensions)
     }
 }

@@ -15,11 +15,12 @@ use crate::context::RequestContext;
 pub struct Notify<S> {
     inner: S,
     notifiers: Option<Notifiers>,
+    in_extensions: bool,
 }
 
 impl<S> Notify<S> {
-    pub(super) fn new(inner: S, notifiers: Option<Notifiers>) -> Self {
-        Self { inner, notifiers }
+    pub(super) fn new(inner: S, notifiers: Option<Notifiers>, in_extensions: bool) -> Self {
+        Self { inner, notifiers, in_extensions }
     }
 
     /// The inner service.
@@ -55,7 +56,10 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let context = RequestContext::open(request.extensions());
-        request.extensions_mut().insert(context.clone());
+        // A context that the caller put there must not be taken for that of the call.
+        if self.in_extensions || !request.extensions().is_empty() {
+            request.extensions_mut().insert(context.clone());
+        }
         // The scope of the future does not reach the call that makes it.
         let future = context.sync_scope(|| self.inner.call(request));
         let guard = CancelGuard::armed(context.clone(), self.notifiers.clone());

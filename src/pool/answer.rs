@@ -7,8 +7,11 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, DATE, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use crate::account::CredentialId;
+
 /// A whole answer.
 pub(crate) struct Remembered {
+    credential: CredentialId,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
@@ -16,13 +19,18 @@ pub(crate) struct Remembered {
 
 impl Remembered {
     /// Keeps an answer whose body was read to its end.
-    pub(crate) fn new<B>(answer: &Response<B>, body: Bytes) -> Self {
+    pub(crate) fn new<B>(credential: CredentialId, answer: &Response<B>, body: Bytes) -> Self {
         let mut headers = answer.headers().clone();
         // They belong to a connection, a time or a caller that is gone.
         for name in [CONNECTION, TRANSFER_ENCODING, DATE, SET_COOKIE] {
             headers.remove(name);
         }
-        Self { status: answer.status(), headers, body }
+        Self { credential, status: answer.status(), headers, body }
+    }
+
+    /// Whether it says anything to a request that may use `pin` alone.
+    pub(crate) fn concerns(&self, pin: Option<&CredentialId>) -> bool {
+        pin.is_none_or(|pin| *pin == self.credential)
     }
 
     /// The answer for now: the same, with the time that is left.
@@ -82,8 +90,8 @@ mod tests {
             .header("x-request-id", "r1")
             .body(())
             .unwrap();
-        let again =
-            Remembered::new(&answer, Bytes::from_static(b"slow down")).answer(Some(Duration::from_millis(1_001)));
+        let again = Remembered::new("a".into(), &answer, Bytes::from_static(b"slow down"))
+            .answer(Some(Duration::from_millis(1_001)));
         assert_eq!(again.status(), 429);
         assert_eq!(again.headers()[RETRY_AFTER], "2");
         assert_eq!(again.headers()["x-request-id"], "r1");

@@ -46,13 +46,13 @@ impl Chain {
 
     /// Each attempt begins with a copy of its own: nothing leaks from one into the next.
     fn copy(&self, request: &mut Request<RequestBody>) -> Extensions {
-        let Some(context) = RequestContext::of(request.extensions()) else { return self.extensions.clone() };
-        self.enter(context);
+        let Some(context) = RequestContext::find(request.extensions()) else { return self.extensions.clone() };
+        self.enter(&context);
         if self.extensions.is_empty() && request.extensions().len() == 1 {
             return std::mem::take(request.extensions_mut());
         }
         let mut extensions = self.extensions.clone();
-        extensions.insert(context.clone());
+        extensions.insert(context);
         extensions
     }
 

@@ -8,26 +8,33 @@ use crate::replay::ReplayableBody;
 
 /// A whole request, untouched by any attempt.
 #[derive(Debug)]
-pub(crate) struct Spare<B>(Request<B>);
+pub(crate) struct Spare<B> {
+    request: Request<B>,
+    /// Whether the context goes with each attempt.
+    with_context: bool,
+}
 
 impl<B: ReplayableBody> Spare<B> {
     /// Copies a request, if its body can be sent again.
     pub(crate) fn of(request: &Request<B>) -> Option<Self> {
         let body = request.body().try_clone()?;
-        Some(Self(copy(request, body, own_extensions(request.extensions()))))
+        let with_context = RequestContext::of(request.extensions()).is_some();
+        Some(Self { request: copy(request, body, own_extensions(request.extensions(), with_context)), with_context })
     }
 
     /// A request for one more attempt, if its body can still be sent again.
     pub(crate) fn take(&self, context: &RequestContext) -> Option<Request<B>> {
-        let body = self.0.body().try_clone()?;
-        let mut request = copy(&self.0, body, self.0.extensions().clone());
-        request.extensions_mut().insert(context.clone());
+        let body = self.request.body().try_clone()?;
+        let mut request = copy(&self.request, body, self.request.extensions().clone());
+        if self.with_context {
+            request.extensions_mut().insert(context.clone());
+        }
         Some(request)
     }
 
     /// Whether it can be sent.
     pub(crate) fn is_whole(&self) -> bool {
-        is_whole(self.0.body())
+        is_whole(self.request.body())
     }
 }
 
@@ -56,7 +63,6 @@ pub(crate) fn copy<B>(request: &Request<B>, body: B, extensions: Extensions) -> 
 
 /// The extensions but for our own context, which is added again to each attempt: most requests have no others, and an
 /// empty map costs nothing.
-fn own_extensions(extensions: &Extensions) -> Extensions {
-    let only_ours = extensions.len() == 1 && RequestContext::of(extensions).is_some();
-    if only_ours || extensions.is_empty() { Extensions::new() } else { extensions.clone() }
+fn own_extensions(extensions: &Extensions, with_context: bool) -> Extensions {
+    if extensions.len() == usize::from(with_context) { Extensions::new() } else { extensions.clone() }
 }

@@ -93,6 +93,10 @@ impl State {
         let current = |entry: &super::state::Entry| entry.access.generation == suspect.generation;
         match self.place_of(suspect.credential.as_str()) {
             Some(place) if self.entry(place).is_some_and(current) => {
+                if let Some(entry) = self.entry_mut(place) {
+                    entry.failures += 1;
+                    entry.last_failure = Some(now);
+                }
                 self.rest(place, suspect.verdict.kind(), rest, true, now)
             }
             _ => Effects::default(),

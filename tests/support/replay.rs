@@ -147,6 +147,7 @@ impl Replay {
         if matches!(outcome, Outcome::Status(200 | 400))
             && let Some(suspect) = self.round.suspect.take_if(|suspect| suspect != id)
         {
+            model.get(&suspect).failures += 1;
             model.rest(&suspect, Cause::Forbidden, model.settings.auth_failure_cooldown, true, now);
         }
         match outcome {

@@ -24,6 +24,7 @@ async fn an_account_is_convicted_by_another_that_serves_the_same_request() {
         assert_eq!(stage.tokens(), ["k", "l"]);
         assert_eq!(stage.rest("k"), Some((Kind::Forbidden, seconds(300))));
         assert_eq!(stage.order(), ["l", "m", "k"]);
+        assert_eq!(stage.of("k").failures, 1, "then it has failed");
     }
 }
 

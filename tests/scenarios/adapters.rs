@@ -55,22 +55,22 @@ pub(crate) enum Came {
 
 /// A caller behind one of the adapters.
 pub(crate) enum Caller {
-    Tower(Stack),
-    Axum { backend: SocketAddr, http: Hyper<Streamed>, _task: JoinSet<()> },
+    Tower(Box<Stack>),
+    Axum { backend: SocketAddr, http: Box<Hyper<Streamed>>, _task: JoinSet<()> },
     Reqwest(ClientWithMiddleware),
 }
 
 impl Caller {
     pub(crate) async fn new(adapter: Adapter, pool: &Pool, layer: MarathonLayer) -> Result<Self, BoxError> {
         Ok(match adapter {
-            Adapter::Tower => Self::Tower(Stack::new(pool, &layer)),
+            Adapter::Tower => Self::Tower(Box::new(Stack::new(pool, &layer))),
             Adapter::Axum => {
                 let app = axum::Router::new().fallback(handler).with_state(Stack::new(pool, &layer));
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
                 let backend = listener.local_addr()?;
                 let mut task = JoinSet::new();
                 task.spawn(async move { drop(axum::serve(listener, app).await) });
-                Self::Axum { backend, http: hyper_client(), _task: task }
+                Self::Axum { backend, http: Box::new(hyper_client()), _task: task }
             }
             Adapter::Reqwest => {
                 let client = reqwest::Client::builder().no_proxy().redirect(redirect_policy(pool)).build()?;
@@ -86,7 +86,7 @@ impl Caller {
             Self::Tower(stack) => {
                 let mut request = head(call, &url).body(payload(call))?;
                 request.extensions_mut().insert(context.clone());
-                let result = stack.clone().send(request).await;
+                let result = Stack::clone(stack).send(request).await;
                 Ok(Got { log: log(&context), came: came(result).await })
             }
             Self::Axum { backend, http, .. } => {

@@ -125,7 +125,8 @@ struct Report {
 impl Report {
     fn check<T: PartialEq<U> + std::fmt::Debug, U: std::fmt::Debug>(&mut self, what: &str, expected: T, got: U) {
         if expected != got {
-            self.differences.push(format!("{what}: expected {expected:?}, got {got:?}"));
+            let (expected, got) = (short(format!("{expected:?}")), short(format!("{got:?}")));
+            self.differences.push(format!("{what}: expected {expected}, got {got}"));
         }
     }
 
@@ -152,7 +153,8 @@ impl Report {
             (Gets::Fails(kind), Came::Ours(came)) => return self.check(&what("error"), format!("{kind:?}"), came),
             (Gets::Breaks, Came::Foreign(_)) => return,
             (expected, came) => {
-                let difference = format!("{}: expected {expected:?}, got {came:?}", what("answer"));
+                let (expected, came) = (short(format!("{expected:?}")), short(format!("{came:?}")));
+                let difference = format!("{}: expected {expected}, got {came}", what("answer"));
                 return self.differences.push(difference);
             }
         };
@@ -210,6 +212,14 @@ impl Report {
         }
         names.extend(std::iter::from_fn(|| events.try_recv()).map(|event| event.name()));
         self.check("events", end.events, names);
+    }
+}
+
+/// Large bodies by their beginning.
+fn short(text: String) -> String {
+    match text.char_indices().nth(1_000) {
+        Some((end, _)) => format!("{}... ({} bytes)", &text[..end], text.len()),
+        None => text,
     }
 }
 

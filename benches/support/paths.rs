@@ -188,6 +188,13 @@ pub(crate) fn marathon(case: Case, body: usize) -> Path<Marathon<Provider>> {
     Path::new(request(body), service, move || reset(&pool))
 }
 
+/// The same, where nobody needs the context in the extensions.
+pub(crate) fn marathon_lean(case: Case, body: usize) -> Path<Marathon<Provider>> {
+    let pool = two_keys();
+    let service = MarathonLayer::new(pool.clone()).context_in_extensions(false).layer(case.provider());
+    Path::new(request(body), service, move || reset(&pool))
+}
+
 pub(crate) fn two_keys() -> Pool {
     Pool::builder("bench").origin(ORIGIN).credentials(keys()).build().expect("a pool")
 }

@@ -61,6 +61,16 @@ async fn no_more_accounts_are_tried_than_the_setting_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pinned_request_is_not_told_of_another_accounts_failure() {
+    let provider = Provider::new().on("a", [status(429).body("limit of a")]).on("b", [status(402).body("bill of b")]);
+    let stage = Stage::new(pool(&["a", "b"]), provider);
+    assert_eq!(stage.post().await.status, 429);
+    let told = |id: &str| stage.send(under(&RequestContext::new().with_pin(id), post()));
+    assert_eq!((told("b").await.status, told("a").await.status), (402, 429));
+    assert!(!told("a").await.body.contains("of b"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pinned_request_uses_its_account_alone() {
     let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("b", [ok(), status(429).header("retry-after", "9")]));
     let pinned = || under(&RequestContext::new().with_pin("b"), post());

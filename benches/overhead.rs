@@ -19,11 +19,12 @@ use self::world::{LARGE, SMALL};
 
 type Make = fn(Case, usize) -> Box<dyn Subject>;
 
-const SUBJECTS: [(&str, Make); 4] = [
+const SUBJECTS: [(&str, Make); 5] = [
     ("bare", |case, body| paths::bare(case, body).warm()),
     ("floor", |case, body| paths::floor(case, body).warm()),
     ("tower", |case, body| paths::tower(case, body).warm()),
     ("marathon", |case, body| paths::marathon(case, body).warm()),
+    ("marathon, context in the task alone", |case, body| paths::marathon_lean(case, body).warm()),
 ];
 
 fn overhead(criterion: &mut Criterion) {

@@ -1,5 +1,7 @@
 //! One attempt: begun with a lease, and settled exactly once.
 
+use std::time::Duration;
+
 use http::{Response, StatusCode};
 
 use crate::account::CredentialId;
@@ -144,6 +146,9 @@ impl OpenAttempt {
         }
         let id = lease.credential();
         let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
+        let has_rested = |other: &CredentialId| {
+            call.round().any(|attempt| attempt.credential.as_ref() == Some(other) && is_limited(attempt))
+        };
         let network = call.times(Some(id), |kind| kind == Kind::Network);
         let renewed = |attempt: &Attempt| attempt.credential.as_ref() == Some(id) && attempt.next == Some(Next::Same);
         let outcome = Outcome {
@@ -153,6 +158,7 @@ impl OpenAttempt {
             request: Request {
                 pin: self.context.pin(),
                 tried: &is_tried,
+                rested: &has_rested,
                 renewed: call.round().any(renewed),
                 refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
                 last_try: !call.resendable || network > self.pool.settings().network_retry_attempts as usize,
@@ -176,6 +182,14 @@ impl OpenAttempt {
             self.pool.remember(remember(lease.credential().clone(), body));
         }
     }
+}
+
+/// Whether the attempt's credential had to rest for a time.
+fn is_limited(attempt: &Attempt) -> bool {
+    attempt.verdict.is_some_and(|verdict| {
+        matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted)
+            && verdict.retry_after() != Some(Duration::ZERO)
+    })
 }
 
 impl Drop for OpenAttempt {

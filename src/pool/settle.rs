@@ -26,6 +26,8 @@ pub(crate) struct Request<'a> {
     /// The only credential that it may use.
     pub(crate) pin: Option<&'a CredentialId>,
     pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
+    /// Whether it was limited in this round, for a time.
+    pub(crate) rested: &'a dyn Fn(&CredentialId) -> bool,
     pub(crate) renewed: bool,
     pub(crate) refused_elsewhere: bool,
     pub(crate) last_try: bool,
@@ -82,7 +84,7 @@ impl State {
             (_, Kind::Rejected | Kind::Canceled | Kind::Banned) => Some(Next::Never),
             // Two credentials refused alike, or none left to compare with: the request is at fault.
             (Consequence::Untouched, Kind::Forbidden) => Some(Next::Never),
-            _ => Some(self.availability(request)),
+            _ => Some(self.availability(request, now)),
         };
         settled.dry = self.rotation.first().is_none();
         settled
@@ -105,7 +107,7 @@ impl State {
 
     fn facts(&mut self, has_source: bool, now: Instant, outcome: &Outcome<'_>) -> Facts {
         let Outcome { access, request, .. } = outcome;
-        let others = matches!(self.availability(request), Next::Now);
+        let others = matches!(self.availability(request, now), Next::Now);
         let known = Facts {
             renewed: request.renewed,
             refused_elsewhere: request.refused_elsewhere,
@@ -144,13 +146,18 @@ impl State {
     }
 
     /// What the pool could offer to this request next.
-    pub(crate) fn availability(&self, request: &Request<'_>) -> Next {
+    pub(crate) fn availability(&self, request: &Request<'_>, now: Instant) -> Next {
         let untried = |place: u32| self.entry(place).is_some_and(|entry| !(request.tried)(&entry.credential.id));
         let at = |until: Option<Instant>| until.map_or(Next::Never, Next::At);
         if let Some(pin) = request.pin {
             return at(self.place_of(pin.as_str()).and_then(|place| self.rotation.rests_until(place)));
         }
-        if self.rotation.queued().any(untried) { Next::Now } else { at(self.rotation.due()) }
+        if self.rotation.queued().any(untried) {
+            return Next::Now;
+        }
+        // One that rested because of this request and is in the queue again has recovered while others were tried.
+        let recovered = |place: u32| self.entry(place).is_some_and(|entry| (request.rested)(&entry.credential.id));
+        if self.rotation.queued().any(recovered) { Next::At(now) } else { at(self.rotation.due()) }
     }
 }
 

@@ -43,7 +43,7 @@ impl Limits {
 pub(crate) struct Situation {
     pub(crate) now: Instant,
     pub(crate) deadline: Option<Instant>,
-    /// How long the request has waited for recoveries.
+    /// For how long the request has been waiting for recoveries, with what it tried between them.
     pub(crate) waited: Duration,
     /// Whether acting twice on the request does no harm: its method is idempotent, or it carries a key.
     pub(crate) idempotent: bool,
@@ -125,7 +125,7 @@ fn go_on(limits: &Limits, call: &Call, last: &Attempt, situation: &Situation) ->
         Some(Next::At(when)) if limits.waits => {
             let wait = when.saturating_duration_since(situation.now);
             let in_time = situation.deadline.is_none_or(|deadline| when < deadline);
-            let patient = wait <= limits.max_wait.saturating_sub(situation.waited);
+            let patient = situation.waited.saturating_add(wait) <= limits.max_wait;
             if in_time && patient { Decision::Wait(when) } else { Decision::Stop }
         }
         Some(Next::At(_) | Next::Never) | None => Decision::Stop,

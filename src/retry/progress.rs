@@ -26,7 +26,8 @@ pub(crate) struct Progress {
     pub(super) context: RequestContext,
     idempotent: bool,
     sends: usize,
-    waited: Duration,
+    /// Since when it waits for recoveries, with what it tried between them.
+    waiting_since: Option<Instant>,
 }
 
 /// How another attempt follows.
@@ -41,7 +42,7 @@ pub(crate) enum Go {
 impl Progress {
     #[inline]
     pub(super) fn new(shared: Arc<Shared>, context: RequestContext, idempotent: bool) -> Self {
-        Self { shared, context, idempotent, sends: 1, waited: Duration::ZERO }
+        Self { shared, context, idempotent, sends: 1, waiting_since: None }
     }
 
     /// The verdict on the last send. `None` where nothing was sent, because a layer below refused to.
@@ -76,7 +77,7 @@ impl Progress {
         let situation = Situation {
             now,
             deadline: self.context.deadline(),
-            waited: self.waited,
+            waited: self.waiting_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
             idempotent: self.idempotent,
             jitter: fastrand::f64(),
         };
@@ -93,7 +94,7 @@ impl Progress {
             }
             Decision::Wait(until) => {
                 call.open_round();
-                self.waited += until.saturating_duration_since(now);
+                self.waiting_since.get_or_insert(now);
                 Go::At(until)
             }
         };

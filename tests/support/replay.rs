@@ -53,7 +53,7 @@ fn is_server_error(outcome: Outcome) -> bool {
 
 /// Checks what was seen of a request that ran from `begun` to `ended`, and changes the model accordingly.
 pub(crate) fn replay(model: &mut Model, seen: &[Seen], begun: Instant, ended: Instant) -> Result<(), String> {
-    let mut replay = Replay { round: Round::default(), now: begun, waited: Duration::ZERO, just_renewed: None };
+    let mut replay = Replay { round: Round::default(), now: begun, waiting_since: None, just_renewed: None };
     let mut events = seen.iter().peekable();
     let mut plan = Plan::Next;
     loop {
@@ -94,7 +94,7 @@ pub(crate) fn replay(model: &mut Model, seen: &[Seen], begun: Instant, ended: In
 struct Replay {
     round: Round,
     now: Instant,
-    waited: Duration,
+    waiting_since: Option<Instant>,
     /// Whose new token, or whose old one for want of a new one, is used now.
     just_renewed: Option<Id>,
 }
@@ -122,15 +122,19 @@ impl Replay {
         if refresh && self.just_renewed.as_ref() != Some(&picked) { Pick::Refresh(picked) } else { Pick::Send(picked) }
     }
 
+    fn waited(&self) -> Duration {
+        self.waiting_since.map_or(Duration::ZERO, |since| self.now - since)
+    }
+
     /// Waits for the first to recover, if that is wanted and near enough.
     fn nobody(&mut self, model: &Model, until: Option<Instant>) -> Plan {
         let wait = until.map(|until| until - self.now);
         match wait {
             Some(wait)
                 if model.settings.when_all_cooling == WhenAllCooling::Wait
-                    && self.waited + wait <= model.settings.max_wait =>
+                    && self.waited() + wait <= model.settings.max_wait =>
             {
-                self.waited += wait;
+                self.waiting_since.get_or_insert(self.now);
                 self.round = Round::default();
                 self.just_renewed = None;
                 Plan::Wait(self.now + wait)

@@ -139,3 +139,24 @@ async fn error_comes_with_the_time_of_the_first_recovery() {
     stage.provider.script("a", [ok()]);
     assert_eq!(stage.post().await.status, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_recovers_while_another_is_tried_is_not_waited_for_in_vain() {
+    let provider = Provider::new().on("a", [limited("1"), ok()]).on("b", [limited("600").after(seconds(2))]);
+    let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
+    assert_eq!(stage.post().await.status, 200);
+    assert_eq!(stage.tokens(), ["a", "b", "a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_without_a_wait_end_with_the_time_that_a_request_may_wait() {
+    let slow = || limited("1").after(seconds(2));
+    let provider = Provider::new().on("a", [slow()]).on("b", [slow()]);
+    let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
+    assert_eq!(stage.post().await.status, 429);
+    assert!(
+        (25..=35).contains(&stage.tokens().len()),
+        "one send in two seconds, for a minute: {:?}",
+        stage.tokens().len()
+    );
+}

@@ -170,6 +170,17 @@ impl RequestContext {
         Self::of(extensions).cloned().or_else(Self::current)
     }
 
+    /// The context of the call that a layer above has opened. A layer that stands alone opens one for each call, and leaves
+    /// it in the extensions for the layers below: in the caller's own, the attempts of several calls would run together.
+    pub(crate) fn join(extensions: &mut Extensions) -> Self {
+        if let Some(context) = Self::find(extensions).filter(|context| context.0.opened) {
+            return context;
+        }
+        let context = Self::open(extensions);
+        extensions.insert(context.clone());
+        context
+    }
+
     /// A context for one call, under the one that surrounds it, if any.
     pub(crate) fn open(extensions: &Extensions) -> Self {
         let Some(parent) = Self::find(extensions) else { return Self::make(Inherited::default(), true) };

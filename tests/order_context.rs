@@ -14,6 +14,7 @@ use accounts::{answer, keys, post, token};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
+use oauth_marathon::credential::CredentialLayer;
 use oauth_marathon::{MarathonLayer, RequestContext};
 use probe::Probe;
 use tokio_test::task;
@@ -180,4 +181,21 @@ async fn a_request_made_below_the_stack_inherits_the_pin_and_nothing_else() {
     assert_eq!(context.clone().scope(outer.oneshot(post())).await.unwrap().status(), 200);
     assert_eq!(used(&context), ["b"]);
     assert_eq!(accounts::look(&pool, "b").successes, 2, "the inner call was pinned as well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_through_a_layer_alone_under_one_context_are_apart() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let client = service_fn(move |request: Request<Full<Bytes>>| {
+        log.lock().unwrap().push(token(&request));
+        async { Ok::<_, Infallible>(answer(200)) }
+    });
+    let alone = CredentialLayer::new(keys(&["a", "b"]).build().unwrap()).layer(client);
+    let context = RequestContext::new();
+    for _ in 0..3 {
+        assert_eq!(context.clone().scope(alone.clone().oneshot(post())).await.unwrap().status(), 200);
+    }
+    assert_eq!(*seen.lock().unwrap(), ["a", "a", "a"], "what one call has used is not held against the next");
+    assert_eq!(used(&context), ["a"], "the caller sees the latest call");
 }

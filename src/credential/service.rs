@@ -65,11 +65,7 @@ where
         if !self.pool.allows(request.uri()) {
             return self.elsewhere(request);
         }
-        let context = RequestContext::find(request.extensions()).unwrap_or_else(|| {
-            let context = RequestContext::new();
-            request.extensions_mut().insert(context.clone());
-            context
-        });
+        let context = RequestContext::join(request.extensions_mut());
         match acquire(&self.pool, &context, None) {
             Ok(Acquired::Lease(lease)) => {
                 ResponseFuture::send(&mut self.inner, request, self.pool.clone(), context, lease)

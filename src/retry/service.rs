@@ -55,11 +55,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let context = RequestContext::find(request.extensions()).unwrap_or_else(|| {
-            let context = RequestContext::new();
-            request.extensions_mut().insert(context.clone());
-            context
-        });
+        let context = RequestContext::join(request.extensions_mut());
         let spare = Spare::of(&request);
         let idempotent = self.shared.limits.safe && is_idempotent(&request);
         context.call().resendable = spare.is_some();

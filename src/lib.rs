@@ -78,6 +78,9 @@
     )
 )]
 
+#[macro_use]
+mod macros;
+
 mod account;
 mod check;
 pub mod classify;

@@ -23,23 +23,7 @@ impl<S> Notify<S> {
         Self { inner, notifiers, in_extensions }
     }
 
-    /// The inner service.
-    #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service.
-    #[must_use]
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The inner service, without this one.
-    #[must_use]
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_service!();
 }
 
 impl<S, B> Service<Request<B>> for Notify<S>

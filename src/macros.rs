@@ -1,0 +1,24 @@
+//! What every service says alike.
+
+/// The accessors of a service to the one that it wraps, which is its field `inner`.
+macro_rules! inner_service {
+    () => {
+        /// The inner service.
+        #[must_use]
+        pub fn get_ref(&self) -> &S {
+            &self.inner
+        }
+
+        /// The inner service.
+        #[must_use]
+        pub fn get_mut(&mut self) -> &mut S {
+            &mut self.inner
+        }
+
+        /// The inner service, without this one.
+        #[must_use]
+        pub fn into_inner(self) -> S {
+            self.inner
+        }
+    };
+}

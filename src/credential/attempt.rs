@@ -108,7 +108,7 @@ impl OpenAttempt {
         drop(call);
         match verdict {
             Some(verdict) if verdict.is_success() && unsuspected => self.pool.succeeded(&lease, response.status()),
-            Some(verdict) => self.settle(&lease, verdict, |id, body| Remembered::new(id, response, body)),
+            Some(verdict) => self.settle(&lease, verdict, |id, body| Some(Remembered::new(id, response, body))),
             None => {}
         }
         let failed = verdict.is_some_and(|verdict| !verdict.is_success());
@@ -126,11 +126,17 @@ impl OpenAttempt {
 
     fn close(&mut self) {
         if let (Some(lease), Some(verdict)) = (self.lease.take(), self.verdict()) {
-            self.settle(&lease, verdict, |id, body| Remembered::new(id, &Response::new(()), body));
+            // There is no answer to remember.
+            self.settle(&lease, verdict, |_, _| None);
         }
     }
 
-    fn settle(&self, lease: &Lease, verdict: Verdict, remember: impl FnOnce(CredentialId, bytes::Bytes) -> Remembered) {
+    fn settle(
+        &self,
+        lease: &Lease,
+        verdict: Verdict,
+        remember: impl FnOnce(CredentialId, bytes::Bytes) -> Option<Remembered>,
+    ) {
         let mut call = self.context.call();
         // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
         if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
@@ -178,8 +184,8 @@ impl OpenAttempt {
         // Listeners are foreign code: nothing is locked while they are told.
         drop(call);
         self.pool.emit(effects);
-        if let Some(body) = body {
-            self.pool.remember(remember(lease.credential().clone(), body));
+        if let Some(answer) = body.and_then(|body| remember(lease.credential().clone(), body)) {
+            self.pool.remember(answer);
         }
     }
 }

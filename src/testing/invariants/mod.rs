@@ -33,6 +33,7 @@ mod corpus;
 mod parts;
 mod pool_run;
 mod store;
+mod store_calls;
 mod store_race;
 mod strategy;
 mod violation;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 
+use super::store_calls::{load, set};
 use super::store_race::{first_writers, writers};
 use super::violation::{Rule, Violation};
 use crate::store::{CasOutcome, Store, StoreKey, StoredTokens};
@@ -44,20 +45,6 @@ where
         writers(store, &format!("{}-race", provider(seed))).await
     };
     rules.await.map_err(|violation: Violation| violation.with_seed(seed))
-}
-
-pub(super) async fn load<S: Store>(store: &S, key: &StoreKey) -> Result<Option<StoredTokens>, Violation> {
-    store.load(key).await.map_err(|error| Violation::new(Rule::Failed, format!("load of {key}: {error}")))
-}
-
-pub(super) async fn set<S: Store>(
-    store: &S,
-    key: &StoreKey,
-    expected: Option<Generation>,
-    next: StoredTokens,
-) -> Result<CasOutcome, Violation> {
-    let outcome = store.compare_and_set(key, expected, next).await;
-    outcome.map_err(|error| Violation::new(Rule::Failed, format!("compare_and_set of {key}: {error}")))
 }
 
 /// Returns the secrets that the store has seen.

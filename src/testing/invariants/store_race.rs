@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::store::{load, set};
+use super::store_calls::{load, set};
 use super::violation::{Rule, Violation};
 use crate::store::{CasOutcome, Store, StoreKey, StoredTokens};
 use crate::token::{Generation, TokenSet};

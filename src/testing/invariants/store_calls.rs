@@ -1,0 +1,19 @@
+//! Calls to a store whose errors break a rule: what the rules ask of it has to succeed.
+
+use super::violation::{Rule, Violation};
+use crate::store::{CasOutcome, Store, StoreKey, StoredTokens};
+use crate::token::Generation;
+
+pub(super) async fn load<S: Store>(store: &S, key: &StoreKey) -> Result<Option<StoredTokens>, Violation> {
+    store.load(key).await.map_err(|error| Violation::new(Rule::Failed, format!("load of {key}: {error}")))
+}
+
+pub(super) async fn set<S: Store>(
+    store: &S,
+    key: &StoreKey,
+    expected: Option<Generation>,
+    next: StoredTokens,
+) -> Result<CasOutcome, Violation> {
+    let outcome = store.compare_and_set(key, expected, next).await;
+    outcome.map_err(|error| Violation::new(Rule::Failed, format!("compare_and_set of {key}: {error}")))
+}

@@ -22,6 +22,21 @@ pub struct Verdict {
     processed: Processed,
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
+    time_source: Option<TimeSource>,
+}
+
+/// Where a stated time was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TimeSource {
+    /// A header field that says when to come back, such as `Retry-After`.
+    Header,
+    /// A member of the body that is meant for machines.
+    Body,
+    /// The window of a quota that the header fields show as used up.
+    Window,
+    /// The message for people.
+    Text,
 }
 
 /// The kind of outcome.
@@ -62,6 +77,8 @@ pub enum Kind {
 pub enum Scope {
     /// This request, whoever sends it.
     Request,
+    /// The credential, for the model that the request asks for.
+    Model,
     /// The credential, whatever its current token.
     Credential,
     /// The credential's current token only.
@@ -96,7 +113,7 @@ impl Verdict {
             Kind::Rejected | Kind::Canceled => (Scope::Request, Processed::Maybe),
             Kind::Network => (Scope::Network, Processed::Maybe),
         };
-        Self { kind, scope, processed, status: None, retry_after: None }
+        Self { kind, scope, processed, status: None, retry_after: None, time_source: None }
     }
 
     /// Says what the failure is about, where it differs from the usual.
@@ -124,6 +141,13 @@ impl Verdict {
     #[must_use]
     pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// Says where that time was read.
+    #[must_use]
+    pub const fn with_time_source(mut self, source: TimeSource) -> Self {
+        self.time_source = Some(source);
         self
     }
 
@@ -155,6 +179,12 @@ impl Verdict {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Where that time was read, if that is known.
+    #[must_use]
+    pub const fn time_source(&self) -> Option<TimeSource> {
+        self.time_source
     }
 
     /// Whether the provider accepted the request.

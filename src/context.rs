@@ -1,25 +1,21 @@
 //! What belongs to one request: its attempts, a pin, a deadline. Reached through a task-local and request extensions.
 
 mod attempt;
+mod current;
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::Extensions;
-use pin_project_lite::pin_project;
 
 pub use self::attempt::{Attempt, Next};
 pub(crate) use self::attempt::{Call, Plan, Suspect};
+pub use self::current::Scoped;
+pub(crate) use self::current::enter;
 use crate::account::CredentialId;
 use crate::clock;
-
-tokio::task_local! {
-    static CURRENT: RequestContext;
-}
 
 /// A handle to the state of one request.
 ///
@@ -100,7 +96,7 @@ impl RequestContext {
     #[must_use]
     #[inline]
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok()
+        current::current()
     }
 
     /// The context in the extensions of a request, or of an answer that took more than one attempt.
@@ -155,13 +151,15 @@ impl RequestContext {
     /// Runs `future` with this context as the current one, for example inside a spawned task.
     #[inline]
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
-        Scoped { context: self, inner: Some(future) }
+        Scoped::new(Some(self), future)
     }
 
     /// Runs `f` with this context as the current one.
     #[inline]
     pub fn sync_scope<R>(&self, f: impl FnOnce() -> R) -> R {
-        CURRENT.sync_scope(self.clone(), f)
+        let mut place = Some(self.clone());
+        let _entered = enter(&mut place);
+        f()
     }
 
     /// The context that a layer works with: that of the request, else that of the task.
@@ -229,48 +227,5 @@ impl fmt::Debug for RequestContext {
             .field("group", group)
             .field("attempts", &self.attempts())
             .finish()
-    }
-}
-
-pin_project! {
-    /// A future with a [`RequestContext`] around it; made by [`RequestContext::scope`].
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Scoped<F> {
-        context: RequestContext,
-        // `None` once it has been dropped, which happens in the scope too.
-        #[pin]
-        inner: Option<F>,
-    }
-
-    impl<F> PinnedDrop for Scoped<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.inner.is_some() {
-                this.context.sync_scope(|| this.inner.set(None));
-            }
-        }
-    }
-}
-
-impl<F: Future> Future for Scoped<F> {
-    type Output = F::Output;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut output = Poll::Pending;
-        this.context.sync_scope(|| {
-            if let Some(inner) = this.inner.as_mut().as_pin_mut() {
-                // Written in place: an answer is large to pass through the scope.
-                output = inner.poll(cx);
-            }
-        });
-        output
-    }
-}
-
-impl<F> fmt::Debug for Scoped<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Scoped")
     }
 }

@@ -14,7 +14,6 @@ use crate::verdict::{Kind, Verdict};
 /// does when it takes too long.
 #[derive(Debug)]
 pub(super) struct OpenAttempt {
-    pool: Pool,
     context: RequestContext,
     lease: Option<Lease>,
 }
@@ -86,7 +85,8 @@ impl Tried {
 
 impl OpenAttempt {
     /// Begins an attempt, and tells people if the request has switched.
-    pub(super) fn begin(pool: Pool, context: RequestContext, lease: Lease) -> Self {
+    #[inline]
+    pub(super) fn begin(context: RequestContext, lease: Lease) -> Self {
         let mut call = context.call();
         let last = call.last().map(|last| (last.credential.clone(), last.verdict));
         call.begin(Some((lease.credential().clone(), lease.generation())));
@@ -94,25 +94,25 @@ impl OpenAttempt {
         if let Some((Some(from), Some(verdict))) = last
             && from != *lease.credential()
         {
-            pool.failed_over(&from, &lease, &verdict);
+            lease.pool().failed_over(&from, &lease, &verdict);
         }
-        Self { pool, context, lease: Some(lease) }
+        Self { context, lease: Some(lease) }
     }
 
     /// Settles an answer. A lease that comes back is held until the body ends.
-    pub(super) fn answered<B>(mut self, response: &Response<B>) -> Option<(Pool, Lease)> {
+    pub(super) fn answered<B>(mut self, response: &Response<B>) -> Option<Lease> {
         let lease = self.lease.take()?;
         let call = self.context.call();
         let verdict = call.last().and_then(|attempt| attempt.verdict);
         let unsuspected = call.suspect.is_none();
         drop(call);
         match verdict {
-            Some(verdict) if verdict.is_success() && unsuspected => self.pool.succeeded(&lease, response.status()),
+            Some(verdict) if verdict.is_success() && unsuspected => lease.pool().succeeded(&lease, response.status()),
             Some(verdict) => self.settle(&lease, verdict, |id, body| Some(Remembered::new(id, response, body))),
             None => {}
         }
         let failed = verdict.is_some_and(|verdict| !verdict.is_success());
-        (!failed).then(|| (self.pool.clone(), lease))
+        (!failed).then_some(lease)
     }
 
     /// Settles an error.
@@ -125,7 +125,8 @@ impl OpenAttempt {
     }
 
     fn close(&mut self) {
-        if let (Some(lease), Some(verdict)) = (self.lease.take(), self.verdict()) {
+        let Some(lease) = self.lease.take() else { return };
+        if let Some(verdict) = self.verdict() {
             // There is no answer to remember.
             self.settle(&lease, verdict, |_, _| None);
         }
@@ -137,18 +138,19 @@ impl OpenAttempt {
         verdict: Verdict,
         remember: impl FnOnce(CredentialId, bytes::Bytes) -> Option<Remembered>,
     ) {
+        let pool = lease.pool();
         let mut call = self.context.call();
         // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
         if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
             && let Some(suspect) = call.suspect.take_if(|suspect| suspect.credential != *lease.credential())
         {
             drop(call);
-            self.pool.convict(&suspect);
+            pool.convict(&suspect);
             call = self.context.call();
         }
         if verdict.is_success() {
             drop(call);
-            return self.pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK));
+            return pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK));
         }
         let id = lease.credential();
         let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
@@ -167,10 +169,10 @@ impl OpenAttempt {
                 rested: &has_rested,
                 renewed: call.round().any(renewed),
                 refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
-                last_try: !call.resendable || network > self.pool.settings().network_retry_attempts as usize,
+                last_try: !call.resendable || network > pool.settings().network_retry_attempts as usize,
             },
         };
-        let Settled { next, suspect, dry, effects } = self.pool.settle(&outcome);
+        let Settled { next, suspect, dry, effects } = pool.settle(&outcome);
         let generation = lease.generation();
         if suspect {
             call.suspect = Some(Suspect { credential: id.clone(), generation, verdict });
@@ -183,9 +185,9 @@ impl OpenAttempt {
         let body = call.failed_body.take().filter(|_| worth_keeping);
         // Listeners are foreign code: nothing is locked while they are told.
         drop(call);
-        self.pool.emit(effects);
+        pool.emit(effects);
         if let Some(answer) = body.and_then(|body| remember(lease.credential().clone(), body)) {
-            self.pool.remember(answer);
+            pool.remember(answer);
         }
     }
 }
@@ -199,7 +201,10 @@ fn is_limited(attempt: &Attempt) -> bool {
 }
 
 impl Drop for OpenAttempt {
+    #[inline]
     fn drop(&mut self) {
-        self.close();
+        if self.lease.is_some() {
+            self.close();
+        }
     }
 }

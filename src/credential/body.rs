@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::pool::{Lease, Pool};
+use crate::pool::Lease;
 
 pin_project! {
     /// The response body of [`CredentialService`](super::CredentialService). While it streams, the credential counts as in
@@ -30,7 +30,7 @@ pin_project! {
         Live {
             #[pin]
             body: B,
-            held: Option<(Pool, Lease)>,
+            held: Option<Lease>,
         },
         /// An answer that the pool remembered.
         Memory {
@@ -45,7 +45,7 @@ impl<B: Body> LeaseBody<B> {
     }
 
     /// Holds the lease until the body ends, or gives it back at once where no body follows (RFC 9110 section 6.4.1).
-    pub(super) fn attach(response: Response<B>, held: Option<(Pool, Lease)>, without_body: bool) -> Response<Self> {
+    pub(super) fn attach(response: Response<B>, held: Option<Lease>, without_body: bool) -> Response<Self> {
         const WITHOUT_BODY: [StatusCode; 3] =
             [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         let ended = without_body || WITHOUT_BODY.contains(&response.status()) || response.body().is_end_stream();
@@ -73,8 +73,8 @@ where
         let frame = ready!(body.as_mut().poll_frame(cx));
         match &frame {
             Some(Err(_)) => {
-                if let Some((pool, lease)) = held.take() {
-                    pool.broke_off(&lease);
+                if let Some(lease) = held.take() {
+                    lease.pool().broke_off(&lease);
                 }
             }
             // hyper drops a body as soon as its announced length has come, without asking for the end.

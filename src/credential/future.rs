@@ -81,18 +81,12 @@ where
     }
 
     /// Sends a request with the credential of a lease.
-    pub(super) fn send(
-        service: &mut S,
-        mut request: Request<B>,
-        pool: Pool,
-        context: RequestContext,
-        lease: Lease,
-    ) -> Self {
-        if let Err(error) = inject(&mut request, &pool, lease.access()) {
+    pub(super) fn send(service: &mut S, mut request: Request<B>, context: RequestContext, lease: Lease) -> Self {
+        if let Err(error) = inject(&mut request, lease.pool(), lease.access()) {
             return Self::done(Err(error.into()));
         }
         let without_body = *request.method() == Method::HEAD;
-        let attempt = OpenAttempt::begin(pool, context, lease);
+        let attempt = OpenAttempt::begin(context, lease);
         Self::calling(service.call(request), Some(attempt), without_body)
     }
 
@@ -163,8 +157,8 @@ impl<S, B> Waiting<S, B> {
         let failure = self.over.take().and_then(Result::err);
         match acquire(&self.pool, &self.context, Some(&self.credential)) {
             Ok(Acquired::Lease(lease)) => {
-                let Self { mut service, request, pool, context, .. } = *self;
-                ResponseFuture::send(&mut service, request, pool, context, lease)
+                let Self { mut service, request, context, .. } = *self;
+                ResponseFuture::send(&mut service, request, context, lease)
             }
             Ok(Acquired::Renewing { credential, done }) => {
                 // As before: a place is not kept while waiting.

@@ -15,8 +15,10 @@ pub(super) fn inject<B>(request: &mut Request<B>, pool: &Pool, access: &Access) 
     }
     let headers = request.headers_mut();
     // One credential's token never goes with another one's account header, nor with what the caller put there.
-    for name in pool.header_names().iter().filter(|name| **name != access.name) {
-        headers.remove(name);
+    if pool.has_other_headers() {
+        for name in pool.header_names().iter().filter(|name| **name != access.name) {
+            headers.remove(name);
+        }
     }
     headers.insert(access.name.clone(), access.value.clone());
     for (name, value) in &access.extra {

@@ -51,9 +51,7 @@ where
         }
         let context = RequestContext::join(request.extensions_mut());
         match acquire(&self.pool, &context, None) {
-            Ok(Acquired::Lease(lease)) => {
-                ResponseFuture::send(&mut self.inner, request, self.pool.clone(), context, lease)
-            }
+            Ok(Acquired::Lease(lease)) => ResponseFuture::send(&mut self.inner, request, context, lease),
             Ok(Acquired::Renewing { credential, done }) => {
                 // Who waits takes nobody's place, least of all that of the refresh: the instance that was polled ready
                 // goes, and a clone is polled once the token is there.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
@@ -32,9 +32,12 @@ impl<F: Future> Future for ResponseFuture<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let output = ready!(this.inner.poll(cx));
-        this.guard.disarm();
-        Poll::Ready(output)
+        // The answer is not unpacked here: it is large to pass on in parts.
+        let polled = this.inner.poll(cx);
+        if polled.is_ready() {
+            this.guard.disarm();
+        }
+        polled
     }
 }
 

@@ -9,8 +9,8 @@ use crate::context::RequestContext;
 pub(super) struct CancelGuard(Option<(RequestContext, Notifiers)>);
 
 impl CancelGuard {
-    pub(super) fn armed(context: RequestContext, notifiers: Option<Notifiers>) -> Self {
-        Self(notifiers.map(|notifiers| (context, notifiers)))
+    pub(super) fn armed(context: &RequestContext, notifiers: &Option<Notifiers>) -> Self {
+        Self(notifiers.as_ref().map(|notifiers| (context.clone(), notifiers.clone())))
     }
 
     pub(super) fn disarm(&mut self) {

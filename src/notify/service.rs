@@ -8,7 +8,7 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::guard::CancelGuard;
 use super::hub::Notifiers;
-use crate::context::RequestContext;
+use crate::context::{RequestContext, Scoped, enter};
 
 /// A service whose calls have a [`RequestContext`]; made by [`NotifyLayer`](super::NotifyLayer).
 #[derive(Debug, Clone)]
@@ -44,10 +44,13 @@ where
         if self.in_extensions || !request.extensions().is_empty() {
             request.extensions_mut().insert(context.clone());
         }
+        let guard = CancelGuard::armed(&context, &self.notifiers);
+        let mut context = Some(context);
         // The scope of the future does not reach the call that makes it.
-        let future = context.sync_scope(|| self.inner.call(request));
-        let guard = CancelGuard::armed(context.clone(), self.notifiers.clone());
-        ResponseFuture::new(context.scope(future), guard)
+        let entered = enter(&mut context);
+        let future = self.inner.call(request);
+        drop(entered);
+        ResponseFuture::new(Scoped::new(context, future), guard)
     }
 }
 

@@ -53,7 +53,7 @@ impl Pool {
     #[must_use]
     pub fn try_lease(&self) -> Option<Lease> {
         let access = self.0.active.find().filter(|access| access.is_fresh())?;
-        Some(Lease::new(access, self.changes(), None))
+        Some(Lease::new(access, self.clone(), self.changes(), false))
     }
 
     /// Whether [`try_lease`](Pool::try_lease) would find one. Public for this repository's benches alone; no promise covers it.
@@ -218,8 +218,8 @@ impl Inner {
             return Err(self.closed());
         }
         let (place, probe) = match pick {
-            Pick::Ready(place) => (place, None),
-            Pick::Probe(place) => (place, Some(pool.clone())),
+            Pick::Ready(place) => (place, false),
+            Pick::Probe(place) => (place, true),
             Pick::Cooling(Some(recovery)) => return Ok(Taken::None(Unavailable::Cooling(recovery))),
             Pick::Cooling(None) => return Ok(Taken::None(Unavailable::Error(self.nobody(state, ask)))),
             Pick::Unknown => return Err(self.unknown(state, ask)),
@@ -233,15 +233,12 @@ impl Inner {
         if needs && renewed != Some(&access.slot.id) {
             return Ok(Taken::Renew(place, access.slot.id.clone()));
         }
-        state.probing |= probe.is_some();
-        if self.strategy.is_none()
-            && self.settings.strategy == StrategyName::RoundRobin
-            && ask.same.is_none()
-            && probe.is_none()
+        state.probing |= probe;
+        if self.strategy.is_none() && self.settings.strategy == StrategyName::RoundRobin && ask.same.is_none() && !probe
         {
             state.rotation.to_back(place);
         }
-        Ok(Taken::Lease(Lease::new(access, state.changes, probe)))
+        Ok(Taken::Lease(Lease::new(access, pool.clone(), state.changes, probe)))
     }
 
     pub(super) fn closed(&self) -> Error {

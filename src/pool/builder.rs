@@ -1,7 +1,7 @@
 //! Building a pool: what is wrong with a part is reported by `build`, with the place and the remedy.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -147,6 +147,7 @@ impl PoolBuilder {
             active: Active::default(),
             changes: AtomicU64::new(0),
             header_names: ArcSwap::from_pointee(vec![AUTHORIZATION]),
+            has_other_headers: AtomicBool::new(false),
             state: Mutex::new(State::default()),
             source: self.source,
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),

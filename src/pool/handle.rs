@@ -1,8 +1,8 @@
 //! The handle to a pool, and what its other parts build on.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -51,6 +51,8 @@ pub(super) struct Inner {
     pub(super) changes: AtomicU64,
     /// Every header that a credential of this pool sets or has set.
     pub(super) header_names: ArcSwap<Vec<HeaderName>>,
+    /// Whether there are others among them than `Authorization`.
+    pub(super) has_other_headers: AtomicBool,
     pub(super) state: Mutex<State>,
     pub(super) source: Option<Arc<dyn DynTokenSource>>,
     pub(super) store: Arc<dyn DynStore>,
@@ -96,6 +98,13 @@ impl Pool {
 
     pub(crate) fn origins(&self) -> &[Origin] {
         &self.0.origins
+    }
+
+    /// Whether a credential is sent in any other header than `Authorization`, or was. For one that is not, there is then
+    /// nothing to remove.
+    #[inline]
+    pub(crate) fn has_other_headers(&self) -> bool {
+        self.0.has_other_headers.load(Acquire)
     }
 
     #[inline]
@@ -159,6 +168,7 @@ impl Inner {
         if access.header_names().all(|name| known.contains(name)) {
             return;
         }
+        self.has_other_headers.store(true, Release);
         self.header_names.rcu(|known| {
             let mut names = Vec::clone(known);
             names.extend(access.header_names().filter(|name| !known.contains(name)).cloned());

@@ -17,16 +17,18 @@ use crate::token::Generation;
 #[must_use = "the credential counts as in flight until the lease is dropped"]
 pub struct Lease {
     access: Arc<Access>,
+    pool: Pool,
     /// The pool's count of changes when the lease began.
     started: u64,
-    /// Set on a lease that is to show whether a resting credential works again.
-    probe: Option<Pool>,
+    /// It is to show whether a resting credential works again.
+    probe: bool,
 }
 
 impl Lease {
-    pub(super) fn new(access: Arc<Access>, started: u64, probe: Option<Pool>) -> Self {
+    #[inline]
+    pub(super) fn new(access: Arc<Access>, pool: Pool, started: u64, probe: bool) -> Self {
         access.slot.in_flight.fetch_add(1, Relaxed);
-        Self { access, started, probe }
+        Self { access, pool, started, probe }
     }
 
     /// The credential.
@@ -47,6 +49,10 @@ impl Lease {
         (&self.access.name, &self.access.value)
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     pub(crate) fn access(&self) -> &Arc<Access> {
         &self.access
     }
@@ -57,10 +63,11 @@ impl Lease {
 }
 
 impl Drop for Lease {
+    #[inline]
     fn drop(&mut self) {
         self.access.slot.in_flight.fetch_sub(1, Relaxed);
-        if let Some(pool) = self.probe.take() {
-            pool.probe_ended();
+        if self.probe {
+            self.pool.probe_ended();
         }
     }
 }

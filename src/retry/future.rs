@@ -66,17 +66,28 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Calling { attempt } => {
-                    let result = match attempt.poll(cx) {
-                        Poll::Ready(result) => result.map_err(Into::into),
+                    let (judged, result) = match attempt.poll(cx) {
+                        Poll::Ready(Ok(response)) => {
+                            let judged = this.run.progress.judged(None);
+                            if this.run.progress.settled_at_once(judged) {
+                                return Poll::Ready(Ok(response));
+                            }
+                            (judged, Ok(response))
+                        }
+                        Poll::Ready(Err(error)) => {
+                            let error = error.into();
+                            (this.run.progress.judged(Some(&error)), Err(error))
+                        }
                         Poll::Pending => {
                             ready!(poll_timer(this.timer, cx));
                             let limit = this.run.progress.shared.limits.attempt_timeout.unwrap_or_default();
-                            Err(this.run.timed_out(limit))
+                            let error = this.run.timed_out(limit);
+                            (this.run.progress.judged(Some(&error)), Err(error))
                         }
                     };
                     // The attempt is over, or given up: whatever it holds goes before the next one is thought of.
                     this.state.set(State::Readying);
-                    match this.run.after(result) {
+                    match this.run.after(judged, result) {
                         Err(result) => return Poll::Ready(result),
                         Ok(Go::Now) => *this.timer = this.run.progress.context.deadline().map(sleep_until),
                         Ok(Go::At(when)) => {

@@ -26,15 +26,12 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         Self { progress, spare, best: Best::default(), last_error: None }
     }
 
-    /// Keeps a result and says how to go on, or returns what the caller gets.
+    /// Keeps a result that is judged like this, and says how to go on; or returns what the caller gets.
     pub(super) fn after(
         &mut self,
+        judged: Option<Verdict>,
         result: Result<Response<RB>, BoxError>,
     ) -> Result<Go, Result<Response<RB>, BoxError>> {
-        let judged = self.progress.judged(result.as_ref().err());
-        if self.progress.settled_at_once(judged) {
-            return Err(result);
-        }
         let failed = judged.is_some_and(|verdict| !verdict.is_success());
         // A body is foreign code: it is asked before anything is locked.
         let go = if failed && self.spare.as_ref().is_some_and(Spare::is_whole) { self.progress.go() } else { None };

@@ -43,8 +43,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let context = RequestContext::join(request.extensions_mut());
-        let spare = Spare::of(&request);
         let idempotent = self.shared.limits.safe && is_idempotent(&request);
+        let (request, spare) = Spare::of(request);
         context.call().resendable = spare.is_some();
         // The instance that was polled ready makes the call; its clone has to be polled anew.
         let clone = self.inner.clone();

@@ -24,7 +24,7 @@ const SUBJECTS: [(&str, Make); 5] = [
     ("floor", |case, body| paths::floor(case, body).warm()),
     ("tower", |case, body| paths::tower(case, body).warm()),
     ("marathon", |case, body| paths::marathon(case, body).warm()),
-    ("marathon, context in the task alone", |case, body| paths::marathon_lean(case, body).warm()),
+    ("marathon, context in the extensions", |case, body| paths::marathon_in_extensions(case, body).warm()),
 ];
 
 fn overhead(criterion: &mut Criterion) {

@@ -1,10 +1,12 @@
-//! What belongs to one request: its attempts, a pin, a deadline. Reached through a task-local and request extensions.
+//! What belongs to one request: its attempts, a pin, a deadline. Reached through the running task, and request extensions.
 
 mod attempt;
 mod current;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,8 +26,9 @@ use crate::clock;
 /// extensions, it inherits the pin, the deadline and the group; and the caller's context then shows the attempts of the
 /// latest call made under it.
 ///
-/// Code below the stack finds the context with [`RequestContext::current`] or [`RequestContext::of`]. A spawned task
-/// inherits nothing: carry the handle over with [`RequestContext::scope`].
+/// Code below the stack finds the context with [`RequestContext::current`], and with [`RequestContext::of`] where it is
+/// [put into the extensions](crate::MarathonLayer::context_in_extensions). A spawned task inherits nothing: carry the handle
+/// over with [`RequestContext::scope`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -50,6 +53,8 @@ struct Inner {
     inherited: Inherited,
     /// Whether a layer opened it for one call, or a caller made it for calls to come.
     opened: bool,
+    /// Whether a layer above is able to send the request again.
+    resendable: AtomicBool,
     call: Mutex<Call>,
 }
 
@@ -201,6 +206,16 @@ impl RequestContext {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Says to the layers below whether the request can be sent again.
+    #[inline]
+    pub(crate) fn set_resendable(&self, resendable: bool) {
+        self.0.resendable.store(resendable, Relaxed);
+    }
+
+    pub(crate) fn is_resendable(&self) -> bool {
+        self.0.resendable.load(Relaxed)
+    }
+
     /// The state of the call. Held for a few instructions, never while foreign code runs.
     #[inline]
     pub(crate) fn call(&self) -> MutexGuard<'_, Call> {
@@ -208,7 +223,7 @@ impl RequestContext {
     }
 
     fn make(inherited: Inherited, opened: bool) -> Self {
-        Self(Arc::new(Inner { inherited, opened, call: Mutex::new(Call::default()) }))
+        Self(Arc::new(Inner { inherited, opened, resendable: AtomicBool::new(false), call: Mutex::default() }))
     }
 }
 

@@ -64,7 +64,7 @@ impl MarathonLayer {
     #[must_use]
     pub fn new(pool: Pool) -> Self {
         Self {
-            notify: NotifyLayer::with_notifiers(pool.notifiers().clone()),
+            notify: NotifyLayer::with_notifiers(pool.notifiers().clone()).context_in_extensions(false),
             retry: RetryLayer::new(pool.settings()),
             credential: CredentialLayer::new(pool.clone()),
             classifiers: Vec::new(),
@@ -82,7 +82,10 @@ impl MarathonLayer {
         self
     }
 
-    /// See [`NotifyLayer::context_in_extensions`].
+    /// Whether the context is put into the extensions of every request. By default it is only where the request has other
+    /// extensions, as its map is three allocations for each attempt, and the service below finds the context as
+    /// [the task's own](crate::RequestContext::current). Say `true` where that service works in another task, such as behind
+    /// a `Buffer`.
     #[must_use]
     pub fn context_in_extensions(mut self, always: bool) -> Self {
         self.notify = self.notify.context_in_extensions(always);

@@ -79,7 +79,7 @@ async fn the_service_below_finds_the_context_in_the_request_and_in_the_task() {
             Ok(answer(if token(&request) == "a" { 429 } else { 200 }))
         }
     });
-    let stack = MarathonLayer::new(keys(&["a", "b"]).build().unwrap()).layer(probe.clone());
+    let stack = MarathonLayer::new(keys(&["a", "b"]).build().unwrap()).context_in_extensions(true).layer(probe.clone());
     assert!(RequestContext::current().is_none());
     let context = RequestContext::new().with_group("chat 7");
 
@@ -167,10 +167,10 @@ async fn a_request_made_below_the_stack_inherits_the_pin_and_nothing_else() {
     let stack = MarathonLayer::new(pool.clone()).layer(limited());
     let below = stack.clone();
     // A client that asks a second question of its own before it answers.
-    let asking = service_fn(move |request: Request<Full<Bytes>>| {
+    let asking = service_fn(move |_: Request<Full<Bytes>>| {
         let below = below.clone();
         async move {
-            let outer = RequestContext::of(request.extensions()).unwrap().clone();
+            let outer = RequestContext::current().unwrap();
             assert_eq!(below.oneshot(post()).await.unwrap().status(), 200);
             assert_eq!(used(&outer), ["b"], "the inner call has a log of its own");
             Ok::<_, Infallible>(answer(200))

@@ -188,10 +188,10 @@ pub(crate) fn marathon(case: Case, body: usize) -> Path<Marathon<Provider>> {
     Path::new(request(body), service, move || reset(&pool))
 }
 
-/// The same, where nobody needs the context in the extensions.
-pub(crate) fn marathon_lean(case: Case, body: usize) -> Path<Marathon<Provider>> {
+/// The same with the context in the extensions of each request.
+pub(crate) fn marathon_in_extensions(case: Case, body: usize) -> Path<Marathon<Provider>> {
     let pool = two_keys();
-    let service = MarathonLayer::new(pool.clone()).context_in_extensions(false).layer(case.provider());
+    let service = MarathonLayer::new(pool.clone()).context_in_extensions(true).layer(case.provider());
     Path::new(request(body), service, move || reset(&pool))
 }
 

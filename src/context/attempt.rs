@@ -63,10 +63,9 @@ pub(crate) struct Call {
     /// Most calls need one attempt or two: they cost no allocation.
     first: [Option<Attempt>; 2],
     rest: Vec<Attempt>,
+    len: usize,
     earlier_rounds: u32,
     pub(crate) plan: Plan,
-    /// Whether a layer above is able to send the request again.
-    pub(crate) resendable: bool,
     pub(crate) suspect: Option<Suspect>,
     /// The whole body of the last failed answer, where it was read to its end.
     pub(crate) failed_body: Option<Bytes>,
@@ -80,17 +79,23 @@ impl Call {
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.first.iter().flatten().count() + self.rest.len()
+        self.len
     }
 
     #[inline]
     pub(crate) fn last(&self) -> Option<&Attempt> {
-        self.rest.last().or_else(|| self.first.iter().rev().flatten().next())
+        match self.len.checked_sub(1)? {
+            at @ 0..2 => self.first.get(at)?.as_ref(),
+            _ => self.rest.last(),
+        }
     }
 
     #[inline]
     pub(crate) fn last_mut(&mut self) -> Option<&mut Attempt> {
-        self.rest.last_mut().or_else(|| self.first.iter_mut().rev().flatten().next())
+        match self.len.checked_sub(1)? {
+            at @ 0..2 => self.first.get_mut(at)?.as_mut(),
+            _ => self.rest.last_mut(),
+        }
     }
 
     /// The attempts since the last wait.
@@ -111,13 +116,15 @@ impl Call {
     }
 
     /// Begins an attempt.
+    #[inline]
     pub(crate) fn begin(&mut self, credential: Option<(CredentialId, Generation)>) {
         self.failed_body = None;
         let (credential, generation) = credential.unzip();
-        let number = u32::try_from(self.len()).unwrap_or(u32::MAX).saturating_add(1);
+        self.len += 1;
+        let number = u32::try_from(self.len).unwrap_or(u32::MAX);
         let round = self.round_number();
         let attempt = Attempt { number, round, credential, generation, verdict: None, next: None };
-        match self.first.iter_mut().find(|place| place.is_none()) {
+        match self.first.get_mut(self.len - 1) {
             Some(place) => *place = Some(attempt),
             None => self.rest.push(attempt),
         }

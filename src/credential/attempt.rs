@@ -169,7 +169,7 @@ impl OpenAttempt {
                 rested: &has_rested,
                 renewed: call.round().any(renewed),
                 refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
-                last_try: !call.resendable || network > pool.settings().network_retry_attempts as usize,
+                last_try: !self.context.is_resendable() || network > pool.settings().network_retry_attempts as usize,
             },
         };
         let Settled { next, suspect, dry, effects } = pool.settle(&outcome);

@@ -87,7 +87,7 @@ where
         }
         let without_body = *request.method() == Method::HEAD;
         let attempt = OpenAttempt::begin(context, lease);
-        Self::calling(service.call(request), Some(attempt), without_body)
+        Self { state: State::Calling { answer: service.call(request), attempt: Some(attempt), without_body } }
     }
 
     pub(super) fn done(result: Result<Response<LeaseBody<RB>>, BoxError>) -> Self {

@@ -47,6 +47,7 @@ where
     S: Service<Request<B>>,
     B: ReplayableBody,
 {
+    #[inline(always)]
     pub(super) fn new(attempt: S::Future, service: S, run: Run<B, RB>) -> Self {
         let timer = attempt_timer(&run);
         Self { state: State::Calling { attempt }, service, run, timer }

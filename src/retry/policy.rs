@@ -104,7 +104,7 @@ where
         if self.progress.is_none()
             && let Some(context) = RequestContext::find(request.extensions())
         {
-            context.call().resendable = body.is_some();
+            context.set_resendable(body.is_some());
             let idempotent = is_idempotent(request);
             self.progress = Some(Progress::new(self.shared.clone(), context, idempotent));
         }

@@ -45,6 +45,12 @@ impl Progress {
         Self { shared, context, idempotent, sends: 1, waiting_since: None }
     }
 
+    /// Says to the layers below that the request can be sent again.
+    #[inline]
+    pub(super) fn resendable(&self) {
+        self.context.set_resendable(true);
+    }
+
     /// The verdict on the last send. `None` where nothing was sent, because a layer below refused to.
     #[inline]
     pub(super) fn judged(&self, error: Option<&BoxError>) -> Option<Verdict> {

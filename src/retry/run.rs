@@ -59,13 +59,12 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
 
     /// What the caller gets when the next attempt could not be begun.
     pub(super) fn give_up(&mut self, error: Option<BoxError>) -> Result<Response<RB>, BoxError> {
-        let error = error.or_else(|| self.last_error.take()).unwrap_or_else(|| out_of_time().into());
         match self.best.take() {
             Some(mut response) => {
                 self.progress.report(&mut response);
                 Ok(response)
             }
-            None => Err(error),
+            None => Err(error.or_else(|| self.last_error.take()).unwrap_or_else(|| out_of_time().into())),
         }
     }
 

@@ -7,7 +7,7 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::progress::{Progress, Shared};
 use super::run::Run;
-use super::spare::{Spare, is_idempotent};
+use super::spare::{Spare, first, is_idempotent};
 use crate::context::RequestContext;
 use crate::error::BoxError;
 use crate::replay::ReplayableBody;
@@ -44,13 +44,20 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let context = RequestContext::join(request.extensions_mut());
         let idempotent = self.shared.limits.safe && is_idempotent(&request);
-        let (request, spare) = Spare::of(request);
-        context.call().resendable = spare.is_some();
+        let progress = Progress::new(self.shared.clone(), context, idempotent);
         // The instance that was polled ready makes the call; its clone has to be polled anew.
         let clone = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, clone);
-        let first = ready.call(request);
-        let progress = Progress::new(self.shared.clone(), context, idempotent);
-        ResponseFuture::new(first, ready, Run::new(progress, spare))
+        match first(&mut request) {
+            Some((first, with_context)) => {
+                progress.resendable();
+                let attempt = ready.call(first);
+                ResponseFuture::new(attempt, ready, Run::new(progress, Some(Spare::keep(request, with_context))))
+            }
+            None => {
+                let attempt = ready.call(request);
+                ResponseFuture::new(attempt, ready, Run::new(progress, None))
+            }
+        }
     }
 }

@@ -15,18 +15,11 @@ pub(crate) struct Spare<B> {
 }
 
 impl<B: ReplayableBody> Spare<B> {
-    /// The request to send first, and the one to keep, if its body can be sent again.
-    ///
-    /// The copy is sent and the caller's own is kept: the first attempt adds headers, which is cheaper to what was
-    /// allocated last.
+    /// Keeps the caller's own request. What is sent is a copy, from the first attempt on: headers are added to it, which is
+    /// cheaper to what was allocated last.
     #[inline]
-    pub(crate) fn of(mut request: Request<B>) -> (Request<B>, Option<Self>) {
-        let Some(body) = request.body().try_clone() else { return (request, None) };
-        let extensions = std::mem::take(request.extensions_mut());
-        let with_context = RequestContext::of(&extensions).is_some();
-        *request.extensions_mut() = own_extensions(&extensions, with_context);
-        let first = copy(&request, body, extensions);
-        (first, Some(Self { request, with_context }))
+    pub(crate) fn keep(request: Request<B>, with_context: bool) -> Self {
+        Self { request, with_context }
     }
 
     /// A request for one more attempt, if its body can still be sent again.
@@ -66,6 +59,16 @@ pub(crate) fn copy<B>(request: &Request<B>, body: B, extensions: Extensions) -> 
     copy.headers_mut().clone_from(request.headers());
     *copy.extensions_mut() = extensions;
     copy
+}
+
+/// The copy to send first, and whether the context is in it; if the body can be sent again.
+#[inline]
+pub(crate) fn first<B: ReplayableBody>(request: &mut Request<B>) -> Option<(Request<B>, bool)> {
+    let body = request.body().try_clone()?;
+    let extensions = std::mem::take(request.extensions_mut());
+    let with_context = RequestContext::of(&extensions).is_some();
+    *request.extensions_mut() = own_extensions(&extensions, with_context);
+    Some((copy(request, body, extensions), with_context))
 }
 
 /// The extensions but for our own context, which is added again to each attempt: most requests have no others, and an

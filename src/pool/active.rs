@@ -3,9 +3,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::{Arc, Weak};
-
-use arc_swap::ArcSwapOption;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::access::Access;
 
@@ -17,10 +15,11 @@ thread_local! {
     static FOUND: RefCell<(u64, Weak<Access>)> = const { RefCell::new((0, Weak::new())) };
 }
 
-/// Changed under the pool's lock, found without one.
+/// Changed under the pool's lock, and found without any lock until it changes.
 #[derive(Debug, Default)]
 pub(super) struct Active {
-    access: ArcSwapOption<Access>,
+    /// Each thread looks here once after a change.
+    access: Mutex<Option<Arc<Access>>>,
     /// Changes after `access` does, and is read before it: what is found with a stamp is never older than that.
     stamp: AtomicU64,
 }
@@ -28,13 +27,15 @@ pub(super) struct Active {
 impl Active {
     /// Makes `next` the active one.
     pub(super) fn set(&self, next: Option<&Arc<Access>>) {
-        let same = match (&*self.access.load(), next) {
+        let mut access = self.access();
+        let same = match (&*access, next) {
             (Some(current), Some(next)) => Arc::ptr_eq(current, next),
             (None, None) => true,
             _ => false,
         };
         if !same {
-            self.access.store(next.cloned());
+            let _before = std::mem::replace(&mut *access, next.cloned());
+            drop(access);
             self.stamp.store(STAMPS.fetch_add(1, Relaxed), Release);
         }
     }
@@ -50,12 +51,16 @@ impl Active {
             found.1.upgrade()
         });
         // A thread that is ending remembers nothing any more.
-        found.unwrap_or_else(|_| self.access.load_full())
+        found.unwrap_or_else(|_| self.access().clone())
     }
 
     #[cold]
     fn look(&self) -> Weak<Access> {
-        self.access.load().as_ref().map(Arc::downgrade).unwrap_or_default()
+        self.access().as_ref().map(Arc::downgrade).unwrap_or_default()
+    }
+
+    fn access(&self) -> MutexGuard<'_, Option<Arc<Access>>> {
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

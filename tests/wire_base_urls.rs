@@ -97,7 +97,7 @@ async fn a_guard_that_cannot_tell_whose_token_it_sees_lets_none_out_to_the_origi
         pool.add(Credential::new("plain", oauth_marathon::Secret::new("s3cret-other")).header("x-other")).unwrap();
         let capture = Capture::redirecting(code, location);
         let stack = ServiceBuilder::new()
-            .layer(MarathonLayer::new(pool.clone()))
+            .layer(MarathonLayer::new(pool.clone()).context_in_extensions(true))
             .layer(FollowRedirectLayer::with_policy(bare_policy()))
             .layer(BufferLayer::new(4))
             .layer(OriginGuardLayer::new(pool))

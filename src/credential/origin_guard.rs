@@ -17,6 +17,10 @@ use crate::pool::Pool;
 /// client. The request itself goes on. Every header that credentials of the pool are sent in is removed, and every value
 /// that is marked sensitive.
 ///
+/// Whose credential it sees it knows from the [context](RequestContext). In another task than the layers above, as behind a
+/// `Buffer`, that has to be [in the extensions](crate::MarathonLayer::context_in_extensions); without it nothing goes to the
+/// base URL that a credential of the pool has for itself.
+///
 /// ```
 /// use oauth_marathon::credential::OriginGuardLayer;
 /// use oauth_marathon::{Credential, MarathonLayer, Pool, Secret};

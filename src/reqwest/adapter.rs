@@ -5,13 +5,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ::reqwest::{Body, Request, Response, Url};
+use ::reqwest::{Body, Request, Response};
+use http::Uri;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::answer::answer_in;
 use super::body::RequestBody;
-use super::convert::{answer_in, tell_if_elsewhere};
+use super::convert::tell_if_elsewhere;
 
 /// Puts [`ReqwestService`] over a reqwest client, or over anything that takes its requests.
 ///
@@ -96,11 +98,9 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let sent = request.uri().clone();
         let state = match Request::try_from(request.map(Into::into)) {
-            Ok(request) => {
-                let url = request.url().clone();
-                State::Calling { answer: self.inner.call(request), url }
-            }
+            Ok(request) => State::Calling { answer: self.inner.call(request), sent },
             Err(error) => State::Refused { error: Some(error.into()) },
         };
         ResponseFuture { state }
@@ -122,7 +122,7 @@ pin_project! {
         Calling {
             #[pin]
             answer: F,
-            url: Url,
+            sent: Uri,
         },
         /// Its URI is none that reqwest takes.
         Refused {
@@ -139,8 +139,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Calling { answer, url } => Poll::Ready(ready!(answer.poll(cx)).map(|answer| {
-                tell_if_elsewhere(url, answer.url());
+            StateProj::Calling { answer, sent } => Poll::Ready(ready!(answer.poll(cx)).map(|answer| {
+                tell_if_elsewhere(sent, answer.url());
                 answer_in(answer)
             })),
             StateProj::Refused { error } => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),

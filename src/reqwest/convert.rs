@@ -1,45 +1,61 @@
-//! Requests and answers from reqwest's types to those of the `http` crate, and back.
+//! Requests from reqwest's types to those of the `http` crate, and back.
 
-use ::reqwest::{Body, Error, Request, Response, ResponseBuilderExt, Url};
-use http::{Extensions, Uri};
+use ::reqwest::{Body, Error, Request, Url};
+use http::Uri;
 
 use super::body::RequestBody;
-use crate::marathon::MarathonBody;
 
-/// Where a caller sent a request: as it was spelt, with its fragment, and as the layers see it.
+/// Where a caller sent a request, as the layers see it, and the part of its URL that they do not.
 #[derive(Debug)]
 pub(super) struct Address {
-    pub(super) url: Url,
-    uri: Uri,
+    pub(super) uri: Uri,
+    fragment: Option<String>,
 }
 
 impl Address {
     pub(super) fn is_kept_by<B>(&self, request: &http::Request<B>) -> bool {
-        *request.uri() == self.uri
+        let parts =
+            |uri: &Uri| Some((uri.authority()?.as_str() as *const str, uri.path_and_query()?.as_str() as *const str));
+        // Copies of a URI share its text.
+        parts(request.uri()) == parts(&self.uri) || *request.uri() == self.uri
+    }
+
+    /// As the caller spelt it.
+    pub(super) fn url(&self) -> Option<Url> {
+        Some(self.with_fragment(Url::parse(&self.uri.to_string()).ok()?))
+    }
+
+    /// The same, from the answer of an attempt that was not redirected: a copy costs less than parsing does.
+    pub(super) fn url_of(&self, answered: &Url) -> Option<Url> {
+        let same = is_origin(&self.uri, answered)
+            && self.uri.path() == answered.path()
+            && self.uri.query() == answered.query();
+        same.then(|| self.with_fragment(answered.clone()))
+    }
+
+    fn with_fragment(&self, mut url: Url) -> Url {
+        if url.fragment() != self.fragment.as_deref() {
+            url.set_fragment(self.fragment.as_deref());
+        }
+        url
     }
 }
 
-/// In the extensions of an answer that came over the network, and so brings its URL.
-#[derive(Debug, Clone, Copy)]
-struct Received;
-
-pub(super) fn request_in(request: Request) -> Result<(http::Request<RequestBody>, Address), Error> {
+/// The URL comes back too: it need not be parsed again for a request that still goes there.
+pub(super) fn request_in(request: Request) -> Result<(http::Request<RequestBody>, Address, Url), Error> {
     let url = request.url().clone();
     match http::Request::<Body>::try_from(request) {
         Ok(request) => {
-            let uri = request.uri().clone();
-            Ok((request.map(RequestBody::from), Address { url, uri }))
+            let address = Address { uri: request.uri().clone(), fragment: url.fragment().map(str::to_owned) };
+            Ok((request.map(RequestBody::from), address, url))
         }
         Err(error) => Err(error.with_url(url)),
     }
 }
 
-/// With the caller's own URL where the request still goes there: it need not be parsed again.
-pub(super) fn request_out(mut request: http::Request<RequestBody>, address: &Address) -> Result<Request, Error> {
-    if !address.is_kept_by(&request) {
-        return Request::try_from(request);
-    }
-    let url = address.url.clone();
+/// To `url`, or to where the request's URI says.
+pub(super) fn request_out(mut request: http::Request<RequestBody>, url: Option<Url>) -> Result<Request, Error> {
+    let Some(url) = url else { return Request::try_from(request) };
     if request.extensions().is_empty() {
         let mut out = Request::new(request.method().clone(), url);
         *out.version_mut() = request.version();
@@ -53,33 +69,12 @@ pub(super) fn request_out(mut request: http::Request<RequestBody>, address: &Add
     Ok(out)
 }
 
-/// The URL of an answer goes along in its extensions, as the conversion back expects it.
-pub(super) fn answer_in(answer: Response) -> http::Response<Body> {
-    let url = answer.url().clone();
-    let mut answer = http::Response::<Body>::from(answer);
-    put_url(answer.extensions_mut(), url);
-    answer.extensions_mut().insert(Received);
-    answer
-}
-
-/// An answer that the pool remembered gets the URL of the request.
-pub(super) fn answer_out(mut answer: http::Response<MarathonBody<Body>>, address: &Address) -> Response {
-    if answer.extensions_mut().remove::<Received>().is_none() {
-        put_url(answer.extensions_mut(), address.url.clone());
-    }
-    Response::from(answer)
-}
-
-fn put_url(extensions: &mut Extensions, url: Url) {
-    if let Ok(carrier) = http::Response::builder().url(url).body(()) {
-        extensions.extend(carrier.into_parts().0.extensions);
-    }
-}
-
 /// The headers of a pool can be any; reqwest knows only the usual ones, and takes the others along to wherever it is
 /// redirected. That is past preventing here, but not past telling.
-pub(super) fn tell_if_elsewhere(sent: &Url, answered: &Url) {
-    if sent != answered && sent.origin() != answered.origin() {
+pub(super) fn tell_if_elsewhere(sent: &Uri, answered: &Url) {
+    // Spelt alike they are alike, and spelt otherwise they can be.
+    if !is_origin(sent, answered) && Url::parse(&sent.to_string()).is_ok_and(|sent| sent.origin() != answered.origin())
+    {
         tracing::warn!(
             target: "oauth_marathon",
             "reqwest followed a redirect to {} by itself, and may have taken a credential along; build the client with \
@@ -89,9 +84,7 @@ pub(super) fn tell_if_elsewhere(sent: &Url, answered: &Url) {
     }
 }
 
-/// So that an answer becomes a [`Response`] by `Response::from`, its URL included.
-impl From<MarathonBody<Body>> for Body {
-    fn from(body: MarathonBody<Body>) -> Self {
-        Body::wrap(body)
-    }
+fn is_origin(uri: &Uri, url: &Url) -> bool {
+    uri.scheme_str() == Some(url.scheme())
+        && uri.authority().is_some_and(|authority| authority.as_str() == url.authority())
 }

@@ -1,7 +1,9 @@
 //! The middleware.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn, ready};
 use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Poll, ready};
 
 use ::reqwest::{Request, Response};
 use http::Extensions;
@@ -9,8 +11,10 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::convert::{Address, answer_out, request_in};
-use super::next::{Chain, NextService};
+use super::answer::answer_out;
+use super::body::RequestBody;
+use super::convert::request_in;
+use super::next::{Call, Left, NextService, Options};
 use crate::context::RequestContext;
 use crate::error::BoxError;
 use crate::marathon::MarathonLayer;
@@ -23,61 +27,111 @@ use crate::pool::Pool;
 #[derive(Debug, Clone)]
 pub struct MarathonMiddleware {
     layer: MarathonLayer,
+    options: Options,
 }
 
 impl MarathonMiddleware {
     /// The stack of `layer`.
     #[must_use]
     pub fn new(layer: MarathonLayer) -> Self {
-        Self { layer }
+        Self { layer, options: Options { context: true, aside: false } }
     }
 
-    async fn run(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
-        let (mut request, address) = request_in(request)?;
+    /// Whether the extensions of the chain get the [`RequestContext`] of every call, as they do by default. Middlewares below
+    /// find it in the running task too. Where nobody above needs it either, `false` spares calls that have no other extensions
+    /// the map for it, which is three allocations. The context of a caller who brings one shows the attempts all the same.
+    #[must_use]
+    pub fn context_in_extensions(mut self, always: bool) -> Self {
+        self.options.context = always;
+        self
+    }
+
+    /// Whether a credential counts as in use until the body of its answer has ended, as it does by default.
+    ///
+    /// With `false` it counts until the head of a successful answer has come, and the answer is handed on as it is, which
+    /// spares it six allocations. What is lost: [`in_flight`](crate::pool::CredentialSnapshot::in_flight) then counts no
+    /// body that is being read, and a body that breaks off is no failure of its credential.
+    #[must_use]
+    pub fn hold_until_body_ends(mut self, hold: bool) -> Self {
+        self.options.aside = !hold;
+        self
+    }
+
+    fn begin<'a>(
+        &self,
+        request: Request,
+        extensions: &'a mut Extensions,
+    ) -> std::result::Result<(http::Request<RequestBody>, Lent<'a>), ::reqwest::Error> {
+        let (mut request, address, url) = request_in(request)?;
         if let Some(context) = RequestContext::of(extensions) {
             request.extensions_mut().insert(context.clone());
         }
-        let lent = Lent::new(address, extensions, RequestContext::find(request.extensions()));
-        let mut stack = self.layer.layer(NextService::new(next, &lent.chain));
-        let result = match poll_fn(|cx| stack.poll_ready(cx)).await {
-            Ok(()) => stack.call(request).await,
-            Err(error) => Err(error),
-        };
-        if let Some(context) = result.as_ref().ok().and_then(|answer| RequestContext::of(answer.extensions())) {
-            lent.chain.enter(context);
+        let surrounding = RequestContext::find(request.extensions());
+        let call = Call::new(address, url, extensions.clone(), self.options);
+        Ok((request, Lent { extensions, call, surrounding }))
+    }
+
+    // Not an `async fn`: its arguments would be kept twice, and they are large.
+    fn run<'a>(
+        &'a self,
+        request: http::Request<RequestBody>,
+        mut lent: Lent<'a>,
+        next: Next<'a>,
+    ) -> impl Future<Output = Result<Response>> + Send + 'a {
+        let mut request = Some(request);
+        async move {
+            let Lent { extensions, call, .. } = &mut lent;
+            let (extensions, call) = (Mutex::new(Some(&mut **extensions)), &*call);
+            let answer = {
+                let mut stack = self.layer.layer(NextService::new(next, call, &extensions));
+                poll_fn(|cx| {
+                    let ready = ready!(stack.poll_ready(cx));
+                    Poll::Ready(ready.map(|()| request.take().map(|request| stack.call(request))))
+                })
+                .await
+            };
+            let answer = match answer {
+                Ok(Some(answer)) => answer.await.map_err(error_out)?,
+                Ok(None) => pending().await,
+                Err(error) => return Err(error_out(error)),
+            };
+            if let Some(context) = RequestContext::of(answer.extensions()) {
+                call.enter(context);
+            }
+            Ok(answer_out(answer, || call.take_aside(), || call.take_url()))
         }
-        result.map(|answer| answer_out(answer, &lent.chain.address)).map_err(error_out)
     }
 }
 
-/// The extensions of the chain, while the attempts work on copies of them. They go back when it is dropped, also where the
+/// The extensions of the chain, while the first attempt works on them. They are put right when it is dropped, also where the
 /// caller has gone away.
 struct Lent<'a> {
     extensions: &'a mut Extensions,
-    chain: Chain,
+    call: Call,
     surrounding: Option<RequestContext>,
 }
 
-impl<'a> Lent<'a> {
-    fn new(address: Address, extensions: &'a mut Extensions, surrounding: Option<RequestContext>) -> Self {
-        let chain = Chain::new(address, std::mem::take(extensions));
-        Self { extensions, chain, surrounding }
-    }
-}
-
 impl Drop for Lent<'_> {
-    /// Leaves a context for the middlewares above: the caller's own, which shows the latest call's attempts, else the call's.
+    /// Leaves what the latest attempt left, or what was there before; and a context for the middlewares above: the caller's
+    /// own, which shows the latest call's attempts, else the call's.
     fn drop(&mut self) {
-        let (extensions, context) = self.chain.take();
-        *self.extensions = extensions;
+        let (left, above, context) = self.call.take();
+        match left {
+            Left::InPlace => {}
+            Left::Extensions(extensions) => *self.extensions = extensions,
+            Left::Nothing => *self.extensions = above,
+        }
+        let there = RequestContext::of(self.extensions);
         let context = self
             .surrounding
             .take()
             .filter(|context| !context.is_opened())
             .or(context)
             // Nothing was sent, and what an earlier call left must not pass for this one's.
-            .unwrap_or_else(|| RequestContext::open(self.extensions));
-        if !RequestContext::of(self.extensions).is_some_and(|there| there.is(&context)) {
+            .or_else(|| there.map(|_| RequestContext::open(self.extensions)));
+        if let Some(context) = context
+            && !there.is_some_and(|there| there.is(&context))
+        {
             self.extensions.insert(context);
         }
     }
@@ -108,7 +162,10 @@ impl Middleware for MarathonMiddleware {
         'next: 'run,
         Self: 'run,
     {
-        Box::pin(self.run(request, extensions, next))
+        match self.begin(request, extensions) {
+            Ok((request, lent)) => Box::pin(self.run(request, lent, next)),
+            Err(error) => Box::pin(ready(Err(error.into()))),
+        }
     }
 }
 

@@ -99,6 +99,7 @@
 //! reqwest-retry hides an error of the first try from the chain of sources: it is inside of `RetryError::Error`.
 
 mod adapter;
+mod answer;
 mod body;
 mod convert;
 mod middleware;

@@ -1,7 +1,6 @@
 //! The middleware where a credential is in use until the head of an answer has come, and not until the end of its body.
 
 #[path = "support/loopback.rs"]
-#[allow(dead_code, reason = "shared with the other tests")]
 mod loopback;
 
 use loopback::{Loopback, Raw, credential, log, status};

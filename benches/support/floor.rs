@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use http::header::{AUTHORIZATION, RETRY_AFTER};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use tower_service::Service;
 
 use super::world::{Body, Provider, shared, token};
@@ -37,8 +37,13 @@ impl Pair {
     /// Lets the active credential rest.
     #[inline]
     pub(crate) fn fail_over<B>(&self, answer: &Response<B>) {
+        self.rest(answer.headers());
+    }
+
+    #[inline]
+    pub(crate) fn rest(&self, headers: &HeaderMap) {
         let active = self.active.load(Acquire);
-        let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         self.rests[active].store(seconds.unwrap_or(30), Relaxed);
         self.active.store(1 - active, Release);
     }

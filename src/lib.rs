@@ -98,6 +98,7 @@ mod marathon;
 pub mod notify;
 mod origin;
 pub mod pool;
+pub mod quota;
 pub mod refresh;
 pub mod replay;
 #[cfg(feature = "reqwest")]

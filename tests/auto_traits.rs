@@ -16,6 +16,7 @@ use oauth_marathon::context::Attempt;
 use oauth_marathon::credential::{CredentialLayer, LeaseBody, OriginGuardLayer};
 use oauth_marathon::notify::{Event, EventStream, Notifier, Notifiers, NotifyLayer, Toast};
 use oauth_marathon::pool::{Candidate, CredentialSnapshot, Lease, Pool, PoolBuilder, PoolSnapshot, Standing, Strategy};
+use oauth_marathon::quota::{Quota, Window};
 use oauth_marathon::refresh::{OAuth2, RefreshError, RefreshRequest};
 use oauth_marathon::replay::{ReplayBody, ReplayLayer};
 use oauth_marathon::retry::RetryLayer;
@@ -51,6 +52,8 @@ fn what_holds_data_can_be_sent_shared_and_printed() {
     data::<CredentialSnapshot>();
     data::<Standing>();
     data::<Candidate>();
+    data::<Quota>();
+    data::<Window>();
     data::<Settings>();
     data::<OAuthServer>();
     data::<ProviderOAuth>();

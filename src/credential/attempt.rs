@@ -106,6 +106,7 @@ impl OpenAttempt {
         let verdict = call.last().and_then(|attempt| attempt.verdict);
         let unsuspected = call.suspect.is_none();
         drop(call);
+        lease.heard(response.headers());
         match verdict {
             Some(verdict) if verdict.is_success() && unsuspected => lease.pool().succeeded(&lease, response.status()),
             Some(verdict) => self.settle(&lease, verdict, |id, body| Some(Remembered::new(id, response, body))),

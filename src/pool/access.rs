@@ -16,6 +16,7 @@ use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::Error;
 use crate::origin::BaseUrl;
+use crate::quota::Latest;
 use crate::secret::Secret;
 use crate::token::Generation;
 
@@ -31,6 +32,8 @@ pub(crate) struct Slot {
     pub(crate) last_status: AtomicU16,
     /// Whether a success has something to lift, and so has to take the pool's lock.
     pub(crate) troubled: AtomicBool,
+    /// What its latest answer said about limits.
+    pub(crate) quota: Latest,
 }
 
 impl Slot {
@@ -43,6 +46,7 @@ impl Slot {
             successes: AtomicU64::new(0),
             last_status: AtomicU16::new(0),
             troubled: AtomicBool::new(false),
+            quota: Latest::default(),
         }
     }
 }

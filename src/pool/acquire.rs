@@ -79,7 +79,7 @@ impl Pool {
             && ask.pin.is_none()
             && ask.same.is_none()
         {
-            let candidates = candidates(&state, ask);
+            let candidates = self.candidates(&state, ask);
             drop(state);
             // Foreign code runs outside of the lock, and its panic costs only its opinion.
             let chosen = catch_unwind(AssertUnwindSafe(|| strategy.select(choice, &candidates))).ok().flatten();
@@ -101,6 +101,12 @@ impl Pool {
             Taken::Renew(place, credential) => Ok(Acquired::Renewing { credential, done: self.renew(place)? }),
             Taken::None(why) => Ok(Acquired::None(why)),
         }
+    }
+
+    fn candidates(&self, state: &State, ask: &Ask<'_>) -> Vec<Candidate> {
+        let ready = state.rotation.queued().filter_map(|place| state.entry(place));
+        let untried = ready.filter(|entry| !(ask.tried)(&entry.credential.id));
+        untried.map(|entry| Candidate::of(entry, &self.0.wall)).collect()
     }
 
     /// Settles an attempt that succeeded.
@@ -281,9 +287,4 @@ impl Inner {
             format!("every usable credential of {provider:?} was tried for this request"),
         )
     }
-}
-
-fn candidates(state: &State, ask: &Ask<'_>) -> Vec<Candidate> {
-    let ready = state.rotation.queued().filter_map(|place| state.entry(place));
-    ready.filter(|entry| !(ask.tried)(&entry.credential.id)).map(Candidate::of).collect()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::access::Access;
 use super::handle::Pool;
@@ -59,6 +59,12 @@ impl Lease {
 
     pub(crate) fn started(&self) -> u64 {
         self.started
+    }
+
+    /// Keeps what an answer says about limits, be it a success or not.
+    #[inline]
+    pub(crate) fn heard(&self, headers: &HeaderMap) {
+        self.access.slot.quota.keep(headers);
     }
 }
 

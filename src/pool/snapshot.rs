@@ -10,6 +10,7 @@ use super::state::Entry;
 use crate::account::CredentialId;
 use crate::clock;
 use crate::notify::LoginReason;
+use crate::quota::Quota;
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -50,6 +51,8 @@ pub struct CredentialSnapshot {
     pub in_flight: u32,
     /// The last status that it was answered with.
     pub last_status: Option<StatusCode>,
+    /// What its latest answers said about limits, as far as it is still true.
+    pub quota: Quota,
 }
 
 /// Whether a credential can be used.
@@ -86,9 +89,15 @@ impl Pool {
     /// The pool as it is now. It copies every credential's figures: for people and metrics, not for each request.
     #[must_use]
     pub fn snapshot(&self) -> PoolSnapshot {
-        let now = clock::now();
+        let (now, wall) = (clock::now(), self.0.wall.now());
         let state = self.state();
-        let credentials = state.in_order().map(|entry| CredentialSnapshot::of(entry, now)).collect();
+        let slots: Vec<_> = state.in_order().map(|entry| entry.access.slot.clone()).collect();
+        let mut credentials: Vec<_> = state.in_order().map(|entry| CredentialSnapshot::of(entry, now)).collect();
+        drop(state);
+        // Header fields take their time to be read: requests need not wait for it.
+        for (credential, slot) in credentials.iter_mut().zip(slots) {
+            credential.quota = slot.quota.read(wall);
+        }
         PoolSnapshot { provider: self.0.provider.to_string(), credentials }
     }
 }
@@ -114,6 +123,7 @@ impl CredentialSnapshot {
             failures: entry.failures,
             in_flight: slot.in_flight.load(Relaxed),
             last_status: StatusCode::from_u16(slot.last_status.load(Relaxed)).ok(),
+            quota: Quota::unknown(SystemTime::UNIX_EPOCH),
         }
     }
 }

@@ -1,9 +1,15 @@
 //! Which of the ready credentials serves a request: for users who want another rule than the built-in ones.
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::UNIX_EPOCH;
 
+use super::access::Slot;
 use super::state::Entry;
 use crate::account::CredentialId;
+use crate::clock::WallClock;
+use crate::quota::Quota;
 
 /// Chooses among the credentials that are ready.
 ///
@@ -19,6 +25,23 @@ use crate::account::CredentialId;
 /// impl Strategy for LeastBusy {
 ///     fn select(&self, _: &Choice<'_>, ready: &[Candidate]) -> Option<usize> {
 ///         (0..ready.len()).min_by_key(|at| ready[*at].in_flight)
+///     }
+/// }
+/// ```
+///
+/// One that prefers the credential with the most left of its [quota](crate::quota), and keeps to the front where nothing is
+/// known:
+///
+/// ```
+/// use oauth_marathon::pool::{Candidate, Choice, Strategy};
+///
+/// struct MostLeft;
+///
+/// impl Strategy for MostLeft {
+///     fn select(&self, _: &Choice<'_>, ready: &[Candidate]) -> Option<usize> {
+///         let left: Vec<f64> = ready.iter().map(|candidate| candidate.quota().left().unwrap_or(1.0)).collect();
+///         // `max_by` takes the last of equals, which counted backwards is the one nearest to the front.
+///         (0..ready.len()).rev().max_by(|one, other| left[*one].total_cmp(&left[*other]))
 ///     }
 /// }
 /// ```
@@ -60,17 +83,46 @@ pub struct Candidate {
     pub successes: u64,
     /// How many failed.
     pub failures: u64,
+    source: Option<Source>,
 }
 
 impl Candidate {
-    pub(super) fn of(entry: &Entry) -> Self {
+    /// One that has not been used yet.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn unused(id: CredentialId) -> Self {
+        Self { id, in_flight: 0, successes: 0, failures: 0, source: None }
+    }
+
+    /// What its latest answers said about limits, as far as it is still true.
+    ///
+    /// The header fields are read in this call, so ask once for each choice.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        self.source.as_ref().map_or(Quota::unknown(UNIX_EPOCH), |source| source.slot.quota.read(source.wall.now()))
+    }
+
+    pub(super) fn of(entry: &Entry, wall: &Arc<dyn WallClock>) -> Self {
         let slot = &entry.access.slot;
         Self {
             id: slot.id.clone(),
             in_flight: slot.in_flight.load(Relaxed),
             successes: slot.successes.load(Relaxed),
             failures: entry.failures,
+            source: Some(Source { slot: slot.clone(), wall: wall.clone() }),
         }
+    }
+}
+
+/// What a candidate needs to say more when it is asked.
+#[derive(Clone)]
+struct Source {
+    slot: Arc<Slot>,
+    wall: Arc<dyn WallClock>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
     }
 }
 

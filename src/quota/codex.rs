@@ -35,11 +35,11 @@ pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
 
 /// The limit, which of its windows, and what about it.
 fn split(rest: &str) -> Option<(&str, &str, &str)> {
-    PLACES.iter().find_map(|place| {
-        let (limit, kind) = rest.split_once(&format!("-{place}-"))?;
-        let known = matches!(kind, "used-percent" | "window-minutes" | "reset-after-seconds" | "reset-at");
-        (known && !limit.is_empty()).then_some((limit, *place, kind))
-    })
+    let kinds = ["used-percent", "window-minutes", "reset-after-seconds", "reset-at"];
+    let of_kind = |kind| Some((rest.strip_suffix(kind)?.strip_suffix('-')?, kind));
+    let (window, kind) = kinds.into_iter().find_map(of_kind)?;
+    let (limit, place) = window.rsplit_once('-')?;
+    (PLACES.contains(&place) && !limit.is_empty()).then_some((limit, place, kind))
 }
 
 /// As it stands in the names of fields.

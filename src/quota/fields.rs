@@ -20,10 +20,14 @@ impl<'a> Fields<'a> {
         let mut list = Vec::new();
         let mut date = None;
         for (name, value) in fields {
+            let is_date = name == "date";
+            if !is_date && !is_named(name) && !is_of_other_limit(name) {
+                continue;
+            }
             let Ok(value) = std::str::from_utf8(value).map(str::trim) else { continue };
-            if name == "date" {
+            if is_date {
                 date = date.or_else(|| http_date(value));
-            } else if (is_named(name) || is_of_other_limit(name)) && list.len() < MOST_FIELDS {
+            } else if list.len() < MOST_FIELDS {
                 list.push((name, value));
             }
         }
@@ -51,24 +55,92 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether a field's name is that of one of the families. Every answer's names are asked, so it looks at few bytes.
-#[inline]
+/// Whether a field's name is that of one of the families. Every name of every answer is asked, and most are told by one byte.
+#[inline(always)]
 pub(super) fn is_named(name: &str) -> bool {
+    const fn word(bytes: [u8; 4]) -> u32 {
+        u32::from_ne_bytes(bytes)
+    }
+    const X_RA: u32 = word(*b"x-ra");
+    const X_CO: u32 = word(*b"x-co");
+    const X_QU: u32 = word(*b"x-qu");
+    const X_TO: u32 = word(*b"x-to");
+    const ANTH: u32 = word(*b"anth");
+    const RATE: u32 = word(*b"rate");
+    let Some(first @ [b'a' | b'r' | b'x', ..]) = name.as_bytes().first_chunk::<4>() else { return false };
+    matches!(word(*first), X_RA | X_CO | X_QU | X_TO | ANTH | RATE) && has_known_prefix(name)
+}
+
+// Not inlined, so that the look at the others stays small.
+#[inline(never)]
+fn has_known_prefix(name: &str) -> bool {
     let is = |prefix: &str| name.starts_with(prefix);
     match name.as_bytes() {
-        [b'x', b'-', b'r', ..] => is("x-ratelimit-") || is("x-rate-limit-"),
-        [b'x', b'-', b'c', ..] => is("x-codex-"),
-        [b'x', b'-', b'q', ..] => is("x-quota-snapshot-"),
-        [b'x', b'-', b't', ..] => is("x-tokenlimit-"),
-        [b'a', b'n', ..] => is("anthropic-ratelimit-") || is("anthropic-priority-"),
-        [b'r', b'a', b't', ..] => is("ratelimit"),
-        _ => false,
+        [b'x', _, b'r', ..] => is("x-ratelimit-") || is("x-rate-limit-"),
+        [b'x', _, b'c', ..] => is("x-codex-"),
+        [b'x', _, b'q', ..] => is("x-quota-snapshot-"),
+        [b'x', ..] => is("x-tokenlimit-"),
+        [b'a', ..] => is("anthropic-ratelimit-") || is("anthropic-priority-"),
+        _ => is("ratelimit"),
     }
 }
 
 /// Whether a field may be that of a limit beside the main one of a ChatGPT subscription: such names can only be told by their ends.
 /// They come only together with those that `is_named` knows.
 pub(super) fn is_of_other_limit(name: &str) -> bool {
+    const SHORTEST: usize = "x-a-primary-reset-at".len();
     let ends = ["-used-percent", "-window-minutes", "-reset-at", "-reset-after-seconds"];
-    name.starts_with("x-") && ends.iter().any(|end| name.ends_with(end))
+    name.len() >= SHORTEST && name.starts_with("x-") && ends.iter().any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_by_its_beginning() {
+        let named = [
+            "x-ratelimit-limit",
+            "x-rate-limit-limit",
+            "x-tokenlimit-limit",
+            "x-codex-plan-type",
+            "x-quota-snapshot-chat",
+            "anthropic-ratelimit-unified-status",
+            "anthropic-priority-input-tokens-limit",
+            "ratelimit",
+            "ratelimit-policy",
+            "ratelimitbysize-limit",
+        ];
+        let others = [
+            "",
+            "x",
+            "x-r",
+            "x-ra",
+            "x-rat",
+            "x-rate",
+            "x-ratelimit",
+            "x-request-id",
+            "x-content-type-options",
+            "x-total",
+            "x-query",
+            "anthropic-organization-id",
+            "rate",
+            "rates",
+            "age",
+            "retry-after",
+            "date",
+            "Ratelimit",
+        ];
+        assert!(named.iter().all(|name| is_named(name)));
+        assert!(!others.iter().any(|name| is_named(name)));
+    }
+
+    #[test]
+    fn the_field_of_another_limit_is_told_by_its_end() {
+        for end in ["used-percent", "window-minutes", "reset-at", "reset-after-seconds"] {
+            assert!(is_of_other_limit(&format!("x-a-primary-{end}")), "{end}");
+            assert!(!is_of_other_limit(&format!("a-b-primary-{end}")), "{end}");
+        }
+        assert!(!is_of_other_limit("x-a-primary-limit-name"));
+    }
 }

@@ -6,11 +6,15 @@
 //! | fields | sent by | windows |
 //! |---|---|---|
 //! | `x-ratelimit-*`, `x-rate-limit-*`, `x-tokenlimit-*` | OpenAI, Azure, Groq, Mistral, OpenRouter, GitHub and many others | one for each suffix, such as `requests` and `tokens` |
-//! | `anthropic-ratelimit-*` | Anthropic's API | `requests`, `tokens`, `input-tokens`, `output-tokens` |
+//! | `anthropic-ratelimit-*`, `anthropic-priority-*` | Anthropic's API | `requests`, `tokens`, `input-tokens`, `output-tokens` |
 //! | `anthropic-ratelimit-unified-*` | Claude subscriptions | `5h`, `7d`, `7d_opus`, `overage` and others |
 //! | `x-codex-*` and their like for other limits | ChatGPT subscriptions | `primary`, `secondary`, `tertiary` |
 //! | `x-quota-snapshot-*` | GitHub Copilot | one for each suffix, such as `premium_interactions` |
 //! | `RateLimit`, `RateLimit-Policy` and the older three fields | the drafts of the IETF (draft-ietf-httpapi-ratelimit-headers), all revisions | one for each policy |
+//!
+//! Every pool keeps what the latest answer of each credential said. It is read when somebody asks:
+//! [`CredentialSnapshot::quota`](crate::pool::CredentialSnapshot::quota) for people,
+//! [`Candidate::quota`](crate::pool::Candidate::quota) for a strategy of yours.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,11 +27,13 @@ mod copilot;
 mod event;
 mod fields;
 mod ietf;
+mod latest;
 mod value;
 mod window;
 mod x_ratelimit;
 
 use self::fields::Fields;
+pub(crate) use self::latest::Latest;
 use self::window::Windows;
 pub use self::window::{Window, WindowScope};
 
@@ -77,6 +83,11 @@ impl Quota {
         let mut windows = Windows::default();
         event::read(data, now, &mut windows)?;
         Some(Self { windows: windows.finish(), as_of: now })
+    }
+
+    /// Nothing is known.
+    pub(crate) fn unknown(as_of: SystemTime) -> Self {
+        Self { windows: Vec::new(), as_of }
     }
 
     fn of<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>, now: SystemTime) -> Self {

@@ -99,7 +99,8 @@ fn exhausted(fields: &[(&str, &str)]) -> Option<(String, WindowScope, Option<u64
 fn the_exhausted_window_with_the_latest_reset_counts_and_the_wider_one_first() {
     use WindowScope::{Bucket, Credential, Model};
     let unified = |rest: &str| format!("anthropic-ratelimit-unified-{rest}");
-    let cases: Vec<(Vec<(String, &str)>, Option<(&str, WindowScope, Option<u64>)>)> = vec![
+    type Expected = Option<(&'static str, WindowScope, Option<u64>)>;
+    let cases: Vec<(Vec<(String, &str)>, Expected)> = vec![
         (vec![], None),
         (vec![("x-ratelimit-remaining".into(), "12"), ("x-ratelimit-reset".into(), "50")], None),
         (vec![("x-ratelimit-remaining".into(), "many"), ("x-ratelimit-reset".into(), "50")], None),
@@ -332,6 +333,7 @@ proptest! {
         prop_assert!(quota.windows().len() <= Quota::MOST_WINDOWS);
         for (at, window) in quota.windows().iter().enumerate() {
             prop_assert!(window.resets_after.is_none_or(|reset| reset <= value::LONGEST));
+            prop_assert!(window.length.is_none_or(|length| length <= value::LONGEST));
             prop_assert!(window.used.is_none_or(|used| used.is_finite() && used >= 0.0));
             prop_assert!(window.left().is_none_or(|left| (0.0..=1.0).contains(&left)));
             prop_assert!(window.name.len() <= 64);
@@ -347,6 +349,14 @@ proptest! {
         let later = now + Duration::from_secs(later);
         prop_assert!(quota.at(later).windows().len() <= quota.windows().len());
         prop_assert_eq!(quota.at(later), quota.at(now).at(later));
+
+        // Kept in between, it says the same.
+        let latest = Latest::default();
+        latest.keep(&headers);
+        let kept = latest.read(now);
+        let named = headers.keys().any(|name| fields::is_named(name.as_str()));
+        prop_assert_eq!(kept.is_empty(), !named || quota.at(now).is_empty());
+        prop_assert!(kept.windows().len() <= quota.windows().len());
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl Draft {
             (limit, remaining) => Some((1.0 - remaining as f64 / limit as f64).max(0.0)),
         });
         let exhausted = refuses.unwrap_or(by_figures);
+        let length = length.map(|length| length.min(LONGEST));
         // A short window that names no reset is whole again after its length at the latest.
         let by_length = length.filter(|length| exhausted && *length <= SHORT);
         let resets_after = resets_after.or(by_length).map(|reset| reset.min(LONGEST));

@@ -69,7 +69,7 @@ impl Model {
     fn new(members: usize) -> Self {
         let member = |at| {
             let id = CredentialId::from(format!("credential-{at}"));
-            Member { candidate: Candidate { id, in_flight: 0, successes: 0, failures: 0 }, passed_over: 0 }
+            Member { candidate: Candidate::unused(id), passed_over: 0 }
         };
         Self { ready: (0..members).map(member).collect(), resting: Vec::new(), members }
     }

@@ -23,6 +23,42 @@ pub struct Verdict {
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
     time_source: Option<TimeSource>,
+    remedy: Option<Remedy>,
+}
+
+/// What a person can do about a failure that no waiting cures.
+///
+/// Its [`Display`](fmt::Display) text is a sentence for that person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Log the account in again, or enter a valid key.
+    LogIn,
+    /// Replace a key that has become known to others.
+    ReplaceKey,
+    /// Verify the account.
+    Verify,
+    /// Ask the provider why the account is closed to it.
+    ContactProvider,
+    /// Pay, or raise the limit on spending.
+    Pay,
+    /// Enable the service, or grant the right to use it.
+    Enable,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LogIn => "log the account in again, or enter a valid key",
+            Self::ReplaceKey => {
+                "revoke the key in the provider's console and enter a new one: it was reported as leaked"
+            }
+            Self::Verify => "verify the account in the provider's console",
+            Self::ContactProvider => "ask the provider's support why the account is banned, disabled or restricted",
+            Self::Pay => "pay, add credits or raise the spending limit in the provider's console",
+            Self::Enable => "enable the service for the account in the provider's console, or ask its administrator to",
+        })
+    }
 }
 
 /// Where a stated time was read.
@@ -113,7 +149,7 @@ impl Verdict {
             Kind::Rejected | Kind::Canceled => (Scope::Request, Processed::Maybe),
             Kind::Network => (Scope::Network, Processed::Maybe),
         };
-        Self { kind, scope, processed, status: None, retry_after: None, time_source: None }
+        Self { kind, scope, processed, status: None, retry_after: None, time_source: None, remedy: None }
     }
 
     /// Says what the failure is about, where it differs from the usual.
@@ -151,6 +187,13 @@ impl Verdict {
         self
     }
 
+    /// Says what a person can do about it.
+    #[must_use]
+    pub const fn with_remedy(mut self, remedy: Remedy) -> Self {
+        self.remedy = Some(remedy);
+        self
+    }
+
     /// The kind of outcome.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -185,6 +228,12 @@ impl Verdict {
     #[must_use]
     pub const fn time_source(&self) -> Option<TimeSource> {
         self.time_source
+    }
+
+    /// What a person can do about it, where waiting and other credentials do not help this one.
+    #[must_use]
+    pub const fn remedy(&self) -> Option<Remedy> {
+        self.remedy
     }
 
     /// Whether the provider accepted the request.

@@ -17,6 +17,7 @@ mod future;
 mod hyper;
 mod judge;
 mod layer;
+pub mod provider;
 mod read;
 #[cfg(feature = "reqwest")]
 mod reqwest;

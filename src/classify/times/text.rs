@@ -1,0 +1,76 @@
+//! Times in sentences for people, of shapes that providers are known to use.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::date::{date_time, part};
+use super::duration::words;
+use super::{decimal, until};
+
+/// What stands before a duration.
+const BEFORE_DURATION: [&str; 8] = [
+    "try again in ",
+    "try again after ",
+    "retry in ",
+    "retry after ",
+    "reset after ",
+    "reset in ",
+    "resets in ",
+    "again available in ",
+];
+
+/// What stands before a date with a time and a zone.
+const BEFORE_DATE: [&str; 4] = ["regain access on ", "reset at ", "resets at ", "reset on "];
+
+/// The wait that a message states. Of several the last: what a message quotes, such as a model's name, stands before.
+///
+/// `lower` is the message in small letters.
+pub(crate) fn stated(lower: &str, now: SystemTime) -> Option<Duration> {
+    let durations = BEFORE_DURATION.iter().filter_map(|before| last(lower, before, words));
+    let dates = BEFORE_DATE.iter().filter_map(|before| last(lower, before, |rest| Some(until(zoned(rest)?, now))));
+    let latest = durations.chain(dates).max_by_key(|(place, _)| *place);
+    latest.map(|(_, wait)| wait).or_else(|| behind_bar(lower, now))
+}
+
+/// The last place where `before` stands before something that can be read.
+fn last(lower: &str, before: &str, read: impl Fn(&str) -> Option<Duration>) -> Option<(usize, Duration)> {
+    lower.match_indices(before).filter_map(|(place, _)| Some((place, read(lower.get(place + before.len()..)?)?))).last()
+}
+
+/// `2026-04-01 at 00:00 UTC`, `2026-08-29 23:59:59 +0800`. Without a zone it could be anybody's time.
+fn zoned(text: &str) -> Option<SystemTime> {
+    if text.as_bytes().get(4) != Some(&b'-') || text.as_bytes().get(7) != Some(&b'-') {
+        return None;
+    }
+    let date = [part(text, 0, 4)?, part(text, 5, 2)?, part(text, 8, 2)?];
+    let rest = text.get(10..)?.trim_start_matches([' ', 't']);
+    let rest = rest.strip_prefix("at ").unwrap_or(rest);
+    let (hour, minute) = (part(rest, 0, 2)?, part(rest, 3, 2)?);
+    let (second, rest) = match part(rest, 6, 2) {
+        Some(second) if rest.as_bytes().get(5) == Some(&b':') => (second, rest.get(8..)?),
+        _ => (0, rest.get(5..)?),
+    };
+    date_time(date, [hour, minute, second], Duration::ZERO, zone(rest.trim_start())?)
+}
+
+fn zone(text: &str) -> Option<i64> {
+    if text.starts_with("utc") || text.starts_with("gmt") || text.starts_with('z') {
+        return Some(0);
+    }
+    let sign = match text.bytes().next()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let minutes = part(text, 3, 2).or_else(|| part(text, 4, 2))?;
+    Some(sign * (part(text, 1, 2)? * 3600 + minutes * 60))
+}
+
+/// `usage limit reached|1752152400`.
+fn behind_bar(lower: &str, now: SystemTime) -> Option<Duration> {
+    let (before, after) = lower.rsplit_once('|')?;
+    let end = after.find(|next: char| !next.is_ascii_digit()).unwrap_or(after.len());
+    let digits = after.get(..end)?;
+    (before.ends_with("limit reached") && (10..=13).contains(&digits.len())).then_some(())?;
+    decimal(digits, 1)?;
+    super::epoch(digits.parse().ok()?).map(|date| until(date.max(UNIX_EPOCH), now))
+}

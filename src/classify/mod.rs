@@ -24,7 +24,7 @@ mod reqwest;
 mod retry_after;
 mod service;
 mod standard;
-mod times;
+pub(crate) mod times;
 mod transport;
 
 pub use self::body::ClassifyBody;

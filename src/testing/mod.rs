@@ -35,6 +35,8 @@
 
 mod clock;
 pub mod invariants;
+#[doc(hidden)]
+pub mod parsers;
 mod probe;
 mod provider;
 mod reply;

@@ -1,0 +1,35 @@
+//! OAuth servers (RFC 6749 section 5.2, RFC 8628 section 3.5) and the codes that some add.
+
+use super::super::family::FamilyRules;
+use super::super::row::*;
+
+pub(in super::super) static RULES: FamilyRules = FamilyRules {
+    codes: &[
+        // At this endpoint there is nothing left to refresh with.
+        Row::codes(&[
+            "invalid_client",
+            "token_expired",
+            "expired_token",
+            "bad_refresh_token",
+            "InvalidGrantException",
+            "UnauthorizedClientException",
+            "ExpiredTokenException",
+        ])
+        .says(INVALID),
+        Row::codes(&[
+            "invalid_request",
+            "invalid_scope",
+            "unsupported_grant_type",
+            "unauthorized_client",
+            "empty_string",
+        ])
+        .says(REJECTED),
+        Row::codes(&["access_denied"]).says(NOT_THIS_REQUEST),
+        Row::codes(&["authorization_pending", "slow_down", "AuthorizationPendingException", "SlowDownException"])
+            .says(THROTTLED),
+        Row::codes(&["server_error", "internal_failure"]).says(SERVER),
+    ],
+    // Who may have a token at all is decided here: a refresh or another login changes nothing.
+    statuses: &[(401, INVALID), (403, NO_RIGHT)],
+    ..FamilyRules::NONE
+};

@@ -1,0 +1,231 @@
+//! The families, and how they are told from a provider's id or origin.
+
+use super::failure::Failure;
+use super::families::*;
+use super::row::{Meaning, Row};
+
+/// Providers whose failures are worded alike.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// OpenAI's API with keys, and others that copy it.
+    OpenAi,
+    /// ChatGPT subscriptions: the backend of Codex.
+    Codex,
+    /// Azure OpenAI.
+    AzureOpenAi,
+    /// Anthropic's API with keys.
+    Anthropic,
+    /// Claude subscriptions: Anthropic's API with OAuth tokens.
+    ClaudeSubscription,
+    /// Google's Gemini API.
+    Gemini,
+    /// Google's Vertex AI.
+    Vertex,
+    /// Google's Gemini Code Assist.
+    CodeAssist,
+    /// GitHub Copilot.
+    Copilot,
+    /// OpenRouter.
+    OpenRouter,
+    /// Groq.
+    Groq,
+    /// Mistral.
+    Mistral,
+    /// xAI.
+    XAi,
+    /// DeepSeek.
+    DeepSeek,
+    /// Together.
+    Together,
+    /// Fireworks.
+    Fireworks,
+    /// Cohere.
+    Cohere,
+    /// AWS Bedrock.
+    Bedrock,
+    /// AWS Kiro, formerly Amazon Q.
+    Kiro,
+    /// Qwen on Alibaba's Model Studio (DashScope).
+    DashScope,
+    /// Kimi and Moonshot.
+    Kimi,
+    /// z.ai and its GLM models.
+    Zai,
+    /// Ollama's cloud.
+    Ollama,
+    /// The token, device and revocation endpoints of an OAuth server (RFC 6749, RFC 8628).
+    OAuthServer,
+    /// Any other: codes that all share, header fields and the status.
+    #[default]
+    Generic,
+}
+
+/// The rules of a family.
+#[derive(Debug)]
+pub(super) struct FamilyRules {
+    /// Codes, asked first; of several rows the first that matches counts.
+    pub(super) codes: &'static [Row],
+    /// The family's own header fields.
+    pub(super) fields: fn(&Failure<'_>) -> Option<Meaning>,
+    /// Sentences of its messages. None is believed of an unknown provider.
+    pub(super) texts: &'static [Row],
+    /// Where a status means something else than usual.
+    pub(super) statuses: &'static [(u16, Meaning)],
+    /// Whether times are read from its messages, whatever the code.
+    pub(super) reads_times: bool,
+}
+
+impl FamilyRules {
+    pub(super) const NONE: Self = Self { codes: &[], fields: |_| None, texts: &[], statuses: &[], reads_times: true };
+}
+
+/// Ids in small letters; other spellings are brought to it.
+const IDS: &[(&str, Family)] = &[
+    ("openai", Family::OpenAi),
+    ("openai-codex", Family::Codex),
+    ("codex", Family::Codex),
+    ("chatgpt", Family::Codex),
+    ("azure", Family::AzureOpenAi),
+    ("azure-openai", Family::AzureOpenAi),
+    ("azure-cognitive-services", Family::AzureOpenAi),
+    ("anthropic", Family::Anthropic),
+    ("anthropic-oauth", Family::ClaudeSubscription),
+    ("claude", Family::ClaudeSubscription),
+    ("claude-code", Family::ClaudeSubscription),
+    ("gemini", Family::Gemini),
+    ("google", Family::Gemini),
+    ("vertex", Family::Vertex),
+    ("vertex-ai", Family::Vertex),
+    ("google-vertex", Family::Vertex),
+    ("google-vertex-anthropic", Family::Vertex),
+    ("gemini-cli", Family::CodeAssist),
+    ("gemini-code-assist", Family::CodeAssist),
+    ("code-assist", Family::CodeAssist),
+    ("antigravity", Family::CodeAssist),
+    ("copilot", Family::Copilot),
+    ("github-copilot", Family::Copilot),
+    ("github-copilot-enterprise", Family::Copilot),
+    ("openrouter", Family::OpenRouter),
+    ("groq", Family::Groq),
+    ("mistral", Family::Mistral),
+    ("xai", Family::XAi),
+    ("x-ai", Family::XAi),
+    ("grok", Family::XAi),
+    ("deepseek", Family::DeepSeek),
+    ("together", Family::Together),
+    ("togetherai", Family::Together),
+    ("together-ai", Family::Together),
+    ("fireworks", Family::Fireworks),
+    ("fireworks-ai", Family::Fireworks),
+    ("cohere", Family::Cohere),
+    ("bedrock", Family::Bedrock),
+    ("amazon-bedrock", Family::Bedrock),
+    ("aws-bedrock", Family::Bedrock),
+    ("kiro", Family::Kiro),
+    ("amazon-q", Family::Kiro),
+    ("qwen", Family::DashScope),
+    ("qwen-code", Family::DashScope),
+    ("dashscope", Family::DashScope),
+    ("alibaba", Family::DashScope),
+    ("alibaba-cn", Family::DashScope),
+    ("kimi", Family::Kimi),
+    ("kimi-code", Family::Kimi),
+    ("kimi-for-coding", Family::Kimi),
+    ("moonshot", Family::Kimi),
+    ("moonshotai", Family::Kimi),
+    ("moonshotai-cn", Family::Kimi),
+    ("zai", Family::Zai),
+    ("z-ai", Family::Zai),
+    ("zai-coding-plan", Family::Zai),
+    ("zhipuai", Family::Zai),
+    ("zhipuai-coding-plan", Family::Zai),
+    ("glm", Family::Zai),
+    ("ollama", Family::Ollama),
+    ("ollama-cloud", Family::Ollama),
+    ("google-oauth", Family::OAuthServer),
+    ("oauth", Family::OAuthServer),
+];
+
+/// Hosts, and the ends of hosts, which begin with a point.
+const HOSTS: &[(&str, Family)] = &[
+    ("api.openai.com", Family::OpenAi),
+    ("chatgpt.com", Family::Codex),
+    (".openai.azure.com", Family::AzureOpenAi),
+    (".cognitiveservices.azure.com", Family::AzureOpenAi),
+    (".services.ai.azure.com", Family::AzureOpenAi),
+    ("api.anthropic.com", Family::Anthropic),
+    ("generativelanguage.googleapis.com", Family::Gemini),
+    ("aiplatform.googleapis.com", Family::Vertex),
+    ("-aiplatform.googleapis.com", Family::Vertex),
+    ("cloudcode-pa.googleapis.com", Family::CodeAssist),
+    ("api.githubcopilot.com", Family::Copilot),
+    (".githubcopilot.com", Family::Copilot),
+    ("openrouter.ai", Family::OpenRouter),
+    ("api.groq.com", Family::Groq),
+    ("api.mistral.ai", Family::Mistral),
+    ("api.x.ai", Family::XAi),
+    ("api.deepseek.com", Family::DeepSeek),
+    ("api.together.xyz", Family::Together),
+    ("api.together.ai", Family::Together),
+    ("api.fireworks.ai", Family::Fireworks),
+    ("api.cohere.com", Family::Cohere),
+    ("api.cohere.ai", Family::Cohere),
+    (".amazonaws.com", Family::Bedrock),
+    ("dashscope.aliyuncs.com", Family::DashScope),
+    ("dashscope-intl.aliyuncs.com", Family::DashScope),
+    ("api.moonshot.ai", Family::Kimi),
+    ("api.moonshot.cn", Family::Kimi),
+    ("api.kimi.com", Family::Kimi),
+    ("api.z.ai", Family::Zai),
+    ("open.bigmodel.cn", Family::Zai),
+    ("ollama.com", Family::Ollama),
+];
+
+impl Family {
+    /// The family of a provider's id, such as `openai` or `github-copilot`.
+    #[must_use]
+    pub fn of_provider(id: &str) -> Option<Self> {
+        let id = id.trim().to_ascii_lowercase().replace([' ', '_', '.'], "-");
+        IDS.iter().find(|(known, _)| *known == id).map(|(_, family)| *family)
+    }
+
+    /// The family that answers at an origin, such as `https://api.openai.com`.
+    #[must_use]
+    pub fn of_origin(origin: &str) -> Option<Self> {
+        let uri: http::Uri = origin.trim().parse().ok()?;
+        let host = uri.host()?.to_ascii_lowercase();
+        let here = |known: &str| if known.starts_with(['.', '-']) { host.ends_with(known) } else { host == known };
+        HOSTS.iter().find(|(known, _)| here(known)).map(|(_, family)| *family)
+    }
+
+    pub(super) fn rules(self) -> &'static FamilyRules {
+        match self {
+            Self::OpenAi => &openai::OPENAI,
+            Self::Codex => &openai::CODEX,
+            Self::AzureOpenAi => &azure::RULES,
+            Self::Anthropic => &anthropic::API,
+            Self::ClaudeSubscription => &anthropic::SUBSCRIPTION,
+            Self::Gemini => &google::GEMINI,
+            Self::Vertex => &google::VERTEX,
+            Self::CodeAssist => &google::CODE_ASSIST,
+            Self::Copilot => &copilot::RULES,
+            Self::OpenRouter => &openrouter::RULES,
+            Self::Groq => &groq::RULES,
+            Self::Mistral => &mistral::RULES,
+            Self::XAi => &xai::RULES,
+            Self::DeepSeek => &hosts::DEEPSEEK,
+            Self::Together => &hosts::TOGETHER,
+            Self::Fireworks => &hosts::FIREWORKS,
+            Self::Cohere => &cohere::RULES,
+            Self::Bedrock => &aws::BEDROCK,
+            Self::Kiro => &aws::KIRO,
+            Self::DashScope => &dashscope::RULES,
+            Self::Kimi => &kimi::RULES,
+            Self::Zai => &zai::RULES,
+            Self::Ollama => &hosts::OLLAMA,
+            Self::OAuthServer => &oauth::RULES,
+            Self::Generic => &hosts::GENERIC,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The readers of what comes from the network, for fuzzing, counts of instructions and tables of answers.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::classify::provider::ProviderRules;
+use crate::classify::{Answer, Classifier as _, times};
+use crate::verdict::Verdict;
+
+/// An answer to be judged.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Sample {
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// When it arrived.
+    pub now: SystemTime,
+}
+
+impl Sample {
+    /// An answer that arrived at `now`.
+    pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>, now: SystemTime) -> Self {
+        Self { status, headers, body: body.into(), now }
+    }
+}
+
+/// What the rules say of an answer.
+pub fn answer(rules: &ProviderRules, sample: &Sample) -> Option<Verdict> {
+    let answer = Answer::new(sample.status, &sample.headers, sample.now);
+    let failed = sample.status.as_u16() >= 400;
+    rules.answer(&if failed { answer.with_body(&sample.body, true) } else { answer })
+}
+
+/// What the rules say of an object inside of the answer, as a stream's event.
+pub fn error_object(rules: &ProviderRules, head: &Sample, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
+    rules.error_object(&Answer::new(head.status, &head.headers, head.now), event, data)
+}
+
+/// Every wait that the forms of times find in a text.
+pub fn waits(text: &str, now: SystemTime) -> impl Iterator<Item = Duration> {
+    let point = times::point(text).map(|date| times::until(date, now));
+    let number = times::decimal(text, times::SECOND);
+    [times::go(text), times::reset(text, now), times::stated(text, now), point, number].into_iter().flatten()
+}

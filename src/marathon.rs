@@ -14,6 +14,7 @@ use tower_service::Service;
 
 pub use self::body::MarathonBody;
 pub use self::future::ResponseFuture;
+use crate::classify::provider::ProviderRules;
 use crate::classify::{Classifier, Classify, ClassifyLayer};
 use crate::credential::{CredentialLayer, CredentialService};
 use crate::error::BoxError;
@@ -55,30 +56,46 @@ pub struct MarathonLayer {
     retry: RetryLayer,
     credential: CredentialLayer,
     classifiers: Vec<SharedClassifier>,
+    rules: ProviderRules,
     classify: ClassifyLayer,
     pool: Pool,
 }
 
 impl MarathonLayer {
     /// The whole stack over the credentials of `pool`.
+    ///
+    /// Failed answers are judged by the rules of the pool's provider: the family of its id, else of its origins.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
+        let rules = ProviderRules::for_pool(&pool);
         Self {
             notify: NotifyLayer::with_notifiers(pool.notifiers().clone()).context_in_extensions(false),
             retry: RetryLayer::new(pool.settings()),
             credential: CredentialLayer::new(pool.clone()),
             classifiers: Vec::new(),
-            classify: ClassifyLayer::build(Vec::new(), pool.wall().clone()),
+            classify: ClassifyLayer::build(Vec::new(), Some(rules.clone()), pool.wall().clone()),
+            rules,
             pool,
         }
     }
 
-    /// Asks `classifier` before the standard one. Of several, the one that was added first is asked first.
+    /// Asks `classifier` before the provider's rules. Of several, the one that was added first is asked first.
     #[must_use]
     pub fn classifier(mut self, classifier: impl Classifier) -> Self {
         self.classifiers.push(SharedClassifier(Arc::new(classifier)));
+        self.build_classify()
+    }
+
+    /// Judges by these rules in place of those that were chosen for the pool's provider.
+    #[must_use]
+    pub fn rules(mut self, rules: ProviderRules) -> Self {
+        self.rules = rules;
+        self.build_classify()
+    }
+
+    fn build_classify(mut self) -> Self {
         let classifiers = self.classifiers.iter().map(|classifier| classifier.0.clone()).collect();
-        self.classify = ClassifyLayer::build(classifiers, self.pool.wall().clone());
+        self.classify = ClassifyLayer::build(classifiers, Some(self.rules.clone()), self.pool.wall().clone());
         self
     }
 

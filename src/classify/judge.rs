@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use http::response::Parts;
 
+use super::provider::ProviderRules;
 use super::{Answer, Classifier, StandardClassifier};
 use crate::clock::WallClock;
 use crate::verdict::{Kind, Verdict};
@@ -15,6 +16,8 @@ use crate::verdict::{Kind, Verdict};
 pub(crate) struct Judge {
     /// The user's, asked first.
     pub(super) classifiers: Vec<Arc<dyn Classifier>>,
+    /// Asked next, and for failed answers alone.
+    pub(super) rules: Option<ProviderRules>,
     pub(super) standard: StandardClassifier,
     pub(super) clock: Arc<dyn WallClock>,
 }
@@ -43,7 +46,9 @@ impl Judge {
 
     fn ask(&self, answer: &Answer<'_>, status: StatusCode) -> Verdict {
         let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
-        let verdict = opinions.or_else(|| self.standard.answer(answer)).unwrap_or(Verdict::new(Kind::Rejected));
+        let by_rules = || shielded(|| self.rules.as_ref()?.answer(answer));
+        let verdict =
+            opinions.or_else(by_rules).or_else(|| self.standard.answer(answer)).unwrap_or(Verdict::new(Kind::Rejected));
         if verdict.status().is_some() { verdict } else { verdict.with_status(status) }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::judge::Judge;
+use super::provider::ProviderRules;
 use super::service::Classify;
 use super::{Classifier, StandardClassifier};
 use crate::clock::{SystemClock, WallClock};
@@ -39,20 +40,24 @@ pub struct ClassifyLayer {
 }
 
 impl ClassifyLayer {
-    /// Judges by the [`StandardClassifier`].
+    /// Judges by the [`StandardClassifier`]; [`with`](Self::with) a provider's rules it knows more.
     #[must_use]
     pub fn new() -> Self {
-        Self::build(Vec::new(), Arc::new(SystemClock))
+        Self::build(Vec::new(), None, Arc::new(SystemClock))
     }
 
     /// Asks `classifier` first, and the standard one where it has no opinion.
     #[must_use]
     pub fn with(classifier: impl Classifier) -> Self {
-        Self::build(vec![Arc::new(classifier)], Arc::new(SystemClock))
+        Self::build(vec![Arc::new(classifier)], None, Arc::new(SystemClock))
     }
 
-    pub(crate) fn build(classifiers: Vec<Arc<dyn Classifier>>, clock: Arc<dyn WallClock>) -> Self {
-        Self { judge: Arc::new(Judge { classifiers, standard: StandardClassifier::new(), clock }) }
+    pub(crate) fn build(
+        classifiers: Vec<Arc<dyn Classifier>>,
+        rules: Option<ProviderRules>,
+        clock: Arc<dyn WallClock>,
+    ) -> Self {
+        Self { judge: Arc::new(Judge { classifiers, rules, standard: StandardClassifier::new(), clock }) }
     }
 }
 

@@ -38,7 +38,9 @@ fn every_example_is_judged_as_it_says() {
         }
         judged += 1;
         let verdict = judge(&example);
-        for complaint in [class(&example, verdict), scope(&example, verdict), time(&example, verdict)].into_iter().flatten() {
+        for complaint in
+            [class(&example, verdict), scope(&example, verdict), time(&example, verdict)].into_iter().flatten()
+        {
             wrong.push(format!("{id}: {complaint}: {verdict:?}"));
         }
     }
@@ -129,8 +131,13 @@ fn frames(body: &[u8]) -> Vec<Frame> {
 }
 
 fn class(example: &Value, verdict: Option<Verdict>) -> Option<String> {
-    let class = match verdict.map_or(Kind::Success, |verdict| verdict.kind()) {
-        Kind::Success => "ok",
+    let class = verdict.map_or("ok", class_of);
+    let accepted = example["accept_expected"].as_array().into_iter().flatten().any(|other| other == class);
+    (example["expected"] != class && !accepted).then(|| format!("{class} and not {}", example["expected"]))
+}
+
+fn class_of(verdict: Verdict) -> &'static str {
+    match verdict.kind() {
         Kind::Throttled => "rate_limited",
         Kind::QuotaExhausted => "quota_exhausted",
         Kind::Billing => "billing",
@@ -141,15 +148,13 @@ fn class(example: &Value, verdict: Option<Verdict>) -> Option<String> {
         Kind::Forbidden => "forbidden_for_request",
         Kind::Rejected => "client_error",
         other => panic!("{other:?}"),
-    };
-    let accepted = example["accept_expected"].as_array().into_iter().flatten().any(|other| other == class);
-    (example["expected"] != class && !accepted).then(|| format!("{class} and not {}", example["expected"]))
+    }
 }
 
 fn scope(example: &Value, verdict: Option<Verdict>) -> Option<String> {
     let verdict = verdict?;
     // Another class that is accepted has a scope of its own.
-    if example["accept_expected"].is_array() {
+    if example["expected"] != class_of(verdict) {
         return None;
     }
     let scope = match verdict.scope() {

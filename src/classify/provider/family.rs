@@ -74,10 +74,13 @@ pub(super) struct FamilyRules {
     pub(super) statuses: &'static [(u16, Meaning)],
     /// Whether times are read from its messages, whatever the code.
     pub(super) reads_times: bool,
+    /// Whether a day's limit is worded as that of a minute: only the length of the wait tells.
+    pub(super) hides_quotas: bool,
 }
 
 impl FamilyRules {
-    pub(super) const NONE: Self = Self { codes: &[], fields: |_| None, texts: &[], statuses: &[], reads_times: true };
+    pub(super) const NONE: Self =
+        Self { codes: &[], fields: |_| None, texts: &[], statuses: &[], reads_times: true, hides_quotas: false };
 }
 
 /// Ids in small letters; other spellings are brought to it.

@@ -1,5 +1,7 @@
 //! The order in which the rules of a family are asked.
 
+use std::time::Duration;
+
 use super::codes::{SHARED, WEAK};
 use super::failure::Failure;
 use super::family::{Family, FamilyRules};
@@ -12,8 +14,16 @@ use crate::verdict::Verdict;
 pub(super) fn judge(family: Family, failure: &Failure<'_>) -> Verdict {
     let rules = family.rules();
     let (meaning, is_known) = meaning(rules, failure);
-    timed(meaning.verdict(), failure, rules.reads_times || is_known)
+    let verdict = timed(meaning.verdict(), failure, rules.reads_times || is_known);
+    if rules.hides_quotas && meaning == THROTTLED_MODEL && verdict.retry_after().is_some_and(|wait| wait >= QUOTA_WAIT)
+    {
+        return timed(QUOTA_MODEL.verdict(), failure, true);
+    }
+    verdict
 }
+
+/// No limit of a minute asks for so long.
+const QUOTA_WAIT: Duration = Duration::from_secs(3600);
 
 /// Adds the stated time and the status.
 pub(super) fn timed(verdict: Verdict, failure: &Failure<'_>, reads_text: bool) -> Verdict {

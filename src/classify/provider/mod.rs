@@ -43,6 +43,7 @@
 //! Times are rounded up to whole milliseconds, and are at most ten years.
 
 use crate::classify::{Answer, Classifier};
+use crate::pool::Pool;
 use crate::verdict::{Kind, Processed, Verdict};
 
 mod codes;
@@ -99,6 +100,17 @@ impl ProviderRules {
     #[must_use]
     pub fn for_origin(origin: &str) -> Self {
         Self::new(Family::of_origin(origin).unwrap_or_default())
+    }
+
+    /// The family of the pool's id, unless that of its origins is a part of the same house; else that of its origins.
+    pub(crate) fn for_pool(pool: &Pool) -> Self {
+        let by_origin = pool.origins().iter().find_map(|origin| Family::of_origin(&origin.to_string()));
+        Self::new(match (Family::of_provider(pool.provider()), by_origin) {
+            (Some(Family::OpenAi), Some(part @ (Family::Codex | Family::AzureOpenAi))) => part,
+            (Some(Family::Gemini), Some(part @ (Family::Vertex | Family::CodeAssist))) => part,
+            (Some(by_id), _) => by_id,
+            (None, by_origin) => by_origin.unwrap_or_default(),
+        })
     }
 
     /// Adds a rule before those of the family. Of several, the one that was added first is asked first.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::document::BodyTimes;
 use super::failure::Failure;
 use crate::classify::retry_after;
-use crate::classify::times::{own_now, reset, stated, until};
+use crate::classify::times::{own_now, reset, stated, until, wait as rounded};
 use crate::verdict::{Kind, TimeSource};
 
 /// The stated time by the most trusted source that has one: a header field, a member of the body, a used-up window, and where
@@ -22,8 +22,8 @@ pub(super) fn wait(failure: &Failure<'_>, kind: Kind, reads_text: bool) -> Optio
     if let Some(wait) = body(failure, now) {
         return Some((wait, TimeSource::Body));
     }
-    if let Some(wait) = failure.window().and_then(|window| window.resets_after) {
-        return Some((wait, TimeSource::Window));
+    if let Some(left) = failure.window().and_then(|window| window.resets_after) {
+        return Some((rounded(left.as_nanos()), TimeSource::Window));
     }
     let text = reads_text.then(|| stated(&failure.document.message, now)).flatten();
     text.map(|wait| (wait, TimeSource::Text))

@@ -26,6 +26,7 @@ const TEXTS: &[Row] = &[
     text(&[401], &["^oauth authentication is currently not supported"]).says(REJECTED),
     text(&[400, 403], &["^this credential is only authorized for use with"]).says(REJECTED),
     text(&[401, 403], &["^oauth token has been revoked", "^oauth token has expired"]).says(EXPIRED),
+    text(&[403], &["^request not allowed"]).says(NO_RIGHT),
     text(&[403], &["^oauth token does not meet scope requirement"]).says(NOT_THIS_REQUEST),
 ];
 
@@ -36,12 +37,4 @@ pub(in super::super) static API: FamilyRules = FamilyRules {
     ..FamilyRules::NONE
 };
 
-pub(in super::super) static SUBSCRIPTION: FamilyRules = FamilyRules { texts: &SUBSCRIPTION_TEXTS, ..FamilyRules::NONE };
-
-/// What is said to tokens only, and all of the above.
-static SUBSCRIPTION_TEXTS: [Row; TEXTS.len() + 1] = {
-    let mut rows = [text(&[403], &["^request not allowed"]).says(NO_RIGHT); TEXTS.len() + 1];
-    let (_, others) = rows.split_at_mut(1);
-    others.copy_from_slice(TEXTS);
-    rows
-};
+pub(in super::super) static SUBSCRIPTION: FamilyRules = FamilyRules { texts: TEXTS, ..FamilyRules::NONE };

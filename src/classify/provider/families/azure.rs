@@ -25,5 +25,6 @@ pub(in super::super) static RULES: FamilyRules = FamilyRules {
     ],
     // A limit is of one deployment.
     statuses: &[(429, THROTTLED_MODEL)],
+    hides_quotas: true,
     ..FamilyRules::NONE
 };

@@ -45,6 +45,7 @@ pub(in super::super) static CODE_ASSIST: FamilyRules = FamilyRules {
     fields: quota,
     texts: TEXTS,
     statuses: &[(429, THROTTLED_MODEL)],
+    hides_quotas: true,
     ..FamilyRules::NONE
 };
 

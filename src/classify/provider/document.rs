@@ -287,7 +287,8 @@ impl ErrorDocument {
     /// The first message counts.
     fn say(&mut self, message: &str) {
         if self.message.is_empty() && !self.quotes_request {
-            let end = message.floor_char_boundary(MESSAGE);
+            let most = message.len().min(MESSAGE);
+            let end = (0..=most).rev().find(|end| message.is_char_boundary(*end)).unwrap_or_default();
             self.message = message.get(..end).unwrap_or_default().trim().to_ascii_lowercase();
         }
     }

@@ -150,20 +150,20 @@ const IDS: &[(&str, Family)] = &[
     ("oauth", Family::OAuthServer),
 ];
 
-/// Hosts, and the ends of hosts, which begin with a point.
+/// Hosts; `*` stands for any part of one.
 const HOSTS: &[(&str, Family)] = &[
     ("api.openai.com", Family::OpenAi),
     ("chatgpt.com", Family::Codex),
-    (".openai.azure.com", Family::AzureOpenAi),
-    (".cognitiveservices.azure.com", Family::AzureOpenAi),
-    (".services.ai.azure.com", Family::AzureOpenAi),
+    ("*.openai.azure.com", Family::AzureOpenAi),
+    ("*.cognitiveservices.azure.com", Family::AzureOpenAi),
+    ("*.services.ai.azure.com", Family::AzureOpenAi),
     ("api.anthropic.com", Family::Anthropic),
     ("generativelanguage.googleapis.com", Family::Gemini),
     ("aiplatform.googleapis.com", Family::Vertex),
-    ("-aiplatform.googleapis.com", Family::Vertex),
+    ("*-aiplatform.googleapis.com", Family::Vertex),
     ("cloudcode-pa.googleapis.com", Family::CodeAssist),
     ("api.githubcopilot.com", Family::Copilot),
-    (".githubcopilot.com", Family::Copilot),
+    ("*.githubcopilot.com", Family::Copilot),
     ("openrouter.ai", Family::OpenRouter),
     ("api.groq.com", Family::Groq),
     ("api.mistral.ai", Family::Mistral),
@@ -174,7 +174,9 @@ const HOSTS: &[(&str, Family)] = &[
     ("api.fireworks.ai", Family::Fireworks),
     ("api.cohere.com", Family::Cohere),
     ("api.cohere.ai", Family::Cohere),
-    (".amazonaws.com", Family::Bedrock),
+    ("bedrock*.amazonaws.com", Family::Bedrock),
+    ("q.*.amazonaws.com", Family::Kiro),
+    ("codewhisperer.*.amazonaws.com", Family::Kiro),
     ("dashscope.aliyuncs.com", Family::DashScope),
     ("dashscope-intl.aliyuncs.com", Family::DashScope),
     ("api.moonshot.ai", Family::Kimi),
@@ -198,7 +200,10 @@ impl Family {
     pub fn of_origin(origin: &str) -> Option<Self> {
         let uri: http::Uri = origin.trim().parse().ok()?;
         let host = uri.host()?.to_ascii_lowercase();
-        let here = |known: &str| if known.starts_with(['.', '-']) { host.ends_with(known) } else { host == known };
+        let here = |known: &str| match known.split_once('*') {
+            Some((start, end)) => host.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)),
+            None => host == known,
+        };
         HOSTS.iter().find(|(known, _)| here(known)).map(|(_, family)| *family)
     }
 

@@ -1,7 +1,7 @@
 //! What an answer or an error means: the [`Classifier`] trait and the standard opinion.
 //!
-//! A classifier says only what it knows. Where it has no opinion the next one is asked, and at last the
-//! [`StandardClassifier`], which always has one.
+//! A classifier says only what it knows. Where it has no opinion the next one is asked, then the rules of the
+//! [provider]'s family, which read what its failures say, and at last the [`StandardClassifier`], which always has an opinion.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -2,8 +2,6 @@
 
 use std::error::Error as StdError;
 
-use http::StatusCode;
-
 use super::{Answer, Classifier, retry_after, transport};
 use crate::verdict::{Kind, Verdict};
 
@@ -35,7 +33,7 @@ impl StandardClassifier {
 
 impl Classifier for StandardClassifier {
     fn answer(&self, answer: &Answer<'_>) -> Option<Verdict> {
-        let verdict = Verdict::new(kind(answer.status())).with_status(answer.status());
+        let verdict = Verdict::new(kind(answer.status().as_u16())).with_status(answer.status());
         if verdict.is_success() {
             return Some(verdict);
         }
@@ -50,8 +48,9 @@ impl Classifier for StandardClassifier {
     }
 }
 
-fn kind(status: StatusCode) -> Kind {
-    match status.as_u16() {
+/// The kind of a status.
+pub(super) fn kind(status: u16) -> Kind {
+    match status {
         ..400 => Kind::Success,
         401 => Kind::Unauthorized,
         402 => Kind::Billing,
@@ -68,7 +67,7 @@ fn kind(status: StatusCode) -> Kind {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use http::HeaderMap;
+    use http::{HeaderMap, StatusCode};
 
     use super::*;
     use crate::verdict::{Processed, Scope};

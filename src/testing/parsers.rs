@@ -48,3 +48,8 @@ pub fn waits(text: &str, now: SystemTime) -> impl Iterator<Item = Duration> {
     let number = times::decimal(text, times::SECOND);
     [times::go(text), times::reset(text, now), times::stated(text, now), point, number].into_iter().flatten()
 }
+
+/// How many bytes are kept of a body.
+pub fn kept(body: &[u8]) -> usize {
+    crate::classify::provider::kept(body)
+}

@@ -188,6 +188,17 @@ fn no_frame_of_a_good_stream_is_an_error() {
 }
 
 #[test]
+fn a_window_that_the_answer_itself_used_up_is_no_reason_for_another_failure() {
+    let windows = [("x-codex-primary-used-percent", "100"), ("x-codex-primary-reset-after-seconds", "77")];
+    let event = r#"{"error":{"type":"server_error","message":"x"}}"#;
+    let rules = ProviderRules::for_provider("codex");
+    let verdict = parsers::error_object(&rules, &sample(200, &windows, ""), None, event.as_bytes()).unwrap();
+    assert_eq!(said(&verdict), (Kind::ServerError, Scope::Provider, None));
+    assert_eq!(said(&judge("codex", 503, &windows, "")), (Kind::Overloaded, Scope::Provider, None));
+    assert_eq!(said(&judge("codex", 429, &windows, "")), (Kind::QuotaExhausted, Scope::Credential, Some(77_000)));
+}
+
+#[test]
 fn an_answer_that_did_not_fail_is_not_judged() {
     for status in [100, 200, 204, 304, 399] {
         let exhausted = [("x-codex-primary-used-percent", "100"), ("retry-after", "9")];
@@ -220,11 +231,10 @@ fn a_rule_of_the_users_goes_first_and_gets_the_stated_time() {
 }
 
 #[test]
-fn every_family_keeps_the_rules_for_classifiers() {
-    for family in FAMILIES {
-        for seed in 0..3 {
-            check_classifier(&ProviderRules::new(family), seed).unwrap();
-        }
+fn the_rules_for_classifiers_are_kept() {
+    // The properties ask all of them; these differ the most.
+    for family in [Family::Generic, Family::Codex, Family::CodeAssist] {
+        check_classifier(&ProviderRules::new(family), 1).unwrap();
     }
 }
 

@@ -21,6 +21,9 @@ const MESSAGE: usize = 4 * 1024;
 const CODE: usize = 128;
 const CODES: usize = 24;
 
+/// How many header fields of the body are kept.
+const FIELDS: usize = 64;
+
 /// How often JSON is unwrapped that stands as a string inside of a message.
 const WRAPS: u8 = 3;
 
@@ -267,7 +270,7 @@ impl ErrorDocument {
 
     fn carry(&mut self, node: Option<&Node>) {
         let Some(Node::Fields(fields)) = node else { return };
-        for (name, value) in fields {
+        for (name, value) in fields.iter().take(FIELDS.saturating_sub(self.fields.len())) {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
                 self.fields.append(name, value);
             }

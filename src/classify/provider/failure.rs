@@ -47,14 +47,9 @@ impl<'a> Failure<'a> {
         Some(Self { status, headers: head.headers(), document, now: head.now(), quota: OnceCell::new() })
     }
 
-    /// A header field of the answer, or one that the body carries.
+    /// A header field of the answer.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let carried = self.document.fields.get(name);
-        let text = |value: &'a http::HeaderValue| value.to_str().ok().map(str::trim);
-        match carried.and_then(|value| value.to_str().ok()) {
-            Some(value) => Some(value.trim()),
-            None => self.headers.get(name).and_then(text),
-        }
+        self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
     }
 
     /// All header fields, those that the body carries last.

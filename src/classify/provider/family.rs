@@ -212,8 +212,8 @@ impl Family {
             Self::OpenAi => &openai::OPENAI,
             Self::Codex => &openai::CODEX,
             Self::AzureOpenAi => &azure::RULES,
-            Self::Anthropic => &anthropic::API,
-            Self::ClaudeSubscription => &anthropic::SUBSCRIPTION,
+            // The same service; what subscriptions add is told from header fields.
+            Self::Anthropic | Self::ClaudeSubscription => &anthropic::RULES,
             Self::Gemini => &google::GEMINI,
             Self::Vertex => &google::VERTEX,
             Self::CodeAssist => &google::CODE_ASSIST,

@@ -1,5 +1,7 @@
 //! What header fields say about a failure, whoever sends it.
 
+use http::header::WWW_AUTHENTICATE;
+
 use super::document::Shape;
 use super::failure::Failure;
 use super::row::*;
@@ -29,9 +31,9 @@ fn challenge(failure: &Failure<'_>) -> Option<Meaning> {
     if !failure.is(&[400, 401, 403]) {
         return None;
     }
-    let errors =
-        failure.fields().filter(|(name, _)| *name == "www-authenticate").filter_map(|(_, value)| error_of(value));
-    errors.into_iter().find_map(|error| match error {
+    let fields = failure.headers.get_all(WWW_AUTHENTICATE).iter();
+    let mut errors = fields.filter_map(|value| error_of(std::str::from_utf8(value.as_bytes()).ok()?));
+    errors.find_map(|error| match error {
         "invalid_token" => Some(EXPIRED),
         "insufficient_scope" => Some(NO_RIGHT),
         _ => None,
@@ -69,14 +71,17 @@ fn end_of_quoted(text: &str) -> Option<usize> {
     })
 }
 
-/// What the windows of quotas say that are used up.
+/// What the windows of quotas say that are used up. An answer that failed otherwise may well have used up the last of one.
 fn window(failure: &Failure<'_>) -> Option<Meaning> {
+    if !failure.is(&[429]) {
+        return None;
+    }
     let by_field = |prefix: &str| failure.fields().any(|(name, _)| name.starts_with(prefix));
     let subscription = by_field("anthropic-ratelimit-unified-") || by_field("x-codex-");
-    match (failure.exhausted()?, failure.status) {
-        (WindowScope::Credential, Some(429) | None) if subscription => Some(QUOTA),
-        (WindowScope::Model, Some(429) | None) if subscription => Some(QUOTA_MODEL),
-        (WindowScope::Model, Some(429)) if by_field("anthropic-ratelimit-") => Some(THROTTLED_MODEL),
+    match failure.exhausted()? {
+        WindowScope::Credential if subscription => Some(QUOTA),
+        WindowScope::Model if subscription => Some(QUOTA_MODEL),
+        WindowScope::Model if by_field("anthropic-ratelimit-") => Some(THROTTLED_MODEL),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ use super::family::{Family, FamilyRules};
 use super::fields;
 use super::row::*;
 use super::wait::wait;
+use crate::classify::standard::kind;
 use crate::verdict::Verdict;
 
 /// Judges a failure by the rules of its family; there is always an opinion.
@@ -60,16 +61,11 @@ fn by_status(rules: &FamilyRules, failure: &Failure<'_>) -> Meaning {
     own.map_or_else(|| usual(status), |(_, meaning)| *meaning)
 }
 
-/// What a status means anywhere; 499 is a request that the provider gave up.
+/// What a status means anywhere. 424 and 499 are not registered: a part of the provider's own failed, or gave up.
 fn usual(status: u16) -> Meaning {
     match status {
-        401 => EXPIRED,
         402 => BILLING,
-        403 => FORBIDDEN,
-        408 | 424 | 499 => SERVER,
-        429 => THROTTLED,
-        503 | 529 => OVERLOADED,
-        400..500 => REJECTED,
-        _ => SERVER,
+        424 | 499 => SERVER,
+        _ => Meaning::new(kind(status)),
     }
 }

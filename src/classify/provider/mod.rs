@@ -155,3 +155,12 @@ impl Classifier for ProviderRules {
         (answer.status().as_u16() >= 400).then(|| self.judge(&Failure::of_answer(answer)))
     }
 }
+
+/// How many bytes of a body are kept while it is judged.
+#[cfg(feature = "test-util")]
+pub(crate) fn kept(body: &[u8]) -> usize {
+    let document = document::ErrorDocument::read(body);
+    let texts = document.codes.iter().chain(&document.quotas).map(String::len).sum::<usize>();
+    let fields = document.fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
+    texts + fields + document.message.len()
+}

@@ -22,7 +22,8 @@ pub(super) fn wait(failure: &Failure<'_>, kind: Kind, reads_text: bool) -> Optio
     if let Some(wait) = body(failure, now) {
         return Some((wait, TimeSource::Body));
     }
-    if let Some(left) = failure.window().and_then(|window| window.resets_after) {
+    let limited = matches!(kind, Kind::Throttled | Kind::QuotaExhausted);
+    if let Some(left) = failure.window().filter(|_| limited).and_then(|window| window.resets_after) {
         return Some((rounded(left.as_nanos()), TimeSource::Window));
     }
     let text = reads_text.then(|| stated(&failure.document.message, now)).flatten();

@@ -70,9 +70,10 @@ const DEPTH: u8 = 10;
 /// Further elements of a list are skipped.
 const ELEMENTS: usize = 16;
 
-/// Header fields that are kept of a member `headers`, and their longest names.
+/// Header fields that are kept of a member `headers`, and their longest names and values.
 const FIELDS: usize = 64;
 const FIELD_NAME: usize = 96;
+const FIELD_VALUE: usize = 512;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
@@ -256,8 +257,10 @@ impl<'de> Visitor<'de> for Fields {
                 },
                 _ => continue,
             };
-            name.make_ascii_lowercase();
-            fields.push((name, value));
+            if value.len() <= FIELD_VALUE {
+                name.make_ascii_lowercase();
+                fields.push((name, value));
+            }
         }
         Ok(fields)
     }

@@ -26,15 +26,9 @@ const TEXTS: &[Row] = &[
     text(&[401], &["^oauth authentication is currently not supported"]).says(REJECTED),
     text(&[400, 403], &["^this credential is only authorized for use with"]).says(REJECTED),
     text(&[401, 403], &["^oauth token has been revoked", "^oauth token has expired"]).says(EXPIRED),
+    text(&[403], &["api key does not have permission"]).says(NO_MODEL),
     text(&[403], &["^request not allowed"]).says(NO_RIGHT),
     text(&[403], &["^oauth token does not meet scope requirement"]).says(NOT_THIS_REQUEST),
 ];
 
-pub(in super::super) static API: FamilyRules = FamilyRules {
-    texts: TEXTS,
-    // A key has rights to some models and resources.
-    statuses: &[(403, NO_MODEL)],
-    ..FamilyRules::NONE
-};
-
-pub(in super::super) static SUBSCRIPTION: FamilyRules = FamilyRules { texts: TEXTS, ..FamilyRules::NONE };
+pub(in super::super) static RULES: FamilyRules = FamilyRules { texts: TEXTS, ..FamilyRules::NONE };

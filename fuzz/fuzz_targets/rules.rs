@@ -1,0 +1,41 @@
+//! Two bytes of status, lines of header fields, an empty line and a body; by the rules of every family.
+#![no_main]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use libfuzzer_sys::fuzz_target;
+use oauth_marathon::classify::provider::ProviderRules;
+use oauth_marathon::testing::parsers::{self, Sample};
+
+const PROVIDERS: [&str; 25] = [
+    "openai", "codex", "azure", "anthropic", "claude", "gemini", "vertex", "code-assist", "copilot", "openrouter", "groq",
+    "mistral", "xai", "deepseek", "together", "fireworks", "cohere", "bedrock", "kiro", "dashscope", "kimi", "zai", "ollama",
+    "oauth", "generic",
+];
+
+fuzz_target!(|data: &[u8]| {
+    let [low, high, rest @ ..] = data else { return };
+    let status = 400 + u16::from_le_bytes([*low, *high]) % 600;
+    let mut headers = HeaderMap::new();
+    let mut body = rest;
+    while let Some(end) = body.iter().position(|byte| *byte == b'\n') {
+        let (line, left) = (&body[..end], &body[end + 1..]);
+        body = left;
+        if line.is_empty() {
+            break;
+        }
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let name = HeaderName::from_bytes(&line[..colon]);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii())) {
+            headers.append(name, value);
+        }
+    }
+    let now = UNIX_EPOCH + Duration::from_secs(1_795_336_380);
+    let sample = Sample::new(StatusCode::from_u16(status).unwrap(), headers, body.to_vec(), now);
+    for provider in PROVIDERS {
+        let verdict = parsers::answer(&ProviderRules::for_provider(provider), &sample).unwrap();
+        assert!(!verdict.is_success());
+        assert!(verdict.retry_after().is_none_or(|wait| wait <= Duration::from_secs(10 * 365 * 86_400)));
+    }
+});

@@ -38,9 +38,9 @@ use self::world::{Body, LARGE, ORIGIN, SMALL, at_once, request};
 /// The context, the room for one more header, and the headers of the copy that is sent, which are two.
 const OK_OVER_BARE: u64 = 4;
 
-/// Beside that another copy, the failed answer while it is read, and the report in the extensions of the answer; two requests
-/// with credentials of their own take the room for them in the bare calls too.
-const FAIL_OVER_OVER_BARE: u64 = OK_OVER_BARE + 2 + 1 + 3 - 1;
+/// Beside that another copy, the failed answer while it is read, its two objects and its code while it is judged, and the report
+/// in the extensions of the answer; two requests with credentials of their own take the room for them in the bare calls too.
+const FAIL_OVER_OVER_BARE: u64 = OK_OVER_BARE + 2 + 1 + 3 + 3 - 1;
 
 /// An extension map, its table and its value.
 const EXTENSIONS: u64 = 3;

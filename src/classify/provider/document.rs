@@ -6,9 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+pub(super) use self::codes::Codes;
 use self::json::Node;
 use crate::classify::times::{MILLISECOND, SECOND, decimal, epoch, float, go, point};
 
+mod codes;
 mod json;
 
 /// The most that is read of a body.
@@ -16,10 +18,6 @@ const BYTES: usize = 128 * 1024;
 
 /// The part of a message in which known sentences are looked for.
 const MESSAGE: usize = 4 * 1024;
-
-/// The longest code, and how many are kept.
-const CODE: usize = 128;
-const CODES: usize = 24;
 
 /// How many header fields of the body are kept.
 const FIELDS: usize = 64;
@@ -34,7 +32,7 @@ pub(super) struct ErrorDocument {
     /// Whether it is an error by its own account, not only by the answer's status.
     pub(super) is_error: bool,
     /// Everything that is meant as a code, wherever it stands.
-    pub(super) codes: Vec<String>,
+    pub(super) codes: Codes,
     /// The message for people in small letters, of bounded length. Empty where it quotes a parameter of the request.
     pub(super) message: String,
     quotes_request: bool,
@@ -105,7 +103,7 @@ impl ErrorDocument {
             return;
         }
         let json = STANDARD.decode(value).or_else(|_| STANDARD_NO_PAD.decode(value));
-        if let Some(node) = json.ok().and_then(|json| json::parse(&json)) {
+        if let Some(node) = json.as_deref().ok().and_then(json::parse) {
             self.add(&node, 0);
         }
     }
@@ -113,13 +111,11 @@ impl ErrorDocument {
     pub(super) fn add_code(&mut self, code: &str) {
         // `namespace#Name` of AWS, and the fragment of a problem type's URI (RFC 9457).
         let code = code.rsplit_once('#').map_or(code, |(_, name)| name).trim();
-        if !code.is_empty() && code.len() <= CODE && self.codes.len() < CODES {
-            self.codes.push(code.to_owned());
-        }
+        self.codes.push(code);
     }
 
     /// An envelope.
-    fn add(&mut self, node: &Node, wraps: u8) {
+    fn add(&mut self, node: &Node<'_>, wraps: u8) {
         // Google puts the object into a list.
         let node = node.elements().iter().find(|element| element.is_object()).unwrap_or(node);
         for name in ["status_code", "statusCode", "status"] {
@@ -149,7 +145,7 @@ impl ErrorDocument {
     }
 
     /// The member `error`: an object, a sentence or a code.
-    fn add_inner(&mut self, node: &Node, wraps: u8) {
+    fn add_inner(&mut self, node: &Node<'_>, wraps: u8) {
         match node {
             Node::Object(_) => {
                 self.is_error = true;
@@ -167,7 +163,7 @@ impl ErrorDocument {
     }
 
     /// The object that holds code and message.
-    fn add_object(&mut self, node: &Node, wraps: u8) {
+    fn add_object(&mut self, node: &Node<'_>, wraps: u8) {
         if let Some(message) = ["message", "msg"].iter().find_map(|name| node.get(name)?.text()) {
             self.say_or_unwrap(message, wraps);
         } else if let Some(description) = node.get("error_description").and_then(Node::text) {
@@ -204,7 +200,7 @@ impl ErrorDocument {
         self.add_times(node);
     }
 
-    fn add_times(&mut self, node: &Node) {
+    fn add_times(&mut self, node: &Node<'_>) {
         let times = &mut self.times;
         let resets_at = ["resets_at", "resetsAt"].iter().find_map(|name| moment(node.get(name)));
         times.resets_at = resets_at.or(times.resets_at);
@@ -217,7 +213,7 @@ impl ErrorDocument {
     }
 
     /// `error.metadata` of OpenRouter.
-    fn add_metadata(&mut self, metadata: &Node) {
+    fn add_metadata(&mut self, metadata: &Node<'_>) {
         self.code(metadata.get("error_type"));
         self.code(metadata.get("limit_source"));
         self.carry(metadata.get("headers"));
@@ -227,7 +223,7 @@ impl ErrorDocument {
     }
 
     /// An element of Google's `details`.
-    fn add_detail(&mut self, detail: &Node) {
+    fn add_detail(&mut self, detail: &Node<'_>) {
         self.code(detail.get("reason"));
         self.times.retry_info = delay(detail.get("retryDelay")).or(self.times.retry_info);
         for violation in detail.get("violations").map(Node::elements).unwrap_or_default() {
@@ -241,7 +237,7 @@ impl ErrorDocument {
         self.times.quota_date = moment(metadata.get("quotaResetTimeStamp")).or(self.times.quota_date);
     }
 
-    fn code(&mut self, node: Option<&Node>) {
+    fn code(&mut self, node: Option<&Node<'_>>) {
         match node {
             Some(Node::Text(code)) => self.add_code(code),
             Some(Node::Number(code)) if (0.0..1e9).contains(code) && code.fract() == 0.0 => {
@@ -251,13 +247,15 @@ impl ErrorDocument {
         }
     }
 
-    fn quota(&mut self, node: Option<&Node>) {
-        if let Some(name) = node.and_then(Node::text).filter(|name| name.len() <= CODE && self.quotas.len() < CODES) {
+    fn quota(&mut self, node: Option<&Node<'_>>) {
+        if let Some(name) =
+            node.and_then(Node::text).filter(|name| name.len() <= Codes::LONGEST && self.quotas.len() < Codes::MOST)
+        {
             self.quotas.push(name.to_owned());
         }
     }
 
-    fn state(&mut self, node: Option<&Node>) {
+    fn state(&mut self, node: Option<&Node<'_>>) {
         let number = match node {
             Some(Node::Number(number)) => Some(*number),
             Some(Node::Text(text)) if text.len() == 3 => text.parse().ok(),
@@ -268,7 +266,7 @@ impl ErrorDocument {
         self.status = self.status.or(status);
     }
 
-    fn carry(&mut self, node: Option<&Node>) {
+    fn carry(&mut self, node: Option<&Node<'_>>) {
         let Some(Node::Fields(fields)) = node else { return };
         for (name, value) in fields.iter().take(FIELDS.saturating_sub(self.fields.len())) {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -303,15 +301,15 @@ impl ErrorDocument {
     }
 }
 
-fn seconds(node: Option<&Node>) -> Option<Duration> {
+fn seconds(node: Option<&Node<'_>>) -> Option<Duration> {
     number(node, SECOND).or_else(|| go(node?.text()?.trim()))
 }
 
-fn milliseconds(node: Option<&Node>) -> Option<Duration> {
+fn milliseconds(node: Option<&Node<'_>>) -> Option<Duration> {
     number(node, MILLISECOND)
 }
 
-fn number(node: Option<&Node>, unit: u64) -> Option<Duration> {
+fn number(node: Option<&Node<'_>>, unit: u64) -> Option<Duration> {
     match node? {
         Node::Number(number) => float(*number, unit),
         Node::Text(text) => decimal(text.trim(), unit),
@@ -320,7 +318,7 @@ fn number(node: Option<&Node>, unit: u64) -> Option<Duration> {
 }
 
 /// A duration with units, or an object of seconds and nanoseconds.
-fn delay(node: Option<&Node>) -> Option<Duration> {
+fn delay(node: Option<&Node<'_>>) -> Option<Duration> {
     match node? {
         Node::Text(text) => go(text.trim()),
         object @ Node::Object(_) => {
@@ -331,7 +329,7 @@ fn delay(node: Option<&Node>) -> Option<Duration> {
     }
 }
 
-fn moment(node: Option<&Node>) -> Option<SystemTime> {
+fn moment(node: Option<&Node<'_>>) -> Option<SystemTime> {
     match node? {
         Node::Number(number) => epoch(*number),
         Node::Text(text) => point(text),

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
 use http::header::DATE;
+use jiff::Timestamp;
 
 use super::{SECOND, decimal, wait};
 
@@ -47,70 +48,8 @@ pub(crate) fn epoch(number: f64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(since.as_micros().div_ceil(1_000)).ok()?))
 }
 
-/// RFC 3339, also with small letters or a blank in place of the `T`.
+/// RFC 3339, also with small letters or a blank in place of the `T`; not before 1970.
 pub(super) fn rfc3339(text: &str) -> Option<SystemTime> {
-    let bytes = text.as_bytes();
-    let at = |place: usize, of: &[u8]| bytes.get(place).is_some_and(|byte| of.contains(byte));
-    if !(at(4, b"-") && at(7, b"-") && at(10, b"Tt ") && at(13, b":") && at(16, b":")) || bytes.len() > 64 {
-        return None;
-    }
-    let [year, month, day] = [part(text, 0, 4)?, part(text, 5, 2)?, part(text, 8, 2)?];
-    let [hour, minute, second] = [part(text, 11, 2)?, part(text, 14, 2)?, part(text, 17, 2)?];
-    let (fraction, zone) = fraction(text.get(19..)?)?;
-    date_time([year, month, day], [hour, minute, second], fraction, offset(zone)?)
-}
-
-/// A date and a time of day, `offset` seconds east of UTC.
-pub(super) fn date_time(
-    [year, month, day]: [i64; 3],
-    time: [i64; 3],
-    fraction: Duration,
-    offset: i64,
-) -> Option<SystemTime> {
-    let [hour, minute, second] = time;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let longest = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + i64::from(leap),
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=longest).contains(&day) || hour > 23 || minute > 59 || second > 60 || year < 1970 {
-        return None;
-    }
-    let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
-    UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))?.checked_add(fraction)
-}
-
-/// Days since 1970 in the Gregorian calendar: years are counted from March, so that the leap day is their last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468
-}
-
-fn fraction(text: &str) -> Option<(Duration, &str)> {
-    let Some(text) = text.strip_prefix('.') else { return Some((Duration::ZERO, text)) };
-    let end = text.find(|next: char| !next.is_ascii_digit())?;
-    let (digits, zone) = text.split_at_checked(end)?;
-    Some((decimal(&format!("0.{digits}"), SECOND)?, zone))
-}
-
-/// `Z`, or hours and minutes east of UTC.
-fn offset(zone: &str) -> Option<i64> {
-    if zone.eq_ignore_ascii_case("z") {
-        return Some(0);
-    }
-    let sign = match zone.as_bytes() {
-        [b'+', _, _, b':', _, _] => 1,
-        [b'-', _, _, b':', _, _] => -1,
-        _ => return None,
-    };
-    let (hours, minutes) = (part(zone, 1, 2)?, part(zone, 4, 2)?);
-    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3600 + minutes * 60))
-}
-
-/// So many digits at this place.
-pub(super) fn part(text: &str, from: usize, length: usize) -> Option<i64> {
-    let digits = text.get(from..from.checked_add(length)?)?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+    let date: Timestamp = (text.len() <= 64).then(|| text.parse().ok()).flatten()?;
+    (date >= Timestamp::UNIX_EPOCH).then(|| date.into())
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::date::{date_time, part};
+use super::date::rfc3339;
 use super::duration::words;
 use super::{decimal, until};
 
@@ -36,33 +36,19 @@ fn last(lower: &str, before: &str, read: impl Fn(&str) -> Option<Duration>) -> O
     lower.match_indices(before).filter_map(|(place, _)| Some((place, read(lower.get(place + before.len()..)?)?))).last()
 }
 
-/// `2026-04-01 at 00:00 UTC`, `2026-08-29 23:59:59 +0800`. Without a zone it could be anybody's time.
+/// `2026-04-01 at 00:00 utc`, `2026-08-29 23:59:59 +0800`. Without a zone it could be anybody's time.
 fn zoned(text: &str) -> Option<SystemTime> {
-    if text.as_bytes().get(4) != Some(&b'-') || text.as_bytes().get(7) != Some(&b'-') {
-        return None;
-    }
-    let date = [part(text, 0, 4)?, part(text, 5, 2)?, part(text, 8, 2)?];
-    let rest = text.get(10..)?.trim_start_matches([' ', 't']);
+    let (date, rest) = text.split_at_checked("2026-04-01".len())?;
+    let rest = rest.trim_start_matches([' ', 't']);
     let rest = rest.strip_prefix("at ").unwrap_or(rest);
-    let (hour, minute) = (part(rest, 0, 2)?, part(rest, 3, 2)?);
-    let (second, rest) = match part(rest, 6, 2) {
-        Some(second) if rest.as_bytes().get(5) == Some(&b':') => (second, rest.get(8..)?),
-        _ => (0, rest.get(5..)?),
+    let end = rest.find(|next: char| !next.is_ascii_digit() && next != ':').unwrap_or(rest.len());
+    let (time, zone) = rest.split_at_checked(end)?;
+    let zone = zone.trim_start();
+    let zone = match zone.get(..3)? {
+        "utc" | "gmt" => "z",
+        _ => zone.split([' ', ',', '.']).next()?,
     };
-    date_time(date, [hour, minute, second], Duration::ZERO, zone(rest.trim_start())?)
-}
-
-fn zone(text: &str) -> Option<i64> {
-    if text.starts_with("utc") || text.starts_with("gmt") || text.starts_with('z') {
-        return Some(0);
-    }
-    let sign = match text.bytes().next()? {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
-    };
-    let minutes = part(text, 3, 2).or_else(|| part(text, 4, 2))?;
-    Some(sign * (part(text, 1, 2)? * 3600 + minutes * 60))
+    rfc3339(&format!("{date}t{time}{zone}"))
 }
 
 /// `usage limit reached|1752152400`.

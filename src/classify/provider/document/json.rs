@@ -1,5 +1,6 @@
 //! The part of a JSON text that can matter: known members, down to a bounded depth.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -76,24 +77,25 @@ const FIELD_NAME: usize = 96;
 const FIELD_VALUE: usize = 512;
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node {
+pub(super) enum Node<'a> {
     /// Null, a boolean, or something that was skipped.
     Nothing,
     Number(f64),
-    Text(String),
-    List(Vec<Node>),
-    Object(Vec<(&'static str, Node)>),
+    /// Borrowed where it has no escapes.
+    Text(Cow<'a, str>),
+    List(Vec<Node<'a>>),
+    Object(Vec<(&'static str, Node<'a>)>),
     /// The member `headers`: names in small letters.
     Fields(Vec<(String, String)>),
 }
 
 /// Reads the first JSON value of a text; what follows it is not looked at.
-pub(super) fn parse(text: &[u8]) -> Option<Node> {
+pub(super) fn parse(text: &[u8]) -> Option<Node<'_>> {
     // serde_json refuses what is nested deeper than 128.
     Seed { depth: DEPTH }.deserialize(&mut serde_json::Deserializer::from_slice(text)).ok()
 }
 
-impl Node {
+impl Node<'_> {
     /// A member of an object.
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         match self {
@@ -126,9 +128,9 @@ struct Seed {
 }
 
 impl<'de> DeserializeSeed<'de> for Seed {
-    type Value = Node;
+    type Value = Node<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
         if self.depth == 0 {
             return serde::Deserialize::deserialize(deserializer).map(|IgnoredAny| Node::Nothing);
         }
@@ -137,37 +139,41 @@ impl<'de> DeserializeSeed<'de> for Seed {
 }
 
 impl<'de> Visitor<'de> for Seed {
-    type Value = Node;
+    type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Node, E> {
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
         Ok(Node::Nothing)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
+    fn visit_bool<E>(self, _: bool) -> Result<Node<'de>, E> {
         Ok(Node::Nothing)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
+    fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
         Ok(Node::Number(number as f64))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
+    fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
         Ok(Node::Number(number as f64))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<Node<'de>, E> {
         Ok(Node::Number(number))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
         let mut elements = Vec::new();
         while elements.len() < ELEMENTS {
             match list.next_element_seed(Self { depth: self.depth - 1 })? {
@@ -179,8 +185,8 @@ impl<'de> Visitor<'de> for Seed {
         Ok(Node::List(elements))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut members: Vec<(&'static str, Node)> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
+        let mut members: Vec<(&'static str, Node<'de>)> = Vec::new();
         while let Some(name) = map.next_key_seed(Name)? {
             let Some(name) = name else {
                 map.next_value::<IgnoredAny>()?;
@@ -249,10 +255,10 @@ impl<'de> Visitor<'de> for Fields {
                 continue;
             }
             let value = match value {
-                Node::Text(text) => text,
+                Node::Text(text) => text.into_owned(),
                 Node::Number(number) => number.to_string(),
                 Node::List(values) => match values.into_iter().next() {
-                    Some(Node::Text(text)) => text,
+                    Some(Node::Text(text)) => text.into_owned(),
                     _ => continue,
                 },
                 _ => continue,
@@ -314,9 +320,14 @@ mod tests {
 
     #[test]
     fn fields_are_read_whatever_they_hold() {
-        let of = |value: &str| parse(format!(r#"{{"headers":{value}}}"#).as_bytes()).unwrap().get("headers").cloned();
+        let of = |value: &str| match parse(format!(r#"{{"headers":{value}}}"#).as_bytes()).unwrap().get("headers") {
+            Some(Node::Fields(fields)) => Some(fields.clone()),
+            _ => None,
+        };
         let fields = |fields: &[(&str, &str)]| {
-            Some(Node::Fields(fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()))
+            Some(
+                fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect::<Vec<(String, String)>>(),
+            )
         };
         assert_eq!(
             of(r#"{"A-B":"c","n":5,"l":["x","y"],"o":{},"z":null}"#),

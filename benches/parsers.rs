@@ -78,5 +78,5 @@ fn long_answer(family: Family, sample: Sample) -> Sample {
     sample
 }
 
-library_benchmark_group!(name = parsers, benchmarks = [usual_answer, long_answer]);
-main!(library_benchmark_groups = [parsers]);
+library_benchmark_group!(name = failed_answers, benchmarks = [usual_answer, long_answer]);
+main!(library_benchmark_groups = [failed_answers]);

@@ -9,9 +9,31 @@ use oauth_marathon::classify::provider::ProviderRules;
 use oauth_marathon::testing::parsers::{self, Sample};
 
 const PROVIDERS: [&str; 25] = [
-    "openai", "codex", "azure", "anthropic", "claude", "gemini", "vertex", "code-assist", "copilot", "openrouter", "groq",
-    "mistral", "xai", "deepseek", "together", "fireworks", "cohere", "bedrock", "kiro", "dashscope", "kimi", "zai", "ollama",
-    "oauth", "generic",
+    "openai",
+    "codex",
+    "azure",
+    "anthropic",
+    "claude",
+    "gemini",
+    "vertex",
+    "code-assist",
+    "copilot",
+    "openrouter",
+    "groq",
+    "mistral",
+    "xai",
+    "deepseek",
+    "together",
+    "fireworks",
+    "cohere",
+    "bedrock",
+    "kiro",
+    "dashscope",
+    "kimi",
+    "zai",
+    "ollama",
+    "oauth",
+    "generic",
 ];
 
 fuzz_target!(|data: &[u8]| {

@@ -277,10 +277,11 @@ impl ErrorDocument {
 
     /// A message, or an error as JSON in its place.
     fn say_or_unwrap(&mut self, message: &str, wraps: u8) {
-        if wraps > 0 && message.trim_start().starts_with(['{', '[']) {
-            if let Some(node) = json::parse(message.as_bytes()) {
-                return self.add(&node, wraps - 1);
-            }
+        if wraps > 0
+            && message.trim_start().starts_with(['{', '['])
+            && let Some(node) = json::parse(message.as_bytes())
+        {
+            return self.add(&node, wraps - 1);
         }
         self.say(message);
     }

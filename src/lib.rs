@@ -61,6 +61,7 @@
 //! | `hyper-client` | a pooled HTTPS client; exact knowledge of the errors of hyper and h2, for `resend: "safe"` |
 //! | `reqwest` | the same stack as a middleware of reqwest-middleware, and over a plain reqwest client |
 //! | `tower` | a policy for tower's own retry layer that decides as ours does |
+//! | `login` | logging in through the browser (authorization code with PKCE) or with a code on another device |
 //! | `full` | all of the above |
 //! | `test-util` | a test kit: a scripted provider, a clock set by hand, a probe, rules for your own parts; not in `full` |
 
@@ -94,6 +95,9 @@ pub mod credential;
 #[cfg(any(doc, doctest))]
 pub mod docs;
 mod error;
+#[cfg(feature = "login")]
+#[cfg_attr(docsrs, doc(cfg(feature = "login")))]
+pub mod login;
 mod marathon;
 pub mod notify;
 mod origin;

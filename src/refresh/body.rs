@@ -13,12 +13,12 @@ use crate::error::BoxError;
 /// The most that is read, in bytes.
 const LIMIT: usize = 64 * 1024;
 
-pub(super) fn failed(source: BoxError) -> RefreshError {
+pub(crate) fn failed(source: BoxError) -> RefreshError {
     RefreshError::transient("the exchange with the token endpoint failed").with_source(source)
 }
 
 /// The whole body; a longer one than the limit is an error, as soon as that shows.
-pub(super) async fn read_body<A>(body: A) -> Result<Zeroizing<Vec<u8>>, RefreshError>
+pub(crate) async fn read_body<A>(body: A) -> Result<Zeroizing<Vec<u8>>, RefreshError>
 where
     A: Body<Error: Into<BoxError>>,
 {

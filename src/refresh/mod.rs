@@ -3,11 +3,11 @@
 //! A source performs one exchange. Who refreshes, when, and who waits is up to the pool: it runs one refresh of a
 //! credential at a time, in a task that outlives its callers, and shares the outcome among all who wait.
 
-mod body;
+pub(crate) mod body;
 mod error;
 mod oauth2;
 mod token_request;
-mod token_response;
+pub(crate) mod token_response;
 
 use std::fmt;
 use std::future::Future;

@@ -44,7 +44,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// Reads a token response (RFC 6749 sections 5.1 and 5.2), in JSON or form-encoded. What it leaves out is taken from
 /// `previous`; `now` is when the life of the new token began.
-pub(super) fn read(
+pub(crate) fn read(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
@@ -176,7 +176,7 @@ fn secret(value: &mut Value) -> Option<Secret> {
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
+pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),

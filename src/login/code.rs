@@ -1,7 +1,6 @@
 //! A login through the browser that has begun.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::answer::{self, TokenAnswer};
@@ -10,7 +9,7 @@ use super::error::{LoginError, LoginErrorKind};
 use super::logged_in::LoggedIn;
 use super::page::Page;
 use super::progress::Progress;
-use super::protocol::{self, Opening, Step, Verifier};
+use super::protocol::{self, Opening, Verifier};
 use super::redirect::Redirect;
 use super::server::{CallbackServer, Port};
 use super::session::Session;
@@ -105,18 +104,12 @@ impl CodeLogin {
 impl Session {
     async fn exchange(&self, redirect_uri: &str, code: Secret, verifier: Verifier) -> Result<LoggedIn, LoginError> {
         self.reporter.report(Progress::Exchanging);
-        let said = Mutex::new(None);
-        let send = async |request| {
-            let answer = answer::tokens(self.http.send(request).await, &code);
-            *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-            Step::Done
-        };
-        protocol::exchange_code(&self.client, &self.endpoints.token, redirect_uri, &code, verifier, send).await?;
-        match said.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(TokenAnswer::Tokens(tokens, whose)) => self.identify(tokens, whose).await,
-            Some(TokenAnswer::Failed(error, _)) => Err(error),
-            Some(TokenAnswer::Pending | TokenAnswer::SlowDown(_)) => Err(LoginError::refused("authorization_pending")),
-            None => Err(LoginError::config("the request for tokens could not be built; check clientId and its secret")),
+        let token = &self.endpoints.token;
+        let reply = protocol::exchange_code(&self.client, token, redirect_uri, &code, verifier, &self.http).await?;
+        match answer::tokens(reply, &code) {
+            TokenAnswer::Tokens(tokens, whose) => self.identify(tokens, whose).await,
+            TokenAnswer::Failed(error, _) => Err(error),
+            TokenAnswer::Pending | TokenAnswer::SlowDown(_) => Err(LoginError::refused("authorization_pending")),
         }
     }
 }

@@ -4,16 +4,20 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
 use tokio::time::Instant;
 
 use super::answer::{self, Device, TokenAnswer};
 use super::error::{LoginError, LoginErrorKind};
+use super::http::Http;
 use super::identity::Whose;
 use super::logged_in::LoggedIn;
 use super::pace::Pace;
 use super::progress::{Progress, Reporter};
-use super::protocol::{self, Step};
+use super::protocol::{self, Asking, Soon, Step};
 use super::session::Session;
+use crate::secret::Secret;
 use crate::token::TokenSet;
 
 /// A login with a code for another device that has begun; made by [`Login::by_device`](super::Login::by_device).
@@ -29,17 +33,9 @@ pub struct DeviceLogin {
 impl DeviceLogin {
     pub(super) async fn start(session: Session) -> Result<Self, LoginError> {
         let begun = Instant::now();
-        let reply = Mutex::new(None);
-        let send = async |request| {
-            let answer = session.http.send(request).await;
-            *reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-            Step::Done
-        };
-        let endpoints = &session.endpoints;
-        protocol::ask_for_device_code(&session.client, &endpoints.token, &endpoints.start, &session.ask, send).await?;
-        let reply = reply.into_inner().unwrap_or_else(PoisonError::into_inner).ok_or_else(|| {
-            LoginError::config("the request for a device code could not be built; check clientId and its secret")
-        })?;
+        let (client, endpoints) = (&session.client, &session.endpoints);
+        let (token, start) = (&endpoints.token, &endpoints.start);
+        let reply = protocol::ask_for_device_code(client, token, start, &session.ask, &session.http).await?;
         let device = answer::device(reply)?;
         // A life of a day at the most: the sum is always there.
         let deadline = begun.checked_add(device.expires_in).unwrap_or(begun);
@@ -84,28 +80,25 @@ impl DeviceLogin {
         let Self { session, device, deadline } = self;
         session.reporter.report(Progress::Waiting { at_most });
         let polling = Polling {
+            http: &session.http,
+            reporter: &session.reporter,
+            device_code: &device.device_code,
             deadline,
-            reporter: session.reporter.clone(),
             state: Mutex::new(State { pace: Pace::new(device.interval), trouble: None, outcome: None }),
         };
-        let send = async |request| {
-            if polling.is_over() {
-                return polling.expired();
-            }
-            polling.heard(answer::tokens(session.http.send(request).await, &device.device_code))
-        };
-        let pause = || polling.pause();
-        pause().await;
-        protocol::poll(&session.client, &session.endpoints.token, &device.device_code, send, pause).await?;
+        polling.pause().await;
+        protocol::poll(&session.client, &session.endpoints.token, &device.device_code, &polling).await?;
         let (tokens, whose) = polling.outcome()?;
         session.identify(tokens, whose).await
     }
 }
 
 /// A login that is being asked about.
-struct Polling {
+struct Polling<'a> {
+    http: &'a Http,
+    reporter: &'a Reporter,
+    device_code: &'a Secret,
     deadline: Instant,
-    reporter: Reporter,
     state: Mutex<State>,
 }
 
@@ -116,19 +109,26 @@ struct State {
     outcome: Option<Result<(TokenSet, Whose), LoginError>>,
 }
 
-impl Polling {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.deadline
+impl Asking for Polling<'_> {
+    fn ask(&self, request: Request<Bytes>) -> Soon<'_, Step> {
+        Box::pin(async move {
+            if Instant::now() >= self.deadline {
+                return self.expired();
+            }
+            self.heard(answer::tokens(self.http.send(request).await, self.device_code))
+        })
     }
 
     /// Waits until the next question, or until there is no point in one.
-    async fn pause(&self) {
+    fn pause(&self) -> Soon<'_, ()> {
         let next = Instant::now().checked_add(self.state().pace.pause()).unwrap_or(self.deadline);
-        tokio::time::sleep_until(next.min(self.deadline)).await;
+        Box::pin(tokio::time::sleep_until(next.min(self.deadline)))
+    }
+}
+
+impl Polling<'_> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn heard(&self, answer: TokenAnswer) -> Step {

@@ -5,19 +5,24 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode, Uri};
+use http::header::AUTHORIZATION;
+use http::{Request, Response, StatusCode, Uri};
 use oauth2::basic::BasicClient;
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
     StandardDeviceAuthorizationResponse, TokenUrl,
 };
 use zeroize::Zeroizing;
 
 use super::error::LoginError;
+use super::http::{Http, Reply};
+use crate::refresh::RefreshError;
 use crate::secret::Secret;
 
 /// Who asks, as the server knows it.
@@ -51,13 +56,21 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// What came of a request, as far as the protocol goes on from it.
+/// What came of a question about a device, as far as the protocol goes on from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// It is over, well or not.
     Done,
-    /// The device is to be asked about again, after a pause.
+    /// It is to be asked again, after a pause.
     Again,
+}
+
+pub(super) type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Asks about a device, and pauses in between.
+pub(super) trait Asking: Send + Sync {
+    fn ask(&self, request: Request<Bytes>) -> Soon<'_, Step>;
+    fn pause(&self) -> Soon<'_, ()>;
 }
 
 type Endpoint = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -99,66 +112,55 @@ pub(super) fn open(
 }
 
 /// Sends the code to the token endpoint, once.
-pub(super) async fn exchange_code<F, Fut>(
+pub(super) async fn exchange_code(
     client: &Client,
     token: &Uri,
     redirect: &str,
     code: &Secret,
     verifier: Verifier,
-    send: F,
-) -> Result<(), LoginError>
-where
-    F: Fn(http::Request<Bytes>) -> Fut + Sync,
-    Fut: Future<Output = Step> + Send,
-{
+    http: &Http,
+) -> Result<Answer, LoginError> {
     let redirect = RedirectUrl::new(redirect.to_owned()).map_err(|_| malformed("redirect URI"))?;
     let client = basic(client, token)?.set_redirect_uri(redirect);
-    let http = |request| told(&send, token, request);
     let code = AuthorizationCode::new(code.expose().to_owned());
-    let _ = client.exchange_code(code).set_pkce_verifier(verifier.0).request_async(&http).await;
-    Ok(())
+    let once = Once::new(http);
+    let _ = client
+        .exchange_code(code)
+        .set_pkce_verifier(verifier.0)
+        .request_async(&Told { uri: token, asking: &once })
+        .await;
+    once.answer()
 }
 
 /// Asks for a device code, once.
-pub(super) async fn ask_for_device_code<F, Fut>(
+pub(super) async fn ask_for_device_code(
     client: &Client,
     token: &Uri,
     start: &Uri,
     ask: &Ask,
-    send: F,
-) -> Result<(), LoginError>
-where
-    F: Fn(http::Request<Bytes>) -> Fut + Sync,
-    Fut: Future<Output = Step> + Send,
-{
+    http: &Http,
+) -> Result<Answer, LoginError> {
     let url = DeviceAuthorizationUrl::new(start.to_string()).map_err(|_| malformed("deviceAuthorizationUrl"))?;
     let client = basic(client, token)?.set_device_authorization_url(url);
     let mut request = client.exchange_device_code().add_scopes(ask.scopes.iter().cloned().map(Scope::new));
     for (name, value) in &ask.parameters {
         request = request.add_extra_param(name, value);
     }
-    let http = |request| told(&send, start, request);
-    let answer: Result<StandardDeviceAuthorizationResponse, _> = request.request_async(&http).await;
-    drop(answer);
-    Ok(())
+    let once = Once::new(http);
+    let http = Told { uri: start, asking: &once };
+    let _: Result<StandardDeviceAuthorizationResponse, _> = request.request_async(&http).await;
+    once.answer()
 }
 
-/// Asks for the tokens of a device code until `send` says that it is over. `pause` is awaited between two questions.
-pub(super) async fn poll<F, Fut, P, Pause>(
+/// Asks for the tokens of a device code until `asking` says that it is over.
+pub(super) async fn poll(
     client: &Client,
     token: &Uri,
     device_code: &Secret,
-    send: F,
-    pause: P,
-) -> Result<(), LoginError>
-where
-    F: Fn(http::Request<Bytes>) -> Fut + Sync,
-    Fut: Future<Output = Step> + Send,
-    P: Fn() -> Pause + Send + Sync,
-    Pause: Future<Output = ()> + Send,
-{
+    asking: &dyn Asking,
+) -> Result<(), LoginError> {
     let client = basic(client, token)?;
-    // The times in it are of no account: `pause` and `send` keep them, on a clock that does not jump.
+    // The times in it are of no account: `asking` keeps them, on a clock that does not jump.
     let details: StandardDeviceAuthorizationResponse = serde_json::from_value(serde_json::json!({
         "device_code": device_code.expose(),
         "user_code": "",
@@ -166,27 +168,68 @@ where
         "expires_in": 0,
     }))
     .map_err(|_| malformed("tokenUrl"))?;
-    let http = |request| told(&send, token, request);
+    let http = Told { uri: token, asking };
     let longest = Some(Duration::from_secs(366 * 24 * 3600));
-    let _ = client.exchange_device_access_token(&details).request_async(&http, |_| pause(), longest).await;
+    let _ = client.exchange_device_access_token(&details).request_async(&http, |_| asking.pause(), longest).await;
     Ok(())
 }
 
-/// Sends one request of the crate, and tells the crate what came of it in the plainest words of the protocol.
-async fn told<F, Fut>(send: &F, uri: &Uri, request: HttpRequest) -> Result<HttpResponse, http::Error>
-where
-    F: Fn(http::Request<Bytes>) -> Fut,
-    Fut: Future<Output = Step>,
-{
-    let (mut head, body) = request.into_parts();
-    head.uri = uri.clone();
-    if let Some(basic) = head.headers.get_mut(http::header::AUTHORIZATION) {
-        basic.set_sensitive(true);
+pub(super) type Answer = Result<Reply, RefreshError>;
+
+/// Sends one request and keeps the answer.
+struct Once<'a> {
+    http: &'a Http,
+    answer: Mutex<Option<Answer>>,
+}
+
+impl<'a> Once<'a> {
+    fn new(http: &'a Http) -> Self {
+        Self { http, answer: Mutex::new(None) }
     }
-    let body = Bytes::from_owner(Zeroizing::new(body));
-    let words: &[u8] = match send(http::Request::from_parts(head, body)).await {
-        Step::Done => br#"{"error":"invalid_request"}"#,
-        Step::Again => br#"{"error":"authorization_pending"}"#,
-    };
-    Response::builder().status(StatusCode::BAD_REQUEST).body(words.to_vec())
+
+    fn answer(self) -> Result<Answer, LoginError> {
+        let answer = self.answer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        answer.ok_or_else(|| LoginError::config("the request could not be built; check clientId and its secret"))
+    }
+}
+
+impl Asking for Once<'_> {
+    fn ask(&self, request: Request<Bytes>) -> Soon<'_, Step> {
+        Box::pin(async move {
+            let answer = self.http.send(request).await;
+            *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            Step::Done
+        })
+    }
+
+    fn pause(&self) -> Soon<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// The crate's HTTP client: it is told what came of a request in the plainest words of the protocol.
+struct Told<'a> {
+    uri: &'a Uri,
+    asking: &'a dyn Asking,
+}
+
+impl<'c> AsyncHttpClient<'c> for Told<'_> {
+    type Error = http::Error;
+    type Future = Soon<'c, Result<HttpResponse, http::Error>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        let (mut head, body) = request.into_parts();
+        head.uri = self.uri.clone();
+        if let Some(basic) = head.headers.get_mut(AUTHORIZATION) {
+            basic.set_sensitive(true);
+        }
+        let request = Request::from_parts(head, Bytes::from_owner(Zeroizing::new(body)));
+        Box::pin(async move {
+            let words: &[u8] = match self.asking.ask(request).await {
+                Step::Done => br#"{"error":"invalid_request"}"#,
+                Step::Again => br#"{"error":"authorization_pending"}"#,
+            };
+            Response::builder().status(StatusCode::BAD_REQUEST).body(words.to_vec())
+        })
+    }
 }

@@ -64,7 +64,8 @@ fn interval(body: &[u8]) -> Option<Duration> {
 }
 
 fn seconds(value: &Value) -> Option<Duration> {
-    Duration::try_from_secs_f64(token_response::number(value)?).ok()
+    // A huge one is to be cut off by the caller, not to be taken for none.
+    Duration::try_from_secs_f64(token_response::number(value)?.min(1e9)).ok()
 }
 
 /// A device that waits to be confirmed (RFC 8628 section 3.2).

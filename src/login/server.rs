@@ -228,6 +228,3 @@ impl Desk {
         page.unwrap_or_else(Page::closed)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -227,6 +227,3 @@ impl fmt::Debug for Login {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

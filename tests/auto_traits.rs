@@ -14,6 +14,7 @@ use oauth_marathon::clock::{SystemClock, WallClock};
 use oauth_marathon::config::{OAuthServer, ProviderOAuth, Settings};
 use oauth_marathon::context::Attempt;
 use oauth_marathon::credential::{CredentialLayer, LeaseBody, OriginGuardLayer};
+use oauth_marathon::login::{CodeLogin, DeviceLogin, LoggedIn, Login, LoginError, LoginErrorKind, Merge, Progress};
 use oauth_marathon::notify::{Event, EventStream, Notifier, Notifiers, NotifyLayer, Toast};
 use oauth_marathon::pool::{Candidate, CredentialSnapshot, Lease, Pool, PoolBuilder, PoolSnapshot, Standing, Strategy};
 use oauth_marathon::quota::{Quota, Window};
@@ -69,11 +70,31 @@ fn what_holds_data_can_be_sent_shared_and_printed() {
     data::<CasOutcome>();
     data::<SystemClock>();
     data::<StandardClassifier>();
+    data::<Login>();
+    data::<LoggedIn>();
+    data::<LoginErrorKind>();
+    data::<Merge>();
+    data::<Progress>();
     unique::<Error>();
     unique::<Lease>();
     unique::<EventStream>();
     unique::<OAuth2<HttpClient<Body>, Body>>();
     sent::<PoolBuilder>();
+    unique::<LoginError>();
+    sent::<CodeLogin>();
+    sent::<DeviceLogin>();
+}
+
+#[test]
+fn a_login_can_be_awaited_on_any_thread() {
+    fn can_move<F: Send>(_: impl Fn() -> F) {}
+    let (login, code, device) =
+        (|| -> &'static Login { todo!() }, || -> CodeLogin { todo!() }, || -> DeviceLogin { todo!() });
+    can_move(|| login().by_code());
+    can_move(|| login().by_device());
+    can_move(|| login().discover());
+    can_move(|| code().finish());
+    can_move(|| device().finish());
 }
 
 #[test]

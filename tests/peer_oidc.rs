@@ -44,7 +44,7 @@ async fn by_code(peer: &Peer, browser: &Browser, user: &str) -> LoggedIn {
 
 /// Refreshes with a source of its own, as a process does that has just started.
 async fn refresh(peer: &Peer, tokens: &TokenSet) -> Result<TokenSet, RefreshErrorKind> {
-    let source = OAuth2::<_, Full<Bytes>>::new(format!("{}/token", peer.issuer), CLIENT, http());
+    let source: OAuth2<_, Full<Bytes>> = login(peer).discover().await.unwrap().token_source(http()).unwrap();
     let request = RefreshRequest::new("test", "alice", tokens.clone());
     source.refresh(request).await.map_err(|error| error.kind())
 }
@@ -137,7 +137,7 @@ async fn skip(time: Duration) {
     tokio::time::resume();
 }
 
-/// `LOGINS` sets how many; 200 take about as many tenths of a second.
+/// `LOGINS` sets how many.
 #[tokio::test]
 async fn two_parallel_callbacks_of_one_login_cause_one_exchange() {
     within(async {

@@ -75,6 +75,25 @@ pub(super) async fn find(
     })
 }
 
+/// The server with what its metadata names in the place of what is not set by hand.
+pub(super) async fn filled_in(server: &OAuthServer, http: &Http) -> Result<OAuthServer, LoginError> {
+    server.validate()?;
+    let mut server = server.clone();
+    let Some(issuer) = &server.issuer else { return Ok(server) };
+    let metadata = fetch(issuer, http).await?;
+    let plain_http = issuer.starts_with("http:");
+    for (url, field, found) in [
+        (&mut server.token_url, "token_endpoint", metadata.token_endpoint),
+        (&mut server.authorization_url, "authorization_endpoint", metadata.authorization_endpoint),
+        (&mut server.device_authorization_url, "device_authorization_endpoint", metadata.device_authorization_endpoint),
+    ] {
+        if let (None, Some(found)) = (&url, found) {
+            *url = Some(named(field, &found, plain_http)?.to_string());
+        }
+    }
+    Ok(server)
+}
+
 fn missing(key: &str, asked: bool) -> LoginError {
     LoginError::config(if asked {
         format!("{key}: the issuer's metadata does not name it; set it by hand, or log in the other way")

@@ -83,20 +83,33 @@ impl fmt::Display for CallbackRefusal {
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Waiting { at_most } => write!(f, "Waiting for the login, at most {at_most:?}."),
+            Self::Waiting { at_most } => write!(f, "Waiting for the login, at most {}.", Seconds(*at_most)),
             Self::CallbackRefused(refusal) => write!(f, "Refused a request to the callback. {refusal}"),
             Self::Exchanging => f.write_str("Exchanging the code for tokens."),
-            Self::Pending { next_in } => write!(f, "Not confirmed yet; asking again in {next_in:?}."),
-            Self::SlowedDown { interval } => write!(f, "The server asks for patience; asking every {interval:?}."),
-            Self::Trouble { message, next_in } => write!(f, "{message}; asking again in {next_in:?}."),
+            Self::Pending { next_in } => write!(f, "Not confirmed yet; asking again in {}.", Seconds(*next_in)),
+            Self::SlowedDown { interval } => {
+                write!(f, "The server asks for patience; asking every {}.", Seconds(*interval))
+            }
+            Self::Trouble { message, next_in } => write!(f, "{message}; asking again in {}.", Seconds(*next_in)),
             Self::SubjectUnknown { message } => write!(f, "Logged in, but it is not known as whom: {message}."),
         }
     }
 }
 
+/// A time for people, in whole seconds.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} s", self.0.as_secs_f64())
+    }
+}
+
+type Report = dyn Fn(&Progress) + Send + Sync;
+
 /// Whoever wants to know. A panic in it costs only its own report.
 #[derive(Clone, Default)]
-pub(super) struct Reporter(Option<Arc<dyn Fn(&Progress) + Send + Sync>>);
+pub(super) struct Reporter(Option<Arc<Report>>);
 
 impl Reporter {
     pub(super) fn new(report: impl Fn(&Progress) + Send + Sync + 'static) -> Self {

@@ -182,6 +182,16 @@ impl Login {
         DeviceLogin::start(self.session(Grant::Device).await?).await
     }
 
+    /// The server with the endpoints that its issuer's metadata names in the place of those that are not set by hand. It is
+    /// what [`OAuthServer::token_source`] needs to refresh the tokens of a login by issuer alone.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is wrong, or the metadata cannot be had or must not be trusted.
+    pub async fn discover(&self) -> Result<OAuthServer, LoginError> {
+        endpoints::filled_in(&self.server, &self.http).await
+    }
+
     async fn session(&self, grant: Grant) -> Result<Session, LoginError> {
         let client = self.client()?;
         let ask = self.ask()?;

@@ -50,7 +50,7 @@ impl Browser {
                 continue;
             }
             assert_eq!(shown.status, 200, "{}", shown.html);
-            let Some(form) = Form::find(&shown.html) else { return None };
+            let form = Form::find(&shown.html)?;
             next = (form.action, Some(fill(form.fields, user)));
         }
         panic!("the server's pages do not end");

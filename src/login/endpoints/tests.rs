@@ -159,3 +159,16 @@ async fn what_is_missing_and_cannot_be_looked_up_is_named() {
     }
     assert!(asked.lock().unwrap().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_is_filled_in_where_it_is_empty() {
+    let (asked, http) = server(|_| (200, metadata(json!({ "device_authorization_endpoint": null }))));
+    let found =
+        filled_in(&config(json!({ "issuer": ISSUER, "tokenUrl": "https://a.example.com/t" })), &http).await.unwrap();
+    assert_eq!(found.token_url.as_deref(), Some("https://a.example.com/t"));
+    assert_eq!(found.authorization_url.as_deref(), Some("https://auth.example.com/authorize"));
+    assert_eq!(found.device_authorization_url, None);
+    let by_hand = config(json!({ "tokenUrl": "https://a.example.com/t" }));
+    assert_eq!(filled_in(&by_hand, &http).await.unwrap(), by_hand);
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}

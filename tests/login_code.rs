@@ -319,6 +319,30 @@ async fn slow_and_huge_requests_do_not_keep_the_browser_out() {
 }
 
 #[tokio::test]
+async fn a_request_that_does_not_end_is_given_up_long_before_the_login() {
+    let login = Script::new([]).login().by_code().await.unwrap();
+    let mut slow = TcpStream::connect(address(login.url())).await.unwrap();
+    slow.write_all(b"GET /callback?code=").await.unwrap();
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let gone = async {
+        let mut answer = Vec::new();
+        let _ = slow.read_to_end(&mut answer).await;
+    };
+    let time = async {
+        loop {
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! { () = gone => {}, () = time => {} }
+    let took = begun.elapsed().as_secs();
+    tokio::time::resume();
+    // At 300 s the login itself would have closed it.
+    assert!((5..=200).contains(&took), "{took}");
+    assert!(login.time_left() > Duration::from_secs(90));
+}
+
+#[tokio::test]
 async fn a_fixed_port_and_path_are_used_and_a_port_in_use_is_named() {
     within(async {
         let script = Script::new([says(200, TOKENS)]);

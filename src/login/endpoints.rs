@@ -35,7 +35,7 @@ pub(super) async fn find(
     grant: Grant,
     http: &Http,
 ) -> Result<Endpoints, LoginError> {
-    server.validate()?;
+    server.validate().map_err(|error| LoginError::settings(&error))?;
     let (start_key, start_url) = match grant {
         Grant::Code => ("authorizationUrl", server.authorization_url.as_deref()),
         Grant::Device => ("deviceAuthorizationUrl", server.device_authorization_url.as_deref()),
@@ -58,7 +58,7 @@ pub(super) async fn find(
     let plain_http = server.issuer.as_deref().is_some_and(|issuer| issuer.starts_with("http:"));
     let named = |field: &str, url: &str| named(field, url, plain_http);
     let choose = |key: &str, by_hand: Option<&str>, field: &str, found: Option<&str>| match (by_hand, found) {
-        (Some(url), _) => Ok(parse_endpoint(key, url)?),
+        (Some(url), _) => by_hand_url(key, url),
         (None, Some(url)) => named(field, url),
         (None, None) => Err(missing(key, server.issuer.is_some())),
     };
@@ -68,7 +68,7 @@ pub(super) async fn find(
         token: choose("tokenUrl", server.token_url.as_deref(), "token_endpoint", metadata.token_endpoint.as_deref())?,
         start: choose(start_key, start_url, start_field, start_found)?,
         userinfo: match (userinfo_url, &metadata.userinfo_endpoint) {
-            (Some(url), _) => Some(parse_endpoint("userinfo URL", url)?),
+            (Some(url), _) => Some(by_hand_url("userinfo URL", url)?),
             (None, Some(url)) => Some(named("userinfo_endpoint", url)?),
             (None, None) => None,
         },
@@ -77,7 +77,7 @@ pub(super) async fn find(
 
 /// The server with what its metadata names in the place of what is not set by hand.
 pub(super) async fn filled_in(server: &OAuthServer, http: &Http) -> Result<OAuthServer, LoginError> {
-    server.validate()?;
+    server.validate().map_err(|error| LoginError::settings(&error))?;
     let mut server = server.clone();
     let Some(issuer) = &server.issuer else { return Ok(server) };
     let metadata = fetch(issuer, http).await?;
@@ -100,6 +100,10 @@ fn missing(key: &str, asked: bool) -> LoginError {
     } else {
         format!("{key}: must be set for this login, or issuer in its place")
     })
+}
+
+fn by_hand_url(key: &str, url: &str) -> Result<Uri, LoginError> {
+    parse_endpoint(key, url).map_err(|error| LoginError::settings(&error))
 }
 
 /// An endpoint that the metadata names. A server elsewhere has no business with plain `http` on this machine.
@@ -162,7 +166,7 @@ fn of_issuer(metadata: Metadata, issuer: &str) -> Result<Metadata, LoginError> {
 
 /// RFC 8414 section 3.1 puts the well-known part before the issuer's path, OpenID Connect after it.
 fn well_known(issuer: &str) -> Result<[Uri; 2], LoginError> {
-    let uri = parse_endpoint("issuer", issuer)?;
+    let uri = by_hand_url("issuer", issuer)?;
     let path = uri.path().trim_end_matches('/');
     let at = |path: String| {
         let mut parts = uri.clone().into_parts();

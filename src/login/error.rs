@@ -50,6 +50,11 @@ impl LoginError {
         Self::new(LoginErrorKind::Config, message)
     }
 
+    /// A mistake in the settings, as their own checks tell it.
+    pub(super) fn settings(error: &Error) -> Self {
+        Self::config(error.to_string())
+    }
+
     pub(super) fn untrusted(message: impl Into<String>) -> Self {
         Self::new(LoginErrorKind::Untrusted, message)
     }
@@ -127,12 +132,6 @@ pub(super) fn in_trouble(status: StatusCode) -> bool {
 
 fn is_plain(code: &str) -> bool {
     (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-}
-
-impl From<Error> for LoginError {
-    fn from(error: Error) -> Self {
-        Self::config(error.to_string())
-    }
 }
 
 impl fmt::Display for LoginError {

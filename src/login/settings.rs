@@ -39,7 +39,7 @@ const OURS: &[&str] = &[
 ];
 
 /// Logs a person in: [`by_code`](Self::by_code) through the browser of this machine, [`by_device`](Self::by_device) with a
-/// code to be typed in on any other. The [module](self) has an example of each.
+/// code to be typed in on any other. The [module](crate::login) has an example of each.
 ///
 /// One value serves for any number of logins, also at once.
 #[derive(Clone)]

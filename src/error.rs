@@ -48,6 +48,18 @@ pub enum ErrorKind {
     AttemptTimeout,
     /// The pool has been shut down.
     Closed,
+    /// The store could not be read or written: the disk, the network, or what was asked of it.
+    Store,
+    /// The store holds something that cannot be understood. It is not overwritten.
+    StoreCorrupt,
+    /// The store was written by a later version of this crate, and is only read.
+    StoreVersion,
+    /// The store is open to others, or somebody else's: a link, a wide mode, a foreign owner.
+    StoreExposed,
+    /// Others kept the store locked for too long.
+    StoreBusy,
+    /// The store cannot do what was asked.
+    StoreUnsupported,
 }
 
 impl Error {

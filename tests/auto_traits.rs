@@ -21,7 +21,10 @@ use oauth_marathon::quota::{Quota, Window};
 use oauth_marathon::refresh::{OAuth2, RefreshError, RefreshRequest};
 use oauth_marathon::replay::{ReplayBody, ReplayLayer};
 use oauth_marathon::retry::RetryLayer;
-use oauth_marathon::store::{CasOutcome, MemoryStore, StoreKey, StoredTokens};
+use oauth_marathon::store::{
+    CasOutcome, ChangeNotifier, Changes, Cooldown, Entry, Health, HealthChange, Intent, MemoryStore, Record, Revision,
+    StoreKey, StoreLease,
+};
 use oauth_marathon::verdict::Verdict;
 use oauth_marathon::{
     BoxError, Credential, CredentialId, Error, ErrorKind, Generation, Marathon, MarathonBody, MarathonLayer, Material,
@@ -66,7 +69,16 @@ fn what_holds_data_can_be_sent_shared_and_printed() {
     data::<RefreshRequest>();
     data::<MemoryStore>();
     data::<StoreKey>();
-    data::<StoredTokens>();
+    data::<Record>();
+    data::<Entry>();
+    data::<Revision>();
+    data::<Intent>();
+    data::<Health>();
+    data::<Cooldown>();
+    data::<HealthChange>();
+    data::<ChangeNotifier>();
+    unique::<Changes>();
+    unique::<StoreLease>();
     data::<CasOutcome>();
     data::<SystemClock>();
     data::<StandardClassifier>();

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use accounts::{ORIGIN, Server, answer, day, look, names, oauth, post, seconds, token, wall};
 use oauth_marathon::pool::Standing;
-use oauth_marathon::store::{CasOutcome, MemoryStore, Store, StoreKey, StoredTokens};
-use oauth_marathon::{BoxError, Error, ErrorKind, Generation, Marathon, MarathonLayer, Pool, TokenSet};
+use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Revision, Store, StoreKey};
+use oauth_marathon::{
+    BoxError, Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Material, Pool, TokenSet,
+};
 use probe::Probe;
 use tower::{Layer, ServiceExt};
 
@@ -24,12 +26,12 @@ struct Flaky {
     unreadable: Arc<Mutex<bool>>,
     unwritable: Arc<Mutex<bool>>,
     /// What another process writes between our reading and our writing.
-    meanwhile: Arc<Mutex<Option<StoredTokens>>>,
+    meanwhile: Arc<Mutex<Option<Record>>>,
     log: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Store for Flaky {
-    async fn load(&self, key: &StoreKey) -> Result<Option<StoredTokens>, BoxError> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
         self.log.lock().unwrap().push("load");
         if *self.unreadable.lock().unwrap() {
             return Err("the disk is gone".into());
@@ -40,8 +42,8 @@ impl Store for Flaky {
     async fn compare_and_set(
         &self,
         key: &StoreKey,
-        expected: Option<Generation>,
-        next: StoredTokens,
+        expected: Option<Revision>,
+        next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
         self.log.lock().unwrap().push("save");
         if *self.unwritable.lock().unwrap() {
@@ -49,19 +51,30 @@ impl Store for Flaky {
         }
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some(meanwhile) = meanwhile {
-            let _ = self.inner.compare_and_set(key, expected, meanwhile).await?;
+            let _ = self.inner.compare_and_set(key, expected, Some(meanwhile)).await?;
         }
         self.inner.compare_and_set(key, expected, next).await
     }
+}
+
+async fn put(store: &MemoryStore, record: Record) {
+    assert!(matches!(store.compare_and_set(&key(), None, Some(record)).await.unwrap(), CasOutcome::Stored(_)));
+}
+
+/// The generation and the tokens that the store holds.
+async fn held(store: &MemoryStore) -> (u64, TokenSet) {
+    let record = store.load(&key()).await.unwrap().unwrap().record;
+    let Material::OAuth(tokens) = record.credential.material().clone() else { panic!("{record:?}") };
+    (record.generation.get(), tokens)
 }
 
 fn key() -> StoreKey {
     StoreKey::new("openai", "a")
 }
 
-fn stored(access: &str, generation: u64) -> StoredTokens {
+fn stored(access: &str, generation: u64) -> Record {
     let tokens = TokenSet::new(access).with_refresh(format!("{access}-refresh")).expires_at(day(HOUR));
-    StoredTokens::new(tokens, Generation::new(generation))
+    Record::new(Credential::new("a", tokens), Generation::new(generation))
 }
 
 /// A pool of one account whose token has expired; the stack refuses that token.
@@ -88,9 +101,9 @@ async fn a_new_token_is_stored_before_it_is_used() {
     });
     MarathonLayer::new(pool).layer(probe).oneshot(post()).await.unwrap();
     assert_eq!(*store.log.lock().unwrap(), ["load", "save", "send"]);
-    let kept = store.inner.load(&key()).await.unwrap().unwrap();
-    assert_eq!((kept.generation.get(), kept.tokens.access().expose()), (2, "a-2"));
-    assert_eq!(kept.tokens.refresh().unwrap().expose(), "a-r2");
+    let (generation, kept) = held(&store.inner).await;
+    assert_eq!((generation, kept.access().expose()), (2, "a-2"));
+    assert_eq!(kept.refresh().unwrap().expose(), "a-r2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,13 +137,13 @@ async fn a_store_that_cannot_be_written_loses_no_token() {
     tokio::time::advance(HOUR).await;
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(server.spent(), ["a-r1", "a-r2"]);
-    assert_eq!(store.inner.load(&key()).await.unwrap().unwrap().generation.get(), 3);
+    assert_eq!(held(&store.inner).await.0, 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_token_in_the_store_is_adopted_without_an_exchange() {
     let (server, store) = (Server::rotating(wall(), HOUR), MemoryStore::new());
-    assert_eq!(store.compare_and_set(&key(), None, stored("theirs", 7)).await.unwrap(), CasOutcome::Stored);
+    put(&store, stored("theirs", 7)).await;
     let (pool, stack) = expired(&server, store.clone());
     let mut events = pool.events();
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
@@ -141,17 +154,17 @@ async fn a_newer_token_in_the_store_is_adopted_without_an_exchange() {
     tokio::time::advance(HOUR).await;
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(server.spent(), ["theirs-refresh"]);
-    assert_eq!(store.load(&key()).await.unwrap().unwrap().generation.get(), 8);
+    assert_eq!(held(&store).await.0, 8);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_older_token_in_the_store_is_replaced() {
     let (server, store) = (Server::rotating(wall(), HOUR), MemoryStore::new());
-    assert_eq!(store.compare_and_set(&key(), None, stored("older", 1)).await.unwrap(), CasOutcome::Stored);
+    put(&store, stored("older", 1)).await;
     let (pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!((look(&pool, "a").generation.get(), server.spent()), (2, vec!["a-r1".to_owned()]));
-    assert_eq!(store.load(&key()).await.unwrap().unwrap().tokens.access().expose(), "a-2");
+    assert_eq!(held(&store).await.1.access().expose(), "a-2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,7 +175,7 @@ async fn whoever_was_quicker_meanwhile_is_followed() {
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (5, 1));
     assert_eq!(look(&pool, "a").expires_at, Some(day(HOUR)));
-    assert_eq!(store.inner.load(&key()).await.unwrap().unwrap().tokens.access().expose(), "theirs");
+    assert_eq!(held(&store.inner).await.1.access().expose(), "theirs");
 }
 
 #[tokio::test(start_paused = true)]

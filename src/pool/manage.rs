@@ -125,7 +125,7 @@ impl Pool {
     }
 
     /// Ends the pool: requests that come now are refused, and it returns when the refreshes under way are over, so that no
-    /// new token is lost.
+    /// new token is lost, and what is known of the credentials' health is in the store.
     pub async fn shutdown(&self) {
         {
             let mut state = self.state();
@@ -135,6 +135,9 @@ impl Pool {
         let mut refreshing = self.0.refreshing.subscribe();
         // The sender lives as long as this handle does.
         let _ = refreshing.wait_for(|count| *count == 0).await;
+        if let Err(error) = self.0.store.flush().await {
+            tracing::warn!(target: "oauth_marathon", provider = %self.0.provider, %error, "the health of the credentials could not be stored");
+        }
     }
 }
 

@@ -10,14 +10,17 @@ use super::cooldown::refresh_failed;
 use super::handle::{Inner, Pool, account};
 use super::renewing::{Need, Renewal};
 use super::state::State;
-use crate::account::CredentialId;
+use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::notify::{Event, LoginReason};
 use crate::refresh::{RefreshError, RefreshErrorKind, RefreshRequest};
-use crate::store::{CasOutcome, StoreKey, StoredTokens};
-use crate::token::{Generation, TokenSet};
+use crate::store::{CasOutcome, Entry, Record, StoreKey};
+use crate::token::Generation;
 use crate::verdict::Kind;
+
+/// How often a renewed token is offered to a store whose record others change at the same time.
+const STORE_TRIES: usize = 16;
 
 tokio::task_local! {
     /// The credential whose token this task is replacing: it cannot wait for itself.
@@ -50,10 +53,16 @@ impl Pool {
         }
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|source| Error::new(ErrorKind::Refresh, "a refresh needs a tokio runtime").with_source(source))?;
-        let Some(tokens) = entry.credential.material.tokens().cloned() else { return Ok(receiver) };
+        if entry.credential.material.tokens().is_none() {
+            return Ok(receiver);
+        }
         entry.renewing.waiting = Some(vec![sender]);
         let slot = entry.access.slot.clone();
-        let exchange = Exchange { key: key_of(&slot.id), tokens, generation: entry.access.generation };
+        let exchange = Exchange {
+            key: key_of(&slot.id),
+            credential: entry.credential.clone(),
+            generation: entry.access.generation,
+        };
         self.0.refreshing.send_modify(|count| *count += 1);
         drop(state);
         // Spawned after the lock is released: a runtime that is shutting down drops the task at once, and with it the guard.
@@ -68,7 +77,7 @@ impl Pool {
     }
 
     /// Ends a refresh: publishes the new token or the failure, and tells those who wait.
-    fn renewed(&self, slot: &Arc<Slot>, old: Generation, result: Result<StoredTokens, RefreshError>) {
+    fn renewed(&self, slot: &Arc<Slot>, old: Generation, result: Result<Record, RefreshError>) {
         let now = clock::now();
         let mut state = self.state();
         let mut events: Vec<_> = self.0.events_of(state.join(now)).collect();
@@ -99,17 +108,12 @@ impl Pool {
         self.0.refreshing.send_modify(|count| *count = count.saturating_sub(1));
     }
 
-    fn publish(
-        &self,
-        state: &mut State,
-        slot: &Arc<Slot>,
-        stored: StoredTokens,
-    ) -> Result<Option<Event>, RefreshError> {
+    fn publish(&self, state: &mut State, slot: &Arc<Slot>, stored: Record) -> Result<Option<Event>, RefreshError> {
         // A removal wins over a refresh, and so does a token that a person has put in meanwhile.
         let current = state.owner(slot).filter(|entry| entry.access.generation < stored.generation);
         let Some(entry) = current else { return Ok(None) };
         let mut credential = entry.credential.clone();
-        credential.material = stored.tokens.into();
+        credential.material = stored.credential.material;
         let prepared = self.0.prepare(&credential, slot.clone(), stored.generation);
         let access = prepared.map_err(|error| RefreshError::transient(error.to_string()))?;
         state.renew(slot.place, credential, Arc::new(access));
@@ -152,41 +156,60 @@ impl Pool {
 /// What one refresh starts from.
 struct Exchange {
     key: StoreKey,
-    tokens: TokenSet,
+    credential: Credential,
     generation: Generation,
 }
 
 impl Inner {
     /// Looks into the store again, exchanges the refresh token, and stores the new one before anybody uses it.
-    async fn exchange(&self, slot: Arc<Slot>, exchange: Exchange) -> Result<StoredTokens, RefreshError> {
-        let Exchange { key, mut tokens, mut generation } = exchange;
+    async fn exchange(&self, slot: Arc<Slot>, exchange: Exchange) -> Result<Record, RefreshError> {
+        let Exchange { key, mut credential, mut generation } = exchange;
         let unreadable = |source| RefreshError::transient("the token store could not be read").with_source(source);
         let stored = self.store.load(&key).await.map_err(unreadable)?;
-        let expected = stored.as_ref().map(|stored| stored.generation);
-        if let Some(newer) = stored.filter(|stored| stored.generation > generation) {
-            if is_sendable(newer.tokens.access()) {
-                return Ok(newer);
+        if let Some(newer) = stored.as_ref().filter(|stored| stored.record.generation > generation) {
+            if is_sendable(newer.record.credential.material.token()) {
+                return Ok(newer.record.clone());
             }
             // All that is of use is the refresh token that came with it.
-            (tokens, generation) = (newer.tokens, newer.generation);
+            (credential.material, generation) = (newer.record.credential.material.clone(), newer.record.generation);
         }
         let Some(source) = self.source.clone() else {
             return Err(RefreshError::misconfigured("the pool has no token source"));
+        };
+        let Some(tokens) = credential.material.tokens().cloned() else {
+            return Err(RefreshError::transient("the token store holds a key that cannot be sent"));
         };
         let request = RefreshRequest::new(self.provider.clone(), key.credential().clone(), tokens);
         // A task of its own, so that a token source that panics fails this refresh and nothing else.
         let exchanged = tokio::spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
         let tokens = exchanged.await.map_err(|_| RefreshError::transient("the token source panicked"))??;
-        let next = StoredTokens::new(tokens.issued(self.wall.now()), generation.next());
-        match self.store.compare_and_set(&key, expected, next.clone()).await {
-            Ok(CasOutcome::Conflict(Some(newer))) if newer.generation > generation => Ok(newer),
-            Ok(_) => Ok(next),
-            Err(error) => {
-                // The old refresh token may be spent: the new one must not be lost with the store.
-                tracing::error!(target: "oauth_marathon", credential = %key.credential(), %error, "a refreshed token could not be stored; it is kept in memory");
-                Ok(next)
+        credential.material = tokens.issued(self.wall.now()).into();
+        Ok(self.keep(&key, stored, Record::new(credential, generation.next())).await)
+    }
+
+    /// Stores a renewed credential, beside what others have changed of it meanwhile; returns what is to be used.
+    async fn keep(&self, key: &StoreKey, mut held: Option<Entry>, mut next: Record) -> Record {
+        for _ in 0..STORE_TRIES {
+            if let Some(held) = &held {
+                next.health = held.record.health.clone();
+            }
+            match self.store.compare_and_set(key, held.map(|held| held.revision), Some(next.clone())).await {
+                Ok(CasOutcome::Conflict(Some(newer))) if newer.record.generation >= next.generation => {
+                    return newer.record;
+                }
+                Ok(CasOutcome::Conflict(Some(found))) => held = Some(found),
+                Ok(CasOutcome::Stored(entry)) => return entry.record,
+                // It has been removed: that is not undone.
+                Ok(CasOutcome::Conflict(None) | CasOutcome::Removed) => return next,
+                Err(error) => {
+                    // The old refresh token may be spent: the new one must not be lost with the store.
+                    tracing::error!(target: "oauth_marathon", credential = %key.credential(), %error, "a refreshed token could not be stored; it is kept in memory");
+                    return next;
+                }
             }
         }
+        tracing::error!(target: "oauth_marathon", credential = %key.credential(), "a refreshed token could not be stored, as its record changes all the time; it is kept in memory");
+        next
     }
 
     fn refreshed(&self, slot: &Slot, generation: Generation) -> Event {
@@ -204,7 +227,7 @@ struct Ticket {
     slot: Arc<Slot>,
     /// Of the token that is being replaced.
     generation: Generation,
-    result: Option<Result<StoredTokens, RefreshError>>,
+    result: Option<Result<Record, RefreshError>>,
 }
 
 impl Drop for Ticket {

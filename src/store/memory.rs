@@ -1,19 +1,27 @@
-//! Tokens in memory, gone when the process ends.
+//! Credentials in memory, gone when the process ends.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::{CasOutcome, Store, StoreKey, StoredTokens};
+use super::book::Book;
+use super::{CasOutcome, ChangeNotifier, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
+use crate::account::CredentialId;
 use crate::error::BoxError;
 use crate::token::Generation;
 
-/// A [`Store`] in memory. A clone shares the entries.
+/// A [`Store`] in memory. A clone shares the records.
 ///
 /// A refreshed token is lost when the process ends. Where the provider gives out a new refresh token with each refresh,
 /// the login is lost with it.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryStore {
-    entries: Arc<Mutex<HashMap<StoreKey, StoredTokens>>>,
+pub struct MemoryStore(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    book: Mutex<Book>,
+    leases: Mutex<HashMap<StoreKey, Arc<tokio::sync::Mutex<()>>>>,
+    changed: ChangeNotifier,
 }
 
 impl MemoryStore {
@@ -23,29 +31,61 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<StoreKey, StoredTokens>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for MemoryStore {
-    async fn load(&self, key: &StoreKey) -> Result<Option<StoredTokens>, BoxError> {
-        Ok(self.entries().get(key).cloned())
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
+        Ok(self.book().get(key).cloned())
     }
 
     async fn compare_and_set(
         &self,
         key: &StoreKey,
-        expected: Option<Generation>,
-        next: StoredTokens,
+        expected: Option<Revision>,
+        next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
-        let mut entries = self.entries();
-        let found = entries.get(key);
-        if found.map(|entry| entry.generation) != expected {
-            return Ok(CasOutcome::Conflict(found.cloned()));
+        let outcome = self.book().compare_and_set(key, expected, next)?;
+        if !matches!(outcome, CasOutcome::Conflict(_)) {
+            self.0.changed.notify();
         }
-        entries.insert(key.clone(), next);
-        Ok(CasOutcome::Stored)
+        Ok(outcome)
+    }
+
+    async fn load_all(&self, provider: &str) -> Result<Vec<Entry>, BoxError> {
+        Ok(self.book().all(provider))
+    }
+
+    async fn providers(&self) -> Result<Vec<String>, BoxError> {
+        Ok(self.book().names())
+    }
+
+    async fn set_order(&self, provider: &str, order: &[CredentialId]) -> Result<(), BoxError> {
+        if self.book().set_order(provider, order) {
+            self.0.changed.notify();
+        }
+        Ok(())
+    }
+
+    async fn lease(&self, key: &StoreKey, patience: Duration) -> Result<Option<StoreLease>, BoxError> {
+        let lease = {
+            let mut leases = self.0.leases.lock().unwrap_or_else(PoisonError::into_inner);
+            leases.entry(key.clone()).or_default().clone()
+        };
+        Ok(tokio::time::timeout(patience, lease.lock_owned()).await.ok().map(StoreLease::new))
+    }
+
+    fn watch(&self) -> Changes {
+        self.0.changed.subscribe()
+    }
+
+    fn note_health(&self, key: &StoreKey, generation: Generation, change: HealthChange) {
+        // It fails only when all revisions are used up.
+        if self.book().note(key, generation, &change).unwrap_or(false) {
+            self.0.changed.notify();
+        }
     }
 }
 
@@ -53,70 +93,72 @@ impl Store for MemoryStore {
 mod tests {
     use super::super::DynStore;
     use super::*;
+    use crate::account::Credential;
     use crate::token::TokenSet;
 
-    fn entry(token: &str, generation: u64) -> StoredTokens {
-        StoredTokens::new(TokenSet::new(token), Generation::new(generation))
+    fn record(token: &str, generation: u64) -> Record {
+        Record::new(Credential::new("work", TokenSet::new(token)), Generation::new(generation))
+    }
+
+    fn key() -> StoreKey {
+        StoreKey::new("openai", "work")
+    }
+
+    fn stored(outcome: CasOutcome) -> Entry {
+        let CasOutcome::Stored(entry) = outcome else { panic!("{outcome:?}") };
+        entry
     }
 
     #[tokio::test]
-    async fn an_entry_changes_only_from_the_expected_generation() {
+    async fn a_record_changes_only_from_the_expected_revision() {
         let store = MemoryStore::new();
-        let key = StoreKey::new("openai", "work");
-        let (one, two) = (entry("one", 1), entry("two", 2));
-        for (expected, next, outcome) in [
-            (Some(Generation::FIRST), &two, CasOutcome::Conflict(None)),
-            (None, &one, CasOutcome::Stored),
-            (None, &two, CasOutcome::Conflict(Some(one.clone()))),
-            (Some(Generation::new(2)), &two, CasOutcome::Conflict(Some(one.clone()))),
-            (Some(Generation::FIRST), &two, CasOutcome::Stored),
-            (Some(Generation::FIRST), &one, CasOutcome::Conflict(Some(two.clone()))),
-        ] {
-            assert_eq!(Store::compare_and_set(&store, &key, expected, next.clone()).await.unwrap(), outcome);
-        }
-        assert_eq!(Store::load(&store, &key).await.unwrap(), Some(two));
+        let set = async |expected, next| Store::compare_and_set(&store, &key(), expected, next).await.unwrap();
+        assert_eq!(set(Some(Revision::new(1)), Some(record("one", 1))).await, CasOutcome::Conflict(None));
+        let one = stored(set(None, Some(record("one", 1))).await);
+        assert_eq!(set(None, Some(record("two", 2))).await, CasOutcome::Conflict(Some(one.clone())));
+        let two = stored(set(Some(one.revision), Some(record("two", 2))).await);
+        assert_eq!(set(Some(one.revision), Some(record("one", 3))).await, CasOutcome::Conflict(Some(two.clone())));
+        assert_eq!(set(Some(one.revision), None).await, CasOutcome::Conflict(Some(two.clone())));
+        assert_eq!(Store::load(&store, &key()).await.unwrap(), Some(two));
     }
 
     #[tokio::test]
-    async fn entries_are_apart_by_provider_and_credential() {
+    async fn nothing_late_is_mistaken_for_one_that_was_removed_and_added_again() {
         let store = MemoryStore::new();
-        let key = StoreKey::new("openai", "work");
-        assert_eq!(Store::compare_and_set(&store, &key, None, entry("one", 1)).await.unwrap(), CasOutcome::Stored);
-        for other in [StoreKey::new("openai", "home"), StoreKey::new("xai", "work")] {
-            assert_eq!(Store::load(&store, &other).await.unwrap(), None, "{other}");
-        }
+        let set = async |expected, next| Store::compare_and_set(&store, &key(), expected, next).await.unwrap();
+        let old = stored(set(None, Some(record("old", 7))).await);
+        assert_eq!(set(Some(old.revision), None).await, CasOutcome::Removed);
+        assert_eq!(Store::load(&store, &key()).await.unwrap(), None);
+        let new = stored(set(None, Some(record("new", 1))).await);
+        assert_eq!(new.record, record("new", 8));
+        assert_eq!(set(Some(old.revision), Some(record("late", 8))).await, CasOutcome::Conflict(Some(new)));
     }
 
     #[tokio::test]
-    async fn clones_share_the_entries_also_behind_a_dyn_handle() {
+    async fn what_does_not_fit_is_refused_with_the_reason() {
+        let store = MemoryStore::new();
+        let held = stored(Store::compare_and_set(&store, &key(), None, Some(record("one", 3))).await.unwrap());
+        let error =
+            Store::compare_and_set(&store, &key(), Some(held.revision), Some(record("two", 2))).await.unwrap_err();
+        assert!(error.to_string().contains("generation 3 and cannot go back to 2"), "{error}");
+        let other = StoreKey::new("openai", "home");
+        let error = Store::compare_and_set(&store, &other, None, Some(record("one", 3))).await.unwrap_err();
+        assert!(error.to_string().contains("openai/home cannot hold the credential \"work\""), "{error}");
+        assert_eq!(Store::load(&store, &key()).await.unwrap(), Some(held));
+    }
+
+    #[tokio::test]
+    async fn clones_share_the_records_also_behind_a_dyn_handle() {
         let store = MemoryStore::new();
         let shared: Arc<dyn DynStore> = Arc::new(store.clone());
-        let key = StoreKey::new("openai", "work");
-        assert_eq!(shared.compare_and_set(&key, None, entry("one", 1)).await.unwrap(), CasOutcome::Stored);
-        assert_eq!(Store::load(&store, &key).await.unwrap(), Some(entry("one", 1)));
-    }
-
-    #[tokio::test]
-    async fn of_a_hundred_writers_one_wins() {
-        let store = MemoryStore::new();
-        let key = StoreKey::new("openai", "work");
-        let writers = (0..100).map(|i| {
-            let (store, key) = (store.clone(), key.clone());
-            tokio::spawn(
-                async move { Store::compare_and_set(&store, &key, None, entry(&i.to_string(), 1)).await.unwrap() },
-            )
-        });
-        let mut stored = 0;
-        for writer in writers.collect::<Vec<_>>() {
-            stored += usize::from(writer.await.unwrap() == CasOutcome::Stored);
-        }
-        assert_eq!(stored, 1);
+        let entry = stored(shared.compare_and_set(&key(), None, Some(record("one", 1))).await.unwrap());
+        assert_eq!(Store::load(&store, &key()).await.unwrap(), Some(entry));
     }
 
     #[test]
     fn a_store_never_shows_its_tokens() {
         let store = MemoryStore::new();
-        store.entries().insert(StoreKey::new("openai", "work"), entry("at-secret", 1));
+        let _ = store.book().compare_and_set(&key(), None, Some(record("at-secret", 1))).unwrap();
         let shown = format!("{store:?}");
         assert!(shown.contains("work") && !shown.contains("at-secret"), "{shown}");
     }

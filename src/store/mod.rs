@@ -1,41 +1,64 @@
-//! Where tokens are kept between refreshes: the [`Store`] trait, and the default that keeps them in memory.
+//! Where credentials are kept: the [`Store`] trait, and the stores that come with the crate.
 //!
-//! Before a refresh the pool loads what is stored, and adopts it instead of refreshing where it is of a later generation
-//! than its own: another process was first. After the exchange it stores the new tokens with
-//! [`Store::compare_and_set`], and only then are they used: a refresh token can often be spent only once, so its
-//! successor must not be lost.
+//! A store keeps one [`Record`] for each credential: its tokens and how they are sent, its generation, its health, and
+//! whether a refresh of it has begun. It may be shared by several processes. What they need for that:
+//!
+//! | need | method |
+//! |---|---|
+//! | change a record only if nobody else has | [`compare_and_set`](Store::compare_and_set), by the record's [`Revision`] |
+//! | one refresh at a time over all processes | [`lease`](Store::lease) |
+//! | a mark that outlives a crash in the middle of a refresh | [`Record::intent`] |
+//! | cooldowns that others see, off the path of a request | [`note_health`](Store::note_health) |
+//! | hear of others' changes | [`watch`](Store::watch) |
+//!
+//! A refresh across processes takes the lease, loads the record and adopts it where its generation is later than one's
+//! own, sets it with an [`Intent`], exchanges the refresh token, sets the record with the new tokens and without the
+//! intent, and only then uses them. A refresh token can often be spent only once, so its successor must not be lost.
 
+mod book;
+mod changes;
+mod health;
+mod lease;
 mod memory;
+mod object;
+mod record;
 
-use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::time::Duration;
 
+pub use self::changes::{ChangeNotifier, Changes};
+pub use self::health::{Cooldown, Health, HealthChange};
+pub use self::lease::StoreLease;
 pub use self::memory::MemoryStore;
+pub(crate) use self::object::DynStore;
+pub use self::record::{CasOutcome, Entry, Intent, Record, Revision, StoreKey};
 use crate::account::CredentialId;
-use crate::error::BoxError;
-use crate::token::{Generation, TokenSet};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::token::Generation;
 
-/// Keeps the tokens of credentials, one entry for each [`StoreKey`].
+/// Keeps credentials, one [`Record`] for each [`StoreKey`].
+///
+/// [`load`](Store::load) and [`compare_and_set`](Store::compare_and_set) are all that a store has to have. The other
+/// methods have defaults that say what such a store cannot do.
 ///
 /// ```
-/// use oauth_marathon::TokenSet;
-/// use oauth_marathon::store::{CasOutcome, MemoryStore, Store, StoreKey, StoredTokens};
-/// use oauth_marathon::{BoxError, Generation};
+/// use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
+/// use oauth_marathon::{BoxError, Credential, Generation, TokenSet};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
 /// let store = MemoryStore::new();
 /// let key = StoreKey::new("openai", "work");
-/// let first = StoredTokens::new(TokenSet::new("one"), Generation::new(1));
-/// assert!(matches!(store.compare_and_set(&key, None, first.clone()).await?, CasOutcome::Stored));
-/// // Whoever expects an empty entry now is told what it holds.
-/// let outcome = store.compare_and_set(&key, None, first).await?;
-/// assert!(matches!(outcome, CasOutcome::Conflict(Some(found)) if found.generation == Generation::new(1)));
+/// let first = Record::new(Credential::new("work", TokenSet::new("one")), Generation::new(1));
+/// assert!(matches!(store.compare_and_set(&key, None, Some(first.clone())).await?, CasOutcome::Stored(_)));
+/// // Whoever expects an absent record is told what is there.
+/// let outcome = store.compare_and_set(&key, None, Some(first)).await?;
+/// let CasOutcome::Conflict(Some(found)) = outcome else { unreachable!() };
+/// // A removal names what it removes, too.
+/// assert!(matches!(store.compare_and_set(&key, Some(found.revision), None).await?, CasOutcome::Removed));
 /// # Ok(()) }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not keep tokens",
+    message = "`{Self}` does not keep credentials",
     label = "not a `Store`",
     note = "without one of your own the pool uses `oauth_marathon::store::MemoryStore`"
 )]
@@ -44,111 +67,109 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever kept the store from being read. An entry that cannot be read is an error, never `None`.
-    fn load(&self, key: &StoreKey) -> impl Future<Output = Result<Option<StoredTokens>, BoxError>> + Send;
+    /// Whatever kept the store from being read. A record that cannot be read is an error, never `None`.
+    fn load(&self, key: &StoreKey) -> impl Future<Output = Result<Option<Entry>, BoxError>> + Send;
 
-    /// Stores `next` if the entry is still of generation `expected`, or is still absent where that is `None`; all in one
-    /// step. The pool passes a `next` of a greater generation than `expected`.
+    /// Stores `next` if the record is still of the revision `expected`, or is still absent where that is `None`; all in
+    /// one step. A `next` of `None` removes the record.
     ///
-    /// When it reports [`CasOutcome::Stored`], the tokens are as safe as this store can make them.
+    /// When it reports [`CasOutcome::Stored`] or [`CasOutcome::Removed`], the change is as safe as this store can make
+    /// it, and every later `load`, in whatever process, sees it. The entry it reports is the record as it is kept, with
+    /// its new revision: times may be cut to the millisecond, and a credential that comes back after a removal gets a
+    /// generation above all that it had before, so that nothing late is mistaken for it.
+    ///
+    /// A future that is dropped before it is ready may still have stored `next`.
     ///
     /// # Errors
     ///
-    /// Whatever kept the store from being written. The entry is then as it was, or is `next`: never part of each.
+    /// Whatever kept the store from being written, a `next` of a lower generation than what it replaces, and a `next`
+    /// whose credential has another id than `key`. The record is then as it was, or is `next`: never part of each.
     fn compare_and_set(
         &self,
         key: &StoreKey,
-        expected: Option<Generation>,
-        next: StoredTokens,
+        expected: Option<Revision>,
+        next: Option<Record>,
     ) -> impl Future<Output = Result<CasOutcome, BoxError>> + Send;
-}
 
-/// Whose tokens an entry holds.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StoreKey {
-    provider: Arc<str>,
-    credential: CredentialId,
-}
-
-impl StoreKey {
-    /// The key of one credential of one provider.
-    pub fn new(provider: impl Into<Arc<str>>, credential: impl Into<CredentialId>) -> Self {
-        Self { provider: provider.into(), credential: credential.into() }
+    /// All records of a provider, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the store from being read. By default that it cannot list what it holds.
+    fn load_all(&self, provider: &str) -> impl Future<Output = Result<Vec<Entry>, BoxError>> + Send {
+        let error = unsupported::<Self>(&format!("list the credentials of {provider:?}"));
+        async { Err(error) }
     }
 
-    /// The id of the provider.
-    #[must_use]
-    pub fn provider(&self) -> &str {
-        &self.provider
+    /// The ids of the providers that have records, sorted.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the store from being read. By default that it cannot list what it holds.
+    fn providers(&self) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send {
+        let error = unsupported::<Self>("list its providers");
+        async { Err(error) }
     }
 
-    /// The id of the credential.
-    #[must_use]
-    pub fn credential(&self) -> &CredentialId {
-        &self.credential
+    /// Puts the credentials of a provider in this order. Those that it does not name follow in the order that they had;
+    /// ids that the store does not hold, and repetitions, are passed over. A new record goes to the back. No revision
+    /// changes.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the store from being written. By default that it keeps no order.
+    fn set_order(&self, provider: &str, order: &[CredentialId]) -> impl Future<Output = Result<(), BoxError>> + Send {
+        let _ = order;
+        let error = unsupported::<Self>(&format!("keep an order of the credentials of {provider:?}"));
+        async { Err(error) }
+    }
+
+    /// Waits until nobody else, in this process or in another, holds the lease of this key, and takes it; `None` if that
+    /// does not come about within `patience`. The lease is given back when it is dropped, and by the death of the process.
+    /// The record need not exist. It keeps nobody from reading or writing the record: it is for those who ask for it.
+    ///
+    /// By default the lease is granted at once and excludes nobody ([`StoreLease::unshared`]): enough for a store that one
+    /// pool alone uses.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the store from having leases now.
+    fn lease(
+        &self,
+        key: &StoreKey,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Option<StoreLease>, BoxError>> + Send {
+        let _ = (key, patience);
+        async { Ok(Some(StoreLease::unshared())) }
+    }
+
+    /// Tells of changes from now on, by other processes too. By default it never does.
+    fn watch(&self) -> Changes {
+        Changes::never()
+    }
+
+    /// Notes what has happened to a credential's health, for the record of this key if its generation is not later than
+    /// `generation`. It returns at once, and touches no disk and no network: the store writes such notes soon and several
+    /// at a time. What is not written yet is lost with the process; [`Store::flush`] writes it. A note that changes a
+    /// record changes its revision.
+    ///
+    /// By default nothing is kept: cooldowns end with the process.
+    fn note_health(&self, key: &StoreKey, generation: Generation, change: HealthChange) {
+        let _ = (key, generation, change);
+    }
+
+    /// Writes what [`Store::note_health`] has noted. [`Pool::shutdown`](crate::Pool::shutdown) calls it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the store from being written. The notes are kept for another try.
+    fn flush(&self) -> impl Future<Output = Result<(), BoxError>> + Send {
+        async { Ok(()) }
     }
 }
 
-impl fmt::Display for StoreKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.provider, self.credential)
-    }
-}
-
-/// An entry of a [`Store`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StoredTokens {
-    /// The tokens.
-    pub tokens: TokenSet,
-    /// Which change of the credential's tokens they came with.
-    pub generation: Generation,
-}
-
-impl StoredTokens {
-    /// An entry of these tokens.
-    #[must_use]
-    pub fn new(tokens: TokenSet, generation: Generation) -> Self {
-        Self { tokens, generation }
-    }
-}
-
-/// How [`Store::compare_and_set`] ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-#[non_exhaustive]
-pub enum CasOutcome {
-    /// The entry was as expected, and is the new one now.
-    Stored,
-    /// The entry was another one, and is unchanged: this is what it holds.
-    Conflict(Option<StoredTokens>),
-}
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// [`Store`] as the pool keeps it, in an `Arc<dyn _>`.
-pub(crate) trait DynStore: Send + Sync {
-    fn load<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<Option<StoredTokens>, BoxError>>;
-
-    fn compare_and_set<'a>(
-        &'a self,
-        key: &'a StoreKey,
-        expected: Option<Generation>,
-        next: StoredTokens,
-    ) -> BoxFuture<'a, Result<CasOutcome, BoxError>>;
-}
-
-impl<T: Store> DynStore for T {
-    fn load<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<Option<StoredTokens>, BoxError>> {
-        Box::pin(Store::load(self, key))
-    }
-
-    fn compare_and_set<'a>(
-        &'a self,
-        key: &'a StoreKey,
-        expected: Option<Generation>,
-        next: StoredTokens,
-    ) -> BoxFuture<'a, Result<CasOutcome, BoxError>> {
-        Box::pin(Store::compare_and_set(self, key, expected, next))
-    }
+fn unsupported<S: ?Sized>(what: &str) -> BoxError {
+    let store = std::any::type_name::<S>();
+    let message = format!("{store} cannot {what}; use a store that implements the method of Store for it");
+    Error::new(ErrorKind::StoreUnsupported, message).into()
 }

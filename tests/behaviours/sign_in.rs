@@ -1,5 +1,6 @@
 //! Tokens that are not accepted, and the refresh that follows.
 
+use oauth_marathon::Material;
 use oauth_marathon::notify::LoginReason;
 use oauth_marathon::refresh::OAuth2;
 use oauth_marathon::store::{MemoryStore, Store, StoreKey};
@@ -62,9 +63,10 @@ async fn a_token_endpoint_that_works_is_asked_once_and_its_tokens_are_stored() {
         let [asked] = &server.seen()[..] else { panic!("one token request") };
         assert_eq!(asked.body, "grant_type=refresh_token&refresh_token=refresh-a&client_id=my-client");
         let stored = store.load(&StoreKey::new("openai", "a")).await.unwrap().unwrap();
-        assert_eq!(stored.tokens.access().expose(), "fresh");
-        assert_eq!(stored.tokens.refresh().unwrap().expose(), "refresh-fresh");
-        assert_eq!(stored.generation, stage.of("a").generation);
+        let Material::OAuth(kept) = stored.record.credential.material() else { panic!("a token set") };
+        assert_eq!(kept.access().expose(), "fresh");
+        assert_eq!(kept.refresh().unwrap().expose(), "refresh-fresh");
+        assert_eq!(stored.record.generation, stage.of("a").generation);
     }
 }
 

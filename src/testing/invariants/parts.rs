@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::account::CredentialId;
 use crate::classify::{Answer, Classifier};
 use crate::config::Settings;
 use crate::error::BoxError;
 use crate::pool::{Candidate, Choice, Strategy};
-use crate::store::{CasOutcome, DynStore, MemoryStore, Store, StoreKey, StoredTokens};
+use crate::store::{
+    CasOutcome, Changes, DynStore, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey, StoreLease,
+};
 use crate::token::Generation;
 use crate::verdict::Verdict;
 
@@ -90,16 +94,44 @@ impl Strategy for Shared<dyn Strategy> {
 }
 
 impl Store for Shared<dyn DynStore> {
-    async fn load(&self, key: &StoreKey) -> Result<Option<StoredTokens>, BoxError> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
         self.0.load(key).await
     }
 
     async fn compare_and_set(
         &self,
         key: &StoreKey,
-        expected: Option<Generation>,
-        next: StoredTokens,
+        expected: Option<Revision>,
+        next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
         self.0.compare_and_set(key, expected, next).await
+    }
+
+    async fn load_all(&self, provider: &str) -> Result<Vec<Entry>, BoxError> {
+        self.0.load_all(provider).await
+    }
+
+    async fn providers(&self) -> Result<Vec<String>, BoxError> {
+        self.0.providers().await
+    }
+
+    async fn set_order(&self, provider: &str, order: &[CredentialId]) -> Result<(), BoxError> {
+        self.0.set_order(provider, order).await
+    }
+
+    async fn lease(&self, key: &StoreKey, patience: Duration) -> Result<Option<StoreLease>, BoxError> {
+        self.0.lease(key, patience).await
+    }
+
+    fn watch(&self) -> Changes {
+        self.0.watch()
+    }
+
+    fn note_health(&self, key: &StoreKey, generation: Generation, change: HealthChange) {
+        self.0.note_health(key, generation, change);
+    }
+
+    async fn flush(&self) -> Result<(), BoxError> {
+        self.0.flush().await
     }
 }

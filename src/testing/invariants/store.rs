@@ -10,8 +10,12 @@ use fastrand::Rng;
 use super::store_calls::{load, set};
 use super::store_race::{first_writers, writers};
 use super::violation::{Rule, Violation};
-use crate::store::{CasOutcome, Store, StoreKey, StoredTokens};
+use crate::account::{Credential, Material};
+use crate::notify::LoginReason;
+use crate::secret::Secret;
+use crate::store::{CasOutcome, Cooldown, Entry, HealthChange, Intent, Record, Revision, Store, StoreKey};
 use crate::token::{Generation, TokenSet};
+use crate::verdict::Kind;
 
 /// How many operations are compared with a plain map.
 const OPERATIONS: usize = 300;
@@ -49,33 +53,51 @@ where
 
 /// Returns the secrets that the store has seen.
 async fn beside_a_map<S: Store>(store: &S, seed: u64, rng: &mut Rng) -> Result<Vec<String>, Violation> {
-    let mut map: HashMap<StoreKey, StoredTokens> = HashMap::new();
+    let mut map: HashMap<StoreKey, Entry> = HashMap::new();
+    // The generation of what was removed, and every revision that there was.
+    let mut removed: HashMap<StoreKey, Generation> = HashMap::new();
+    let mut revisions: HashMap<StoreKey, Vec<Revision>> = HashMap::new();
     let mut secrets = Vec::new();
     let keys = keys(seed);
     for _ in 0..OPERATIONS {
         let Some(key) = rng.choice(&keys).cloned() else { break };
         let held = map.get(&key).cloned();
-        let generation = held.as_ref().map(|held| held.generation);
+        let current = held.as_ref().map(|held| held.revision);
+        let past = revisions.entry(key.clone()).or_default();
         let expected = match rng.u8(0..5) {
             0 => None,
-            1 => Some(Generation::new(rng.u64(1..9))),
-            2 => generation.map(|generation| Generation::new(generation.get() + 1)),
-            _ => generation,
+            1 => rng.choice(&*past).copied(),
+            2 => Some(Revision::new(rng.u64(1 << 40..))),
+            _ => current,
         };
-        let next = entry(rng, Generation::new(expected.map_or(1, |expected| expected.get() + 1)), &mut secrets);
+        let generation = held.as_ref().map_or(Generation::new(1), |held| held.record.generation);
+        let next = (rng.u8(0..6) > 0).then(|| record(rng, &key, generation, &mut secrets));
         let outcome = set(store, &key, expected, next.clone()).await?;
-        let shown = || format!("{key} at generation {} set from {}", number(generation), number(expected));
-        match (expected == generation, outcome) {
-            (true, CasOutcome::Stored) => {
-                map.insert(key.clone(), next);
+        let shown = || format!("{key} at revision {} set from {}", number(current), number(expected));
+        match (expected == current, next, outcome) {
+            (true, Some(next), CasOutcome::Stored(entry)) => {
+                let least = removed.get(&key).map_or(next.generation, |removed| removed.next().max(next.generation));
+                if entry.record != (Record { generation: entry.record.generation, ..next }) {
+                    return Err(Violation::new(Rule::NotKept, shown()));
+                }
+                if entry.record.generation < least || past.contains(&entry.revision) {
+                    return Err(Violation::new(Rule::WentBack, shown()));
+                }
+                past.push(entry.revision);
+                map.insert(key.clone(), entry);
+            }
+            (true, None, CasOutcome::Removed) => {
+                if let Some(gone) = map.remove(&key) {
+                    removed.insert(key.clone(), gone.record.generation);
+                }
             }
             // Only another key can have put it there.
-            (true, CasOutcome::Conflict(Some(_))) if held.is_none() => {
+            (true, _, CasOutcome::Conflict(Some(_))) if held.is_none() => {
                 return Err(Violation::new(Rule::KeysMixed, shown()));
             }
-            (true, CasOutcome::Conflict(_)) => return Err(Violation::new(Rule::ConflictInvented, shown())),
-            (false, CasOutcome::Conflict(found)) if found == held => {}
-            (false, _) => return Err(Violation::new(Rule::ConflictMissed, shown())),
+            (true, _, _) => return Err(Violation::new(Rule::ConflictInvented, shown())),
+            (false, _, CasOutcome::Conflict(found)) if found == held => {}
+            (false, _, _) => return Err(Violation::new(Rule::ConflictMissed, shown())),
         }
         if load(store, &key).await? != map.get(&key).cloned() {
             return Err(Violation::new(Rule::NotKept, shown()));
@@ -111,24 +133,47 @@ fn keys(seed: u64) -> Vec<StoreKey> {
     keys
 }
 
-fn entry(rng: &mut Rng, generation: Generation, secrets: &mut Vec<String>) -> StoredTokens {
-    let mut secret = |kind: &str| {
-        // Tokens may hold what JSON and shells treat in a special way.
-        let text = format!("{kind}-{:016x}\"'\\ $\u{e9}", rng.u64(..));
+fn record(rng: &mut Rng, key: &StoreKey, least: Generation, secrets: &mut Vec<String>) -> Record {
+    let mut secret = |rng: &mut Rng, kind: &str| {
+        // Secrets may hold what JSON and shells treat in a special way.
+        let text = format!("{kind}-{:016x}\"'\\ $\u{e9}\u{1}", rng.u64(..));
         secrets.push(text.clone());
-        text
+        Secret::new(text)
     };
-    let (access, refresh) = (secret("access"), secret("refresh"));
-    let mut tokens = TokenSet::new(access);
+    let mut tokens = TokenSet::new(secret(rng, "access"));
     if rng.bool() {
-        tokens = tokens.with_refresh(refresh);
+        tokens = tokens.with_refresh(secret(rng, "refresh"));
     }
     if rng.bool() {
-        tokens = tokens.expires_at(SystemTime::UNIX_EPOCH + Duration::from_secs(rng.u64(1..4_000_000_000)));
+        tokens = tokens.expires_at(time(rng));
     }
-    StoredTokens::new(tokens, generation)
+    let material = if rng.u8(0..4) == 0 { Material::from(secret(rng, "key")) } else { tokens.into() };
+    let mut credential = Credential::new(key.credential(), material);
+    if rng.bool() {
+        credential = credential.label("L\u{f6}we \"1\"").subject("acct_1").header("x-key").scheme("");
+    }
+    if rng.bool() {
+        credential = credential.base_url("https://eu.example.com/v1").extra_header("x-org", secret(rng, "extra"));
+        credential = credential.extra_header("x-org", secret(rng, "extra"));
+    }
+    let mut record = Record::new(credential, Generation::new(least.get() + rng.u64(0..2)));
+    if rng.bool() {
+        let cooled = Cooldown::new(Kind::Throttled, time(rng)).with_guessed(rng.bool());
+        let of_a_model = Cooldown::new(Kind::QuotaExhausted, time(rng)).with_model("large");
+        HealthChange::new().cooled(cooled).cooled(of_a_model).apply(&mut record.health);
+    }
+    if rng.u8(0..4) == 0 {
+        record.health.out = Some(LoginReason::RefreshRefused);
+        record.intent = Some(Intent::new(record.generation, time(rng)));
+    }
+    record
 }
 
-fn number(generation: Option<Generation>) -> String {
-    generation.map_or_else(|| "none".to_owned(), |generation| generation.to_string())
+/// Whole milliseconds, from which on a store may cut.
+fn time(rng: &mut Rng) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(rng.u64(1..4_000_000_000_000))
+}
+
+fn number(revision: Option<Revision>) -> String {
+    revision.map_or_else(|| "none".to_owned(), |revision| revision.to_string())
 }

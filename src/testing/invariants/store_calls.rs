@@ -1,18 +1,17 @@
 //! Calls to a store whose errors break a rule: what the rules ask of it has to succeed.
 
 use super::violation::{Rule, Violation};
-use crate::store::{CasOutcome, Store, StoreKey, StoredTokens};
-use crate::token::Generation;
+use crate::store::{CasOutcome, Entry, Record, Revision, Store, StoreKey};
 
-pub(super) async fn load<S: Store>(store: &S, key: &StoreKey) -> Result<Option<StoredTokens>, Violation> {
+pub(super) async fn load<S: Store>(store: &S, key: &StoreKey) -> Result<Option<Entry>, Violation> {
     store.load(key).await.map_err(|error| Violation::new(Rule::Failed, format!("load of {key}: {error}")))
 }
 
 pub(super) async fn set<S: Store>(
     store: &S,
     key: &StoreKey,
-    expected: Option<Generation>,
-    next: StoredTokens,
+    expected: Option<Revision>,
+    next: Option<Record>,
 ) -> Result<CasOutcome, Violation> {
     let outcome = store.compare_and_set(key, expected, next).await;
     outcome.map_err(|error| Violation::new(Rule::Failed, format!("compare_and_set of {key}: {error}")))

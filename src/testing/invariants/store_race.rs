@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::store_calls::{load, set};
 use super::violation::{Rule, Violation};
-use crate::store::{CasOutcome, Store, StoreKey, StoredTokens};
+use crate::account::Credential;
+use crate::store::{CasOutcome, Record, Store, StoreKey};
 use crate::token::{Generation, TokenSet};
 
 const WRITERS: u64 = 8;
@@ -17,7 +18,11 @@ pub(super) async fn first_writers<S: Store>(store: &Arc<S>, provider: &str) -> R
     let key = StoreKey::new(provider, "work");
     let race = |writer: u64| {
         let (store, key) = (store.clone(), key.clone());
-        async move { set(&*store, &key, None, entry(writer, 1)).await.map(|outcome| outcome == CasOutcome::Stored) }
+        async move {
+            set(&*store, &key, None, Some(record(writer, 1)))
+                .await
+                .map(|outcome| matches!(outcome, CasOutcome::Stored(_)))
+        }
     };
     let stored = together(race).await?.into_iter().filter(|stored| *stored).count();
     match stored {
@@ -36,11 +41,11 @@ pub(super) async fn writers<S: Store>(store: &Arc<S>, provider: &str) -> Result<
             let mut written = 0;
             // At least one writer succeeds while the others are refused once, so this many turns are enough for all.
             for _ in 0..=WRITERS * WRITES {
-                let held = load(&*store, &key).await?.map(|held| held.generation);
-                let next = held.map_or(1, |held| held.get() + 1);
-                if set(&*store, &key, held, entry(writer, next)).await? == CasOutcome::Stored {
-                    written += 1;
-                }
+                let held = load(&*store, &key).await?;
+                let next = held.as_ref().map_or(1, |held| held.record.generation.get() + 1);
+                let revision = held.map(|held| held.revision);
+                let outcome = set(&*store, &key, revision, Some(record(writer, next))).await?;
+                written += u64::from(matches!(outcome, CasOutcome::Stored(_)));
                 if written == WRITES {
                     break;
                 }
@@ -50,7 +55,7 @@ pub(super) async fn writers<S: Store>(store: &Arc<S>, provider: &str) -> Result<
         }
     };
     let written: u64 = together(race).await?.into_iter().sum();
-    let reached = load(&**store, &key).await?.map_or(0, |held| held.generation.get());
+    let reached = load(&**store, &key).await?.map_or(0, |held| held.record.generation.get());
     if written != WRITERS * WRITES {
         let detail = format!("{WRITERS} writers were to succeed {WRITES} times each, and did {written} times in all");
         return Err(Violation::new(Rule::ConflictInvented, detail));
@@ -76,6 +81,7 @@ where
     Ok(results)
 }
 
-fn entry(writer: u64, generation: u64) -> StoredTokens {
-    StoredTokens::new(TokenSet::new(format!("token-of-writer-{writer}")), Generation::new(generation))
+fn record(writer: u64, generation: u64) -> Record {
+    let credential = Credential::new("work", TokenSet::new(format!("token-of-writer-{writer}")));
+    Record::new(credential, Generation::new(generation))
 }

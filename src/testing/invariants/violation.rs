@@ -46,6 +46,8 @@ pub enum Rule {
     ConflictMissed,
     /// A write from the expected generation must be done.
     ConflictInvented,
+    /// Revisions must not come again, and generations must not go back, also not after a removal.
+    WentBack,
     /// Two writers must not both succeed from one generation.
     LostUpdate,
     /// Entries of different keys must not meet.
@@ -96,6 +98,9 @@ impl Rule {
             Self::NotKept => "what was stored must be what is loaded",
             Self::ConflictMissed => "a write from another generation must be refused, and told what the entry holds",
             Self::ConflictInvented => "a write from the expected generation must be done",
+            Self::WentBack => {
+                "revisions must not come again, and generations must not go back, not after a removal either"
+            }
             Self::LostUpdate => "two writers must not both succeed from one generation",
             Self::KeysMixed => "entries of different keys must not meet",
             Self::SecretShown => "the Debug text must not show a token",

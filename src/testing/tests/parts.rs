@@ -5,10 +5,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
+use crate::account::Material;
 use crate::error::BoxError;
 use crate::pool::{Candidate, Choice, Strategy};
-use crate::store::{CasOutcome, MemoryStore, Store, StoreKey, StoredTokens};
-use crate::token::Generation;
+use crate::store::{CasOutcome, Entry, MemoryStore, Record, Revision, Store, StoreKey};
+use crate::token::TokenSet;
 
 /// Chooses by a function of the number of candidates.
 pub(super) struct By<F>(pub(super) F);
@@ -74,13 +75,13 @@ impl Broken {
         StoreKey::new(provider, key.credential())
     }
 
-    async fn generation(&self, key: &StoreKey) -> Option<Generation> {
-        Store::load(&self.entries, key).await.unwrap().map(|held| held.generation)
+    async fn revision(&self, key: &StoreKey) -> Option<Revision> {
+        Store::load(&self.entries, key).await.unwrap().map(|held| held.revision)
     }
 }
 
 impl Store for Broken {
-    async fn load(&self, key: &StoreKey) -> Result<Option<StoredTokens>, BoxError> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
         match self.fault {
             Fault::Fails => Err("the disk is gone".into()),
             Fault::Forgets => Ok(None),
@@ -91,27 +92,29 @@ impl Store for Broken {
     async fn compare_and_set(
         &self,
         key: &StoreKey,
-        expected: Option<Generation>,
-        mut next: StoredTokens,
+        expected: Option<Revision>,
+        mut next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
         let key = self.key(key);
-        if self.fault == Fault::Shows {
-            self.shown.lock().unwrap().insert(key.clone(), next.tokens.access().expose().to_owned());
+        if let (Fault::Shows, Some(next)) = (self.fault, &next) {
+            self.shown.lock().unwrap().insert(key.clone(), next.credential.material.token().expose().to_owned());
         }
-        if self.fault == Fault::DropsTheExpiry && next.tokens.expiry().is_some() {
-            let refresh = next.tokens.refresh().cloned();
-            next.tokens = crate::token::TokenSet::new(next.tokens.access().clone());
-            next.tokens = refresh.into_iter().fold(next.tokens, |tokens, refresh| tokens.with_refresh(refresh));
+        if let (Fault::DropsTheExpiry, Some(next)) = (self.fault, &mut next)
+            && let Material::OAuth(tokens) = &next.credential.material
+        {
+            let (access, refresh) = (tokens.access().clone(), tokens.refresh().cloned());
+            let kept = refresh.into_iter().fold(TokenSet::new(access), |tokens, refresh| tokens.with_refresh(refresh));
+            next.credential.material = kept.into();
         }
         match self.fault {
             Fault::RefusesAll => Ok(CasOutcome::Conflict(Store::load(&self.entries, &key).await?)),
             Fault::OverwritesAnything => {
-                let held = self.generation(&key).await;
+                let held = self.revision(&key).await;
                 Store::compare_and_set(&self.entries, &key, held, next).await
             }
-            Fault::ChecksThenWrites if self.generation(&key).await == expected => {
+            Fault::ChecksThenWrites if self.revision(&key).await == expected => {
                 tokio::task::yield_now().await;
-                let held = self.generation(&key).await;
+                let held = self.revision(&key).await;
                 Store::compare_and_set(&self.entries, &key, held, next).await
             }
             Fault::HidesTheConflict => match Store::compare_and_set(&self.entries, &key, expected, next).await? {
@@ -127,15 +130,15 @@ impl Store for Broken {
 pub(super) struct Handed(pub(super) Arc<Broken>);
 
 impl Store for Handed {
-    async fn load(&self, key: &StoreKey) -> Result<Option<StoredTokens>, BoxError> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
         Store::load(&*self.0, key).await
     }
 
     async fn compare_and_set(
         &self,
         key: &StoreKey,
-        expected: Option<Generation>,
-        next: StoredTokens,
+        expected: Option<Revision>,
+        next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
         Store::compare_and_set(&*self.0, key, expected, next).await
     }

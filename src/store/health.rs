@@ -1,0 +1,263 @@
+//! What keeps a credential from being used, as it is kept over the end of a process: with times of the wall clock.
+
+use std::time::SystemTime;
+
+use crate::notify::LoginReason;
+use crate::verdict::{Kind, Scope};
+
+/// What keeps a credential from being used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Health {
+    /// Its cooldowns, one for each cause, scope and model.
+    pub cooldowns: Vec<Cooldown>,
+    /// It is out until a person acts.
+    pub out: Option<LoginReason>,
+}
+
+/// Until when a credential rests, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cooldown {
+    /// Why.
+    pub cause: Kind,
+    /// What rests.
+    pub scope: Scope,
+    /// Which model rests, where the scope is [`Scope::Model`].
+    pub model: Option<String>,
+    /// Until when. One that is over means nothing any more.
+    pub until: SystemTime,
+    /// Nobody stated the time: it is our own guess.
+    pub guessed: bool,
+}
+
+impl Cooldown {
+    /// A cooldown of the whole credential, with a time that was stated.
+    #[must_use]
+    pub fn new(cause: Kind, until: SystemTime) -> Self {
+        Self { cause, scope: Scope::Credential, model: None, until, guessed: false }
+    }
+
+    /// Says what rests, where it is not the whole credential.
+    #[must_use]
+    pub fn with_scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Says that a model rests, and which.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Into<String>) -> Self {
+        self.scope = Scope::Model;
+        self.model = Some(model.into());
+        self
+    }
+
+    /// Says whether the time is a guess.
+    #[must_use]
+    pub fn with_guessed(mut self, guessed: bool) -> Self {
+        self.guessed = guessed;
+        self
+    }
+
+    fn is_of(&self, cause: Kind, scope: Scope, model: Option<&str>) -> bool {
+        (self.cause, self.scope, self.model.as_deref()) == (cause, scope, model)
+    }
+}
+
+/// What has happened to a credential's health: steps that are applied to whatever is stored by then, so that two processes
+/// lose nothing of each other's.
+///
+/// ```
+/// use oauth_marathon::store::{Cooldown, Health, HealthChange};
+/// use oauth_marathon::verdict::Kind;
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+/// let mut health = Health::default();
+/// // For one cause the later end counts.
+/// HealthChange::new().cooled(Cooldown::new(Kind::Throttled, at(90))).apply(&mut health);
+/// HealthChange::new().cooled(Cooldown::new(Kind::Throttled, at(30))).apply(&mut health);
+/// assert_eq!(health.cooldowns, [Cooldown::new(Kind::Throttled, at(90))]);
+/// HealthChange::new().cleared().apply(&mut health);
+/// assert_eq!(health, Health::default());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HealthChange {
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Cooled(Cooldown),
+    Lifted(Kind, Scope, Option<String>),
+    Out(Option<LoginReason>),
+    Cleared,
+}
+
+impl HealthChange {
+    /// No change.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// It rests. Where it does already, for the same cause, scope and model, the later end counts.
+    #[must_use]
+    pub fn cooled(self, cooldown: Cooldown) -> Self {
+        self.and(Step::Cooled(cooldown))
+    }
+
+    /// It does not rest any more for this cause, scope and model.
+    #[must_use]
+    pub fn lifted(self, cause: Kind, scope: Scope, model: Option<&str>) -> Self {
+        self.and(Step::Lifted(cause, scope, model.map(Into::into)))
+    }
+
+    /// It is out until a person acts, or is not any more.
+    #[must_use]
+    pub fn out(self, reason: Option<LoginReason>) -> Self {
+        self.and(Step::Out(reason))
+    }
+
+    /// Nothing keeps it from being used.
+    #[must_use]
+    pub fn cleared(self) -> Self {
+        self.and(Step::Cleared)
+    }
+
+    /// First this change, then `later`.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        later.steps.into_iter().fold(self, Self::and)
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Changes `health`.
+    pub fn apply(&self, health: &mut Health) {
+        for step in &self.steps {
+            step.apply(health);
+        }
+    }
+
+    /// Adds a step and drops those that have no effect beside it, so that notes that wait for long stay few.
+    fn and(mut self, step: Step) -> Self {
+        match &step {
+            Step::Cleared => self.steps.clear(),
+            Step::Out(_) => self.steps.retain(|earlier| !matches!(earlier, Step::Out(_))),
+            Step::Lifted(cause, scope, model) => self.steps.retain(|earlier| match earlier {
+                Step::Cooled(cooldown) => !cooldown.is_of(*cause, *scope, model.as_deref()),
+                earlier => *earlier != step,
+            }),
+            Step::Cooled(next) => {
+                let same = |held: &Cooldown| held.is_of(next.cause, next.scope, next.model.as_deref());
+                let later = |step: &Step| matches!(step, Step::Cooled(held) if same(held) && held.until >= next.until);
+                if self.steps.iter().any(later) {
+                    return self;
+                }
+                self.steps.retain(|earlier| !matches!(earlier, Step::Cooled(held) if same(held)));
+            }
+        }
+        self.steps.push(step);
+        self
+    }
+}
+
+impl Step {
+    fn apply(&self, health: &mut Health) {
+        match self {
+            Self::Cooled(next) => {
+                let of = |held: &&mut Cooldown| held.is_of(next.cause, next.scope, next.model.as_deref());
+                match health.cooldowns.iter_mut().find(of) {
+                    Some(held) if held.until < next.until => *held = next.clone(),
+                    Some(_) => {}
+                    None => health.cooldowns.push(next.clone()),
+                }
+            }
+            Self::Lifted(cause, scope, model) => {
+                health.cooldowns.retain(|held| !held.is_of(*cause, *scope, model.as_deref()));
+            }
+            Self::Out(reason) => health.out = *reason,
+            Self::Cleared => *health = Health::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn throttled(until: u64) -> Cooldown {
+        Cooldown::new(Kind::Throttled, at(until))
+    }
+
+    fn steps() -> Vec<HealthChange> {
+        let new = HealthChange::new;
+        vec![
+            new(),
+            new().cooled(throttled(10)),
+            new().cooled(throttled(30)),
+            new().cooled(throttled(20).with_guessed(true)),
+            new().cooled(throttled(20).with_model("large")),
+            new().cooled(throttled(40).with_model("small")),
+            new().cooled(Cooldown::new(Kind::Network, at(15)).with_scope(Scope::Network)),
+            new().lifted(Kind::Throttled, Scope::Credential, None),
+            new().lifted(Kind::Throttled, Scope::Model, Some("large")),
+            new().out(Some(LoginReason::Banned)),
+            new().out(None),
+            new().cleared(),
+        ]
+    }
+
+    fn applied(changes: &[&HealthChange]) -> Health {
+        let mut health = Health { cooldowns: vec![throttled(25)], out: Some(LoginReason::Revoked) };
+        for change in changes {
+            change.apply(&mut health);
+        }
+        health
+    }
+
+    #[test]
+    fn several_changes_as_one_do_what_they_do_in_turn() {
+        let steps = steps();
+        for a in &steps {
+            for b in &steps {
+                for c in &steps {
+                    let one = a.clone().then(b.clone()).then(c.clone());
+                    assert!(one.steps.len() <= 3);
+                    assert_eq!(applied(&[&one]), applied(&[a, b, c]), "{a:?} {b:?} {c:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn notes_that_wait_for_long_stay_few() {
+        let many = (0..10_000).fold(HealthChange::new(), |change, at| {
+            change.cooled(throttled(at % 97)).lifted(Kind::Throttled, Scope::Credential, None)
+        });
+        assert!(many.steps.len() <= 2, "{}", many.steps.len());
+        let many = (0..10_000).fold(HealthChange::new(), |change, at| change.cooled(throttled(at % 97)));
+        assert_eq!(many.steps, [Step::Cooled(throttled(96))]);
+    }
+
+    #[test]
+    fn causes_scopes_and_models_rest_apart() {
+        let change = HealthChange::new().cooled(throttled(20).with_model("large")).cooled(throttled(10));
+        assert_eq!(applied(&[&change]).cooldowns, [throttled(25), throttled(20).with_model("large")]);
+        let lifted = change.lifted(Kind::Throttled, Scope::Credential, None);
+        assert_eq!(applied(&[&lifted]).cooldowns, [throttled(20).with_model("large")]);
+        assert_eq!(applied(&[&lifted]).out, Some(LoginReason::Revoked));
+    }
+}

@@ -1,0 +1,32 @@
+//! The right to refresh one credential, over all processes that share a store.
+
+use std::any::Any;
+use std::fmt;
+
+/// The right to refresh one credential, until it is dropped. [`Store::lease`](super::Store::lease) gives it out.
+#[must_use = "the lease is given back when it is dropped"]
+pub struct StoreLease(Option<Box<dyn Any + Send + Sync>>);
+
+impl StoreLease {
+    /// A lease that lasts until `guard` is dropped.
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
+        Self(Some(Box::new(guard)))
+    }
+
+    /// A lease that excludes nobody, from a store that one pool alone uses.
+    pub fn unshared() -> Self {
+        Self(None)
+    }
+
+    /// Whether nobody else has a lease of the same key, in whatever process.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl fmt::Debug for StoreLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreLease").field("exclusive", &self.is_exclusive()).finish()
+    }
+}

@@ -17,6 +17,10 @@
 
 mod book;
 mod changes;
+#[cfg(feature = "file-store")]
+mod file;
+#[cfg(feature = "file-store")]
+mod format;
 mod health;
 mod lease;
 mod memory;
@@ -27,6 +31,9 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use self::changes::{ChangeNotifier, Changes};
+#[cfg(feature = "file-store")]
+#[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
+pub use self::file::FileStore;
 pub use self::health::{Cooldown, Health, HealthChange};
 pub use self::lease::StoreLease;
 pub use self::memory::MemoryStore;

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | [`check_classifier`] | never panics, and stays within the bounds of a verdict |
 //! | [`check_strategy`] | names only indices that exist, and lets no ready credential starve |
-//! | [`check_store`] | sets only from the expected generation, loses no update, shows no secret |
+//! | [`check_store`] | sets only from the expected revision, loses no update, shows no secret |
+//! | [`check_shared_store`] | keeps the order, leases to one at a time, tells of changes, keeps notes about health |
 //! | [`check_pool_run`] | a whole stack with your parts: no double spend, no starvation, `maxAttempts` never broken |
 //! | [`check_attempts`] | the same rules for the attempts of one request of your own |
 //!
@@ -35,6 +36,7 @@ mod pool_run;
 mod store;
 mod store_calls;
 mod store_race;
+mod store_shared;
 mod strategy;
 mod violation;
 
@@ -43,5 +45,6 @@ pub use self::classifier::check_classifier;
 pub use self::parts::Parts;
 pub use self::pool_run::check_pool_run;
 pub use self::store::check_store;
+pub use self::store_shared::check_shared_store;
 pub use self::strategy::check_strategy;
 pub use self::violation::{Rule, Violation};

@@ -52,6 +52,18 @@ pub enum Rule {
     LostUpdate,
     /// Entries of different keys must not meet.
     KeysMixed,
+    /// Records must be listed in their order.
+    OutOfOrder,
+    /// A lease must be held by one at a time.
+    LeaseShared,
+    /// A lease that is given back, and one that nobody holds, must be granted.
+    LeaseWithheld,
+    /// A change must be told of within two seconds.
+    ChangeUntold,
+    /// A note about health must be in the record after a flush, beside those of others.
+    NoteLost,
+    /// A note about an older secret, or about no record, must change nothing.
+    NoteMisplaced,
     /// The `Debug` text must not show a token.
     SecretShown,
 }
@@ -103,6 +115,12 @@ impl Rule {
             }
             Self::LostUpdate => "two writers must not both succeed from one generation",
             Self::KeysMixed => "entries of different keys must not meet",
+            Self::OutOfOrder => "records must be listed in their order",
+            Self::LeaseShared => "a lease must be held by one at a time",
+            Self::LeaseWithheld => "a lease that nobody holds must be granted",
+            Self::ChangeUntold => "a change must be told of within two seconds",
+            Self::NoteLost => "a note about health must be kept, beside those of others",
+            Self::NoteMisplaced => "a note about an older secret or about no record must change nothing",
             Self::SecretShown => "the Debug text must not show a token",
         }
     }

@@ -1,0 +1,67 @@
+//! Where a store is, and the folder around it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::failed;
+use super::guard;
+use crate::error::{Error, ErrorKind};
+
+/// The place of this user's store in the folder for the data of applications.
+pub(super) fn default_path(data: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let data = data.filter(|data| data.is_absolute()).ok_or_else(|| {
+        let message = "this user has no home directory to keep credentials in; set HOME or XDG_DATA_HOME, or name a file with FileStore::open";
+        Error::new(ErrorKind::Store, message)
+    })?;
+    Ok(data.join("oauth-marathon").join("credentials.json"))
+}
+
+/// Makes the folder of `path` where there is none, holds it against the rules, and returns the path that does not lead over
+/// links: whoever opens the same file by whatever path has to find the same lock beside it.
+pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
+    let Some(name) = path.file_name() else {
+        let message = format!("the store {} is no path of a file; name one, such as credentials.json", path.display());
+        return Err(Error::new(ErrorKind::Store, message));
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    make(folder).map_err(|source| failed(path, "placed in its folder", source))?;
+    let folder = fs::canonicalize(folder).map_err(|source| failed(path, "found", source))?;
+    guard::check_folder(&folder)?;
+    Ok(folder.join(name))
+}
+
+/// Makes a folder and those above it, and syncs each into the one above.
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make(above)?;
+    match builder().create(folder) {
+        // Another process was first.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
+    sync(above)
+}
+
+fn builder() -> fs::DirBuilder {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "there are no modes to set"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Makes the names in a folder as safe as their files.
+pub(super) fn sync(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}

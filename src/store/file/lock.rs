@@ -1,0 +1,81 @@
+//! Locks between processes, on files that stay. A lock ends with the process that holds it.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::error::{busy, failed};
+use super::{guard, shared};
+use crate::clock;
+use crate::error::Error;
+
+/// How long a writer waits for others, whose turns take milliseconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest between two looks whether a lock is free.
+const NAP: Duration = Duration::from_millis(50);
+
+/// Takes the lock of writers, on a thread that may block.
+pub(super) fn wait(path: &Path) -> Result<File, Error> {
+    // Counted and not measured: this thread has no clock of its own.
+    let (mut waited, mut nap) = (Duration::ZERO, Duration::from_millis(1));
+    loop {
+        if let Some(file) = attempt(path, guard::open_lock(path)?)? {
+            return Ok(file);
+        }
+        if waited >= PATIENCE {
+            return Err(busy(path));
+        }
+        thread::sleep(nap);
+        waited += nap;
+        nap = if waited < Duration::from_millis(100) { nap } else { Duration::from_millis(5) };
+    }
+}
+
+/// Takes the lock if it is free.
+pub(super) fn now(path: &Path) -> Result<Option<File>, Error> {
+    attempt(path, guard::open_lock(path)?)
+}
+
+/// Waits for a lock without blocking the runtime.
+pub(super) async fn lease(path: PathBuf, patience: Duration) -> Result<Option<File>, Error> {
+    let deadline = clock::now().checked_add(patience);
+    let mut nap = Duration::from_millis(5);
+    loop {
+        let place = path.clone();
+        if let Some(file) = shared::blocking(move || now(&place)).await? {
+            return Ok(Some(file));
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
+        if left == Some(Duration::ZERO) {
+            return Ok(None);
+        }
+        tokio::time::sleep(left.map_or(nap, |left| left.min(nap))).await;
+        nap = (nap * 2).min(NAP);
+    }
+}
+
+fn attempt(path: &Path, file: File) -> Result<Option<File>, Error> {
+    match file.try_lock() {
+        Ok(()) if is_still_at(path, &file) => Ok(Some(file)),
+        // Somebody has removed the file: whoever comes next locks another one.
+        Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(failed(path, "locked", source)),
+    }
+}
+
+fn is_still_at(path: &Path, file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let there = path.symlink_metadata().map(identity).ok();
+        there.is_some() && there == file.metadata().map(identity).ok()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
+    }
+}

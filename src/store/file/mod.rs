@@ -1,0 +1,150 @@
+//! Credentials in a file that survives crashes and that several processes share.
+
+mod error;
+mod folder;
+mod guard;
+mod lock;
+mod notes;
+mod save;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::shared::Shared;
+use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease, format};
+use crate::account::CredentialId;
+use crate::error::{BoxError, Error};
+use crate::token::Generation;
+
+/// A [`Store`] in a file. A clone is the same store; several processes may open the same file.
+///
+/// - A change is on the disk before it is reported as stored: the new content is written to a file beside the old one,
+///   synced, and put in its place in one step. A process that is killed at any moment leaves the old content or the new.
+/// - Writers take turns by a lock on a file beside the store. Readers need none.
+/// - The file is of mode 0600 in a folder of mode 0700. A link, a wider mode or a foreign owner is refused with an error
+///   that says what to do.
+/// - A file that cannot be read is an error, and is never overwritten. Members that this version does not know are kept,
+///   and a file of a later version is only read.
+/// - Health is written at most once a second, by a task in the background; [`Store::flush`] writes it at once.
+/// - Watching costs two looks at the file's metadata a second, and nothing where nobody watches.
+///
+/// The file is JSON with a checksum. Whoever edits it by hand sets the member `checksum` to `"unchecked"`.
+///
+/// All methods need a tokio runtime with its time enabled; files are touched on its threads for blocking work only. Network
+/// file systems that several machines share are not supported.
+///
+/// ```
+/// use oauth_marathon::store::{FileStore, Record, Store, StoreKey};
+/// use oauth_marathon::{BoxError, Credential, Generation, TokenSet};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("oauth-marathon/credentials.json");
+/// let store = FileStore::open(path).await?;
+/// let work = Credential::new("work", TokenSet::new("access").with_refresh("refresh"));
+/// let key = StoreKey::new("openai", "work");
+/// store.compare_and_set(&key, None, Some(Record::new(work, Generation::new(1)))).await?;
+/// assert_eq!(store.load_all("openai").await?.len(), 1);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct FileStore(Arc<Shared>);
+
+impl FileStore {
+    /// Opens the store of this user: `oauth-marathon/credentials.json` in the folder that the platform has for the data of
+    /// applications (`$XDG_DATA_HOME`, or `~/.local/share`, on Linux).
+    ///
+    /// # Errors
+    ///
+    /// If there is no such folder, and as [`FileStore::open`].
+    pub async fn open_default() -> Result<Self, Error> {
+        let strategy = etcetera::base_strategy::choose_native_strategy().ok();
+        let data = strategy.map(|strategy| etcetera::BaseStrategy::data_dir(&strategy));
+        Self::open(folder::default_path(data)?).await
+    }
+
+    /// Opens the store in this file. A file that does not exist is an empty store, and is made by the first change; its
+    /// folder is made at once. What writers that were killed have left behind is removed.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be made, if the file or its folder is open to others or somebody else's, or if the file cannot
+    /// be read.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        let shared = shared::blocking(move || Shared::open(&path)).await?;
+        Ok(Self(Arc::new(shared)))
+    }
+
+    /// The file, with all links in its folder's path resolved.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Store for FileStore {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
+        let key = key.clone();
+        Ok(self.0.read(move |book| book.get(&key).cloned()).await?)
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &StoreKey,
+        expected: Option<Revision>,
+        next: Option<Record>,
+    ) -> Result<CasOutcome, BoxError> {
+        let (key, next) = (key.clone(), next.map(format::cut));
+        let change = move |book: &mut super::book::Book| {
+            let outcome = book.compare_and_set(&key, expected, next)?;
+            let changed = !matches!(outcome, CasOutcome::Conflict(_));
+            Ok((outcome, changed))
+        };
+        Ok(self.0.change(change).await?)
+    }
+
+    async fn load_all(&self, provider: &str) -> Result<Vec<Entry>, BoxError> {
+        let provider = provider.to_owned();
+        Ok(self.0.read(move |book| book.all(&provider)).await?)
+    }
+
+    async fn providers(&self) -> Result<Vec<String>, BoxError> {
+        Ok(self.0.read(super::book::Book::names).await?)
+    }
+
+    async fn set_order(&self, provider: &str, order: &[CredentialId]) -> Result<(), BoxError> {
+        let (provider, order) = (provider.to_owned(), order.to_vec());
+        Ok(self.0.change(move |book| Ok(((), book.set_order(&provider, &order)))).await?)
+    }
+
+    async fn lease(&self, key: &StoreKey, patience: Duration) -> Result<Option<StoreLease>, BoxError> {
+        let path = self.0.lease_path(key);
+        let lease = lock::lease(path, patience).await?;
+        Ok(lease.map(StoreLease::new))
+    }
+
+    fn watch(&self) -> Changes {
+        watch::changes(self.0.path())
+    }
+
+    fn note_health(&self, key: &StoreKey, generation: Generation, change: HealthChange) {
+        notes::note(&self.0, key, generation, change);
+    }
+
+    async fn flush(&self) -> Result<(), BoxError> {
+        Ok(self.0.write_notes().await?)
+    }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore").field("path", &self.0.path()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! What the handles of one store share, and how it reads and changes the file.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::error::{busy, corrupt, failed, later_version};
+use super::notes::Notes;
+use super::{folder, guard, lock, save};
+use crate::error::{Error, ErrorKind};
+use crate::store::StoreKey;
+use crate::store::book::Book;
+use crate::store::format::Document;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    path: PathBuf,
+    lock: PathBuf,
+    /// One thread at a time waits for the lock of writers.
+    turn: Arc<Mutex<()>>,
+    pub(super) notes: Notes,
+}
+
+impl Shared {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let path = folder::prepare(path)?;
+        let lock = beside(&path, "lock");
+        let shared = Self { path, lock, turn: Arc::default(), notes: Notes::default() };
+        shared.book()?;
+        shared.clean()?;
+        Ok(shared)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file that stands for the lease of a key. Two keys of one file would only wait for each other.
+    pub(super) fn lease_path(&self, key: &StoreKey) -> PathBuf {
+        let plain = |text: &str| -> String {
+            let kept = text.chars().take(24);
+            kept.map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+        };
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(key.provider().as_bytes());
+        sum.update(&[0]);
+        sum.update(key.credential().as_str().as_bytes());
+        let (provider, credential) = (plain(key.provider()), plain(key.credential().as_str()));
+        beside(&self.path, &format!("{provider}.{credential}.{:08x}.lease", sum.finalize()))
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Book) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let shared = self.clone();
+        blocking(move || shared.book().map(|book| read(&book))).await
+    }
+
+    /// Changes the content, if `change` says that it did.
+    pub(super) async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut Book) -> Result<(T, bool), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.in_turn(move |shared| shared.rewrite(change)).await
+    }
+
+    /// Writes the notes that wait; after a failure they still wait.
+    pub(super) async fn write_notes(self: &Arc<Self>) -> Result<(), Error> {
+        if self.notes.are_empty() {
+            return Ok(());
+        }
+        let write = |shared: &Self| {
+            let notes = shared.notes.take();
+            let written = shared.rewrite(|book| {
+                let mut changed = false;
+                for (key, generation, change) in notes.iter() {
+                    changed |= book.note(key, generation, change)?;
+                }
+                Ok(((), changed))
+            });
+            if written.is_err() {
+                shared.notes.give_back(notes);
+            }
+            written
+        };
+        self.in_turn(write).await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        self: &Arc<Self>,
+        write: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = tokio::time::timeout(lock::PATIENCE, self.turn.clone().lock_owned()).await;
+        let turn = turn.map_err(|_| busy(&self.lock))?;
+        let shared = self.clone();
+        blocking(move || {
+            let _turn = turn;
+            write(&shared)
+        })
+        .await
+    }
+
+    fn rewrite<T>(&self, change: impl FnOnce(&mut Book) -> Result<(T, bool), Error>) -> Result<T, Error> {
+        let _lock: File = lock::wait(&self.lock)?;
+        let mut document = self.document()?;
+        if let Some(version) = document.later_version() {
+            return Err(later_version(&self.path, version));
+        }
+        let mut book = document.book().map_err(|problem| corrupt(&self.path, &problem))?;
+        let (value, changed) = change(&mut book)?;
+        if changed {
+            document.update(&book);
+            let text = document.text().map_err(|problem| corrupt(&self.path, &problem))?;
+            save::replace(&self.path, &text).map_err(|source| failed(&self.path, "written", source))?;
+        }
+        Ok(value)
+    }
+
+    fn book(&self) -> Result<Book, Error> {
+        self.document()?.book().map_err(|problem| corrupt(&self.path, &problem))
+    }
+
+    /// Only a file that is not there is an empty store.
+    fn document(&self) -> Result<Document, Error> {
+        let Some(mut file) = guard::open(&self.path)? else { return Ok(Document::default()) };
+        let unreadable = |source: io::Error| failed(&self.path, "read", source);
+        let size = file.metadata().map_err(unreadable)?.len();
+        // Room for all of it, as a buffer that grows leaves its old piece behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1)));
+        file.read_to_end(&mut text).map_err(unreadable)?;
+        Document::parse(&text).map_err(|problem| corrupt(&self.path, &problem))
+    }
+
+    fn clean(&self) -> Result<(), Error> {
+        let lock = match lock::now(&self.lock) {
+            Err(error) if error.kind() == ErrorKind::StoreExposed => return Err(error),
+            // Somebody writes, or it can only be read: another time.
+            Err(_) | Ok(None) => return Ok(()),
+            Ok(Some(lock)) => lock,
+        };
+        if let Err(error) = save::clean(&self.path) {
+            tracing::debug!(target: "oauth_marathon", store = %self.path.display(), %error, "what killed writers left could not be removed");
+        }
+        drop(lock);
+        Ok(())
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name: OsString = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Runs what touches the disk on a thread of the runtime that may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let runtime = Handle::try_current()
+        .map_err(|source| Error::new(ErrorKind::Store, "a file store needs a tokio runtime").with_source(source))?;
+    let ended = runtime.spawn_blocking(work).await;
+    ended.map_err(|_| Error::new(ErrorKind::Store, "the runtime ended before the store had done its work"))?
+}

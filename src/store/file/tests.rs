@@ -1,0 +1,176 @@
+//! What cannot be seen from outside.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::*;
+use crate::account::Credential;
+use crate::store::{Cooldown, Health};
+use crate::testing::invariants::{check_shared_store, check_store};
+use crate::token::TokenSet;
+use crate::verdict::Kind;
+
+/// In memory where there is such a folder: what is tested here does not depend on how long a disk takes.
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    let folder = folder.unwrap();
+    let path = folder.path().join("store").join("credentials.json");
+    (folder, path)
+}
+
+fn key(id: &str) -> StoreKey {
+    StoreKey::new("openai", id)
+}
+
+async fn put(store: &FileStore, id: &str, generation: u64) -> Entry {
+    let record = Record::new(Credential::new(id, TokenSet::new("at-secret")), Generation::new(generation));
+    let held = store.load(&key(id)).await.unwrap().map(|held| held.revision);
+    match store.compare_and_set(&key(id), held, Some(record)).await.unwrap() {
+        CasOutcome::Stored(entry) => entry,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn throttled(seconds: u64) -> HealthChange {
+    HealthChange::new().cooled(Cooldown::new(Kind::Throttled, UNIX_EPOCH + Duration::from_secs(seconds)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_keeps_the_rules_of_stores() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).await.unwrap();
+    check_store(&Arc::new(store.clone()), 1).await.unwrap();
+    let other = FileStore::open(&path).await.unwrap();
+    check_shared_store(&store, &other, 1).await.unwrap();
+    check_shared_store(&store, &store.clone(), 2).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_the_end_of_the_process() {
+    let (_folder, path) = place();
+    let entry = put(&FileStore::open(&path).await.unwrap(), "work", 3).await;
+    let later = FileStore::open(&path).await.unwrap();
+    assert_eq!(later.load(&key("work")).await.unwrap(), Some(entry));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_notes_are_one_write_within_a_second_and_touch_no_disk_before() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).await.unwrap();
+    let before = put(&store, "work", 1).await;
+    let text = std::fs::read(&path).unwrap();
+    for seconds in 0..1_000 {
+        store.note_health(&key("work"), Generation::new(1), throttled(4_000_000_000 + seconds));
+    }
+    tokio::time::sleep(Duration::from_millis(999)).await;
+    assert_eq!(std::fs::read(&path).unwrap(), text);
+    // Paused time does not run on while the file is being written.
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let written = async {
+        loop {
+            let entry = store.load(&key("work")).await.unwrap().unwrap();
+            if entry.revision != before.revision {
+                return entry;
+            }
+        }
+    };
+    let entry = written.await;
+    assert_eq!(entry.revision.get(), before.revision.get() + 1);
+    let cooldown = Cooldown::new(Kind::Throttled, UNIX_EPOCH + Duration::from_secs(4_000_000_999));
+    assert_eq!(entry.record.health.cooldowns, [cooldown]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn notes_that_could_not_be_written_are_written_later() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).await.unwrap();
+    put(&store, "work", 1).await;
+    let text = std::fs::read(&path).unwrap();
+    std::fs::write(&path, "{").unwrap();
+    store.note_health(&key("work"), Generation::new(1), throttled(4_000_000_000));
+    store.flush().await.unwrap_err();
+    store.note_health(
+        &key("work"),
+        Generation::new(1),
+        HealthChange::new().out(Some(crate::notify::LoginReason::Banned)),
+    );
+    store.flush().await.unwrap_err();
+    std::fs::write(&path, text).unwrap();
+    store.flush().await.unwrap();
+    let mut health = Health::default();
+    throttled(4_000_000_000).out(Some(crate::notify::LoginReason::Banned)).apply(&mut health);
+    assert_eq!(store.load(&key("work")).await.unwrap().unwrap().record.health, health);
+}
+
+#[test]
+fn notes_of_a_runtime_that_has_ended_are_written_by_the_next() {
+    let (_folder, path) = place();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let store = runtime().block_on(async {
+        let store = FileStore::open(&path).await.unwrap();
+        put(&store, "work", 1).await;
+        store.note_health(&key("work"), Generation::new(1), throttled(4_000_000_000));
+        store
+    });
+    runtime().block_on(async {
+        store.note_health(&key("work"), Generation::new(1), throttled(4_000_000_001));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        while store.load(&key("work")).await.unwrap().unwrap().record.health == Health::default() {}
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_wait_for_changes_loses_none() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).await.unwrap();
+    let mut changes = store.watch();
+    put(&store, "work", 1).await;
+    let mut told = false;
+    // Each wait is shorter than the time between two looks.
+    for _ in 0..40 {
+        told |= tokio::time::timeout(Duration::from_millis(50), changes.changed()).await.is_ok();
+    }
+    assert!(told);
+    assert!(tokio::time::timeout(Duration::from_secs(60), changes.changed()).await.is_err(), "nothing changed");
+}
+
+#[test]
+fn the_default_place_needs_a_home() {
+    let path = folder::default_path(Some("/home/me/.local/share".into())).unwrap();
+    assert_eq!(path, Path::new("/home/me/.local/share/oauth-marathon/credentials.json"));
+    for none in [None, Some("".into()), Some("share".into())] {
+        let error = folder::default_path(none).unwrap_err();
+        assert!(error.to_string().contains("set HOME or XDG_DATA_HOME"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_file_that_was_removed_does_not_let_two_writers_in() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).await.unwrap();
+    let lease = store.lease(&key("work"), Duration::ZERO).await.unwrap().unwrap();
+    std::fs::remove_file(store.0.lease_path(&key("work"))).unwrap();
+    // Whoever comes now locks the new file, and whoever held the old one has lost it: but nobody gets the old one again.
+    let next = store.lease(&key("work"), Duration::ZERO).await.unwrap();
+    assert!(next.is_some() && store.lease(&key("work"), Duration::ZERO).await.unwrap().is_none());
+    drop(lease);
+    assert!(store.lease(&key("work"), Duration::ZERO).await.unwrap().is_none());
+}
+
+#[test]
+fn leases_of_different_keys_have_different_files_without_strange_names() {
+    let (_folder, path) = place();
+    let shared = Shared::open(&path).unwrap();
+    let keys = [("a", "b"), ("a/b", ""), ("", "a/b"), ("a", "../b"), ("a", "b\u{f6}"), ("a", "b\u{e4}")];
+    let mut names: Vec<_> =
+        keys.iter().map(|(provider, id)| shared.lease_path(&StoreKey::new(*provider, *id))).collect();
+    for name in &names {
+        assert_eq!(name.parent(), shared.path().parent());
+        assert!(name.to_str().unwrap().is_ascii(), "{}", name.display());
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), keys.len());
+}

@@ -1,0 +1,176 @@
+//! Reading members of JSON objects. What is wrong is told with its place and without its value, which could be a token.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+
+/// What is wrong with a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Problem(String);
+
+impl Problem {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
+    /// The parser's own message may show values.
+    pub(super) fn syntax(text: &[u8], error: &serde_json::Error) -> Self {
+        if text.is_empty() {
+            return Self::new("it is empty");
+        }
+        let cut_off = if error.is_eof() { ", where it ends too early" } else { "" };
+        Self(format!("it is no valid JSON at line {}, column {}{cut_off}", error.line(), error.column()))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A place in a text, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At<'a> {
+    outer: Option<&'a At<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> At<'a> {
+    pub(super) fn root() -> Self {
+        Self { outer: None, step: Step::Key("") }
+    }
+
+    pub(super) fn key(&'a self, key: &'a str) -> Self {
+        Self { outer: Some(self), step: Step::Key(key) }
+    }
+
+    pub(super) fn index(&'a self, index: usize) -> Self {
+        Self { outer: Some(self), step: Step::Index(index) }
+    }
+
+    pub(super) fn problem(&self, what: impl fmt::Display) -> Problem {
+        Problem(format!("at {self}: {what}"))
+    }
+
+    fn expected<T>(&self, found: Option<T>, what: &str) -> Result<T, Problem> {
+        found.ok_or_else(|| self.problem(format!("{what} was expected")))
+    }
+
+    pub(super) fn object<'v>(&self, value: &'v Value) -> Result<&'v Map<String, Value>, Problem> {
+        self.expected(value.as_object(), "an object")
+    }
+
+    /// A member that may be absent or `null`.
+    fn optional<'v, T>(
+        &self,
+        members: &'v Map<String, Value>,
+        key: &str,
+        what: &str,
+        read: impl FnOnce(&'v Value) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        match members.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => self.key(key).expected(read(value), what).map(Some),
+        }
+    }
+
+    pub(super) fn optional_object<'v>(
+        &self,
+        members: &'v Map<String, Value>,
+        key: &str,
+    ) -> Result<Option<&'v Map<String, Value>>, Problem> {
+        self.optional(members, key, "an object", Value::as_object)
+    }
+
+    pub(super) fn optional_array<'v>(
+        &self,
+        members: &'v Map<String, Value>,
+        key: &str,
+    ) -> Result<Option<&'v Vec<Value>>, Problem> {
+        self.optional(members, key, "an array", Value::as_array)
+    }
+
+    pub(super) fn optional_text<'v>(
+        &self,
+        members: &'v Map<String, Value>,
+        key: &str,
+    ) -> Result<Option<&'v str>, Problem> {
+        self.optional(members, key, "a text", Value::as_str)
+    }
+
+    pub(super) fn optional_number(&self, members: &Map<String, Value>, key: &str) -> Result<Option<u64>, Problem> {
+        self.optional(members, key, "a whole number from 0", Value::as_u64)
+    }
+
+    pub(super) fn optional_flag(&self, members: &Map<String, Value>, key: &str) -> Result<Option<bool>, Problem> {
+        self.optional(members, key, "true or false", Value::as_bool)
+    }
+
+    pub(super) fn optional_time(&self, members: &Map<String, Value>, key: &str) -> Result<Option<SystemTime>, Problem> {
+        let read = |value: &Value| UNIX_EPOCH.checked_add(Duration::from_millis(value.as_u64()?));
+        self.optional(members, key, "a time in milliseconds since 1970", read)
+    }
+
+    pub(super) fn text<'v>(&self, members: &'v Map<String, Value>, key: &str) -> Result<&'v str, Problem> {
+        let found = self.optional_text(members, key)?;
+        self.key(key).expected(found, "a text")
+    }
+
+    pub(super) fn number(&self, members: &Map<String, Value>, key: &str) -> Result<u64, Problem> {
+        let found = self.optional_number(members, key)?;
+        self.key(key).expected(found, "a whole number from 0")
+    }
+
+    pub(super) fn time(&self, members: &Map<String, Value>, key: &str) -> Result<SystemTime, Problem> {
+        let found = self.optional_time(members, key)?;
+        self.key(key).expected(found, "a time in milliseconds since 1970")
+    }
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(outer) = self.outer {
+            fmt::Display::fmt(outer, f)?;
+        }
+        match self.step {
+            Step::Key("") if self.outer.is_none() => Ok(()),
+            Step::Key(key) => write!(f, "/{key}"),
+            Step::Index(index) => write!(f, "/{index}"),
+        }
+    }
+}
+
+/// Milliseconds since 1970; what is earlier or too far is the nearest that can be said.
+pub(super) fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Changes the object that is this member, made where there is none.
+pub(super) fn within(members: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mut Map<String, Value>)) {
+    let mut object = match members.remove(key) {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
+    };
+    change(&mut object);
+    members.insert(key.to_owned(), Value::Object(object));
+}
+
+/// Sets a member, or removes it.
+pub(super) fn set(members: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
+    let old = match value {
+        Some(value) => members.insert(key.to_owned(), value.into()),
+        None => members.remove(key),
+    };
+    if let Some(mut old) = old {
+        super::wipe(&mut old);
+    }
+}

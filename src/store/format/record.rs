@@ -1,0 +1,237 @@
+//! One record as a JSON object.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+
+use super::members::{At, Problem, millis, set, within};
+use super::words;
+use crate::account::{Credential, Material};
+use crate::notify::LoginReason;
+use crate::secret::Secret;
+use crate::store::{Cooldown, Entry, Health, Intent, Record, Revision};
+use crate::token::{Generation, TokenSet};
+
+/// What a reason that this version does not know counts as: the credential stays unused.
+const UNKNOWN_REASON: LoginReason = LoginReason::Banned;
+
+pub(super) fn read(at: &At<'_>, members: &Map<String, Value>) -> Result<Entry, Problem> {
+    let mut credential = Credential::new(at.text(members, "id")?, material(at, members)?);
+    let text = |key| Ok::<_, Problem>(at.optional_text(members, key)?.map(str::to_owned));
+    credential.label = text("label")?.map(Into::into);
+    credential.subject = text("subject")?;
+    credential.header = text("header")?;
+    credential.scheme = text("scheme")?;
+    credential.base_url = text("baseUrl")?;
+    credential.extra_headers = extra_headers(at, members)?;
+    let generation = Generation::new(at.number(members, "generation")?);
+    let mut record = Record::new(credential, generation);
+    if let Some(members) = at.optional_object(members, "health")? {
+        record.health = health(&at.key("health"), members)?;
+    }
+    if let Some(members) = at.optional_object(members, "intent")? {
+        record.intent = Some(intent(&at.key("intent"), members)?);
+    }
+    Ok(Entry::new(record, Revision::new(at.number(members, "revision")?)))
+}
+
+fn material(at: &At<'_>, members: &Map<String, Value>) -> Result<Material, Problem> {
+    match (at.optional_object(members, "oauth")?, at.optional_text(members, "key")?) {
+        (Some(members), None) => tokens(&at.key("oauth"), members).map(Material::OAuth),
+        (None, Some(key)) => Ok(Material::Key(Secret::new(key))),
+        _ => Err(at.problem("either \"oauth\" or \"key\" was expected")),
+    }
+}
+
+fn tokens(at: &At<'_>, members: &Map<String, Value>) -> Result<TokenSet, Problem> {
+    let mut tokens = TokenSet::new(at.text(members, "access")?);
+    if let Some(refresh) = at.optional_text(members, "refresh")? {
+        tokens = tokens.with_refresh(refresh);
+    }
+    if let Some(expiry) = at.optional_time(members, "expiresAt")? {
+        tokens = tokens.expires_at(expiry);
+    }
+    Ok(tokens)
+}
+
+fn extra_headers(at: &At<'_>, members: &Map<String, Value>) -> Result<Vec<(String, Secret)>, Problem> {
+    let headers = at.optional_array(members, "extraHeaders")?.map_or(&[][..], Vec::as_slice);
+    let at = at.key("extraHeaders");
+    let header = |(index, value)| {
+        let at = at.index(index);
+        let members = at.object(value)?;
+        Ok((at.text(members, "name")?.to_owned(), Secret::new(at.text(members, "value")?)))
+    };
+    headers.iter().enumerate().map(header).collect()
+}
+
+fn health(at: &At<'_>, members: &Map<String, Value>) -> Result<Health, Problem> {
+    let out = at.optional_text(members, "out")?.map(|word| words::reason(word).unwrap_or(UNKNOWN_REASON));
+    let mut health = Health { out, ..Health::default() };
+    let cooldowns = at.optional_array(members, "cooldowns")?.map_or(&[][..], Vec::as_slice);
+    let at = at.key("cooldowns");
+    for (index, value) in cooldowns.iter().enumerate() {
+        let at = at.index(index);
+        health.cooldowns.extend(cooldown(&at, at.object(value)?)?);
+    }
+    Ok(health)
+}
+
+/// `None` for one of a cause or a scope that this version does not know.
+fn cooldown(at: &At<'_>, members: &Map<String, Value>) -> Result<Option<Cooldown>, Problem> {
+    let (cause, scope) = (words::kind(at.text(members, "cause")?), words::scope(at.text(members, "scope")?));
+    let mut cooldown = match cause.zip(scope) {
+        Some((cause, scope)) => Cooldown::new(cause, at.time(members, "until")?).with_scope(scope),
+        None => return Ok(None),
+    };
+    cooldown.model = at.optional_text(members, "model")?.map(str::to_owned);
+    cooldown.guessed = at.optional_flag(members, "guessed")?.unwrap_or(false);
+    Ok(Some(cooldown))
+}
+
+fn intent(at: &At<'_>, members: &Map<String, Value>) -> Result<Intent, Problem> {
+    let mut intent = Intent::new(Generation::new(at.number(members, "generation")?), at.time(members, "began")?);
+    intent.process = at.text(members, "process")?.to_owned();
+    Ok(intent)
+}
+
+/// The object of `entry`, made from the one that `old` has for it, which is taken out.
+pub(super) fn updated(old: &mut Vec<Value>, entry: &Entry) -> Value {
+    let id = entry.record.credential.id.as_str();
+    let before = old.iter().position(|value| value.get("id").and_then(Value::as_str) == Some(id));
+    let mut members = match before.map(|position| old.remove(position)) {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    if members.get("revision").and_then(Value::as_u64) != Some(entry.revision.get()) {
+        write(&mut members, entry);
+    }
+    Value::Object(members)
+}
+
+fn write(members: &mut Map<String, Value>, entry: &Entry) {
+    let Entry { record, revision } = entry;
+    let credential = &record.credential;
+    set(members, "id", Some(credential.id.as_str()));
+    set(members, "revision", Some(revision.get()));
+    set(members, "generation", Some(record.generation.get()));
+    set(members, "label", credential.label.as_deref());
+    set(members, "subject", credential.subject.as_deref());
+    set(members, "header", credential.header.as_deref());
+    set(members, "scheme", credential.scheme.as_deref());
+    set(members, "baseUrl", credential.base_url.as_deref());
+    match &credential.material {
+        Material::OAuth(tokens) => {
+            set(members, "key", None::<Value>);
+            within(members, "oauth", |members| write_tokens(members, tokens));
+        }
+        Material::Key(key) => {
+            set(members, "oauth", None::<Value>);
+            set(members, "key", Some(key.expose()));
+        }
+    }
+    write_list(members, "extraHeaders", &credential.extra_headers, is_header, |members, (name, value)| {
+        set(members, "name", Some(name.as_str()));
+        set(members, "value", Some(value.expose()));
+    });
+    within(members, "health", |members| write_health(members, &record.health));
+    match &record.intent {
+        None => set(members, "intent", None::<Value>),
+        Some(intent) => within(members, "intent", |members| {
+            set(members, "generation", Some(intent.generation.get()));
+            set(members, "began", Some(millis(intent.began)));
+            set(members, "process", Some(intent.process.as_str()));
+        }),
+    }
+}
+
+fn write_tokens(members: &mut Map<String, Value>, tokens: &TokenSet) {
+    set(members, "access", Some(tokens.access().expose()));
+    set(members, "refresh", tokens.refresh().map(Secret::expose));
+    set(members, "expiresAt", tokens.expiry().map(millis));
+}
+
+fn write_health(members: &mut Map<String, Value>, health: &Health) {
+    let word = members.get("out").and_then(Value::as_str);
+    let unknown = word.is_some_and(|word| words::reason(word).is_none());
+    if !(unknown && health.out == Some(UNKNOWN_REASON)) {
+        set(members, "out", health.out.map(words::of_reason));
+    }
+    // Those that this version does not know are not its to lift.
+    let strange = |members: &Map<String, Value>| {
+        let known = |key: &str, known: fn(&str) -> bool| members.get(key).and_then(Value::as_str).is_some_and(known);
+        !known("cause", |word| words::kind(word).is_some()) || !known("scope", |word| words::scope(word).is_some())
+    };
+    let mut kept = match members.get("cooldowns") {
+        Some(Value::Array(old)) => old.clone(),
+        _ => Vec::new(),
+    };
+    kept.retain(|value| value.as_object().is_some_and(strange));
+    write_list(members, "cooldowns", &health.cooldowns, is_cooldown, |members, cooldown| {
+        set(members, "cause", Some(words::of_kind(cooldown.cause)));
+        set(members, "scope", Some(words::of_scope(cooldown.scope)));
+        set(members, "model", cooldown.model.as_deref());
+        set(members, "until", Some(millis(cooldown.until)));
+        set(members, "guessed", Some(cooldown.guessed));
+    });
+    if !kept.is_empty() {
+        match members.get_mut("cooldowns") {
+            Some(Value::Array(cooldowns)) => cooldowns.extend(kept),
+            _ => set(members, "cooldowns", Some(kept)),
+        }
+    }
+}
+
+/// Writes a list of objects, each made from the old one that is of the same thing; no list where there is nothing in it.
+fn write_list<T>(
+    members: &mut Map<String, Value>,
+    key: &str,
+    list: &[T],
+    same: fn(&Map<String, Value>, &T) -> bool,
+    write: impl Fn(&mut Map<String, Value>, &T),
+) {
+    let mut old = match members.remove(key) {
+        Some(Value::Array(old)) => old,
+        _ => Vec::new(),
+    };
+    let written = list.iter().map(|item| {
+        let before = old.iter().position(|value| value.as_object().is_some_and(|members| same(members, item)));
+        let mut members = match before.map(|position| old.remove(position)) {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        write(&mut members, item);
+        Value::Object(members)
+    });
+    let written: Vec<_> = written.collect();
+    old.iter_mut().for_each(super::wipe);
+    set(members, key, (!written.is_empty()).then_some(written));
+}
+
+fn is_header(members: &Map<String, Value>, (name, _): &(String, Secret)) -> bool {
+    members.get("name").and_then(Value::as_str) == Some(name)
+}
+
+fn is_cooldown(members: &Map<String, Value>, cooldown: &Cooldown) -> bool {
+    let is = |key: &str, word: Option<&str>| members.get(key).and_then(Value::as_str) == word;
+    is("cause", Some(words::of_kind(cooldown.cause)))
+        && is("scope", Some(words::of_scope(cooldown.scope)))
+        && is("model", cooldown.model.as_deref())
+}
+
+/// The record as the text keeps it: its times in whole milliseconds.
+pub(in crate::store) fn cut(mut record: Record) -> Record {
+    let cut = |time: SystemTime| UNIX_EPOCH.checked_add(Duration::from_millis(millis(time))).unwrap_or(UNIX_EPOCH);
+    if let Material::OAuth(tokens) = &record.credential.material
+        && let Some(expiry) = tokens.expiry()
+    {
+        record.credential.material = Material::OAuth(tokens.clone().expires_at(cut(expiry)));
+    }
+    for cooldown in &mut record.health.cooldowns {
+        cooldown.until = cut(cooldown.until);
+    }
+    if let Some(intent) = &mut record.intent {
+        intent.began = cut(intent.began);
+    }
+    record
+}

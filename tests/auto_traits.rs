@@ -22,8 +22,8 @@ use oauth_marathon::refresh::{OAuth2, RefreshError, RefreshRequest};
 use oauth_marathon::replay::{ReplayBody, ReplayLayer};
 use oauth_marathon::retry::RetryLayer;
 use oauth_marathon::store::{
-    CasOutcome, ChangeNotifier, Changes, Cooldown, Entry, Health, HealthChange, Intent, MemoryStore, Record, Revision,
-    StoreKey, StoreLease,
+    CasOutcome, ChangeNotifier, Changes, Cooldown, Entry, FileStore, Health, HealthChange, Intent, MemoryStore, Record,
+    Revision, StoreKey, StoreLease,
 };
 use oauth_marathon::verdict::Verdict;
 use oauth_marathon::{
@@ -71,6 +71,7 @@ fn what_holds_data_can_be_sent_shared_and_printed() {
     data::<StoreKey>();
     data::<Record>();
     data::<Entry>();
+    data::<FileStore>();
     data::<Revision>();
     data::<Intent>();
     data::<Health>();

@@ -1,3 +1,4 @@
 mod doubles;
 mod parts;
 mod rules;
+mod shared;

@@ -109,10 +109,22 @@ impl<S: Store> Both<'_, S> {
             if listed != model {
                 return Err(Violation::new(Rule::OutOfOrder, format!("{listed:?} instead of {model:?}")));
             }
-            let providers = self.other.providers().await.map_err(|error| failed("providers", &error))?;
-            if providers.iter().any(|name| name == self.provider) == model.is_empty() {
-                return Err(Violation::new(Rule::OutOfOrder, format!("{providers:?} with {} records", model.len())));
-            }
+            self.named(!model.is_empty()).await?;
+        }
+        for id in &model {
+            self.remove(id).await?;
+        }
+        self.named(false).await
+    }
+
+    /// A provider is named if it has records.
+    async fn named(&self, expected: bool) -> Result<(), Violation> {
+        let providers = self.other.providers().await.map_err(|error| failed("providers", &error))?;
+        if providers.iter().any(|name| name == self.provider) != expected {
+            return Err(Violation::new(
+                Rule::OutOfOrder,
+                format!("{providers:?}, of which one has records: {expected}"),
+            ));
         }
         Ok(())
     }

@@ -49,6 +49,8 @@ pub(super) enum Fault {
     HidesTheConflict,
     ChecksThenWrites,
     DropsTheExpiry,
+    DropsTheIntent,
+    KeepsTheRemoved,
     Fails,
     Shows,
 }
@@ -106,7 +108,13 @@ impl Store for Broken {
             let kept = refresh.into_iter().fold(TokenSet::new(access), |tokens, refresh| tokens.with_refresh(refresh));
             next.credential.material = kept.into();
         }
+        if let (Fault::DropsTheIntent, Some(next)) = (self.fault, &mut next) {
+            next.intent = None;
+        }
         match self.fault {
+            Fault::KeepsTheRemoved if next.is_none() && self.revision(&key).await == expected => {
+                Ok(CasOutcome::Removed)
+            }
             Fault::RefusesAll => Ok(CasOutcome::Conflict(Store::load(&self.entries, &key).await?)),
             Fault::OverwritesAnything => {
                 let held = self.revision(&key).await;

@@ -94,6 +94,8 @@ async fn each_fault_of_a_store_is_caught_by_its_rule() {
         (Fault::HidesTheConflict, Rule::ConflictMissed),
         (Fault::ChecksThenWrites, Rule::LostUpdate),
         (Fault::DropsTheExpiry, Rule::NotKept),
+        (Fault::DropsTheIntent, Rule::NotKept),
+        (Fault::KeepsTheRemoved, Rule::NotKept),
         (Fault::Fails, Rule::Failed),
         (Fault::Shows, Rule::SecretShown),
     ] {

@@ -53,11 +53,12 @@
 //!
 //! # Features
 //!
-//! None is on by default, and none changes what the others do.
+//! `file-store` is on by default. None changes what the others do.
 //!
 //! | feature | what it adds |
 //! |---|---|
 //! | `config` | reads a provider's settings from `opencode.json` or `opencode.jsonc` |
+//! | `file-store` | `store::FileStore`: credentials in a file that survives crashes and that several processes may share; on by default |
 //! | `hyper-client` | a pooled HTTPS client; exact knowledge of the errors of hyper and h2, for `resend: "safe"` |
 //! | `reqwest` | the same stack as a middleware of reqwest-middleware, and over a plain reqwest client |
 //! | `tower` | a policy for tower's own retry layer that decides as ours does |

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use accounts::{ORIGIN, Server, answer, day, look, names, oauth, post, seconds, token, wall};
 use oauth_marathon::pool::Standing;
-use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Revision, Store, StoreKey};
+use oauth_marathon::store::{CasOutcome, Cooldown, Entry, MemoryStore, Record, Revision, Store, StoreKey};
+use oauth_marathon::verdict::Kind;
 use oauth_marathon::{
     BoxError, Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Material, Pool, TokenSet,
 };
@@ -25,8 +26,8 @@ struct Flaky {
     inner: MemoryStore,
     unreadable: Arc<Mutex<bool>>,
     unwritable: Arc<Mutex<bool>>,
-    /// What another process writes between our reading and our writing.
-    meanwhile: Arc<Mutex<Option<Record>>>,
+    /// What another process writes, or that it removes, between our reading and our writing.
+    meanwhile: Arc<Mutex<Option<Option<Record>>>>,
     log: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -51,7 +52,7 @@ impl Store for Flaky {
         }
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some(meanwhile) = meanwhile {
-            let _ = self.inner.compare_and_set(key, expected, Some(meanwhile)).await?;
+            let _ = self.inner.compare_and_set(key, expected, meanwhile).await?;
         }
         self.inner.compare_and_set(key, expected, next).await
     }
@@ -170,12 +171,37 @@ async fn an_older_token_in_the_store_is_replaced() {
 #[tokio::test(start_paused = true)]
 async fn whoever_was_quicker_meanwhile_is_followed() {
     let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
-    *store.meanwhile.lock().unwrap() = Some(stored("theirs", 5));
+    *store.meanwhile.lock().unwrap() = Some(Some(stored("theirs", 5)));
     let (pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (5, 1));
     assert_eq!(look(&pool, "a").expires_at, Some(day(HOUR)));
     assert_eq!(held(&store.inner).await.1.access().expose(), "theirs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_changed_meanwhile_is_kept_beside_the_new_token() {
+    let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
+    put(&store.inner, stored("a", 1)).await;
+    let mut cooled = stored("a", 1);
+    cooled.health.cooldowns.push(Cooldown::new(Kind::Billing, day(HOUR)));
+    *store.meanwhile.lock().unwrap() = Some(Some(cooled.clone()));
+    let (pool, stack) = expired(&server, store.clone());
+    assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
+    assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (2, 1));
+    let kept = store.inner.load(&key()).await.unwrap().unwrap().record;
+    assert_eq!((kept.generation.get(), &kept.health), (2, &cooled.health));
+    assert_eq!(held(&store.inner).await.1.access().expose(), "a-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_meanwhile_is_not_undone() {
+    let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
+    put(&store.inner, stored("a", 1)).await;
+    *store.meanwhile.lock().unwrap() = Some(None);
+    let (_pool, stack) = expired(&server, store.clone());
+    assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
+    assert_eq!(store.inner.load(&key()).await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]

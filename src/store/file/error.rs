@@ -16,7 +16,7 @@ pub(super) fn failed(path: &Path, doing: &str, source: io::Error) -> Error {
         }
         io::ErrorKind::PermissionDenied => "let this user read and write its folder, or keep the store elsewhere",
         io::ErrorKind::NotFound => "its folder is gone; open the store again to make it",
-        _ => "look after the disk; what was stored before is intact",
+        _ => "look after the disk; the store is whole, with what it held before or with the new content",
     };
     let message = format!("the store {} could not be {doing}: {source}; {remedy}", path.display());
     Error::new(ErrorKind::Store, message).with_source(source)

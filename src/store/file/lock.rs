@@ -16,15 +16,15 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest between two looks whether a lock is free.
 const NAP: Duration = Duration::from_millis(50);
 
-/// Takes the lock of writers, on a thread that may block.
-pub(super) fn wait(path: &Path) -> Result<File, Error> {
+/// Takes a lock, on a thread that may block.
+pub(super) fn wait(path: &Path, patience: Duration) -> Result<File, Error> {
     // Counted and not measured: this thread has no clock of its own.
     let (mut waited, mut nap) = (Duration::ZERO, Duration::from_millis(1));
     loop {
         if let Some(file) = attempt(path, guard::open_lock(path)?)? {
             return Ok(file);
         }
-        if waited >= PATIENCE {
+        if waited >= patience {
             return Err(busy(path));
         }
         thread::sleep(nap);

@@ -108,7 +108,7 @@ impl Shared {
     }
 
     fn rewrite<T>(&self, change: impl FnOnce(&mut Book) -> Result<(T, bool), Error>) -> Result<T, Error> {
-        let _lock: File = lock::wait(&self.lock)?;
+        let _lock: File = lock::wait(&self.lock, lock::PATIENCE)?;
         let mut document = self.document()?;
         if let Some(version) = document.later_version() {
             return Err(later_version(&self.path, version));

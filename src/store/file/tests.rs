@@ -183,3 +183,28 @@ fn leases_of_different_keys_have_different_files_without_strange_names() {
     names.dedup();
     assert_eq!(names.len(), keys.len());
 }
+
+#[tokio::test]
+async fn a_lock_that_stays_taken_is_an_error_that_names_it() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).await.unwrap();
+    let lock = path.with_file_name("credentials.json.lock");
+    let held = lock::now(&lock).unwrap().unwrap();
+    let error = lock::wait(&lock, Duration::from_millis(3)).unwrap_err();
+    assert_eq!(error.kind(), crate::error::ErrorKind::StoreBusy);
+    assert!(error.to_string().contains("credentials.json.lock for too long"), "{error}");
+    // Who opens and reads needs no lock.
+    FileStore::open(&path).await.unwrap().load(&key("work")).await.unwrap();
+    drop(held);
+    put(&store, "work", 1).await;
+}
+
+#[test]
+fn without_a_runtime_it_is_an_error() {
+    let mut opening = std::pin::pin!(FileStore::open("/nowhere/credentials.json"));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = opening.as_mut().poll(&mut context) else {
+        panic!("it was expected to fail")
+    };
+    assert!(error.to_string().contains("needs a tokio runtime"), "{error}");
+}

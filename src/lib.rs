@@ -100,6 +100,7 @@ mod error;
 #[cfg_attr(docsrs, doc(cfg(feature = "login")))]
 pub mod login;
 mod marathon;
+pub mod model;
 pub mod notify;
 mod origin;
 pub mod pool;

@@ -108,6 +108,12 @@ where
     fn source_failed(&self) -> bool {
         lock(&self.shared).has_failed()
     }
+
+    /// The first chunk that was recorded.
+    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let first = lock(&self.shared).first_chunk();
+        first.map(|first| look(&first))
+    }
 }
 
 /// With the default limit of 1 MiB.

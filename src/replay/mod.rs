@@ -20,6 +20,9 @@
 //! # }
 //! ```
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use bytes::Buf;
 use http_body::Body;
 use http_body_util::{Empty, Full};
@@ -62,11 +65,25 @@ pub trait ReplayableBody: Body + Sized {
     fn source_failed(&self) -> bool {
         false
     }
+
+    /// Lets `look` see the beginning of the body, where that is in memory. Nothing is read or waited for: the default is
+    /// `None`, without asking it.
+    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let _ = look;
+        None
+    }
 }
 
 impl<D: Buf + Clone> ReplayableBody for Full<D> {
     fn try_clone(&self) -> Option<Self> {
         Some(self.clone())
+    }
+
+    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        // Its data can only be had as its one frame, which is there at once; the copy shares it.
+        let frame = pin!(self.clone()).poll_frame(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Some(Ok(frame))) = frame else { return None };
+        frame.data_ref().map(|data| look(data.chunk()))
     }
 }
 

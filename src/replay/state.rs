@@ -220,6 +220,11 @@ impl<S> State<S> {
             }
     }
 
+    /// The first chunk of the body, where it was recorded.
+    pub(super) fn first_chunk(&self) -> Option<Bytes> {
+        self.tape.chunk(0)
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         matches!(self.source, Source::Failed)
     }

@@ -187,6 +187,10 @@ impl ReplayableBody for RequestBody {
             Inner::Stream(_) => None,
         }
     }
+
+    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.as_bytes().map(look)
+    }
 }
 
 #[cfg(test)]

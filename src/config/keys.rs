@@ -41,6 +41,7 @@ pub(super) const KEYS: &[Key] = &[
     key(Settings, "strategy", "\"sticky\" or \"round-robin\""),
     key(Settings, "whenAllCooling", "\"answer\", \"wait\", \"probe\" or \"error\""),
     key(Settings, "resend", "\"always\" or \"safe\""),
+    key(Settings, "onBan", "\"return\" or \"next\""),
     key(Server, "issuer", TEXT),
     key(Server, "tokenUrl", TEXT),
     key(Server, "authorizationUrl", TEXT),

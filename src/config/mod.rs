@@ -13,4 +13,4 @@ mod substitute;
 pub use self::opencode::OpencodeConfig;
 pub use self::provider::ProviderOAuth;
 pub use self::server::OAuthServer;
-pub use self::settings::{Resend, Settings, StrategyName, WhenAllCooling};
+pub use self::settings::{OnBan, Resend, Settings, StrategyName, WhenAllCooling};

@@ -58,6 +58,8 @@ pub struct Settings {
     pub when_all_cooling: WhenAllCooling,
     /// `resend`: which requests are sent again after a lost answer.
     pub resend: Resend,
+    /// `onBan`: what a request does that met a ban, a suspension or a demand to verify the account.
+    pub on_ban: OnBan,
 }
 
 /// Which credential comes next.
@@ -100,6 +102,19 @@ pub enum Resend {
     Safe,
 }
 
+/// What a request does that met a ban, a suspension or a demand to verify the account. The account is out either way, until a
+/// person acts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum OnBan {
+    /// It returns the answer: the same request may get the next account banned as well.
+    #[default]
+    Return,
+    /// It goes on with the next account.
+    Next,
+}
+
 /// Ten years: beyond every real use, and far from where times overflow.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -120,6 +135,7 @@ impl Default for Settings {
             strategy: StrategyName::default(),
             when_all_cooling: WhenAllCooling::default(),
             resend: Resend::default(),
+            on_ban: OnBan::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::config::{Resend, Settings, WhenAllCooling};
+use crate::config::{OnBan, Resend, Settings, WhenAllCooling};
 use crate::context::{Attempt, Call, Next};
 use crate::verdict::{Kind, Processed, Verdict};
 
@@ -22,6 +22,7 @@ pub(crate) struct Limits {
     pub(crate) max_wait: Duration,
     pub(crate) waits: bool,
     pub(crate) safe: bool,
+    pub(crate) carries_bans: bool,
     pub(crate) attempt_timeout: Option<Duration>,
 }
 
@@ -33,6 +34,7 @@ impl Limits {
             max_wait: settings.max_wait,
             waits: settings.when_all_cooling == WhenAllCooling::Wait,
             safe: settings.resend == Resend::Safe,
+            carries_bans: settings.on_ban == OnBan::Next,
             attempt_timeout: settings.attempt_timeout,
         }
     }
@@ -74,7 +76,8 @@ pub(crate) fn decide(limits: &Limits, call: &Call, situation: &Situation, pay: i
         return Decision::Stop;
     }
     match verdict.kind() {
-        Kind::Success | Kind::Rejected | Kind::Canceled | Kind::Banned => Decision::Stop,
+        Kind::Success | Kind::Rejected | Kind::Canceled => Decision::Stop,
+        Kind::Banned if !limits.carries_bans => Decision::Stop,
         Kind::Network
             if call.times(last.credential.as_ref(), |kind| kind == Kind::Network) <= limits.network_retries =>
         {
@@ -229,6 +232,16 @@ mod tests {
         for (name, attempts, expected) in cases {
             assert_eq!(decided(&Settings::default(), attempts), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_ban_is_carried_to_the_next_account_only_where_that_is_set() {
+        let carried = Settings { on_ban: OnBan::Next, ..Settings::default() };
+        assert_eq!(decided(&carried, &[("a", Verdict::new(Kind::Banned), NOW)]), Decision::Next);
+        assert_eq!(decided(&carried, &[("a", Verdict::new(Kind::Banned), NEVER)]), Decision::Stop);
+        let safe = Settings { resend: Resend::Safe, ..carried };
+        let maybe = decided(&safe, &[("a", Verdict::new(Kind::Banned), NOW)]);
+        assert_eq!(maybe, Decision::Stop, "a ban says nothing about whether it was processed");
     }
 
     #[test]

@@ -20,6 +20,7 @@ fn the_defaults_are_those_of_the_documentation() {
         "strategy": "sticky",
         "whenAllCooling": "answer",
         "resend": "always",
+        "onBan": "return",
     });
     assert_eq!(serde_json::to_value(Settings::default()).unwrap(), expected);
     assert_eq!(serde_json::from_value::<Settings>(json!({})).unwrap(), Settings::default());
@@ -43,6 +44,7 @@ fn every_key_is_read_and_written_back() {
         "strategy": "round-robin",
         "whenAllCooling": "probe",
         "resend": "safe",
+        "onBan": "next",
     });
     let settings: Settings = serde_json::from_value(json.clone()).unwrap();
     assert_eq!(settings.attempt_timeout, Some(Duration::from_millis(8)));
@@ -61,6 +63,7 @@ fn what_is_no_setting_is_refused() {
         json!({ "maxWaitMs": null }),
         json!({ "strategy": "Sticky" }),
         json!({ "strategy": "roundrobin" }),
+        json!({ "onBan": "carry" }),
         json!({ "max_wait": 1 }),
     ] {
         assert!(serde_json::from_value::<Settings>(wrong.clone()).is_err(), "{wrong}");

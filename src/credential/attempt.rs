@@ -1,7 +1,5 @@
 //! One attempt: begun with a lease, and settled exactly once.
 
-use std::time::Duration;
-
 use http::{Response, StatusCode};
 
 use crate::account::CredentialId;
@@ -54,6 +52,7 @@ fn ask(
         pin: context.pin(),
         same,
         tried: &|id| tried.contains(id),
+        model: None,
         when_all_cooling: pool.settings().when_all_cooling,
     };
     pool.acquire(&ask, &Choice::new(attempts, context.group()), renewed)
@@ -108,7 +107,9 @@ impl OpenAttempt {
         drop(call);
         lease.heard(response.headers());
         match verdict {
-            Some(verdict) if verdict.is_success() && unsuspected => lease.pool().succeeded(&lease, response.status()),
+            Some(verdict) if verdict.is_success() && unsuspected => {
+                lease.pool().succeeded(&lease, response.status(), || None)
+            }
             Some(verdict) => self.settle(&lease, verdict, |id, body| Some(Remembered::new(id, response, body))),
             None => {}
         }
@@ -151,7 +152,7 @@ impl OpenAttempt {
         }
         if verdict.is_success() {
             drop(call);
-            return pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK));
+            return pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK), || None);
         }
         let id = lease.credential();
         let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
@@ -167,11 +168,13 @@ impl OpenAttempt {
             request: Request {
                 pin: self.context.pin(),
                 tried: &is_tried,
+                model: None,
                 rested: &has_rested,
                 renewed: call.round().any(renewed),
                 refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
                 last_try: !self.context.is_resendable() || network > pool.settings().network_retry_attempts as usize,
             },
+            jitter: fastrand::f64(),
         };
         let Settled { next, suspect, dry, effects } = pool.settle(&outcome);
         let generation = lease.generation();
@@ -188,17 +191,14 @@ impl OpenAttempt {
         drop(call);
         pool.emit(effects);
         if let Some(answer) = body.and_then(|body| remember(lease.credential().clone(), body)) {
-            pool.remember(answer);
+            pool.remember(answer, None);
         }
     }
 }
 
 /// Whether the attempt's credential had to rest for a time.
 fn is_limited(attempt: &Attempt) -> bool {
-    attempt.verdict.is_some_and(|verdict| {
-        matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted)
-            && verdict.retry_after() != Some(Duration::ZERO)
-    })
+    attempt.verdict.is_some_and(|verdict| matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted))
 }
 
 impl Drop for OpenAttempt {

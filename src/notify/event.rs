@@ -52,6 +52,9 @@ pub enum Event {
         kind: Kind,
         /// For how long, from now.
         rests_for: Duration,
+        /// The model that it rests for, as requests name it; `None` if it rests as a whole. Empty for all requests of which
+        /// the model is not known.
+        model: Option<Arc<str>>,
     },
     /// A credential that rested is picked again.
     #[non_exhaustive]
@@ -60,6 +63,8 @@ pub enum Event {
         provider: Arc<str>,
         /// The credential.
         credential: Account,
+        /// The model that it rested for; `None` if it rested as a whole.
+        model: Option<Arc<str>>,
     },
     /// A credential is out until a person acts.
     #[non_exhaustive]
@@ -78,6 +83,8 @@ pub enum Event {
         provider: Arc<str>,
         /// How long until the first credential is expected to recover, where that is known.
         retry_after: Option<Duration>,
+        /// The model for which none is left, where others can be used; `None` if there is none for any.
+        model: Option<Arc<str>>,
     },
     /// A credential has a new access token.
     #[non_exhaustive]

@@ -24,7 +24,7 @@ pub(super) fn failed_over(kind: Kind, status: Option<u16>) -> Event {
 }
 
 pub(super) fn recovered() -> Event {
-    Event::Recovered { provider: "openai".into(), credential: account("work") }
+    Event::Recovered { provider: "openai".into(), credential: account("work"), model: None }
 }
 
 /// Numbered, so that order and loss show.
@@ -37,7 +37,7 @@ pub(super) fn login_needed(reason: LoginReason) -> Event {
 }
 
 pub(super) fn exhausted(retry_after: Option<Duration>) -> Event {
-    Event::Exhausted { provider: "openai".into(), retry_after }
+    Event::Exhausted { provider: "openai".into(), retry_after, model: None }
 }
 
 pub(super) fn all() -> Vec<Event> {
@@ -48,6 +48,7 @@ pub(super) fn all() -> Vec<Event> {
             credential: account("work"),
             kind: Kind::Throttled,
             rests_for: Duration::from_secs(30),
+            model: None,
         },
         recovered(),
         login_needed(LoginReason::RefreshRefused),

@@ -14,18 +14,18 @@ impl fmt::Display for Event {
             Self::FailedOver { provider, from, to, status, kind, .. } => {
                 write!(f, "{} (from {from} to {to})", switching(provider, *kind, *status))
             }
-            Self::CoolingDown { provider, credential, kind, rests_for } => {
-                let (cause, rest) = (Verdict::new(*kind), Rounded(*rests_for));
-                write!(f, "Credential {credential} of {provider:?} rests for {rest}: {cause}.")
+            Self::CoolingDown { provider, credential, kind, rests_for, model } => {
+                let (cause, rest, model) = (Verdict::new(*kind), Rounded(*rests_for), ForModel(model.as_deref()));
+                write!(f, "Credential {credential} of {provider:?} rests for {rest}{model}: {cause}.")
             }
-            Self::Recovered { provider, credential } => {
-                write!(f, "Credential {credential} of {provider:?} is ready again.")
+            Self::Recovered { provider, credential, model } => {
+                write!(f, "Credential {credential} of {provider:?} is ready again{}.", ForModel(model.as_deref()))
             }
             Self::LoginNeeded { provider, credential, reason } => {
                 write!(f, "Credential {credential} of {provider:?} {reason}.")
             }
-            Self::Exhausted { provider, retry_after } => {
-                write!(f, "No OAuth credential of {provider:?} can be used")?;
+            Self::Exhausted { provider, retry_after, model } => {
+                write!(f, "No OAuth credential of {provider:?} can be used{}", ForModel(model.as_deref()))?;
                 match retry_after {
                     Some(wait) => write!(f, "; the first is expected back in {}.", Rounded(*wait)),
                     None => f.write_str("."),
@@ -77,6 +77,19 @@ impl fmt::Display for Rounded {
     }
 }
 
+/// The model that a sentence is about, if it is about one. Its name is escaped.
+struct ForModel<'a>(Option<&'a str>);
+
+impl fmt::Display for ForModel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => Ok(()),
+            Some("") => f.write_str(" for requests without a known model"),
+            Some(model) => write!(f, " for the model {model:?}"),
+        }
+    }
+}
+
 /// A text of foreign origin, with spaces for its control characters.
 struct OneLine<'a>(&'a str);
 
@@ -124,6 +137,36 @@ mod tests {
             (samples::exhausted(None), r#"No OAuth credential of "openai" can be used."#),
             (Event::Canceled { attempts: 0, credential: None }, "The caller went away after 0 attempts."),
             (Event::Canceled { attempts: 1, credential: None }, "The caller went away after 1 attempt."),
+        ] {
+            assert_eq!(event.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn a_model_is_named_where_it_is_about_one() {
+        let (provider, credential) = (|| "openai".into(), || samples::account("work"));
+        let of = |model: &str| Some(model.into());
+        let recovered = |model| Event::Recovered { provider: provider(), credential: credential(), model: of(model) };
+        for (event, line) in [
+            (
+                Event::CoolingDown {
+                    provider: provider(),
+                    credential: credential(),
+                    kind: crate::verdict::Kind::QuotaExhausted,
+                    rests_for: Duration::from_secs(30),
+                    model: of("gpt-5"),
+                },
+                r#"Credential "work account" of "openai" rests for 30 s for the model "gpt-5": quota used up."#,
+            ),
+            (recovered("a\nb"), r#"Credential "work account" of "openai" is ready again for the model "a\nb"."#),
+            (
+                recovered(""),
+                r#"Credential "work account" of "openai" is ready again for requests without a known model."#,
+            ),
+            (
+                Event::Exhausted { provider: provider(), retry_after: None, model: of("gpt-5") },
+                r#"No OAuth credential of "openai" can be used for the model "gpt-5"."#,
+            ),
         ] {
             assert_eq!(event.to_string(), line);
         }

@@ -44,23 +44,25 @@ fn write(event: &Event) {
             },
             "switching to another credential"
         ),
-        Event::CoolingDown { provider, credential, kind, rests_for } => tracing::debug!(
+        Event::CoolingDown { provider, credential, kind, rests_for, model } => tracing::debug!(
             target: TARGET,
             {
                 oauth_marathon.event = name,
                 oauth_marathon.pool = &**provider,
                 oauth_marathon.credential.id = credential.id.as_str(),
                 oauth_marathon.credential.cooldown = rests_for.as_secs_f64(),
-                oauth_marathon.cause = ?kind
+                oauth_marathon.cause = ?kind,
+                oauth_marathon.model = model.as_deref()
             },
             "a credential rests"
         ),
-        Event::Recovered { provider, credential } => tracing::debug!(
+        Event::Recovered { provider, credential, model } => tracing::debug!(
             target: TARGET,
             {
                 oauth_marathon.event = name,
                 oauth_marathon.pool = &**provider,
-                oauth_marathon.credential.id = credential.id.as_str()
+                oauth_marathon.credential.id = credential.id.as_str(),
+                oauth_marathon.model = model.as_deref()
             },
             "a credential is ready again"
         ),
@@ -74,12 +76,13 @@ fn write(event: &Event) {
             },
             "a credential is out until a person acts"
         ),
-        Event::Exhausted { provider, retry_after } => tracing::error!(
+        Event::Exhausted { provider, retry_after, model } => tracing::error!(
             target: TARGET,
             {
                 oauth_marathon.event = name,
                 oauth_marathon.pool = &**provider,
-                oauth_marathon.retry_after = retry_after.map(|wait| wait.as_secs_f64())
+                oauth_marathon.retry_after = retry_after.map(|wait| wait.as_secs_f64()),
+                oauth_marathon.model = model.as_deref()
             },
             "no credential can be used"
         ),

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use http::{StatusCode, Uri};
 use tokio::sync::oneshot;
 
+use super::access::Slot;
 use super::answer::Remembered;
 use super::handle::{Inner, Pool, account};
 use super::lease::Lease;
+use super::look::Look;
 use super::pick::{Ask, Pick};
 use super::renewing::{Need, Renewal};
 use super::settle::{Outcome, Settled};
@@ -22,7 +24,7 @@ use crate::config::StrategyName;
 use crate::context::Suspect;
 use crate::error::{Error, ErrorKind};
 use crate::notify::{Account, Event};
-use crate::verdict::Verdict;
+use crate::verdict::{Scope, Verdict};
 
 /// What came of asking for a credential.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl Pool {
     #[must_use]
     pub fn try_lease(&self) -> Option<Lease> {
         let access = self.0.active.find().filter(|access| access.is_fresh())?;
-        Some(Lease::new(access, self.clone(), self.changes(), false))
+        Some(Lease::new(access, self.clone(), self.changes(), None))
     }
 
     /// Whether [`try_lease`](Pool::try_lease) would find one. Public for this repository's benches alone; no promise covers it.
@@ -75,7 +77,7 @@ impl Pool {
         let mut state = self.state();
         let effects = state.join(now);
         let mut pick = state.pick(now, ask);
-        if let (Pick::Ready(_), Some(strategy)) = (pick, &self.0.strategy)
+        if let (Pick::Ready(_), Some(strategy)) = (&pick, &self.0.strategy)
             && ask.pin.is_none()
             && ask.same.is_none()
         {
@@ -86,7 +88,7 @@ impl Pool {
             state = self.state();
             let chosen =
                 chosen.and_then(|at| candidates.get(at)).and_then(|candidate| state.place_of(candidate.id.as_str()));
-            pick = match chosen.filter(|place| state.rotation.is_queued(*place)) {
+            pick = match chosen.filter(|place| state.is_ready(*place, ask.model)) {
                 Some(place) => Pick::Ready(place),
                 // Without the lock, even the front may have gone or begun to rest.
                 None => state.pick(now, ask),
@@ -104,25 +106,37 @@ impl Pool {
     }
 
     fn candidates(&self, state: &State, ask: &Ask<'_>) -> Vec<Candidate> {
-        let ready = state.rotation.queued().filter_map(|place| state.entry(place));
+        let ready = state.ready(ask.model).filter_map(|place| state.entry(place));
         let untried = ready.filter(|entry| !(ask.tried)(&entry.credential.id));
         untried.map(|entry| Candidate::of(entry, &self.0.wall)).collect()
     }
 
     /// Settles an attempt that succeeded.
     #[inline]
-    pub(crate) fn succeeded(&self, lease: &Lease, status: StatusCode) {
+    pub(crate) fn succeeded(&self, lease: &Lease, status: StatusCode, model: impl FnOnce() -> Option<Arc<str>>) {
         let slot = &lease.access().slot;
         slot.successes.fetch_add(1, Relaxed);
         slot.last_status.store(status.as_u16(), Relaxed);
         if slot.troubled.load(Relaxed) {
-            self.lift(lease);
+            self.lift(lease, model());
         }
     }
 
     #[cold]
-    fn lift(&self, lease: &Lease) {
-        let effects = self.change(|state| state.lift(&lease.access().slot, lease.generation(), lease.started()));
+    fn lift(&self, lease: &Lease, model: Option<Arc<str>>) {
+        let effects = self.change(|state| state.lift(lease.bearing(model.as_deref())));
+        self.emit(effects);
+    }
+
+    /// Takes in what an answer over `lease` says about the quota of a scope, for a request that asked for `model`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no answer is read for its quota yet"))]
+    pub(crate) fn quota_seen(&self, lease: &Lease, scope: Scope, model: Option<&str>, has_room: bool) {
+        // Nothing rests, so there is nothing that it could end.
+        if !lease.access().slot.troubled.load(Relaxed) {
+            return;
+        }
+        let (now, jitter) = (clock::now(), fastrand::f64());
+        let effects = self.change(|state| state.quota_seen(lease.bearing(model), scope, has_room, now, jitter));
         self.emit(effects);
     }
 
@@ -157,16 +171,17 @@ impl Pool {
         }
     }
 
-    pub(crate) fn remember(&self, answer: Remembered) {
-        self.state().remembered = Some(Arc::new(answer));
+    /// Keeps the answer to a request for this model after which nobody was left for it.
+    pub(crate) fn remember(&self, answer: Remembered, model: Option<&Arc<str>>) {
+        self.state().remember(Arc::new(answer), model);
     }
 
-    pub(crate) fn remembered(&self) -> Option<Arc<Remembered>> {
-        self.state().remembered.clone()
+    pub(crate) fn remembered(&self, model: Option<&Arc<str>>) -> Option<Arc<Remembered>> {
+        self.state().remembered(model)
     }
 
-    pub(super) fn probe_ended(&self) {
-        self.state().probing = false;
+    pub(super) fn look_ended(&self, slot: &Arc<Slot>, look: &Look) {
+        self.state().end_look(slot, look);
     }
 
     /// Tells people that a request goes on with another credential.
@@ -223,9 +238,9 @@ impl Inner {
         if state.closed {
             return Err(self.closed());
         }
-        let (place, probe) = match pick {
-            Pick::Ready(place) => (place, false),
-            Pick::Probe(place) => (place, true),
+        let (place, look) = match pick {
+            Pick::Ready(place) => (place, None),
+            Pick::Probe(place, look) => (place, Some(look)),
             Pick::Cooling(Some(recovery)) => return Ok(Taken::None(Unavailable::Cooling(recovery))),
             Pick::Cooling(None) => return Ok(Taken::None(Unavailable::Error(self.nobody(state, ask)))),
             Pick::Unknown => return Err(self.unknown(state, ask)),
@@ -239,12 +254,12 @@ impl Inner {
         if needs && renewed != Some(&access.slot.id) {
             return Ok(Taken::Renew(place, access.slot.id.clone()));
         }
-        state.probing |= probe;
-        if self.strategy.is_none() && self.settings.strategy == StrategyName::RoundRobin && ask.same.is_none() && !probe
-        {
+        if let Some(look) = &look {
+            state.begin_look(place, look, now, fastrand::f64());
+        } else if self.strategy.is_none() && self.settings.strategy == StrategyName::RoundRobin && ask.same.is_none() {
             state.rotation.to_back(place);
         }
-        Ok(Taken::Lease(Lease::new(access, pool.clone(), state.changes, probe)))
+        Ok(Taken::Lease(Lease::new(access, pool.clone(), state.changes, look.map(Box::new))))
     }
 
     pub(super) fn closed(&self) -> Error {

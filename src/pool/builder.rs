@@ -16,6 +16,7 @@ use crate::account::Credential;
 use crate::clock::{SystemClock, WallClock};
 use crate::config::Settings;
 use crate::error::Error;
+use crate::model::{ModelSource, Models};
 use crate::notify::{Notifier, Notifiers};
 use crate::origin::Origin;
 use crate::refresh::{DynTokenSource, TokenSource};
@@ -38,6 +39,7 @@ pub struct PoolBuilder {
     source: Option<Arc<dyn DynTokenSource>>,
     store: Option<Arc<dyn DynStore>>,
     strategy: Option<Box<dyn Strategy>>,
+    models: Option<Box<dyn ModelSource>>,
     events: Notifiers,
     /// The first notifier that could not be added.
     failed_notifier: Option<Error>,
@@ -54,6 +56,7 @@ impl PoolBuilder {
             source: None,
             store: None,
             strategy: None,
+            models: None,
             events: Notifiers::new(),
             failed_notifier: None,
             wall: Arc::new(SystemClock),
@@ -106,6 +109,12 @@ impl PoolBuilder {
         self
     }
 
+    /// Tells which model a request asks for, before the [standard](crate::model::StandardModelSource) source is asked.
+    pub fn model_source(mut self, source: impl ModelSource) -> Self {
+        self.models = Some(Box::new(source));
+        self
+    }
+
     /// Sets all settings.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -153,6 +162,7 @@ impl PoolBuilder {
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
             strategy: self.strategy,
             events: self.events,
+            models: Models::new(self.models),
             wall: self.wall,
             refreshing: watch::Sender::new(0),
             rescheduled: Arc::new(Notify::new()),

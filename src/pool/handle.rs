@@ -11,12 +11,13 @@ use tokio::sync::{Notify, watch};
 
 use super::access::{Access, Lifetime, Slot};
 use super::active::Active;
-use super::state::{Effects, State};
+use super::state::{Cooled, Dry, Effects, State};
 use super::strategy::Strategy;
 use crate::account::Credential;
 use crate::clock::WallClock;
 use crate::config::{Settings, StrategyName};
 use crate::error::Error;
+use crate::model::Models;
 use crate::notify::{Account, Event, EventStream, LoginReason, Notifiers};
 use crate::origin::Origin;
 use crate::refresh::DynTokenSource;
@@ -58,6 +59,8 @@ pub(super) struct Inner {
     pub(super) store: Arc<dyn DynStore>,
     pub(super) strategy: Option<Box<dyn Strategy>>,
     pub(super) events: Notifiers,
+    /// Finds the model of a request, and knows whether any credential rests for one.
+    pub(super) models: Models,
     pub(super) wall: Arc<dyn WallClock>,
     /// How many refreshes are under way.
     pub(super) refreshing: watch::Sender<usize>,
@@ -88,6 +91,12 @@ impl Pool {
     #[must_use]
     pub fn events(&self) -> EventStream {
         self.0.events.subscribe()
+    }
+
+    /// Finds the model of requests for the layer that keeps them: see [`RetryLayer::models`](crate::retry::RetryLayer::models).
+    #[must_use]
+    pub fn models(&self) -> &Models {
+        &self.0.models
     }
 
     /// Whether credentials may be sent to where `uri` leads.
@@ -123,6 +132,7 @@ impl Pool {
     /// Publishes which credential is active, after a transition and before the lock is released.
     pub(super) fn reset_active(&self, state: &State) {
         self.0.changes.store(state.changes, Release);
+        self.0.models.set_wanted(!state.models.is_empty());
         let sticky = self.0.strategy.is_none() && self.0.settings.strategy == StrategyName::Sticky;
         let first = state.rotation.first().filter(|_| sticky && !state.closed);
         // One whose token is known to be dead is not for those who do not look further.
@@ -179,17 +189,24 @@ impl Inner {
     pub(super) fn events_of(&self, effects: Effects) -> impl Iterator<Item = Event> {
         let provider = &self.provider;
         let Effects { recovered, cooled, out, ran_dry } = effects;
-        let recovered = recovered
-            .into_iter()
-            .map(|slot| Event::Recovered { provider: provider.clone(), credential: account(&slot) });
-        let cooled = cooled.map(|(slot, kind, rests_for)| Event::CoolingDown {
+        let recovered = recovered.into_iter().map(|(slot, model)| Event::Recovered {
             provider: provider.clone(),
             credential: account(&slot),
-            kind,
-            rests_for,
+            model,
+        });
+        let cooled = cooled.map(|Cooled { slot, cause, rest, model }| Event::CoolingDown {
+            provider: provider.clone(),
+            credential: account(&slot),
+            kind: cause,
+            rests_for: rest,
+            model,
         });
         let out = out.map(|(slot, reason)| self.login_needed(&slot, reason));
-        let dry = ran_dry.map(|retry_after| Event::Exhausted { provider: provider.clone(), retry_after });
+        let dry = ran_dry.map(|Dry { recovery, model }| Event::Exhausted {
+            provider: provider.clone(),
+            retry_after: recovery,
+            model,
+        });
         recovered.chain(cooled).chain(out).chain(dry)
     }
 

@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::access::Access;
 use super::handle::Pool;
+use super::lift::Bearing;
+use super::look::Look;
 use crate::account::CredentialId;
 use crate::token::Generation;
 
@@ -20,15 +22,15 @@ pub struct Lease {
     pool: Pool,
     /// The pool's count of changes when the lease began.
     started: u64,
-    /// It is to show whether a resting credential works again.
-    probe: bool,
+    /// What it is to show about a resting credential. Boxed: few are.
+    look: Option<Box<Look>>,
 }
 
 impl Lease {
     #[inline]
-    pub(super) fn new(access: Arc<Access>, pool: Pool, started: u64, probe: bool) -> Self {
+    pub(super) fn new(access: Arc<Access>, pool: Pool, started: u64, look: Option<Box<Look>>) -> Self {
         access.slot.in_flight.fetch_add(1, Relaxed);
-        Self { access, pool, started, probe }
+        Self { access, pool, started, look }
     }
 
     /// The credential.
@@ -66,14 +68,19 @@ impl Lease {
     pub(crate) fn heard(&self, headers: &HeaderMap) {
         self.access.slot.quota.keep(headers);
     }
+
+    /// What an outcome of this attempt bears on, for a request that asked for `model`.
+    pub(super) fn bearing<'a>(&'a self, model: Option<&'a str>) -> Bearing<'a> {
+        Bearing { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }
+    }
 }
 
 impl Drop for Lease {
     #[inline]
     fn drop(&mut self) {
         self.access.slot.in_flight.fetch_sub(1, Relaxed);
-        if self.probe {
-            self.pool.probe_ended();
+        if let Some(look) = self.look.take() {
+            self.pool.look_ended(&self.access.slot, &look);
         }
     }
 }

@@ -97,11 +97,23 @@ impl Pool {
     }
 
     /// Lifts what keeps a credential from being used: with [`Scope::Credential`] everything, a ban and a lost login included;
-    /// with another scope the cooldowns of that scope. Says whether the pool holds the credential.
+    /// with [`Scope::Model`] the rests of single models; with another scope the cooldowns of that scope. Says whether the pool
+    /// holds the credential.
     pub fn clear(&self, id: impl AsRef<str>, scope: Scope) -> bool {
         self.change(|state| {
             let place = state.place_of(id.as_ref());
             place.map(|place| state.clear(place, scope)).is_some()
+        })
+    }
+
+    /// Lifts the rest of a credential for one model. Says whether it did rest for it.
+    pub fn clear_model(&self, id: impl AsRef<str>, model: impl AsRef<str>) -> bool {
+        let model = model.as_ref();
+        self.change(|state| {
+            let Some(place) = state.place_of(id.as_ref()) else { return false };
+            let rests = state.models.until(place, model).is_some();
+            state.forget_models(place, |other| other == model);
+            rests
         })
     }
 

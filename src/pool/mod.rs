@@ -3,6 +3,10 @@
 //! One credential is active and stays so until it fails; finding it takes no lock. A failed one goes to the back of the
 //! order and rests; those that recover join the back in the order of recovery. All decisions are pure functions under one
 //! short lock (`state`, `settle`, `pick`), and what follows from them happens after it is released.
+//!
+//! A limit of one model keeps a credential from requests for that model alone: it stays in the order for the others, and
+//! the active one stays active for them. A used-up quota whose reset is far is looked into before its time, by one request
+//! at a time, at growing intervals, and only while no credential is ready: see the README's table.
 
 mod access;
 mod acquire;
@@ -12,11 +16,16 @@ mod builder;
 mod cooldown;
 mod handle;
 mod lease;
+mod lift;
+mod look;
 mod manage;
+mod models;
 mod pick;
+mod recheck;
 mod recovery;
 mod renewal;
 mod renewing;
+mod rests;
 /// Public for this repository's benches alone; no promise covers it.
 #[doc(hidden)]
 pub mod rotation;
@@ -34,5 +43,5 @@ pub use self::lease::Lease;
 pub(crate) use self::pick::Ask;
 pub(crate) use self::renewing::Renewal;
 pub(crate) use self::settle::{Outcome, Request, Settled};
-pub use self::snapshot::{CredentialSnapshot, PoolSnapshot, Standing};
+pub use self::snapshot::{CredentialSnapshot, ModelSnapshot, PoolSnapshot, Standing};
 pub use self::strategy::{Candidate, Choice, Strategy};

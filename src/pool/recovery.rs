@@ -27,7 +27,7 @@ impl Pool {
         let mut state = self.state();
         let effects = state.join(clock::now());
         self.reset_active(&state);
-        let due = state.rotation.due();
+        let due = [state.rotation.due(), state.models.due()].into_iter().flatten().min();
         drop(state);
         self.emit(effects);
         due

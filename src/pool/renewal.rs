@@ -9,7 +9,7 @@ use super::access::{Slot, is_sendable};
 use super::cooldown::refresh_failed;
 use super::handle::{Inner, Pool, account};
 use super::renewing::{Need, Renewal};
-use super::state::State;
+use super::state::{Rest, State};
 use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
@@ -146,7 +146,11 @@ impl Pool {
             (false, true) => state.take_out(slot.place, LoginReason::RefreshRefused, now),
             (false, false) => {
                 let rest = refresh_failed(&self.0.settings, error.retry_after());
-                state.rest(slot.place, Kind::Unauthorized, rest, true, now)
+                state.rest(
+                    slot.place,
+                    Rest { cause: Kind::Unauthorized, model: None, length: rest, guessed: true, jitter: 0.0 },
+                    now,
+                )
             }
         };
         events.extend(self.0.events_of(effects));

@@ -31,6 +31,8 @@ enum Place {
     Queued {
         before: u32,
         after: u32,
+        /// Tells whether it has stood there all the time.
+        seat: u64,
     },
     Resting {
         until: Instant,
@@ -54,8 +56,10 @@ impl Rotation {
     /// Puts `place` at the back of the queue, wherever it was.
     pub fn to_back(&mut self, place: u32) {
         self.take_out(place);
+        self.turn += 1;
+        let seat = self.turn;
         let Some(slot) = self.slot(place) else { return };
-        *slot = Place::Queued { before: NONE, after: NONE };
+        *slot = Place::Queued { before: NONE, after: NONE, seat };
         let back = std::mem::replace(&mut self.queue.back, place);
         self.link(back, place);
         if back == NONE {
@@ -79,7 +83,7 @@ impl Rotation {
         let Some(slot) = self.places.get_mut(place as usize) else { return };
         match std::mem::take(slot) {
             Place::Out => {}
-            Place::Queued { before, after } => {
+            Place::Queued { before, after, .. } => {
                 self.link(before, after);
                 if before == NONE {
                     self.queue.front = after;
@@ -121,7 +125,12 @@ impl Rotation {
 
     /// The queue, front first.
     pub fn queued(&self) -> impl Iterator<Item = u32> {
-        std::iter::successors(self.first(), |&place| match self.places.get(place as usize) {
+        self.queued_from(self.first())
+    }
+
+    /// The queue from this place on.
+    pub fn queued_from(&self, place: Option<u32>) -> impl Iterator<Item = u32> {
+        std::iter::successors(place, |&place| match self.places.get(place as usize) {
             Some(Place::Queued { after, .. }) if *after != NONE => Some(*after),
             _ => None,
         })
@@ -141,6 +150,14 @@ impl Rotation {
     /// Whether `place` is in the queue.
     pub fn is_queued(&self, place: u32) -> bool {
         matches!(self.places.get(place as usize), Some(Place::Queued { .. }))
+    }
+
+    /// Where in the queue `place` stands: another number each time that it is put there.
+    pub fn seat(&self, place: u32) -> Option<u64> {
+        match self.places.get(place as usize) {
+            Some(Place::Queued { seat, .. }) => Some(*seat),
+            _ => None,
+        }
     }
 
     /// Until when `place` rests.

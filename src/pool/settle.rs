@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::cooldown::{Consequence, Facts, consequence};
-use super::state::{Effects, State};
+use super::lift::Bearing;
+use super::state::{Effects, Rest, State};
 use crate::account::CredentialId;
-use crate::config::Settings;
+use crate::config::{OnBan, Settings};
 use crate::context::{Next, Suspect};
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Kind, Scope, Verdict};
 
 /// One attempt's outcome.
 pub(crate) struct Outcome<'a> {
@@ -19,6 +20,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) started: u64,
     pub(crate) verdict: Verdict,
     pub(crate) request: Request<'a>,
+    /// From 0 to 1.
+    pub(crate) jitter: f64,
 }
 
 /// What the request has been through, as far as it matters here.
@@ -26,6 +29,8 @@ pub(crate) struct Request<'a> {
     /// The only credential that it may use.
     pub(crate) pin: Option<&'a CredentialId>,
     pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
+    /// The model that it asks for, where that was looked at.
+    pub(crate) model: Option<&'a Arc<str>>,
     /// Whether it was limited in this round, for a time.
     pub(crate) rested: &'a dyn Fn(&CredentialId) -> bool,
     pub(crate) renewed: bool,
@@ -53,7 +58,7 @@ impl State {
         now: Instant,
         outcome: &Outcome<'_>,
     ) -> Settled {
-        let Outcome { access, started, verdict, request } = outcome;
+        let Outcome { access, started, verdict, request, jitter } = outcome;
         let effects = self.join(now);
         let facts = self.facts(has_source, now, outcome);
         let consequence = consequence(settings, verdict, facts);
@@ -63,11 +68,18 @@ impl State {
             self.count(access, verdict, consequence, now);
             match consequence {
                 Consequence::Untouched | Consequence::Counted | Consequence::Again => {}
-                Consequence::Succeeded => settled.add(self.lift(&access.slot, access.generation, *started)),
+                Consequence::Succeeded => {
+                    let (slot, generation) = (&access.slot, access.generation);
+                    let model = request.model.map(|model| &**model);
+                    settled.add(self.lift(Bearing { slot, generation, started: *started, model }));
+                }
                 Consequence::ToBack if self.rotation.is_queued(place) => self.rotation.to_back(place),
                 Consequence::ToBack => {}
-                Consequence::Rest { rest, guessed } => {
-                    settled.add(self.rest(place, verdict.kind(), rest, guessed, now))
+                Consequence::Rest { rest: length, guessed } => {
+                    let unnamed = Arc::default();
+                    let model = (verdict.scope() == Scope::Model).then(|| request.model.unwrap_or(&unnamed));
+                    let rest = Rest { cause: verdict.kind(), model, length, guessed, jitter: *jitter };
+                    settled.add(self.rest(place, rest, now));
                 }
                 Consequence::Renew => {
                     if let Some(entry) = self.entry_mut(place) {
@@ -81,12 +93,13 @@ impl State {
         settled.next = match (consequence, verdict.kind()) {
             (Consequence::Succeeded, _) => None,
             (Consequence::Renew | Consequence::Again, _) => Some(Next::Same),
-            (_, Kind::Rejected | Kind::Canceled | Kind::Banned) => Some(Next::Never),
+            (_, Kind::Rejected | Kind::Canceled) => Some(Next::Never),
+            (_, Kind::Banned) if settings.on_ban == OnBan::Return => Some(Next::Never),
             // Two credentials refused alike, or none left to compare with: the request is at fault.
             (Consequence::Untouched, Kind::Forbidden) => Some(Next::Never),
             _ => Some(self.availability(request, now)),
         };
-        settled.dry = self.rotation.first().is_none();
+        settled.dry = self.ready(request.model).next().is_none();
         settled
     }
 
@@ -99,7 +112,8 @@ impl State {
                     entry.failures += 1;
                     entry.last_failure = Some(now);
                 }
-                self.rest(place, suspect.verdict.kind(), rest, true, now)
+                let cause = suspect.verdict.kind();
+                self.rest(place, Rest { cause, model: None, length: rest, guessed: true, jitter: 0.0 }, now)
             }
             _ => Effects::default(),
         }
@@ -149,15 +163,17 @@ impl State {
     pub(crate) fn availability(&self, request: &Request<'_>, now: Instant) -> Next {
         let untried = |place: u32| self.entry(place).is_some_and(|entry| !(request.tried)(&entry.credential.id));
         let at = |until: Option<Instant>| until.map_or(Next::Never, Next::At);
+        let model = request.model;
         if let Some(pin) = request.pin {
-            return at(self.place_of(pin.as_str()).and_then(|place| self.rotation.rests_until(place)));
+            return at(self.place_of(pin.as_str()).and_then(|place| self.rests_until(place, model)));
         }
-        if self.rotation.queued().any(untried) {
+        if self.ready(model).any(untried) {
             return Next::Now;
         }
-        // One that rested because of this request and is in the queue again has recovered while others were tried.
+        // One that rested because of this request and is ready again has recovered while others were tried.
         let recovered = |place: u32| self.entry(place).is_some_and(|entry| (request.rested)(&entry.credential.id));
-        if self.rotation.queued().any(recovered) { Next::At(now) } else { at(self.rotation.due()) }
+        let recovered = self.ready(model).any(recovered);
+        if recovered { Next::At(now) } else { at(self.first_recovery(model).map(|first| first.0)) }
     }
 }
 

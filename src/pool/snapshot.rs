@@ -1,11 +1,13 @@
 //! What a pool looks like at one moment, without secrets.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
 
 use super::handle::Pool;
+use super::models::ModelRests;
 use super::state::Entry;
 use crate::account::CredentialId;
 use crate::clock;
@@ -37,6 +39,11 @@ pub struct CredentialSnapshot {
     pub subject: Option<String>,
     /// Whether it can be used.
     pub standing: Standing,
+    /// The models that it rests for while it serves others, by their names.
+    pub models: Vec<ModelSnapshot>,
+    /// How long until one request may see whether a used-up quota has room before its time. Requests for a model that rests
+    /// go by that model's.
+    pub next_check: Option<Duration>,
     /// How often its token has been replaced, from 1.
     pub generation: Generation,
     /// When its token expires, where that is known.
@@ -53,6 +60,20 @@ pub struct CredentialSnapshot {
     pub last_status: Option<StatusCode>,
     /// What its latest answers said about limits, as far as it is still true.
     pub quota: Quota,
+}
+
+/// A model that a credential rests for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelSnapshot {
+    /// Its name, as requests state it; empty for all requests of which it is not known.
+    pub model: String,
+    /// For how long still.
+    pub rests_for: Duration,
+    /// Why: the cause with the latest end.
+    pub cause: Kind,
+    /// How long until one request may see whether its quota has room before its time.
+    pub next_check: Option<Duration>,
 }
 
 /// Whether a credential can be used.
@@ -92,7 +113,8 @@ impl Pool {
         let (now, wall) = (clock::now(), self.0.wall.now());
         let state = self.state();
         let slots: Vec<_> = state.in_order().map(|entry| entry.access.slot.clone()).collect();
-        let mut credentials: Vec<_> = state.in_order().map(|entry| CredentialSnapshot::of(entry, now)).collect();
+        let mut credentials: Vec<_> =
+            state.in_order().map(|entry| CredentialSnapshot::of(entry, &state.models, now)).collect();
         drop(state);
         // Header fields take their time to be read: requests need not wait for it.
         for (credential, slot) in credentials.iter_mut().zip(slots) {
@@ -103,9 +125,9 @@ impl Pool {
 }
 
 impl CredentialSnapshot {
-    fn of(entry: &Entry, now: std::time::Instant) -> Self {
+    fn of(entry: &Entry, models: &ModelRests, now: Instant) -> Self {
         let slot = &entry.access.slot;
-        let latest = entry.cooldowns.iter().max_by_key(|cooldown| cooldown.until).filter(|latest| latest.until > now);
+        let latest = entry.cooldowns.latest().filter(|latest| latest.until > now);
         let standing = match (entry.out, latest) {
             (Some(reason), _) => Standing::Out { reason },
             (None, Some(latest)) => Standing::Cooling { rests_for: latest.until - now, cause: latest.cause },
@@ -116,6 +138,10 @@ impl CredentialSnapshot {
             label: slot.label.to_string(),
             subject: entry.credential.subject.clone(),
             standing,
+            models: ModelSnapshot::all(entry, models, now),
+            next_check: latest
+                .and_then(|_| entry.cooldowns.recheck())
+                .map(|check| check.at().saturating_duration_since(now)),
             generation: entry.access.generation,
             expires_at: entry.credential.material.tokens().and_then(|tokens| tokens.expiry()),
             refreshing: entry.renewing.is_under_way(),
@@ -125,5 +151,19 @@ impl CredentialSnapshot {
             last_status: StatusCode::from_u16(slot.last_status.load(Relaxed)).ok(),
             quota: Quota::unknown(SystemTime::UNIX_EPOCH),
         }
+    }
+}
+
+impl ModelSnapshot {
+    fn all(entry: &Entry, models: &ModelRests, now: Instant) -> Vec<Self> {
+        let of = |model: &Arc<str>| {
+            let rests = models.book(model)?.rests(entry.access.slot.place)?;
+            let latest = rests.latest().filter(|latest| latest.until > now)?;
+            let next_check = rests.recheck().map(|check| check.at().saturating_duration_since(now));
+            Some(Self { model: model.to_string(), rests_for: latest.until - now, cause: latest.cause, next_check })
+        };
+        let mut all: Vec<_> = entry.models.iter().filter_map(of).collect();
+        all.sort_unstable_by(|one, other| one.model.cmp(&other.model));
+        all
     }
 }

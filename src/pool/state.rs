@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 
 use super::access::{Access, Slot};
 use super::answer::Remembered;
+use super::models::{MODELS, ModelRests};
+use super::recheck::Recheck;
 use super::renewing::Renewing;
+use super::rests::{Cooldown, Cooldowns};
 use super::rotation::Rotation;
 use crate::account::{Credential, CredentialId};
 use crate::notify::LoginReason;
 use crate::token::Generation;
-use crate::verdict::{Kind, Scope, Verdict};
+use crate::verdict::Kind;
 
 /// All credentials of one pool.
 #[derive(Debug, Default)]
@@ -24,10 +27,14 @@ pub(crate) struct State {
     free: Vec<u32>,
     places: HashMap<CredentialId, u32>,
     pub(crate) rotation: Rotation,
+    /// Who rests for a single model.
+    pub(crate) models: ModelRests,
     /// Counts the cooldowns, so that a success can tell those that began before its attempt.
     pub(crate) changes: u64,
     /// Whether a request is out to see if a resting credential works again.
     pub(crate) probing: bool,
+    /// No re-check is due before this; there may be none then either.
+    pub(crate) next_check: Option<Instant>,
     pub(crate) remembered: Option<Arc<Remembered>>,
     pub(crate) closed: bool,
     /// Whether a task watches for recoveries.
@@ -41,34 +48,53 @@ pub(crate) struct State {
 pub(crate) struct Entry {
     pub(crate) credential: Credential,
     pub(crate) access: Arc<Access>,
-    pub(crate) cooldowns: Vec<Cooldown>,
+    pub(crate) cooldowns: Cooldowns,
+    /// The models that it rests for.
+    pub(crate) models: Vec<Arc<str>>,
     pub(crate) out: Option<LoginReason>,
     pub(crate) failures: u64,
     pub(crate) last_failure: Option<Instant>,
     pub(crate) renewing: Renewing,
 }
 
-/// One reason to rest. Another cause has another one; the latest end counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cooldown {
+/// A rest to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rest<'a> {
     pub(crate) cause: Kind,
-    pub(crate) began: Instant,
-    pub(crate) until: Instant,
-    /// The count of changes when it began.
-    pub(crate) since: u64,
+    /// The model that it is for; `None` for the whole credential.
+    pub(crate) model: Option<&'a Arc<str>>,
+    pub(crate) length: Duration,
     /// The time is ours, the provider stated none.
     pub(crate) guessed: bool,
+    /// From 0 to 1.
+    pub(crate) jitter: f64,
 }
 
 /// What a transition asks to be told, once the lock is released.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Effects {
-    pub(crate) recovered: Vec<Arc<Slot>>,
-    pub(crate) cooled: Option<(Arc<Slot>, Kind, Duration)>,
+    /// Each with the model that it rested for, if it was one.
+    pub(crate) recovered: Vec<(Arc<Slot>, Option<Arc<str>>)>,
+    pub(crate) cooled: Option<Cooled>,
     pub(crate) out: Option<(Arc<Slot>, LoginReason)>,
-    /// The last credential that was ready is not any more; when the first one recovers, if one will.
-    pub(crate) ran_dry: Option<Option<Duration>>,
+    pub(crate) ran_dry: Option<Dry>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Cooled {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) cause: Kind,
+    pub(crate) rest: Duration,
+    pub(crate) model: Option<Arc<str>>,
+}
+
+/// The last credential that was ready, for a model or at all, is not any more.
+#[derive(Debug)]
+pub(crate) struct Dry {
+    /// When the first one recovers, if one will.
+    pub(crate) recovery: Option<Duration>,
+    pub(crate) model: Option<Arc<str>>,
 }
 
 impl Effects {
@@ -133,7 +159,8 @@ impl State {
         let entry = Entry {
             credential,
             access,
-            cooldowns: Vec::new(),
+            cooldowns: Cooldowns::default(),
+            models: Vec::new(),
             out: None,
             failures: 0,
             last_failure: None,
@@ -151,6 +178,7 @@ impl State {
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<Entry> {
         let place = self.places.remove(id)?;
+        self.forget_models(place, |_| true);
         self.rotation.take_out(place);
         self.free.push(place);
         let entry = self.entries.get_mut(place as usize)?.take()?;
@@ -169,35 +197,72 @@ impl State {
         self.reschedule(place, was_out);
     }
 
-    /// Lifts the cooldowns of a scope; the whole credential's scope lifts everything that keeps it from being used.
-    pub(crate) fn clear(&mut self, place: u32, scope: Scope) {
-        let Some(entry) = self.entry_mut(place) else { return };
-        let all = scope == Scope::Credential;
-        entry.cooldowns.retain(|cooldown| !all && Verdict::new(cooldown.cause).scope() != scope);
-        let was_out = all && entry.out.take().is_some();
-        entry.renewing.told &= !was_out;
-        self.reschedule(place, was_out);
+    /// Lets a credential rest, or one model of it. For one cause the later end wins.
+    pub(crate) fn rest(&mut self, place: u32, rest: Rest<'_>, now: Instant) -> Effects {
+        self.changes += 1;
+        let Rest { cause, length, guessed, jitter, .. } = rest;
+        let until = now.checked_add(length).unwrap_or(now);
+        let recheck = Recheck::plan(cause, length, guessed, now, jitter);
+        let cooldown = Cooldown { cause, began: now, until, since: self.changes, guessed, recheck };
+        self.expect_check(recheck.map(|recheck| recheck.at()));
+        match rest.model {
+            None => self.rest_whole(place, cooldown, length, now),
+            Some(model) => self.rest_model(place, model, cooldown, length, now),
+        }
     }
 
-    /// Lets a credential rest. For one cause the later end wins.
-    pub(crate) fn rest(&mut self, place: u32, cause: Kind, rest: Duration, guessed: bool, now: Instant) -> Effects {
-        self.changes += 1;
-        let since = self.changes;
+    fn rest_whole(&mut self, place: u32, cooldown: Cooldown, rest: Duration, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
-        let until = now.checked_add(rest).unwrap_or(now);
-        let cooldown = Cooldown { cause, began: now, until, since, guessed };
-        match entry.cooldowns.iter_mut().find(|known| known.cause == cause) {
-            Some(known) if known.until >= until => known.since = since,
-            Some(known) => *known = cooldown,
-            None => entry.cooldowns.push(cooldown),
-        }
+        entry.cooldowns.add(cooldown);
         let slot = entry.access.slot.clone();
         self.reschedule(place, false);
         let dry = was_ready && self.rotation.first().is_none();
         // Only the first of many failures alike is news.
-        let cooled = was_ready.then_some((slot, cause, rest));
-        Effects { cooled, ran_dry: dry.then(|| self.recovery_after(now)), ..Effects::default() }
+        let cooled = was_ready.then_some(Cooled { slot, cause: cooldown.cause, rest, model: None });
+        let ran_dry = dry.then(|| Dry { recovery: self.recovery_after(None, now), model: None });
+        Effects { cooled, ran_dry, ..Effects::default() }
+    }
+
+    /// The credential keeps its place in the order, for the other models.
+    fn rest_model(
+        &mut self,
+        place: u32,
+        model: &Arc<str>,
+        cooldown: Cooldown,
+        rest: Duration,
+        now: Instant,
+    ) -> Effects {
+        let was_ready = self.is_ready(place, Some(model));
+        let Some(entry) = self.entry_mut(place) else { return Effects::default() };
+        let slot = entry.access.slot.clone();
+        slot.troubled.store(true, Relaxed);
+        let known = entry.models.contains(model);
+        if !known {
+            entry.models.push(model.clone());
+        }
+        self.models.rest(place, model, cooldown);
+        if !known {
+            self.keep_to_limit(place);
+        }
+        let dry = was_ready && self.ready(Some(model)).next().is_none();
+        let named = || Some(model.clone());
+        let cooled = was_ready.then(|| Cooled { slot, cause: cooldown.cause, rest, model: named() });
+        let ran_dry = dry.then(|| Dry { recovery: self.recovery_after(Some(model), now), model: named() });
+        Effects { cooled, ran_dry, ..Effects::default() }
+    }
+
+    /// Where too many models of a credential rest, the first to end becomes a rest of the whole credential.
+    fn keep_to_limit(&mut self, place: u32) {
+        let Some(entry) = self.entry(place).filter(|entry| entry.models.len() > MODELS) else { return };
+        let first = entry.models.iter().min_by_key(|model| self.models.until(place, model)).cloned();
+        let Some(first) = first else { return };
+        let latest = self.models.book(&first).and_then(|book| book.rests(place)?.latest().copied());
+        self.forget_models(place, |model| *model == *first);
+        if let (Some(entry), Some(latest)) = (self.entry_mut(place), latest) {
+            entry.cooldowns.add(latest);
+            self.reschedule(place, false);
+        }
     }
 
     /// Takes a credential out until a person acts.
@@ -210,51 +275,58 @@ impl State {
         let news = (!told).then_some((slot, reason));
         self.rotation.take_out(place);
         let dry = was_ready && self.rotation.first().is_none();
-        Effects { out: news, ran_dry: dry.then(|| self.recovery_after(now)), ..Effects::default() }
+        let ran_dry = dry.then(|| Dry { recovery: self.recovery_after(None, now), model: None });
+        Effects { out: news, ran_dry, ..Effects::default() }
     }
 
-    /// Lifts the throttle and network cooldowns that began before an attempt that then succeeded.
-    pub(crate) fn lift(&mut self, slot: &Arc<Slot>, generation: Generation, started: u64) -> Effects {
-        let Some(entry) = self.owner(slot).filter(|entry| entry.access.generation == generation) else {
-            return Effects::default();
-        };
-        let before = entry.cooldowns.len();
-        entry
-            .cooldowns
-            .retain(|cooldown| !matches!(cooldown.cause, Kind::Throttled | Kind::Network) || cooldown.since > started);
-        let lifted = entry.cooldowns.len() < before;
-        let was_resting = self.rotation.rests_until(slot.place).is_some();
-        if lifted {
-            self.reschedule(slot.place, false);
-        }
-        let recovered = was_resting && self.rotation.is_queued(slot.place);
-        Effects { recovered: if recovered { vec![slot.clone()] } else { Vec::new() }, ..Effects::default() }
-    }
-
-    /// Lets those whose rest is over join the queue.
+    /// Lets those whose rest is over join the queue, and ends the rests of single models that are over.
     pub(crate) fn join(&mut self, now: Instant) -> Effects {
         let mut effects = Effects::default();
         let entries = &mut self.entries;
         self.rotation.join(now, |place| {
             if let Some(Some(entry)) = entries.get_mut(place as usize) {
                 entry.cooldowns.clear();
-                entry.access.slot.troubled.store(false, Relaxed);
-                effects.recovered.push(entry.access.slot.clone());
+                entry.set_troubled();
+                effects.recovered.push((entry.access.slot.clone(), None));
+            }
+        });
+        self.models.end(now, |place, model| {
+            if let Some(Some(entry)) = entries.get_mut(place as usize) {
+                entry.models.retain(|other| other != model);
+                entry.set_troubled();
+                effects.recovered.push((entry.access.slot.clone(), Some(model.clone())));
             }
         });
         effects
     }
 
-    /// How long until the first credential recovers, if one will by itself.
-    pub(crate) fn recovery_after(&self, now: Instant) -> Option<Duration> {
-        self.rotation.due().map(|due| due.saturating_duration_since(now))
+    /// Keeps an answer after which nobody was left: of the model, if others can still be used for other models.
+    pub(crate) fn remember(&mut self, answer: Arc<Remembered>, model: Option<&Arc<str>>) {
+        let of_model = model.filter(|_| self.rotation.first().is_some());
+        match of_model.and_then(|model| self.models.book_mut(model)) {
+            Some(book) => book.remembered = Some(answer),
+            None => self.remembered = Some(answer),
+        }
+    }
+
+    pub(crate) fn remembered(&self, model: Option<&Arc<str>>) -> Option<Arc<Remembered>> {
+        let of_model = model.and_then(|model| self.models.book(model)?.remembered.as_ref());
+        let all_rest = self.rotation.first().is_none();
+        let (first, second) =
+            if all_rest { (self.remembered.as_ref(), of_model) } else { (of_model, self.remembered.as_ref()) };
+        first.or(second).cloned()
+    }
+
+    /// Notes that a re-check may be due then.
+    pub(crate) fn expect_check(&mut self, at: Option<Instant>) {
+        self.next_check = [self.next_check, at].into_iter().flatten().min();
     }
 
     /// Puts a credential where its cooldowns say.
-    fn reschedule(&mut self, place: u32, was_out: bool) {
+    pub(super) fn reschedule(&mut self, place: u32, was_out: bool) {
         let Some(entry) = self.entry(place) else { return };
-        let until = entry.cooldowns.iter().map(|cooldown| cooldown.until).max();
-        entry.access.slot.troubled.store(until.is_some(), Relaxed);
+        let until = entry.cooldowns.until();
+        entry.set_troubled();
         if entry.out.is_some() {
             return;
         }
@@ -263,5 +335,13 @@ impl State {
             None if was_out || !self.rotation.is_queued(place) => self.rotation.to_back(place),
             None => {}
         }
+    }
+}
+
+impl Entry {
+    /// Whether a success has something to lift.
+    pub(super) fn set_troubled(&self) {
+        let troubled = !self.cooldowns.is_empty() || !self.models.is_empty();
+        self.access.slot.troubled.store(troubled, Relaxed);
     }
 }

@@ -1,0 +1,135 @@
+//! A reset that is far away is a hint and no promise: plans change, windows are reset early, somebody pays. So one request
+//! at a time goes to see, and again at growing intervals: pure rules.
+//!
+//! A re-check is a real request, which the provider most probably refuses. So it goes only where there is nothing to lose:
+//! when no credential is ready for the request. As long as another one serves, the stated time is kept to the end. And it
+//! never goes where `whenAllCooling` is `error`, as then nothing is sent while all rest.
+
+use std::time::{Duration, Instant};
+
+use crate::verdict::Kind;
+
+/// A rest that is no longer than this is kept as it was stated.
+const FAR: Duration = Duration::from_secs(60 * 60);
+
+/// The first look comes after this part of the rest,
+const FIRST: u32 = 8;
+
+/// but not sooner than this,
+const SHORTEST: Duration = Duration::from_secs(15 * 60);
+
+/// and no interval is longer than this.
+const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// By how much an interval is lengthened at random, so that many processes do not come at once.
+const JITTER: f64 = 0.1;
+
+/// The plan to look into one rest before its time. Each interval is twice the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recheck {
+    at: Instant,
+    interval: Duration,
+    /// A request is on its way to see.
+    under_way: bool,
+}
+
+impl Recheck {
+    /// The plan for a rest that begins now, if it is one to be looked into: a quota whose reset was stated and is far.
+    /// `jitter` is from 0 to 1.
+    pub(crate) fn plan(cause: Kind, rest: Duration, guessed: bool, now: Instant, jitter: f64) -> Option<Self> {
+        let is_hint = cause == Kind::QuotaExhausted && !guessed && rest > FAR;
+        let interval = (rest / FIRST).clamp(SHORTEST, LONGEST);
+        is_hint.then(|| Self { at: after(now, interval, jitter), interval, under_way: false })
+    }
+
+    /// When the next look is allowed.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    /// Whether a request may go to see.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        !self.under_way && self.at <= now
+    }
+
+    /// A request goes to see. Whatever comes of it, the next one goes an interval later.
+    pub(crate) fn begin(&mut self, now: Instant, jitter: f64) {
+        self.under_way = true;
+        self.interval = (self.interval * 2).min(LONGEST);
+        self.at = after(now, self.interval, jitter);
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.under_way = false;
+    }
+
+    /// The quota was seen to be used up still: there is no need to look for a while.
+    pub(crate) fn put_off(&mut self, now: Instant, jitter: f64) {
+        self.at = self.at.max(after(now, self.interval, jitter));
+    }
+}
+
+fn after(now: Instant, interval: Duration, jitter: f64) -> Instant {
+    now.checked_add(interval.mul_f64(1.0 + JITTER * jitter.clamp(0.0, 1.0))).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = 3_600;
+
+    /// The minutes from the start at which requests go to see.
+    fn looks(rest: Duration, jitter: f64) -> Vec<u64> {
+        let start = crate::clock::now();
+        let Some(mut recheck) = Recheck::plan(Kind::QuotaExhausted, rest, false, start, jitter) else {
+            return Vec::new();
+        };
+        let mut looks = Vec::new();
+        while recheck.at() < start + rest {
+            looks.push((recheck.at() - start).as_secs() / 60);
+            let now = recheck.at();
+            assert!(recheck.is_due(now) && !recheck.is_due(now - Duration::from_millis(1)));
+            recheck.begin(now, jitter);
+            assert!(!recheck.is_due(now + Duration::from_secs(HOUR * 24 * 365)), "one at a time");
+            recheck.end();
+        }
+        looks
+    }
+
+    #[test]
+    fn a_far_quota_is_looked_into_at_growing_intervals() {
+        assert_eq!(looks(Duration::from_secs(HOUR), 0.0), [0; 0]);
+        assert_eq!(looks(Duration::from_secs(2 * HOUR), 0.0), [15, 45, 105]);
+        assert_eq!(looks(Duration::from_secs(24 * HOUR), 0.0), [180, 540, 900, 1_260]);
+        assert_eq!(looks(Duration::from_secs(2 * HOUR), 1.0), [16, 49, 115], "never before its time");
+        assert_eq!(looks(Duration::from_secs(8 * 24 * HOUR), 0.5).len(), 30);
+    }
+
+    #[test]
+    fn only_a_quota_whose_reset_was_stated_is_a_hint() {
+        let day = Duration::from_secs(24 * HOUR);
+        let now = crate::clock::now();
+        for cause in [Kind::Throttled, Kind::Billing, Kind::Network, Kind::Unauthorized] {
+            assert_eq!(Recheck::plan(cause, day, false, now, 0.0), None, "{cause:?}");
+        }
+        assert_eq!(Recheck::plan(Kind::QuotaExhausted, day, true, now, 0.0), None);
+        assert!(Recheck::plan(Kind::QuotaExhausted, Duration::MAX, false, now, 0.0).is_some());
+    }
+
+    #[test]
+    fn news_that_it_is_still_used_up_saves_a_look() {
+        let start = crate::clock::now();
+        let mut recheck =
+            Recheck::plan(Kind::QuotaExhausted, Duration::from_secs(16 * HOUR), false, start, 0.0).unwrap();
+        assert_eq!(recheck.at(), start + Duration::from_secs(2 * HOUR));
+        recheck.put_off(start + Duration::from_secs(HOUR), 0.0);
+        assert_eq!(recheck.at(), start + Duration::from_secs(3 * HOUR));
+        recheck.put_off(start, 0.0);
+        assert_eq!(recheck.at(), start + Duration::from_secs(3 * HOUR), "older news change nothing");
+    }
+}

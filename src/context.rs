@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use http::Extensions;
 
 pub use self::attempt::{Attempt, Next};
-pub(crate) use self::attempt::{Call, Plan, Suspect};
+pub(crate) use self::attempt::{Call, Plan, Suspect, Unsettled};
 pub use self::current::Scoped;
 pub(crate) use self::current::enter;
 use crate::account::CredentialId;
@@ -23,8 +23,8 @@ use crate::clock;
 ///
 /// Every call through [`NotifyLayer`](crate::notify::NotifyLayer) gets a context of its own, so that an outer retry or a
 /// second call starts afresh. From a context that the caller put around the call, as a task-local or in the request's
-/// extensions, it inherits the pin, the deadline and the group; and the caller's context then shows the attempts of the
-/// latest call made under it.
+/// extensions, it inherits the pin, the deadline, the group and the model; and the caller's context then shows the attempts
+/// of the latest call made under it.
 ///
 /// Code below the stack finds the context with [`RequestContext::current`], and with [`RequestContext::of`] where it is
 /// [put into the extensions](crate::MarathonLayer::context_in_extensions). A spawned task inherits nothing: carry the handle
@@ -55,6 +55,8 @@ struct Inner {
     opened: bool,
     /// Whether a layer above is able to send the request again.
     resendable: AtomicBool,
+    /// Whether a layer above tells the model of the request once a failure is about it.
+    names_model: AtomicBool,
     call: Mutex<Call>,
 }
 
@@ -63,6 +65,7 @@ struct Inherited {
     pin: Option<CredentialId>,
     deadline: Option<Instant>,
     group: Option<Arc<str>>,
+    model: Option<Arc<str>>,
 }
 
 impl RequestContext {
@@ -95,6 +98,13 @@ impl RequestContext {
     #[must_use]
     pub fn with_group(self, group: impl Into<Arc<str>>) -> Self {
         Self::make(Inherited { group: Some(group.into()), ..self.0.inherited.clone() }, false)
+    }
+
+    /// Names the model that the request asks for, where neither its path nor its body says so, or where limits go by another
+    /// name. It goes before what any [`ModelSource`](crate::model::ModelSource) finds.
+    #[must_use]
+    pub fn with_model(self, model: impl Into<Arc<str>>) -> Self {
+        Self::make(Inherited { model: Some(model.into()), ..self.0.inherited.clone() }, false)
     }
 
     /// The context of the running task; `None` outside of one, in spawned tasks and in response bodies.
@@ -151,6 +161,23 @@ impl RequestContext {
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         self.0.inherited.group.as_deref()
+    }
+
+    /// The model that the request asks for, as far as [`with_model`](Self::with_model) names it.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.0.inherited.model.as_deref()
+    }
+
+    /// The name under which limits of the request's model are kept: empty where nobody has told it.
+    pub(crate) fn model_name(&self) -> Arc<str> {
+        let stated = self.0.inherited.model.clone();
+        stated.or_else(|| self.call().model.clone()).unwrap_or_default()
+    }
+
+    /// Whether the layer that keeps the request has to tell its model before a failure of it can be settled.
+    pub(crate) fn awaits_model(&self) -> bool {
+        self.0.names_model.load(Relaxed) && self.0.inherited.model.is_none() && self.call().model.is_none()
     }
 
     /// Runs `future` with this context as the current one, for example inside a spawned task.
@@ -212,6 +239,12 @@ impl RequestContext {
         self.0.resendable.store(resendable, Relaxed);
     }
 
+    /// Says to the layers below whether the model of the request is told once a failure is about it.
+    #[inline]
+    pub(crate) fn set_names_model(&self, names_model: bool) {
+        self.0.names_model.store(names_model, Relaxed);
+    }
+
     pub(crate) fn is_resendable(&self) -> bool {
         self.0.resendable.load(Relaxed)
     }
@@ -223,7 +256,8 @@ impl RequestContext {
     }
 
     fn make(inherited: Inherited, opened: bool) -> Self {
-        Self(Arc::new(Inner { inherited, opened, resendable: AtomicBool::new(false), call: Mutex::default() }))
+        let (resendable, names_model) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self(Arc::new(Inner { inherited, opened, resendable, names_model, call: Mutex::default() }))
     }
 }
 
@@ -235,11 +269,12 @@ impl Default for RequestContext {
 
 impl fmt::Debug for RequestContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inherited { pin, deadline, group } = &self.0.inherited;
+        let Inherited { pin, deadline, group, model } = &self.0.inherited;
         f.debug_struct("RequestContext")
             .field("pin", pin)
             .field("deadline", deadline)
             .field("group", group)
+            .field("model", model)
             .field("attempts", &self.attempts())
             .finish()
     }

@@ -1,5 +1,7 @@
 //! The attempts of one call, and what the layers tell each other about them.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -57,6 +59,12 @@ pub(crate) struct Suspect {
     pub(crate) verdict: Verdict,
 }
 
+/// A failure of one model, whose name the layer that keeps the request tells. Dropped, it settles itself without.
+pub(crate) trait Unsettled: fmt::Debug + Send {
+    /// Settles it: the context knows the model by now, if anybody does.
+    fn settle(self: Box<Self>, context: &RequestContext);
+}
+
 /// The state of one call, which the layers write and read in turn.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
@@ -66,6 +74,10 @@ pub(crate) struct Call {
     len: usize,
     earlier_rounds: u32,
     pub(crate) plan: Plan,
+    /// The model of the request, as the layer that keeps it found it.
+    pub(crate) model: Option<Arc<str>>,
+    /// The last attempt, as long as it cannot be settled for want of the model's name.
+    pub(crate) unsettled: Option<Box<dyn Unsettled>>,
     pub(crate) suspect: Option<Suspect>,
     /// The whole body of the last failed answer, where it was read to its end.
     pub(crate) failed_body: Option<Bytes>,

@@ -1,12 +1,15 @@
 //! One attempt: begun with a lease, and settled exactly once.
 
+use std::sync::Arc;
+
 use http::{Response, StatusCode};
 
+use super::late::Late;
 use crate::account::CredentialId;
 use crate::context::{Attempt, Next, Plan, RequestContext, Suspect};
 use crate::error::Error;
 use crate::pool::{Acquired, Ask, Choice, Lease, Outcome, Pool, Remembered, Request, Settled};
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Kind, Scope, Verdict};
 
 /// An attempt under way. Dropped, it is a cancellation, which changes no health; unless a layer above has judged it, as it
 /// does when it takes too long.
@@ -22,11 +25,14 @@ pub(super) fn acquire(
     context: &RequestContext,
     renewed: Option<&CredentialId>,
 ) -> Result<Acquired, Error> {
-    let call = context.call();
+    let mut call = context.call();
     let first = call.len() == 0;
     if first && renewed.is_none() && context.pin().is_none() {
         drop(call);
-        if let Some(lease) = pool.try_lease() {
+        // While limits of single models are in force, the active one may not be for this request.
+        if !pool.models().are_wanted()
+            && let Some(lease) = pool.try_lease()
+        {
             return Ok(Acquired::Lease(lease));
         }
         return ask(pool, context, None, None, &Tried::default(), 0);
@@ -35,8 +41,11 @@ pub(super) fn acquire(
     let same = renewed.cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
     let tried = Tried::of(call.round().filter_map(|attempt| attempt.credential.as_ref()));
     let attempts = call.len();
+    // Nobody has told the model of the attempt before.
+    let unsettled = call.unsettled.take();
     // The pool may run a strategy, which is foreign code.
     drop(call);
+    drop(unsettled);
     ask(pool, context, same.as_ref(), renewed, &tried, attempts)
 }
 
@@ -48,14 +57,20 @@ fn ask(
     tried: &Tried,
     attempts: usize,
 ) -> Result<Acquired, Error> {
+    let model = model_of(pool, context);
     let ask = Ask {
         pin: context.pin(),
         same,
         tried: &|id| tried.contains(id),
-        model: None,
+        model: model.as_ref(),
         when_all_cooling: pool.settings().when_all_cooling,
     };
     pool.acquire(&ask, &Choice::new(attempts, context.group()), renewed)
+}
+
+/// The model that a request asks for, where it matters.
+pub(super) fn model_of(pool: &Pool, context: &RequestContext) -> Option<Arc<str>> {
+    pool.models().are_wanted().then(|| context.model_name())
 }
 
 /// The credentials that a request has used. A few of them take no allocation.
@@ -108,9 +123,17 @@ impl OpenAttempt {
         lease.heard(response.headers());
         match verdict {
             Some(verdict) if verdict.is_success() && unsuspected => {
-                lease.pool().succeeded(&lease, response.status(), || None)
+                lease.pool().succeeded(&lease, response.status(), || Some(self.context.model_name()));
             }
-            Some(verdict) => self.settle(&lease, verdict, |id, body| Some(Remembered::new(id, response, body))),
+            Some(verdict) if verdict.scope() == Scope::Model && self.context.awaits_model() => {
+                let body = self.context.call().failed_body.clone();
+                let answer = body.map(|body| Remembered::new(lease.credential().clone(), response, body));
+                Late::leave(&self.context, lease, verdict, answer);
+                return None;
+            }
+            Some(verdict) => {
+                settle(&self.context, &lease, verdict, |id, body| Some(Remembered::new(id, response, body)));
+            }
             None => {}
         }
         let failed = verdict.is_some_and(|verdict| !verdict.is_success());
@@ -128,71 +151,77 @@ impl OpenAttempt {
 
     fn close(&mut self) {
         let Some(lease) = self.lease.take() else { return };
-        if let Some(verdict) = self.verdict() {
+        match self.verdict() {
+            Some(verdict) if verdict.scope() == Scope::Model && self.context.awaits_model() => {
+                Late::leave(&self.context, lease, verdict, None);
+            }
             // There is no answer to remember.
-            self.settle(&lease, verdict, |_, _| None);
+            Some(verdict) => settle(&self.context, &lease, verdict, |_, _| None),
+            None => {}
         }
     }
+}
 
-    fn settle(
-        &self,
-        lease: &Lease,
-        verdict: Verdict,
-        remember: impl FnOnce(CredentialId, bytes::Bytes) -> Option<Remembered>,
-    ) {
-        let pool = lease.pool();
-        let mut call = self.context.call();
-        // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
-        if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
-            && let Some(suspect) = call.suspect.take_if(|suspect| suspect.credential != *lease.credential())
-        {
-            drop(call);
-            pool.convict(&suspect);
-            call = self.context.call();
-        }
-        if verdict.is_success() {
-            drop(call);
-            return pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK), || None);
-        }
-        let id = lease.credential();
-        let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
-        let has_rested = |other: &CredentialId| {
-            call.round().any(|attempt| attempt.credential.as_ref() == Some(other) && is_limited(attempt))
-        };
-        let network = call.times(Some(id), |kind| kind == Kind::Network);
-        let renewed = |attempt: &Attempt| attempt.credential.as_ref() == Some(id) && attempt.next == Some(Next::Same);
-        let outcome = Outcome {
-            access: lease.access(),
-            started: lease.started(),
-            verdict,
-            request: Request {
-                pin: self.context.pin(),
-                tried: &is_tried,
-                model: None,
-                rested: &has_rested,
-                renewed: call.round().any(renewed),
-                refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
-                last_try: !self.context.is_resendable() || network > pool.settings().network_retry_attempts as usize,
-            },
-            jitter: fastrand::f64(),
-        };
-        let Settled { next, suspect, dry, effects } = pool.settle(&outcome);
-        let generation = lease.generation();
-        if suspect {
-            call.suspect = Some(Suspect { credential: id.clone(), generation, verdict });
-        }
-        if let Some(attempt) = call.last_mut() {
-            attempt.next = next;
-        }
-        let worth_keeping =
-            dry && verdict.status().is_some() && !matches!(verdict.kind(), Kind::Rejected | Kind::Canceled);
-        let body = call.failed_body.take().filter(|_| worth_keeping);
-        // Listeners are foreign code: nothing is locked while they are told.
+/// Settles an attempt that was judged.
+pub(super) fn settle(
+    context: &RequestContext,
+    lease: &Lease,
+    verdict: Verdict,
+    remember: impl FnOnce(CredentialId, bytes::Bytes) -> Option<Remembered>,
+) {
+    let pool = lease.pool();
+    let about_model = verdict.scope() == Scope::Model || pool.models().are_wanted();
+    let model = about_model.then(|| context.model_name());
+    let mut call = context.call();
+    // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
+    if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
+        && let Some(suspect) = call.suspect.take_if(|suspect| suspect.credential != *lease.credential())
+    {
         drop(call);
-        pool.emit(effects);
-        if let Some(answer) = body.and_then(|body| remember(lease.credential().clone(), body)) {
-            pool.remember(answer, None);
-        }
+        pool.convict(&suspect);
+        call = context.call();
+    }
+    if verdict.is_success() {
+        drop(call);
+        return pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK), || Some(context.model_name()));
+    }
+    let id = lease.credential();
+    let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
+    let has_rested = |other: &CredentialId| {
+        call.round().any(|attempt| attempt.credential.as_ref() == Some(other) && is_limited(attempt))
+    };
+    let network = call.times(Some(id), |kind| kind == Kind::Network);
+    let renewed = |attempt: &Attempt| attempt.credential.as_ref() == Some(id) && attempt.next == Some(Next::Same);
+    let outcome = Outcome {
+        access: lease.access(),
+        started: lease.started(),
+        verdict,
+        request: Request {
+            pin: context.pin(),
+            tried: &is_tried,
+            model: model.as_ref(),
+            rested: &has_rested,
+            renewed: call.round().any(renewed),
+            refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
+            last_try: !context.is_resendable() || network > pool.settings().network_retry_attempts as usize,
+        },
+        jitter: fastrand::f64(),
+    };
+    let Settled { next, suspect, dry, effects } = pool.settle(&outcome);
+    let generation = lease.generation();
+    if suspect {
+        call.suspect = Some(Suspect { credential: id.clone(), generation, verdict });
+    }
+    if let Some(attempt) = call.last_mut() {
+        attempt.next = next;
+    }
+    let worth_keeping = dry && verdict.status().is_some() && !matches!(verdict.kind(), Kind::Rejected | Kind::Canceled);
+    let body = call.failed_body.take().filter(|_| worth_keeping);
+    // Listeners are foreign code: nothing is locked while they are told.
+    drop(call);
+    pool.emit(effects);
+    if let Some(answer) = body.and_then(|body| remember(lease.credential().clone(), body)) {
+        pool.remember(answer, model.as_ref());
     }
 }
 

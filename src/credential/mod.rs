@@ -7,6 +7,7 @@ mod attempt;
 mod body;
 mod future;
 mod inject;
+mod late;
 mod layer;
 mod origin_guard;
 mod service;

@@ -3,6 +3,7 @@
 use http::Response;
 use http_body::Body;
 
+use super::attempt::model_of;
 use super::body::LeaseBody;
 use crate::clock;
 use crate::config::WhenAllCooling;
@@ -24,7 +25,8 @@ pub(super) fn refuse_or_answer<B: Body>(
         Unavailable::Error(error) => return Err(with_refresh(error, refresh).into()),
         Unavailable::Cooling(recovery) => recovery,
     };
-    let remembered = pool.remembered(None).filter(|remembered| remembered.concerns(context.pin()));
+    let remembered =
+        pool.remembered(model_of(pool, context).as_ref()).filter(|remembered| remembered.concerns(context.pin()));
     let mode = pool.settings().when_all_cooling;
     // Worth waiting for: what is answered here only says until when.
     let waits = mode == WhenAllCooling::Wait && recovery <= pool.settings().max_wait;

@@ -2,11 +2,10 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::budget::Budget;
-use super::decide::Limits;
 use super::progress::Shared;
 use super::service::Retry;
 use crate::config::Settings;
+use crate::model::Models;
 
 /// Sends a request again after a failure that another attempt can mend.
 ///
@@ -35,7 +34,18 @@ impl RetryLayer {
     /// `whenAllCooling` and `resend`.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        Self { shared: Arc::new(Shared { limits: Limits::new(settings), budget: Budget::default() }) }
+        Self { shared: Arc::new(Shared::new(settings)) }
+    }
+
+    /// Tells the credential layer below which model a request asks for, where a limit of one model makes that matter:
+    /// [`Pool::models`](crate::Pool::models) knows. Without it, limits of single models are kept for all requests together
+    /// whose model no [context](crate::RequestContext::with_model) names.
+    ///
+    /// This layer tells it because it is the one that keeps the request: once an attempt has failed, its body is gone.
+    #[must_use]
+    pub fn models(mut self, models: Models) -> Self {
+        self.shared = Arc::new(self.shared.with_models(models));
+        self
     }
 }
 

@@ -10,14 +10,14 @@ use http::{Request, Response};
 use tokio::time::Sleep;
 use tower::retry::Policy;
 
-use super::budget::Budget;
-use super::decide::Limits;
 use super::progress::{Go, Progress, Shared};
 use super::spare::{copy, is_idempotent, is_whole};
 use crate::config::Settings;
 use crate::context::RequestContext;
 use crate::error::BoxError;
+use crate::model::Models;
 use crate::replay::ReplayableBody;
+use crate::verdict::Scope;
 
 /// A policy for [`tower::retry::RetryLayer`] that decides as [`RetryLayer`](super::RetryLayer) does.
 ///
@@ -68,8 +68,14 @@ impl RetryPolicy {
     /// A policy that keeps to these settings. Its clones share one budget.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let shared = Shared { limits: Limits::new(settings), budget: Budget::default() };
-        Self { shared: Arc::new(shared), progress: None }
+        Self { shared: Arc::new(Shared::new(settings)), progress: None }
+    }
+
+    /// See [`RetryLayer::models`](super::RetryLayer::models).
+    #[must_use]
+    pub fn models(mut self, models: Models) -> Self {
+        self.shared = Arc::new(self.shared.with_models(models));
+        self
     }
 }
 
@@ -86,6 +92,9 @@ where
             return None;
         }
         let failed = judged.is_some_and(|verdict| !verdict.is_success());
+        if judged.is_some_and(|verdict| verdict.scope() == Scope::Model) {
+            progress.settle_model(request);
+        }
         let go = if failed && is_whole(request.body()) { progress.go() } else { None };
         match go {
             Some(Go::Now) => Some(Pause { timer: None }),
@@ -104,7 +113,8 @@ where
         if self.progress.is_none()
             && let Some(context) = RequestContext::find(request.extensions())
         {
-            context.set_resendable(body.is_some());
+            self.shared.offer(&context, body.is_some());
+            self.shared.tell_model(&context, request);
             let idempotent = is_idempotent(request);
             self.progress = Some(Progress::new(self.shared.clone(), context, idempotent));
         }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Response;
+use http::{Request, Response};
 
 use super::budget::Budget;
 use super::decide::{Decision, Limits, Situation, decide};
 use crate::clock;
+use crate::config::Settings;
 use crate::context::{Plan, RequestContext};
 use crate::error::{BoxError, Error};
+use crate::model::Models;
+use crate::replay::ReplayableBody;
 use crate::verdict::{Kind, Verdict};
 
 /// What all requests through one layer share.
@@ -17,6 +20,44 @@ use crate::verdict::{Kind, Verdict};
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
+    /// Finds the model of requests, if limits of single models are kept below.
+    pub(crate) models: Option<Models>,
+}
+
+impl Shared {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { limits: Limits::new(settings), budget: Budget::default(), models: None }
+    }
+
+    /// The same limits, with a budget of its own.
+    pub(super) fn with_models(&self, models: Models) -> Self {
+        Self { limits: self.limits.clone(), budget: Budget::default(), models: Some(models) }
+    }
+
+    /// Says to the layers below whether the request can be sent again, and with it whether its model can be told after a
+    /// failure.
+    #[inline]
+    pub(super) fn offer(&self, context: &RequestContext, resendable: bool) {
+        context.set_resendable(resendable);
+        context.set_names_model(resendable && self.models.is_some());
+    }
+
+    /// Tells the layers below the model of a request, where a limit makes it matter now.
+    #[inline]
+    pub(super) fn tell_model<B: ReplayableBody>(&self, context: &RequestContext, request: &Request<B>) {
+        if let Some(models) = self.models.as_ref().filter(|models| models.are_wanted()) {
+            name_model(models, context, request);
+        }
+    }
+}
+
+/// A body and a source are foreign code: nothing is locked while they are asked.
+#[cold]
+fn name_model<B: ReplayableBody>(models: &Models, context: &RequestContext, request: &Request<B>) {
+    if context.model().is_none() && context.call().model.is_none() {
+        let found = models.find(request);
+        context.call().model = found;
+    }
 }
 
 /// How far one request is: what it may still do is decided from this and its context.
@@ -48,7 +89,13 @@ impl Progress {
     /// Says to the layers below that the request can be sent again.
     #[inline]
     pub(super) fn resendable(&self) {
-        self.context.set_resendable(true);
+        self.shared.offer(&self.context, true);
+    }
+
+    /// See [`Shared::tell_model`].
+    #[inline]
+    pub(super) fn tell_model<B: ReplayableBody>(&self, request: &Request<B>) {
+        self.shared.tell_model(&self.context, request);
     }
 
     /// The verdict on the last send. `None` where nothing was sent, because a layer below refused to.
@@ -75,6 +122,15 @@ impl Progress {
             self.shared.budget.earn();
         }
         succeeded && self.sends == 1
+    }
+
+    /// Lets a failure be settled that waits for the name of the model.
+    pub(super) fn settle_model<B: ReplayableBody>(&self, request: &Request<B>) {
+        let Some(unsettled) = self.context.call().unsettled.take() else { return };
+        if let Some(models) = &self.shared.models {
+            name_model(models, &self.context, request);
+        }
+        unsettled.settle(&self.context);
     }
 
     /// What to do with a request that can be sent once more. `None` if the answer stands.

@@ -19,6 +19,15 @@ impl Rank {
             _ => Self::Request,
         }
     }
+
+    /// The rank of an answer after which the request goes on. A ban that is carried to the next account concerns one alone;
+    /// one that ends the request is its answer.
+    pub(crate) fn in_passing(verdict: Option<Verdict>) -> Self {
+        match verdict.map(|verdict| verdict.kind()) {
+            Some(Kind::Banned) => Self::Credential,
+            _ => Self::of(verdict),
+        }
+    }
 }
 
 /// The best answer so far. Among equals the last one counts.

@@ -9,7 +9,7 @@ use super::rank::{Best, Rank};
 use super::spare::Spare;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::replay::ReplayableBody;
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Kind, Scope, Verdict};
 
 /// One request on its way: its progress, the copy that later attempts start from, and the best answer so far.
 #[derive(Debug)]
@@ -33,6 +33,9 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         result: Result<Response<RB>, BoxError>,
     ) -> Result<Go, Result<Response<RB>, BoxError>> {
         let failed = judged.is_some_and(|verdict| !verdict.is_success());
+        if let (Some(Scope::Model), Some(spare)) = (judged.map(|verdict| verdict.scope()), &self.spare) {
+            self.progress.settle_model(spare.request());
+        }
         // A body is foreign code: it is asked before anything is locked.
         let go = if failed && self.spare.as_ref().is_some_and(Spare::is_whole) { self.progress.go() } else { None };
         match (go, result) {
@@ -42,7 +45,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
             }
             (None, Err(error)) => Err(self.give_up(Some(error))),
             (Some(go), Ok(response)) => {
-                self.best.offer(Rank::of(judged), response);
+                self.best.offer(Rank::in_passing(judged), response);
                 Ok(go)
             }
             (Some(go), Err(error)) => {

@@ -45,6 +45,7 @@ where
         let context = RequestContext::join(request.extensions_mut());
         let idempotent = self.shared.limits.safe && is_idempotent(&request);
         let progress = Progress::new(self.shared.clone(), context, idempotent);
+        progress.tell_model(&request);
         // The instance that was polled ready makes the call; its clone has to be polled anew.
         let clone = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, clone);

@@ -22,6 +22,12 @@ impl<B: ReplayableBody> Spare<B> {
         Self { request, with_context }
     }
 
+    /// The request as the caller made it.
+    #[inline]
+    pub(crate) fn request(&self) -> &Request<B> {
+        &self.request
+    }
+
     /// A request for one more attempt, if its body can still be sent again.
     pub(crate) fn take(&self, context: &RequestContext) -> Option<Request<B>> {
         let body = self.request.body().try_clone()?;

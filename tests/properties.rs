@@ -15,10 +15,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use oauth_marathon::classify::{Answer, Classifier, StandardClassifier, classify_fn};
 use oauth_marathon::config::Settings;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
-use oauth_marathon::verdict::Scope;
+use oauth_marathon::verdict::{Scope, Verdict};
 use oauth_marathon::{Credential, MarathonLayer, Material, Pool, RequestContext, Secret, TokenSet};
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -53,9 +54,17 @@ fn answer(script: &Shared, request: &Request<Full<Bytes>>) -> Result<Response<Fu
         Outcome::Status(status) => answer(status),
         Outcome::Limited(None) => answer(429),
         Outcome::Limited(Some(seconds)) => answer(429).header("retry-after", seconds),
+        Outcome::PartLimited(None) => answer(429).header("x-scope", "model"),
+        Outcome::PartLimited(Some(seconds)) => answer(429).header("x-scope", "model").header("retry-after", seconds),
         Outcome::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
     };
     Ok(answer.body(Full::new(Bytes::from_static(b"{}"))).unwrap())
+}
+
+/// What the answers to limits of one language model mean.
+fn of_one_model(answer: &Answer<'_>) -> Option<Verdict> {
+    answer.headers().get("x-scope")?;
+    StandardClassifier::new().answer(answer).map(|verdict| verdict.with_scope(Scope::Model))
 }
 
 struct Source(Shared);
@@ -136,7 +145,12 @@ impl World {
             Step::Replace(turn) => return self.replace(*turn),
             _ => {}
         }
-        let (Step::Remove(which) | Step::Update(which) | Step::Clear(which) | Step::Invalidate(which)) = step else {
+        let (Step::Remove(which)
+        | Step::Update(which)
+        | Step::Clear(which)
+        | Step::ClearModels(which)
+        | Step::Invalidate(which)) = step
+        else {
             return;
         };
         let Some(id) = self.name(*which) else { return };
@@ -154,6 +168,10 @@ impl World {
             Step::Clear(_) => {
                 assert!(self.pool.clear(&id, Scope::Credential));
                 self.model.clear(&id);
+            }
+            Step::ClearModels(_) => {
+                assert!(self.pool.clear(&id, Scope::Model));
+                self.model.clear_parts(&id);
             }
             _ => {
                 let generation = self.pool.snapshot().credential(&id).unwrap().generation;
@@ -179,13 +197,16 @@ impl World {
         }
     }
 
-    async fn request(&mut self) -> Result<(), TestCaseError> {
+    async fn request(&mut self, asked: usize) -> Result<(), TestCaseError> {
         let script = self.script.clone();
         script.lock().unwrap().seen.clear();
         let provider = service_fn(move |request| std::future::ready(answer(&script, &request)));
-        let client = ServiceBuilder::new().layer(MarathonLayer::new(self.pool.clone())).service(provider);
-        let request =
-            Request::post("https://api.example.com/v1").body(Full::new(Bytes::from_static(b"hello"))).unwrap();
+        let client = ServiceBuilder::new()
+            .layer(MarathonLayer::new(self.pool.clone()).classifier(classify_fn(of_one_model)))
+            .service(provider);
+        let (name, body) = [("", "hello"), ("x", r#"{"model":"x"}"#), ("y", r#"{"a":[],"model":"y"}"#)][asked % 3];
+        name.clone_into(&mut self.model.asked);
+        let request = Request::post("https://api.example.com/v1").body(Full::from(body)).unwrap();
         let (context, begun) = (RequestContext::new(), Instant::now());
         // Time is paused: it passes only when nothing else can happen.
         let day = Duration::from_secs(24 * 3600);
@@ -237,6 +258,11 @@ impl World {
             let is_out = matches!(credential.standing, Standing::Out { .. });
             let expected = account.until().filter(|_| !account.out).map(|until| until - now);
             prop_assert_eq!((rests_for, is_out), (expected, account.out), "{:?}", credential);
+            let mut parts: Vec<_> = self.model.parts.iter().filter(|part| part.id == credential.id.as_str()).collect();
+            parts.sort_by(|one, other| one.asked.cmp(&other.asked));
+            let expected: Vec<_> = parts.iter().map(|part| (part.asked.clone(), part.rest.until - now)).collect();
+            let found: Vec<_> = credential.models.iter().map(|model| (model.model.clone(), model.rests_for)).collect();
+            prop_assert_eq!(found, expected, "{:?}", credential);
             let counts = (credential.successes, credential.failures, credential.in_flight);
             prop_assert_eq!(counts, (account.successes, account.failures, 0), "{:?}", credential);
         }
@@ -252,7 +278,7 @@ fn run(case: &Case) -> Result<(), TestCaseError> {
         let mut world = World::new(case);
         for step in &case.steps {
             match step {
-                Step::Request => world.request().await?,
+                Step::Request(asked) => world.request(*asked).await?,
                 Step::Pass(time) => tokio::time::advance(*time).await,
                 change => world.change(change),
             }
@@ -278,18 +304,18 @@ fn fixed(kinds: &[Kind], outcomes: &[Outcome], steps: &[Step]) -> Case {
 
 #[test]
 fn a_token_marked_as_expired_is_refreshed_before_its_next_use() {
-    run(&fixed(&[Kind::Renewable, Kind::Key], &[], &[Step::Invalidate(0), Step::Request])).unwrap();
+    run(&fixed(&[Kind::Renewable, Kind::Key], &[], &[Step::Invalidate(0), Step::Request(0)])).unwrap();
 }
 
 #[test]
 fn one_that_recovers_comes_before_one_that_a_person_brings_back_later() {
     let outcomes = [Outcome::Limited(Some(1)), Outcome::Limited(Some(60))];
-    let steps = [Step::Request, Step::Pass(Duration::from_secs(2)), Step::Clear(1)];
+    let steps = [Step::Request(0), Step::Pass(Duration::from_secs(2)), Step::Clear(1)];
     run(&fixed(&[Kind::Key, Kind::Key, Kind::Key], &outcomes, &steps)).unwrap();
 }
 
 #[test]
 fn a_server_error_between_broken_connections_grants_no_further_retries() {
     let outcomes = [Outcome::Broken, Outcome::Status(500), Outcome::Broken];
-    run(&fixed(&[Kind::Key, Kind::Key], &outcomes, &[Step::Request])).unwrap();
+    run(&fixed(&[Kind::Key, Kind::Key], &outcomes, &[Step::Request(0)])).unwrap();
 }

@@ -17,12 +17,14 @@ pub(crate) enum Kind {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    Request,
+    /// A request that asks for one of a few language models, or names none.
+    Request(usize),
     Pass(Duration),
     Add(Kind),
     Remove(usize),
     Update(usize),
     Clear(usize),
+    ClearModels(usize),
     Invalidate(usize),
     /// Turns the order, and leaves one out.
     Replace(usize),
@@ -43,9 +45,11 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     let status = |status| Just(Outcome::Status(status));
+    let seconds = || prop::option::of(prop::sample::select(vec![0, 1, 7, 30, 45, 600]));
     prop_oneof![
         4 => status(200),
-        4 => prop::option::of(prop::sample::select(vec![0, 1, 7, 30, 45, 600])).prop_map(Outcome::Limited),
+        4 => seconds().prop_map(Outcome::Limited),
+        4 => seconds().prop_map(Outcome::PartLimited),
         3 => status(401),
         1 => status(402),
         3 => status(403),
@@ -63,13 +67,14 @@ fn renewal() -> impl Strategy<Value = Renewal> {
 fn step() -> impl Strategy<Value = Step> {
     let which = || 0..8_usize;
     prop_oneof![
-        12 => Just(Step::Request),
+        12 => (0..4_usize).prop_map(Step::Request),
         3 => (1..90_u64).prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
         1 => (100..4_000_u64).prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
         1 => kind().prop_map(Step::Add),
         1 => which().prop_map(Step::Remove),
         1 => which().prop_map(Step::Update),
         1 => which().prop_map(Step::Clear),
+        1 => which().prop_map(Step::ClearModels),
         1 => which().prop_map(Step::Invalidate),
         1 => which().prop_map(Step::Replace),
     ]

@@ -15,6 +15,8 @@ pub(crate) enum Outcome {
     Status(u16),
     /// 429, with a `Retry-After` of so many seconds.
     Limited(Option<u64>),
+    /// The same, for the language model that the request asks for.
+    PartLimited(Option<u64>),
     /// The connection breaks.
     Broken,
 }
@@ -74,6 +76,14 @@ impl Account {
     }
 }
 
+/// A rest of an account for requests that ask for one language model.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) id: Id,
+    pub(crate) asked: String,
+    pub(crate) rest: Rest,
+}
+
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) accounts: BTreeMap<Id, Account>,
@@ -81,12 +91,23 @@ pub(crate) struct Model {
     pub(crate) queue: Vec<Id>,
     /// Those that rest, in the order in which they were sent to.
     resting: Vec<Id>,
+    /// In the order in which they got their ends.
+    pub(crate) parts: Vec<Part>,
+    /// The language model that the request under way asks for; empty if it names none.
+    pub(crate) asked: String,
     pub(crate) settings: Settings,
 }
 
 impl Model {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { accounts: BTreeMap::new(), queue: Vec::new(), resting: Vec::new(), settings }
+        Self {
+            accounts: BTreeMap::new(),
+            queue: Vec::new(),
+            resting: Vec::new(),
+            parts: Vec::new(),
+            asked: String::new(),
+            settings,
+        }
     }
 
     pub(crate) fn account(&self, id: &str) -> &Account {
@@ -114,10 +135,27 @@ impl Model {
         resting
     }
 
-    /// The first that recovers by itself.
+    /// The rest of an account for what the request asks for.
+    fn part(&self, id: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| part.id == id && part.asked == self.asked)
+    }
+
+    /// Those that are ready for the request, front first.
+    pub(crate) fn serving(&self) -> impl Iterator<Item = &Id> {
+        self.queue.iter().filter(|id| self.part(id).is_none())
+    }
+
+    /// The first that recovers by itself for the request.
     pub(crate) fn first_to_recover(&self) -> Option<(Instant, Id)> {
-        let first = self.resting().into_iter().next()?;
-        Some((self.account(&first).until()?, first))
+        let mut ends: Vec<_> = self
+            .resting()
+            .into_iter()
+            .filter_map(|id| Some((self.account(&id).until().max(self.part(&id).map(|part| part.rest.until))?, id)))
+            .collect();
+        let parts = self.parts.iter().filter(|part| part.asked == self.asked && self.is_ready(&part.id));
+        ends.extend(parts.map(|part| (part.rest.until, part.id.clone())));
+        // Stable: of several that recover together, the one that came first.
+        ends.into_iter().min_by_key(|end| end.0)
     }
 
     pub(crate) fn move_to_back(&mut self, id: &str) {
@@ -132,12 +170,13 @@ impl Model {
 
     /// Those whose rest is over go to the back, the first to recover first.
     pub(crate) fn recover(&mut self, now: Instant) {
-        while let Some((until, id)) = self.first_to_recover()
-            && until <= now
+        while let Some(id) = self.resting().into_iter().next()
+            && self.account(&id).until() <= Some(now)
         {
             self.get(&id).rests.clear();
             self.move_to_back(&id);
         }
+        self.parts.retain(|part| part.rest.until > now);
     }
 
     /// For one cause the later end wins.
@@ -148,6 +187,19 @@ impl Model {
             *known = rest;
         }
         self.put(id);
+    }
+
+    /// The same for what the request asks for alone: the account keeps its place in the order.
+    pub(crate) fn rest_part(&mut self, id: &str, length: Duration, guessed: bool, now: Instant) {
+        let rest = Rest { began: now, until: now + length.min(self.settings.max_cooldown), guessed };
+        if self.part(id).is_none_or(|known| known.rest.until < rest.until) {
+            self.lift_part(id);
+            self.parts.push(Part { id: id.to_owned(), asked: self.asked.clone(), rest });
+        }
+    }
+
+    pub(crate) fn lift_part(&mut self, id: &str) {
+        self.parts.retain(|part| part.id != id || part.asked != self.asked);
     }
 
     /// Puts an account where its rests say.
@@ -171,6 +223,7 @@ impl Model {
 
     pub(crate) fn remove(&mut self, id: &str) {
         self.take_out(id);
+        self.clear_parts(id);
         self.accounts.remove(id);
     }
 
@@ -182,7 +235,12 @@ impl Model {
         self.put(id);
     }
 
+    pub(crate) fn clear_parts(&mut self, id: &str) {
+        self.parts.retain(|part| part.id != id);
+    }
+
     pub(crate) fn clear(&mut self, id: &str) {
+        self.clear_parts(id);
         self.get(id).rests.clear();
         self.get(id).out = false;
         self.put(id);
@@ -222,7 +280,10 @@ impl Model {
         let half_over = |rest: &Rest| rest.guessed && now - rest.began >= rest.until - now;
         match self.settings.when_all_cooling {
             WhenAllCooling::Probe => true,
-            WhenAllCooling::Answer => self.account(id).rests.values().filter(|rest| rest.until > now).all(half_over),
+            WhenAllCooling::Answer => {
+                let rests = self.account(id).rests.values().chain(self.part(id).map(|part| &part.rest));
+                rests.filter(|rest| rest.until > now).all(half_over)
+            }
             _ => false,
         }
     }

@@ -103,15 +103,15 @@ impl Replay {
     fn pick(&mut self, model: &mut Model, plan: &Plan) -> Pick {
         model.recover(self.now);
         let same = match plan {
-            Plan::Same(id) | Plan::Pause(id) => Some(id).filter(|id| model.is_ready(id)),
+            Plan::Same(id) | Plan::Pause(id) => Some(id).filter(|id| model.serving().any(|other| other == *id)),
             _ => None,
         };
-        let ready = same.or_else(|| model.queue.iter().find(|id| !self.round.tried(id))).cloned();
+        let ready = same.or_else(|| model.serving().find(|id| !self.round.tried(id))).cloned();
         let picked = match (ready, model.first_to_recover()) {
             (Some(id), _) => id,
             (None, None) => return Pick::Nobody(None),
             (None, Some((_, id)))
-                if model.queue.is_empty() && !self.round.tried(&id) && model.may_probe(&id, self.now) =>
+                if model.serving().next().is_none() && !self.round.tried(&id) && model.may_probe(&id, self.now) =>
             {
                 id
             }
@@ -157,9 +157,13 @@ impl Replay {
         match outcome {
             Outcome::Status(200) => {
                 model.get(id).successes += 1;
-                if model.get(id).rests.remove(&Cause::Limited).is_some() {
+                let rests = &mut model.get(id).rests;
+                let before = rests.len();
+                rests.retain(|cause, _| !matches!(cause, Cause::Limited | Cause::Unpaid));
+                if rests.len() < before {
                     model.put(id);
                 }
+                model.lift_part(id);
                 Plan::Stop
             }
             Outcome::Status(401) => self.unauthorized(model, id),
@@ -174,10 +178,17 @@ impl Replay {
             Outcome::Limited(seconds) => {
                 model.get(id).failures += 1;
                 match seconds {
-                    Some(0) if model.is_ready(id) => model.move_to_back(id),
-                    Some(0) => {}
-                    Some(seconds) => model.rest(id, Cause::Limited, Duration::from_secs(seconds), false, now),
+                    // No time at all is a second at the least.
+                    Some(seconds) => model.rest(id, Cause::Limited, Duration::from_secs(seconds.max(1)), false, now),
                     None => model.rest(id, Cause::Limited, model.settings.rate_limit_cooldown, true, now),
+                }
+                self.go_on(model)
+            }
+            Outcome::PartLimited(seconds) => {
+                model.get(id).failures += 1;
+                match seconds {
+                    Some(seconds) => model.rest_part(id, Duration::from_secs(seconds.max(1)), false, now),
+                    None => model.rest_part(id, model.settings.rate_limit_cooldown, true, now),
                 }
                 self.go_on(model)
             }
@@ -262,7 +273,7 @@ impl Replay {
 
     fn another(&self, model: &mut Model) -> Plan {
         model.recover(self.now);
-        if model.queue.iter().any(|id| !self.round.tried(id)) { Plan::Next } else { Plan::Stop }
+        if model.serving().any(|id| !self.round.tried(id)) { Plan::Next } else { Plan::Stop }
     }
 
     fn within_limit(&self, model: &Model) -> Plan {

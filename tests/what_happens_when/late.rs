@@ -38,13 +38,13 @@ async fn a_success_lifts_the_rest_after_a_broken_connection_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_lifts_no_rest_of_another_cause() {
-    for (code, kind) in [(402, Kind::Billing), (401, Kind::Unauthorized)] {
+async fn a_success_shows_that_a_bill_is_paid_but_not_that_a_token_is_good() {
+    for (code, left) in [(402, None), (401, Some(Kind::Unauthorized))] {
         let provider = Provider::new().on("a", [status(code), ok()]);
         let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
         stage.post().await;
         assert_eq!(stage.post().await.status, 200);
-        assert_eq!(stage.rest("a").map(|(cause, _)| cause), Some(kind));
+        assert_eq!(stage.rest("a").map(|(cause, _)| cause), left);
     }
 }
 

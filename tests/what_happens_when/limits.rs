@@ -6,7 +6,7 @@ use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 
 use crate::provider::{Provider, ok, status};
-use crate::stage::{Stage, pool, seconds};
+use crate::stage::{Stage, pass, pool, seconds};
 
 /// A stage where 418 means this.
 fn where_418_is(verdict: Verdict, pool: PoolBuilder, provider: Provider) -> Stage {
@@ -16,12 +16,20 @@ fn where_418_is(verdict: Verdict, pool: PoolBuilder, provider: Provider) -> Stag
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_no_seconds_moves_on_without_a_rest() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(429).header("retry-after", "0")]));
-    assert_eq!(stage.post().await.status, 200);
-    assert!(stage.all_ready());
-    assert_eq!(stage.order(), ["b", "a"]);
-    assert_eq!(stage.of("a").failures, 1);
+async fn a_limit_of_no_time_is_a_second_at_the_least() {
+    for said in ["0", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        let limited = status(429).header("retry-after", said);
+        let stage = Stage::new(pool(&["a"]), Provider::new().on("a", [limited]));
+        assert_eq!(stage.post().await.status, 429);
+        assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(1))), "{said}");
+        for _ in 0..100 {
+            assert_eq!(stage.post().await.retry_after(), Some("1"), "who comes at once gets the answer from memory");
+        }
+        assert_eq!(stage.tokens().len(), 1);
+        pass(1).await;
+        stage.post().await;
+        assert_eq!(stage.tokens().len(), 2);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -205,7 +205,7 @@ pub(super) fn settle(
             refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
             last_try: !context.is_resendable() || network > pool.settings().network_retry_attempts as usize,
         },
-        jitter: fastrand::f64(),
+        jitter: fastrand::f64,
     };
     let Settled { next, suspect, dry, effects } = pool.settle(&outcome);
     let generation = lease.generation();

@@ -51,7 +51,7 @@ impl Drop for Late {
             started: lease.started(),
             verdict: self.verdict,
             request,
-            jitter: fastrand::f64(),
+            jitter: fastrand::f64,
         };
         let settled = lease.pool().settle(&outcome);
         lease.pool().emit(settled.effects);

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use super::access::{Access, Lifetime, Slot};
 use super::active::Active;
-use super::state::{Cooled, Dry, Effects, State};
+use super::state::{Effects, State};
 use super::strategy::Strategy;
 use crate::account::Credential;
 use crate::clock::WallClock;
@@ -188,25 +188,23 @@ impl Inner {
 
     pub(super) fn events_of(&self, effects: Effects) -> impl Iterator<Item = Event> {
         let provider = &self.provider;
-        let Effects { recovered, cooled, out, ran_dry } = effects;
+        let Effects { recovered, cooled, out, ran_dry, model } = effects;
+        let of_dry = model.clone();
         let recovered = recovered.into_iter().map(|(slot, model)| Event::Recovered {
             provider: provider.clone(),
             credential: account(&slot),
             model,
         });
-        let cooled = cooled.map(|Cooled { slot, cause, rest, model }| Event::CoolingDown {
+        let cooled = cooled.map(|(slot, kind, rests_for)| Event::CoolingDown {
             provider: provider.clone(),
             credential: account(&slot),
-            kind: cause,
-            rests_for: rest,
+            kind,
+            rests_for,
             model,
         });
         let out = out.map(|(slot, reason)| self.login_needed(&slot, reason));
-        let dry = ran_dry.map(|Dry { recovery, model }| Event::Exhausted {
-            provider: provider.clone(),
-            retry_after: recovery,
-            model,
-        });
+        let dry =
+            ran_dry.map(|retry_after| Event::Exhausted { provider: provider.clone(), retry_after, model: of_dry });
         recovered.chain(cooled).chain(out).chain(dry)
     }
 

@@ -120,7 +120,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::access::{Access, Lifetime};
-    use super::super::state::Rest;
+    use super::super::rest::Rest;
     use super::*;
     use crate::account::Credential;
     use crate::secret::Secret;
@@ -142,14 +142,14 @@ mod tests {
             let (mut state, now) = (State::default(), crate::clock::now());
             state.insert(credential, Arc::new(access));
             for model in [None, Some(&"m".into())] {
-                let rest = Rest { cause: Kind::QuotaExhausted, model, length: DAY, guessed: false, jitter: 0.0 };
+                let rest = Rest { cause: Kind::QuotaExhausted, model, length: DAY, guessed: false, jitter: || 0.0 };
                 let _ = state.rest(0, rest, now);
             }
             Self { state, slot, now }
         }
 
         fn also_limited(mut self) -> Self {
-            let rest = Rest { cause: Kind::Throttled, model: None, length: DAY, guessed: false, jitter: 0.0 };
+            let rest = Rest { cause: Kind::Throttled, model: None, length: DAY, guessed: false, jitter: || 0.0 };
             let _ = self.state.rest(0, rest, self.now);
             self
         }

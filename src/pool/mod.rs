@@ -25,6 +25,7 @@ mod recheck;
 mod recovery;
 mod renewal;
 mod renewing;
+mod rest;
 mod rests;
 /// Public for this repository's benches alone; no promise covers it.
 #[doc(hidden)]

@@ -137,9 +137,9 @@ impl Book {
         self.timetable.iter().map(|&(until, _, place)| (until, place))
     }
 
-    /// The queue without those that rest for this model.
-    pub(crate) fn ready<'a>(&'a self, rotation: &'a Rotation) -> impl Iterator<Item = u32> + 'a {
-        rotation.queued_from(self.first(rotation)).filter(|place| !self.rests.contains_key(place))
+    /// Whether a credential rests for this model.
+    pub(crate) fn holds(&self, place: u32) -> bool {
+        self.rests.contains_key(&place)
     }
 
     /// Remembers how far the queue rests for this model, so that the next look need not begin at its front.
@@ -148,13 +148,13 @@ impl Book {
         let mut last = None;
         let free = walk.find(|place| {
             last = Some(*place);
-            !self.rests.contains_key(place)
+            !self.holds(*place)
         });
         self.from = free.or(last).and_then(|place| Some((place, rotation.seat(place)?)));
     }
 
     /// Where to begin: what stood before a place stands there still, unless the place itself has moved.
-    fn first(&self, rotation: &Rotation) -> Option<u32> {
+    pub(crate) fn first(&self, rotation: &Rotation) -> Option<u32> {
         let known = self.from.filter(|(place, seat)| rotation.seat(*place) == Some(*seat));
         known.map(|known| known.0).or(rotation.first())
     }
@@ -258,7 +258,8 @@ mod tests {
                 let found: Vec<_> = match models.book_mut(&model) {
                     Some(book) => {
                         book.advance(&rotation);
-                        book.ready(&rotation).collect()
+                        let queue = rotation.queued_from(book.first(&rotation));
+                        queue.filter(|place| !book.holds(*place)).collect()
                     }
                     None => rotation.queued().collect(),
                 };

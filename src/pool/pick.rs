@@ -57,10 +57,11 @@ impl State {
     }
 
     /// The queue, without those that rest for this model.
+    #[inline]
     pub(crate) fn ready<'a>(&'a self, model: Option<&Arc<str>>) -> impl Iterator<Item = u32> + 'a {
         let book = model.and_then(|model| self.models.book(model));
-        let everybody = book.is_none().then(|| self.rotation.queued());
-        everybody.into_iter().flatten().chain(book.into_iter().flat_map(|book| book.ready(&self.rotation)))
+        let from = book.map_or(self.rotation.first(), |book| book.first(&self.rotation));
+        self.rotation.queued_from(from).filter(move |place| book.is_none_or(|book| !book.holds(*place)))
     }
 
     /// Whether a credential is in the queue, and does not rest for this model.

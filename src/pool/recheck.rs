@@ -35,11 +35,19 @@ pub(crate) struct Recheck {
 
 impl Recheck {
     /// The plan for a rest that begins now, if it is one to be looked into: a quota whose reset was stated and is far.
-    /// `jitter` is from 0 to 1.
-    pub(crate) fn plan(cause: Kind, rest: Duration, guessed: bool, now: Instant, jitter: f64) -> Option<Self> {
+    /// `jitter` gives a number from 0 to 1.
+    pub(crate) fn plan(
+        cause: Kind,
+        rest: Duration,
+        guessed: bool,
+        now: Instant,
+        jitter: impl FnOnce() -> f64,
+    ) -> Option<Self> {
         let is_hint = cause == Kind::QuotaExhausted && !guessed && rest > FAR;
-        let interval = (rest / FIRST).clamp(SHORTEST, LONGEST);
-        is_hint.then(|| Self { at: after(now, interval, jitter), interval, under_way: false })
+        is_hint.then(|| {
+            let interval = (rest / FIRST).clamp(SHORTEST, LONGEST);
+            Self { at: after(now, interval, jitter()), interval, under_way: false }
+        })
     }
 
     /// When the next look is allowed.
@@ -86,7 +94,7 @@ mod tests {
     /// The minutes from the start at which requests go to see.
     fn looks(rest: Duration, jitter: f64) -> Vec<u64> {
         let start = crate::clock::now();
-        let Some(mut recheck) = Recheck::plan(Kind::QuotaExhausted, rest, false, start, jitter) else {
+        let Some(mut recheck) = Recheck::plan(Kind::QuotaExhausted, rest, false, start, || jitter) else {
             return Vec::new();
         };
         let mut looks = Vec::new();
@@ -115,17 +123,17 @@ mod tests {
         let day = Duration::from_secs(24 * HOUR);
         let now = crate::clock::now();
         for cause in [Kind::Throttled, Kind::Billing, Kind::Network, Kind::Unauthorized] {
-            assert_eq!(Recheck::plan(cause, day, false, now, 0.0), None, "{cause:?}");
+            assert_eq!(Recheck::plan(cause, day, false, now, || 0.0), None, "{cause:?}");
         }
-        assert_eq!(Recheck::plan(Kind::QuotaExhausted, day, true, now, 0.0), None);
-        assert!(Recheck::plan(Kind::QuotaExhausted, Duration::MAX, false, now, 0.0).is_some());
+        assert_eq!(Recheck::plan(Kind::QuotaExhausted, day, true, now, || 0.0), None);
+        assert!(Recheck::plan(Kind::QuotaExhausted, Duration::MAX, false, now, || 0.0).is_some());
     }
 
     #[test]
     fn news_that_it_is_still_used_up_saves_a_look() {
         let start = crate::clock::now();
         let mut recheck =
-            Recheck::plan(Kind::QuotaExhausted, Duration::from_secs(16 * HOUR), false, start, 0.0).unwrap();
+            Recheck::plan(Kind::QuotaExhausted, Duration::from_secs(16 * HOUR), false, start, || 0.0).unwrap();
         assert_eq!(recheck.at(), start + Duration::from_secs(2 * HOUR));
         recheck.put_off(start + Duration::from_secs(HOUR), 0.0);
         assert_eq!(recheck.at(), start + Duration::from_secs(3 * HOUR));

@@ -9,7 +9,8 @@ use super::access::{Slot, is_sendable};
 use super::cooldown::refresh_failed;
 use super::handle::{Inner, Pool, account};
 use super::renewing::{Need, Renewal};
-use super::state::{Rest, State};
+use super::rest::Rest;
+use super::state::State;
 use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
@@ -148,7 +149,7 @@ impl Pool {
                 let rest = refresh_failed(&self.0.settings, error.retry_after());
                 state.rest(
                     slot.place,
-                    Rest { cause: Kind::Unauthorized, model: None, length: rest, guessed: true, jitter: 0.0 },
+                    Rest { cause: Kind::Unauthorized, model: None, length: rest, guessed: true, jitter: fastrand::f64 },
                     now,
                 )
             }

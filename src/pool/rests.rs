@@ -6,7 +6,7 @@ use super::recheck::Recheck;
 use crate::verdict::Kind;
 
 /// One reason to rest. Another cause has another one; the latest end counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cooldown {
     pub(crate) cause: Kind,
     pub(crate) began: Instant,
@@ -15,8 +15,8 @@ pub(crate) struct Cooldown {
     pub(crate) since: u64,
     /// The time is ours, the provider stated none.
     pub(crate) guessed: bool,
-    /// When it is looked into before its time, if it is.
-    pub(crate) recheck: Option<Recheck>,
+    /// When it is looked into before its time, if it is. Boxed: few are.
+    pub(crate) recheck: Option<Box<Recheck>>,
 }
 
 impl Cooldown {
@@ -24,7 +24,7 @@ impl Cooldown {
     /// has passed, if `guesses` may be tried.
     fn may_be_tried(&self, now: Instant, guesses: bool) -> bool {
         let half_over = || now.saturating_duration_since(self.began) >= self.until.saturating_duration_since(now);
-        guesses && self.guessed && half_over() || self.recheck.is_some_and(|recheck| recheck.is_due(now))
+        guesses && self.guessed && half_over() || self.recheck.as_ref().is_some_and(|recheck| recheck.is_due(now))
     }
 
     /// Whether a success that began after it shows that it is over.
@@ -43,7 +43,7 @@ impl Cooldowns {
     pub(crate) fn add(&mut self, newer: Cooldown) {
         match self.0.iter_mut().find(|known| known.cause == newer.cause) {
             Some(known) if known.until >= newer.until => known.since = newer.since,
-            Some(known) => *known = Cooldown { recheck: known.recheck.or(newer.recheck), ..newer },
+            Some(known) => *known = Cooldown { recheck: known.recheck.take().or(newer.recheck), ..newer },
             None => self.0.push(newer),
         }
     }
@@ -85,7 +85,7 @@ impl Cooldowns {
 
     /// The plan to look into it before its time: only a used-up quota has one.
     pub(crate) fn recheck(&self) -> Option<&Recheck> {
-        self.0.iter().find_map(|cooldown| cooldown.recheck.as_ref())
+        self.0.iter().find_map(|cooldown| cooldown.recheck.as_deref())
     }
 
     /// When a request may go to see, as far as the plan and the other reasons tell now.
@@ -96,6 +96,6 @@ impl Cooldowns {
     }
 
     pub(crate) fn recheck_mut(&mut self) -> Option<&mut Recheck> {
-        self.0.iter_mut().find_map(|cooldown| cooldown.recheck.as_mut())
+        self.0.iter_mut().find_map(|cooldown| cooldown.recheck.as_deref_mut())
     }
 }

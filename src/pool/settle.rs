@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::access::Access;
 use super::cooldown::{Consequence, Facts, consequence};
 use super::lift::Bearing;
-use super::state::{Effects, Rest, State};
+use super::rest::Rest;
+use super::state::{Effects, State};
 use crate::account::CredentialId;
 use crate::config::{OnBan, Settings};
 use crate::context::{Next, Suspect};
@@ -20,8 +21,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) started: u64,
     pub(crate) verdict: Verdict,
     pub(crate) request: Request<'a>,
-    /// From 0 to 1.
-    pub(crate) jitter: f64,
+    /// Gives a number from 0 to 1, where one is needed.
+    pub(crate) jitter: fn() -> f64,
 }
 
 /// What the request has been through, as far as it matters here.
@@ -113,7 +114,7 @@ impl State {
                     entry.last_failure = Some(now);
                 }
                 let cause = suspect.verdict.kind();
-                self.rest(place, Rest { cause, model: None, length: rest, guessed: true, jitter: 0.0 }, now)
+                self.rest(place, Rest { cause, model: None, length: rest, guessed: true, jitter: fastrand::f64 }, now)
             }
             _ => Effects::default(),
         }

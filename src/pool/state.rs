@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::access::{Access, Slot};
 use super::answer::Remembered;
-use super::models::{MODELS, ModelRests};
-use super::recheck::Recheck;
+use super::models::ModelRests;
 use super::renewing::Renewing;
-use super::rests::{Cooldown, Cooldowns};
+use super::rests::Cooldowns;
 use super::rotation::Rotation;
 use crate::account::{Credential, CredentialId};
 use crate::notify::LoginReason;
@@ -57,43 +56,17 @@ pub(crate) struct Entry {
     pub(crate) renewing: Renewing,
 }
 
-/// A rest to be.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rest<'a> {
-    pub(crate) cause: Kind,
-    /// The model that it is for; `None` for the whole credential.
-    pub(crate) model: Option<&'a Arc<str>>,
-    pub(crate) length: Duration,
-    /// The time is ours, the provider stated none.
-    pub(crate) guessed: bool,
-    /// From 0 to 1.
-    pub(crate) jitter: f64,
-}
-
 /// What a transition asks to be told, once the lock is released.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Effects {
     /// Each with the model that it rested for, if it was one.
     pub(crate) recovered: Vec<(Arc<Slot>, Option<Arc<str>>)>,
-    pub(crate) cooled: Option<Cooled>,
+    pub(crate) cooled: Option<(Arc<Slot>, Kind, Duration)>,
     pub(crate) out: Option<(Arc<Slot>, LoginReason)>,
-    pub(crate) ran_dry: Option<Dry>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Cooled {
-    pub(crate) slot: Arc<Slot>,
-    pub(crate) cause: Kind,
-    pub(crate) rest: Duration,
-    pub(crate) model: Option<Arc<str>>,
-}
-
-/// The last credential that was ready, for a model or at all, is not any more.
-#[derive(Debug)]
-pub(crate) struct Dry {
-    /// When the first one recovers, if one will.
-    pub(crate) recovery: Option<Duration>,
+    /// The last credential that was ready is not any more; when the first one recovers, if one will.
+    pub(crate) ran_dry: Option<Option<Duration>>,
+    /// The model that `cooled` and `ran_dry` are about, if they are about one.
     pub(crate) model: Option<Arc<str>>,
 }
 
@@ -197,74 +170,6 @@ impl State {
         self.reschedule(place, was_out);
     }
 
-    /// Lets a credential rest, or one model of it. For one cause the later end wins.
-    pub(crate) fn rest(&mut self, place: u32, rest: Rest<'_>, now: Instant) -> Effects {
-        self.changes += 1;
-        let Rest { cause, length, guessed, jitter, .. } = rest;
-        let until = now.checked_add(length).unwrap_or(now);
-        let recheck = Recheck::plan(cause, length, guessed, now, jitter);
-        let cooldown = Cooldown { cause, began: now, until, since: self.changes, guessed, recheck };
-        self.expect_check(recheck.map(|recheck| recheck.at()));
-        match rest.model {
-            None => self.rest_whole(place, cooldown, length, now),
-            Some(model) => self.rest_model(place, model, cooldown, length, now),
-        }
-    }
-
-    fn rest_whole(&mut self, place: u32, cooldown: Cooldown, rest: Duration, now: Instant) -> Effects {
-        let was_ready = self.rotation.is_queued(place);
-        let Some(entry) = self.entry_mut(place) else { return Effects::default() };
-        entry.cooldowns.add(cooldown);
-        let slot = entry.access.slot.clone();
-        self.reschedule(place, false);
-        let dry = was_ready && self.rotation.first().is_none();
-        // Only the first of many failures alike is news.
-        let cooled = was_ready.then_some(Cooled { slot, cause: cooldown.cause, rest, model: None });
-        let ran_dry = dry.then(|| Dry { recovery: self.recovery_after(None, now), model: None });
-        Effects { cooled, ran_dry, ..Effects::default() }
-    }
-
-    /// The credential keeps its place in the order, for the other models.
-    fn rest_model(
-        &mut self,
-        place: u32,
-        model: &Arc<str>,
-        cooldown: Cooldown,
-        rest: Duration,
-        now: Instant,
-    ) -> Effects {
-        let was_ready = self.is_ready(place, Some(model));
-        let Some(entry) = self.entry_mut(place) else { return Effects::default() };
-        let slot = entry.access.slot.clone();
-        slot.troubled.store(true, Relaxed);
-        let known = entry.models.contains(model);
-        if !known {
-            entry.models.push(model.clone());
-        }
-        self.models.rest(place, model, cooldown);
-        if !known {
-            self.keep_to_limit(place);
-        }
-        let dry = was_ready && self.ready(Some(model)).next().is_none();
-        let named = || Some(model.clone());
-        let cooled = was_ready.then(|| Cooled { slot, cause: cooldown.cause, rest, model: named() });
-        let ran_dry = dry.then(|| Dry { recovery: self.recovery_after(Some(model), now), model: named() });
-        Effects { cooled, ran_dry, ..Effects::default() }
-    }
-
-    /// Where too many models of a credential rest, the first to end becomes a rest of the whole credential.
-    fn keep_to_limit(&mut self, place: u32) {
-        let Some(entry) = self.entry(place).filter(|entry| entry.models.len() > MODELS) else { return };
-        let first = entry.models.iter().min_by_key(|model| self.models.until(place, model)).cloned();
-        let Some(first) = first else { return };
-        let latest = self.models.book(&first).and_then(|book| book.rests(place)?.latest().copied());
-        self.forget_models(place, |model| *model == *first);
-        if let (Some(entry), Some(latest)) = (self.entry_mut(place), latest) {
-            entry.cooldowns.add(latest);
-            self.reschedule(place, false);
-        }
-    }
-
     /// Takes a credential out until a person acts.
     pub(crate) fn take_out(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
@@ -275,8 +180,7 @@ impl State {
         let news = (!told).then_some((slot, reason));
         self.rotation.take_out(place);
         let dry = was_ready && self.rotation.first().is_none();
-        let ran_dry = dry.then(|| Dry { recovery: self.recovery_after(None, now), model: None });
-        Effects { out: news, ran_dry, ..Effects::default() }
+        Effects { out: news, ran_dry: dry.then(|| self.recovery_after(None, now)), ..Effects::default() }
     }
 
     /// Lets those whose rest is over join the queue, and ends the rests of single models that are over.

@@ -64,16 +64,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 events: cooled_and_over,
                 ..End::default()
             }),
-        scenario("a date that has passed moves on without a rest", Opencode, two)
-            .meets("a", [limited("Sun, 06 Nov 1994 08:49:37 GMT")])
-            .ask(post(), served([("a", Throttled), ("b", Success)]))
-            .ends(End {
-                seen: &["a", "b"],
-                order: &["b", "a"],
-                failures: &[("a", 1)],
-                events: &["failed_over"],
-                ..End::default()
-            }),
         scenario("a limit that states no time rests for as long as the settings say", Opencode, two)
             .set(|settings| settings.rate_limit_cooldown = Duration::from_secs(77))
             .meets("a", [status(429).with("retry-after", "soon")])

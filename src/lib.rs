@@ -95,6 +95,7 @@ pub mod context;
 pub mod credential;
 #[cfg(any(doc, doctest))]
 pub mod docs;
+mod ending;
 mod error;
 #[cfg(feature = "login")]
 #[cfg_attr(docsrs, doc(cfg(feature = "login")))]

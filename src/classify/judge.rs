@@ -38,6 +38,13 @@ impl Judge {
         self.ask(&answer, parts.status)
     }
 
+    /// Judges an error inside an answer that began well. `rules` know what it means where no classifier has an opinion.
+    pub(super) fn in_stream(&self, answer: &Answer<'_>, rules: impl FnOnce() -> Verdict) -> Verdict {
+        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
+        let verdict = opinions.unwrap_or_else(rules);
+        if verdict.status().is_some() { verdict } else { verdict.with_status(answer.status()) }
+    }
+
     /// Judges an error that came in place of an answer.
     pub(super) fn error(&self, error: &(dyn StdError + 'static)) -> Verdict {
         let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.error(error)));

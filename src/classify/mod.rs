@@ -24,6 +24,7 @@ mod reqwest;
 mod retry_after;
 mod service;
 mod standard;
+mod stream;
 pub(crate) mod times;
 mod transport;
 

@@ -1,0 +1,229 @@
+//! What a frame of a stream means, whoever sends it.
+//!
+//! A frame is judged by the name of its event; else by `type` in its data; else by the members of the shapes that are in
+//! use: `choices` (Chat Completions), `candidates` (Gemini, also inside `response`), `done` (Ollama), `error` (all of
+//! them). Whatever is not known is content, which lets the stream go on to the caller.
+//!
+//! Content is what the model has made: text, reasoning, the name of a tool. A frame that only opens the place for it
+//! (a role, an empty block, `choices: []`) is not: providers send it before they know whether they can answer.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::json::{Cursor, Shape};
+use super::names::{Named, named, promises_an_end};
+use super::scan::Frame;
+
+/// What a frame means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Meaning {
+    pub(super) what: What,
+    /// Streams of this dialect end in a frame that says so.
+    pub(super) promises_an_end: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// Nothing of the answer.
+    Lifecycle,
+    /// The state of the account's limits.
+    Limits,
+    Error,
+    Content,
+    /// Content, and maybe the last.
+    Last,
+    /// The end; nothing follows.
+    End,
+}
+
+/// What a frame means. Once content has come, what else is content need not be looked into.
+#[inline]
+pub(super) fn meaning(frame: &Frame<'_>, has_begun: bool) -> Meaning {
+    if let Some(known) = named(frame.event) {
+        return by_name(frame.event, known, frame.data, has_begun);
+    }
+    let data = frame.data.trim_ascii_start();
+    if let Some(rest) = data.strip_prefix(br#"{"type":""#)
+        && let Some(end) = rest.iter().take(64).position(|byte| *byte == b'"')
+        && let Some(name) = rest.get(..end)
+        && let Some(known) = named(name)
+    {
+        return by_name(name, known, frame.data, has_begun);
+    }
+    if has_begun && !could_matter(data) {
+        return Meaning { what: What::Content, promises_an_end: false };
+    }
+    by_shape(data)
+}
+
+fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> Meaning {
+    let what = match known {
+        Named::Alive | Named::Lifecycle => What::Lifecycle,
+        Named::Opening if has_begun => What::Content,
+        Named::Opening if is_blank(&mut Cursor::new(data)) == Some(true) => What::Lifecycle,
+        Named::Opening | Named::Content => What::Content,
+        Named::Limits => What::Limits,
+        Named::Error => What::Error,
+        Named::End => What::End,
+    };
+    Meaning { what, promises_an_end: promises_an_end(name) }
+}
+
+/// Whether data that has no name could be more than content: the look that most frames of a running stream get.
+fn could_matter(data: &[u8]) -> bool {
+    static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
+    static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish"#));
+    static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""done""#));
+    // Anything else than an object is short, and may be the end.
+    if data.first() != Some(&b'{') {
+        return true;
+    }
+    let finishes = |rest: &[u8]| {
+        let value = rest.strip_prefix(br#"_reason""#).or_else(|| rest.strip_prefix(br#"Reason""#));
+        value.is_some_and(|value| !value_is(value, b"null"))
+    };
+    let after = |at: usize, length: usize| data.get(at + length..).unwrap_or_default();
+    ERROR.find_iter(data).any(|at| !value_is(after(at, 7), b"null"))
+        || FINISH.find_iter(data).any(|at| finishes(after(at, 7)))
+        || DONE.find_iter(data).any(|at| value_is(after(at, 6), b"true"))
+}
+
+/// Whether this word follows the key that was just read.
+fn value_is(after_key: &[u8], word: &[u8]) -> bool {
+    let after = after_key.trim_ascii_start();
+    after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(word))
+}
+
+/// What was seen of the members of an object.
+#[derive(Debug, Default)]
+struct Seen<'a> {
+    /// The name of the event, in the data.
+    name: Option<&'a [u8]>,
+    is_error: bool,
+    /// A shape in which an end is promised.
+    is_known: bool,
+    has_content: bool,
+    is_last: bool,
+    is_end: bool,
+}
+
+fn by_shape(data: &[u8]) -> Meaning {
+    let of = |what| Meaning { what, promises_an_end: false };
+    let mut cursor = Cursor::new(data);
+    let mut seen = Seen::default();
+    match cursor.shape() {
+        None => return of(What::Lifecycle),
+        Some(Shape::Object) => {
+            // What could be read counts even where the rest is missing.
+            seen.object(&mut cursor, true);
+        }
+        Some(Shape::Array) if data.trim_ascii_end() == b"[DONE]" => {
+            return Meaning { what: What::End, promises_an_end: true };
+        }
+        // An error may come wrapped in an array.
+        Some(Shape::Array) => {
+            cursor.elements(|element| seen.object(element, true));
+        }
+        Some(_) => return of(What::Content),
+    }
+    if let Some(name) = seen.name
+        && let Some(known) = named(name)
+        && !seen.is_error
+    {
+        return by_name(name, known, data, false);
+    }
+    let what = match seen {
+        Seen { is_error: true, .. } => What::Error,
+        Seen { is_end: true, .. } => What::End,
+        Seen { is_last: true, .. } => What::Last,
+        Seen { is_known: true, has_content: false, .. } => What::Lifecycle,
+        _ => What::Content,
+    };
+    Meaning { what, promises_an_end: seen.is_known }
+}
+
+impl<'a> Seen<'a> {
+    /// `may_wrap` says whether the object may hold the real one.
+    fn object(&mut self, cursor: &mut Cursor<'a>, may_wrap: bool) -> Option<()> {
+        cursor.members(|key, value| match key {
+            b"error" => {
+                self.is_error |= !value.is_nothing()?;
+                Some(())
+            }
+            b"object" if value.shape()? == Shape::Text => {
+                self.is_error |= value.text()? == b"error";
+                Some(())
+            }
+            b"type" | b"event_type" if value.shape()? == Shape::Text => {
+                self.name = Some(value.text()?);
+                Some(())
+            }
+            b"choices" if value.shape()? == Shape::Array => {
+                self.is_known = true;
+                value.elements(|choice| self.choice(choice))
+            }
+            b"candidates" if value.shape()? == Shape::Array => {
+                self.is_known = true;
+                value.elements(|candidate| self.choice(candidate))
+            }
+            b"promptFeedback" => {
+                self.is_last |= !value.is_nothing()?;
+                Some(())
+            }
+            // Code Assist wraps its chunks; Ollama puts the text here.
+            b"response" if may_wrap && value.shape()? == Shape::Object => self.object(value, false),
+            b"response" | b"message" => {
+                self.has_content |= !is_blank(value)?;
+                Some(())
+            }
+            b"done" if value.shape()? == Shape::Word => {
+                self.is_known = true;
+                self.is_end |= value.word()? == b"true";
+                Some(())
+            }
+            _ => value.skip(),
+        })
+    }
+
+    fn choice(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        cursor.members(|key, value| match key {
+            b"delta" | b"text" | b"message" | b"content" => {
+                self.has_content |= !is_blank(value)?;
+                Some(())
+            }
+            b"finish_reason" | b"finishReason" => {
+                self.is_last |= !value.is_nothing()?;
+                Some(())
+            }
+            b"error" => {
+                self.is_error |= !value.is_nothing()?;
+                Some(())
+            }
+            _ => value.skip(),
+        })
+    }
+}
+
+/// Whether a value holds nothing that a model made. What says whose or what it is does not count, nor do numbers.
+fn is_blank(cursor: &mut Cursor<'_>) -> Option<bool> {
+    blank_within(cursor, 4)
+}
+
+fn blank_within(cursor: &mut Cursor<'_>, levels: u32) -> Option<bool> {
+    match cursor.shape()? {
+        Shape::Word => return cursor.word().map(|_| true),
+        Shape::Text | Shape::Array => return cursor.is_nothing(),
+        Shape::Object if levels == 0 => return cursor.is_nothing(),
+        Shape::Object => {}
+    }
+    let mut blank = true;
+    cursor.members(|key, value| match key {
+        b"id" | b"type" | b"event_type" | b"role" | b"status" | b"object" | b"model" | b"phase" => value.skip(),
+        _ => {
+            blank &= blank_within(value, levels - 1)?;
+            Some(())
+        }
+    })?;
+    Some(blank)
+}

@@ -1,0 +1,24 @@
+//! Answers that stream: whether a 200 is one shows in its first event that means something.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `scan`, `sse`, `ndjson`, `json_array` | cut bytes into frames, in whatever pieces they come |
+//! | `names`, `json`, `meaning` | say what a frame means |
+//! | `track` | follows a stream: silent, begun, failed, over |
+//! | `hold` | reads a body until it has begun, and hands it on as it came |
+
+mod error;
+mod hold;
+mod json;
+mod json_array;
+mod meaning;
+mod names;
+mod ndjson;
+mod scan;
+mod sse;
+#[cfg(test)]
+mod tests;
+mod track;
+
+pub(super) use self::hold::{Patience, Stream};
+pub(super) use self::scan::Format;

@@ -1,0 +1,66 @@
+//! One JSON value a line.
+
+use memchr::memchr;
+
+use super::scan::{Frame, Kept};
+use super::sse::BOM;
+
+/// The scanner. Empty lines are none; a carriage return before the line feed does not belong to the line.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    begun: Kept,
+    /// Whether a line has been given that lies in `begun`.
+    given: bool,
+    /// Whether a line has ended before.
+    later: bool,
+}
+
+impl Lines {
+    pub(super) fn next<'a, 'b: 'a>(&'a mut self, input: &mut &'b [u8]) -> Option<Frame<'a>> {
+        if std::mem::take(&mut self.given) {
+            self.begun.clear();
+        }
+        loop {
+            let Some(at) = memchr(b'\n', input) else {
+                self.begun.push(input);
+                *input = &[];
+                return None;
+            };
+            let (line, rest) = input.split_at(at);
+            *input = rest.get(1..).unwrap_or_default();
+            if self.begun.is_empty() {
+                let line = without_bom(line, self.is_first()).trim_ascii();
+                if !line.is_empty() {
+                    return Some(Frame { event: &[], data: line, is_whole: true });
+                }
+                continue;
+            }
+            self.begun.push(line);
+            let first = self.is_first();
+            if without_bom(self.begun.bytes(), first).trim_ascii().is_empty() {
+                self.begun.clear();
+                continue;
+            }
+            return self.kept(first);
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Option<Frame<'_>> {
+        let first = self.is_first();
+        if self.given { None } else { self.kept(first) }
+    }
+
+    fn kept(&mut self, first: bool) -> Option<Frame<'_>> {
+        self.given = true;
+        let line = without_bom(self.begun.bytes(), first).trim_ascii();
+        (!line.is_empty()).then_some(Frame { event: &[], data: line, is_whole: self.begun.is_whole() })
+    }
+
+    fn is_first(&mut self) -> bool {
+        !std::mem::replace(&mut self.later, true)
+    }
+}
+
+fn without_bom(line: &[u8], first: bool) -> &[u8] {
+    if first { line.strip_prefix(BOM).unwrap_or(line) } else { line }
+}

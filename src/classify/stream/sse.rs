@@ -1,0 +1,178 @@
+//! `text/event-stream`, as WHATWG HTML section 9.2.6 reads it, and JSON that stands in it without a field name.
+
+use memchr::memchr2;
+
+use super::json_array::Nesting;
+use super::scan::{Frame, Kept};
+
+/// The byte order mark that may stand at the very beginning.
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// The longest name of an event that can mean something to us.
+const NAME: usize = 64;
+
+/// The scanner.
+///
+/// Lines end with CR, LF or CRLF. Of the fields only `event` and `data` matter here. A line that begins with a bracket is no
+/// field that anybody knows; some providers put the JSON of an error there, on one line or on many, so it is given as the
+/// data of an event without a name.
+#[derive(Debug, Default)]
+pub(super) struct EventStream {
+    /// The beginning of a line whose end has not come.
+    line: Kept,
+    /// The data lines of the event so far, each after the first with a line feed before it.
+    data: Kept,
+    has_data: bool,
+    name: Vec<u8>,
+    /// Set within JSON that has no field name.
+    bare: Option<Nesting>,
+    /// The last line ended with a CR at the end of a chunk: an LF that follows belongs to it.
+    after_cr: bool,
+    /// Whether a line has ended before.
+    later: bool,
+    given: bool,
+}
+
+impl EventStream {
+    pub(super) fn next<'a, 'b: 'a>(&'a mut self, input: &mut &'b [u8]) -> Option<Frame<'a>> {
+        self.forget_given();
+        if self.after_cr && !input.is_empty() {
+            self.after_cr = false;
+            *input = input.strip_prefix(b"\n").unwrap_or(input);
+        }
+        loop {
+            let Some(at) = memchr2(b'\n', b'\r', input) else {
+                self.line.push(input);
+                *input = &[];
+                return None;
+            };
+            let (line, end) = input.split_at(at);
+            let is_crlf = end.starts_with(b"\r\n");
+            self.after_cr = end == b"\r";
+            *input = end.get(if is_crlf { 2 } else { 1 }..).unwrap_or_default();
+            let is_event = if self.line.is_empty() { self.take(line) } else { self.take_kept(line) };
+            if is_event {
+                return self.give();
+            }
+        }
+    }
+
+    /// The last line may lack its end, and the last event the empty line after it.
+    pub(super) fn finish(&mut self) -> Option<Frame<'_>> {
+        self.forget_given();
+        if !self.line.is_empty() {
+            self.take_kept(b"");
+        }
+        if self.has_data { self.give() } else { None }
+    }
+
+    fn give(&mut self) -> Option<Frame<'_>> {
+        self.given = true;
+        Some(Frame { event: &self.name, data: self.data.bytes(), is_whole: self.data.is_whole() })
+    }
+
+    #[inline]
+    fn forget_given(&mut self) {
+        if std::mem::take(&mut self.given) {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.data.clear();
+        self.has_data = false;
+        self.name.clear();
+        self.bare = None;
+    }
+
+    fn take_kept(&mut self, end: &[u8]) -> bool {
+        let mut line = std::mem::take(&mut self.line);
+        line.push(end);
+        let is_event = self.take(line.bytes());
+        // What the line lacks, the data lacks.
+        if !line.is_whole() {
+            self.data.cut();
+        }
+        line.clear();
+        self.line = line;
+        is_event
+    }
+
+    /// Takes one line; says whether it completes an event.
+    #[inline]
+    fn take(&mut self, line: &[u8]) -> bool {
+        let first = !std::mem::replace(&mut self.later, true);
+        let line = if first { line.strip_prefix(BOM).unwrap_or(line) } else { line };
+        match line.first() {
+            None => return self.take_empty(),
+            Some(b':') => return false,
+            Some(b'd') => {
+                if let Some(value) = field(line, b"data") {
+                    self.end_bare();
+                    if std::mem::replace(&mut self.has_data, true) {
+                        self.data.push(b"\n");
+                    }
+                    self.data.push(value);
+                    return false;
+                }
+            }
+            Some(b'e') => {
+                if let Some(value) = field(line, b"event") {
+                    self.end_bare();
+                    self.name.clear();
+                    self.name.extend_from_slice(value.get(..NAME).unwrap_or(value));
+                    return false;
+                }
+            }
+            Some(_) => {
+                if field(line, b"id").or_else(|| field(line, b"retry")).is_some() {
+                    self.end_bare();
+                    return false;
+                }
+            }
+        }
+        self.take_bare(line)
+    }
+
+    /// An event without data is none, and JSON may hold empty lines.
+    fn take_empty(&mut self) -> bool {
+        if self.bare.is_none() && !self.has_data {
+            self.name.clear();
+        }
+        self.bare.is_none() && self.has_data
+    }
+
+    fn take_bare(&mut self, line: &[u8]) -> bool {
+        let mut line = line;
+        if self.bare.is_none() {
+            line = line.trim_ascii_start();
+            if self.has_data || !matches!(line.first(), Some(b'{' | b'[')) {
+                return false;
+            }
+        }
+        let nesting = self.bare.get_or_insert_default();
+        let (taken, is_over) = nesting.take(line);
+        self.has_data = true;
+        self.data.push(taken);
+        self.data.push(b"\n");
+        is_over
+    }
+
+    /// A field in the midst of such JSON: it was none, or is lost.
+    fn end_bare(&mut self) {
+        if self.bare.is_some() {
+            self.forget();
+        }
+    }
+}
+
+/// The value of a line that is this field.
+#[inline]
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let rest = line.strip_prefix(name)?;
+    match rest.split_first() {
+        None => Some(rest),
+        Some((b':', value)) => Some(value.strip_prefix(b" ").unwrap_or(value)),
+        Some(_) => None,
+    }
+}

@@ -1,0 +1,132 @@
+//! Follows a stream from its first byte to its end: the pure part of holding it back.
+
+use super::meaning::{What, meaning};
+use super::scan::{Format, Frame, Scanner};
+use crate::ending::Ending;
+use crate::verdict::{Kind, Verdict};
+
+/// The most events that are waited for.
+const EVENTS: u32 = 64;
+
+/// What is known of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No content has come.
+    Silent,
+    /// An error came before any content.
+    Failed(Verdict),
+    /// Content has begun, or is not waited for any more.
+    Begun,
+    /// It has ended, or nothing that follows matters.
+    Over(Ending),
+}
+
+/// Who knows what an error means.
+pub(super) trait Rules {
+    /// `None` if this is no error after all.
+    fn error(&self, frame: &Frame<'_>) -> Option<Verdict>;
+
+    /// The account's limits, as an event tells of them.
+    fn limits(&self, data: &[u8]);
+}
+
+/// Follows one stream.
+#[derive(Debug)]
+pub(super) struct Track {
+    scanner: Scanner,
+    phase: Phase,
+    events: u32,
+    /// The dialect has an end that can be told from a stream that was cut short.
+    promises_an_end: bool,
+    /// What may have been the last content has come.
+    had_last: bool,
+}
+
+impl Track {
+    pub(super) fn new(format: Format) -> Self {
+        let scanner = Scanner::new(format);
+        Self { scanner, phase: Phase::Silent, events: 0, promises_an_end: false, had_last: false }
+    }
+
+    #[inline]
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Content is not waited for any more.
+    pub(super) fn begin(&mut self) {
+        if self.phase == Phase::Silent {
+            self.phase = Phase::Begun;
+        }
+    }
+
+    /// Looks at the next bytes. Those that have come in one piece or in many mean the same.
+    pub(super) fn look(&mut self, mut bytes: &[u8], rules: &impl Rules) {
+        while matches!(self.phase, Phase::Silent | Phase::Begun) {
+            let Some(frame) = self.scanner.next(&mut bytes) else { return };
+            let meaning = meaning(&frame, self.phase == Phase::Begun);
+            self.promises_an_end |= meaning.promises_an_end;
+            match meaning.what {
+                What::Lifecycle => self.count(),
+                What::Limits => {
+                    rules.limits(frame.data);
+                    self.count();
+                }
+                What::Content => self.phase = Phase::Begun,
+                What::Last => {
+                    self.had_last = true;
+                    self.phase = Phase::Begun;
+                }
+                What::End => self.phase = Phase::Over(Ending::Clean),
+                What::Error => self.phase = failed(self.phase, &frame, rules),
+            }
+        }
+    }
+
+    /// The bytes have ended. An event that is not whole counts only where it says how the stream ends.
+    pub(super) fn finish(&mut self, rules: &impl Rules) {
+        if !matches!(self.phase, Phase::Silent | Phase::Begun) {
+            return;
+        }
+        if let Some(frame) = self.scanner.finish() {
+            let meaning = meaning(&frame, self.phase == Phase::Begun);
+            self.promises_an_end |= meaning.promises_an_end;
+            match meaning.what {
+                What::End | What::Last => self.had_last = true,
+                What::Error => self.phase = failed(self.phase, &frame, rules),
+                What::Lifecycle | What::Limits | What::Content => {}
+            }
+        }
+        let had_end = self.had_last || self.scanner.is_closed() || !self.promises_an_end;
+        self.phase = match self.phase {
+            Phase::Silent | Phase::Begun if had_end => Phase::Over(Ending::Clean),
+            Phase::Silent => Phase::Failed(Verdict::new(Kind::ServerError)),
+            Phase::Begun => Phase::Over(Ending::Truncated),
+            Phase::Failed(_) | Phase::Over(_) => self.phase,
+        };
+    }
+
+    /// The body failed.
+    pub(super) fn break_off(&mut self) {
+        self.phase = match self.phase {
+            Phase::Silent => Phase::Failed(Verdict::new(Kind::Network)),
+            Phase::Begun => Phase::Over(Ending::Truncated),
+            Phase::Failed(_) | Phase::Over(_) => self.phase,
+        };
+    }
+
+    fn count(&mut self) {
+        self.events = self.events.saturating_add(1);
+        if self.events >= EVENTS {
+            self.begin();
+        }
+    }
+}
+
+fn failed(phase: Phase, frame: &Frame<'_>, rules: &impl Rules) -> Phase {
+    match (rules.error(frame), phase) {
+        (None, _) => Phase::Begun,
+        (Some(verdict), Phase::Silent) => Phase::Failed(verdict),
+        (Some(verdict), _) => Phase::Over(Ending::Failed(verdict)),
+    }
+}

@@ -7,10 +7,11 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::read::{Reading, bytes_of};
+use super::stream::Stream;
 
 pin_project! {
-    /// The response body of [`Classify`](super::Classify): the inner one, of which a failed answer's beginning may already
-    /// have been read. It yields the same bytes, trailers and errors as the inner one.
+    /// The response body of [`Classify`](super::Classify): the inner one, of which the beginning of a failed answer or
+    /// of a stream may already have been read. It yields the same bytes, trailers and errors as the inner one.
     pub struct ClassifyBody<B>
     where
         B: Body,
@@ -33,6 +34,9 @@ pin_project! {
         Read {
             reading: Pin<Box<Reading<B>>>,
         },
+        Stream {
+            stream: Pin<Box<Stream<B>>>,
+        },
     }
 }
 
@@ -45,6 +49,10 @@ impl<B: Body> ClassifyBody<B> {
     pub(super) fn read(reading: Pin<Box<Reading<B>>>) -> Self {
         Self { inner: Inner::Read { reading } }
     }
+
+    pub(super) fn stream(stream: Pin<Box<Stream<B>>>) -> Self {
+        Self { inner: Inner::Stream { stream } }
+    }
 }
 
 impl<B: Body> Body for ClassifyBody<B> {
@@ -55,6 +63,7 @@ impl<B: Body> Body for ClassifyBody<B> {
         match self.project().inner.project() {
             InnerProj::Unread { body } => Poll::Ready(ready!(body.poll_frame(cx)).map(|frame| frame.map(bytes_of))),
             InnerProj::Read { reading } => reading.as_mut().poll_frame(cx),
+            InnerProj::Stream { stream } => stream.as_mut().poll_frame(cx),
         }
     }
 
@@ -62,6 +71,7 @@ impl<B: Body> Body for ClassifyBody<B> {
         match &self.inner {
             Inner::Unread { body } => body.is_end_stream(),
             Inner::Read { reading } => reading.is_end_stream(),
+            Inner::Stream { stream } => stream.is_end_stream(),
         }
     }
 
@@ -69,6 +79,7 @@ impl<B: Body> Body for ClassifyBody<B> {
         match &self.inner {
             Inner::Unread { body } => body.size_hint(),
             Inner::Read { reading } => reading.size_hint(),
+            Inner::Stream { stream } => stream.size_hint(),
         }
     }
 }
@@ -78,6 +89,7 @@ impl<B: Body> fmt::Debug for ClassifyBody<B> {
         let read = match &self.inner {
             Inner::Unread { .. } => 0,
             Inner::Read { reading } => reading.unread().len(),
+            Inner::Stream { stream } => stream.held_bytes(),
         };
         f.debug_struct("ClassifyBody").field("read", &read).finish_non_exhaustive()
     }

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use http::response::Parts;
@@ -13,6 +14,7 @@ use super::{Answer, Classifier, StandardClassifier};
 use crate::clock::WallClock;
 use crate::verdict::{Kind, Verdict};
 
+#[derive(Clone)]
 pub(crate) struct Judge {
     /// The user's, asked first.
     pub(super) classifiers: Vec<Arc<dyn Classifier>>,
@@ -20,6 +22,8 @@ pub(crate) struct Judge {
     pub(super) rules: Option<ProviderRules>,
     pub(super) standard: StandardClassifier,
     pub(super) clock: Arc<dyn WallClock>,
+    /// The longest that a stream is held.
+    pub(super) hold: Duration,
 }
 
 impl Judge {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tower_layer::Layer;
 
@@ -9,12 +10,33 @@ use super::service::Classify;
 use super::{Classifier, StandardClassifier};
 use crate::clock::{SystemClock, WallClock};
 
+/// The default of `streamHoldMs`.
+const HOLD: Duration = Duration::from_secs(30);
+
 /// Judges what comes back, and notes the verdict for the layers above.
 ///
 /// The verdict goes to the attempt's place in the [`RequestContext`](crate::RequestContext) and, for a failed answer, into the
 /// extensions of the response. A failed answer's body is read to its end, up to 128 KiB and a quarter of a second: that
-/// keeps the connection, tells what the provider says, and leaves a whole response to return. Every other body passes
-/// through unread. Errors pass unchanged.
+/// keeps the connection, tells what the provider says, and leaves a whole response to return. Errors pass unchanged.
+///
+/// # Streams
+///
+/// A 2xx that streams can still be a failure, which shows in its first event. So the head of `text/event-stream`,
+/// `application/x-ndjson`, `application/jsonl`, and of the JSON array that `:streamGenerateContent` sends, is held until an event
+/// that means something:
+///
+/// - *content*: the stream is a success and goes to the caller, from its first byte on. Content is what the model has made:
+///   text, reasoning, the name of a tool. Whatever is not known counts as content.
+/// - *an error*: the answer has failed like one with an error status. What came is passed on unchanged if it is the best answer.
+/// - *an end*: a stream that breaks off before its content is a broken connection; one that stops there in a dialect whose
+///   streams say when they are complete is a server error. Any other end is a success.
+///
+/// Signs of life, the events by which an answer is announced (`response.created`, `message_start`, an empty block, a chunk that
+/// holds a role alone) and events about limits let it wait, up to 256 KiB, 64 events, and [a time](Self::hold_streams). A stream
+/// that reaches one of these bounds is a success so far.
+///
+/// After that nothing is held, and nothing can be sent again: what follows is only looked at while it passes, for an error, a
+/// missing end, or the end. Compressed bodies pass unread, as does every other body.
 ///
 /// ```
 /// use oauth_marathon::classify::ClassifyLayer;
@@ -52,12 +74,22 @@ impl ClassifyLayer {
         Self::build(vec![Arc::new(classifier)], None, Arc::new(SystemClock))
     }
 
+    /// Holds streams for at most `longest` from their head on, 30 s by default, and never beyond the deadline of the request.
+    /// Zero holds none.
+    ///
+    /// The caller has no head while a stream is held, so this should be shorter than the caller's patience.
+    #[must_use]
+    pub fn hold_streams(mut self, longest: Duration) -> Self {
+        Arc::make_mut(&mut self.judge).hold = longest;
+        self
+    }
+
     pub(crate) fn build(
         classifiers: Vec<Arc<dyn Classifier>>,
         rules: Option<ProviderRules>,
         clock: Arc<dyn WallClock>,
     ) -> Self {
-        Self { judge: Arc::new(Judge { classifiers, rules, standard: StandardClassifier::new(), clock }) }
+        Self { judge: Arc::new(Judge { classifiers, rules, standard: StandardClassifier::new(), clock, hold: HOLD }) }
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) const KEYS: &[Key] = &[
     key(Settings, "maxWaitMs", MILLISECONDS),
     key(Settings, "refreshMarginMs", MILLISECONDS),
     key(Settings, "attemptTimeoutMs", "a whole number of milliseconds, 1 or more"),
+    key(Settings, "streamHoldMs", MILLISECONDS),
     key(Settings, "replayLimitBytes", "a whole number of bytes, 0 or more"),
     key(Settings, "strategy", "\"sticky\" or \"round-robin\""),
     key(Settings, "whenAllCooling", "\"answer\", \"wait\", \"probe\" or \"error\""),

@@ -47,9 +47,13 @@ pub struct Settings {
     /// `refreshMarginMs`, 5 min: a token with less life left is refreshed early.
     #[serde(rename = "refreshMarginMs", with = "milliseconds")]
     pub refresh_margin: Duration,
-    /// `attemptTimeoutMs`: longest until the head of an answer; `None` is without limit.
+    /// `attemptTimeoutMs`: longest until the head of an answer, whether or not it is held after that; `None` is without limit.
     #[serde(rename = "attemptTimeoutMs", with = "milliseconds::optional")]
     pub attempt_timeout: Option<Duration>,
+    /// `streamHoldMs`, 30 s: longest from the head of a stream until its first content. Until then an error in the stream moves
+    /// the request to the next credential; after that the stream goes to the caller as it is. Zero holds nothing.
+    #[serde(rename = "streamHoldMs", with = "milliseconds")]
+    pub stream_hold: Duration,
     /// `replayLimitBytes`, 1 MiB: most of a request body that is kept to be sent again.
     pub replay_limit_bytes: u64,
     /// `strategy`: which credential comes next.
@@ -131,6 +135,7 @@ impl Default for Settings {
             max_wait: Duration::from_secs(60),
             refresh_margin: Duration::from_secs(5 * 60),
             attempt_timeout: None,
+            stream_hold: Duration::from_secs(30),
             replay_limit_bytes: 1024 * 1024,
             strategy: StrategyName::default(),
             when_all_cooling: WhenAllCooling::default(),
@@ -167,6 +172,7 @@ impl Settings {
             ("maxWaitMs", self.max_wait),
             ("refreshMarginMs", self.refresh_margin),
             ("attemptTimeoutMs", self.attempt_timeout.unwrap_or_default()),
+            ("streamHoldMs", self.stream_hold),
         ];
         if let Some((key, _)) = others.into_iter().find(|(_, time)| *time > LONGEST) {
             return Some((key, format!("must be at most {} (ten years)", LONGEST.as_millis())));

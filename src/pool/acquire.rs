@@ -162,15 +162,6 @@ impl Pool {
         self.emit(effects);
     }
 
-    /// A response that had begun broke off: it counts for the credential, and changes nothing else.
-    pub(crate) fn broke_off(&self, lease: &Lease) {
-        let mut state = self.state();
-        if let Some(entry) = state.owner(&lease.access().slot) {
-            entry.failures += 1;
-            entry.last_failure = Some(clock::now());
-        }
-    }
-
     /// Keeps the answer to a request for this model after which nobody was left for it.
     pub(crate) fn remember(&self, answer: Remembered, model: Option<&Arc<str>>) {
         self.state().remember(Arc::new(answer), model);

@@ -15,6 +15,7 @@ mod answer;
 mod builder;
 mod cooldown;
 mod handle;
+mod late;
 mod lease;
 mod lift;
 mod look;

@@ -13,7 +13,8 @@ use http_body::{Body, Frame as BodyFrame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
-use super::scan::{Format, Frame};
+use super::format::Format;
+use super::scan::Frame;
 use super::track::{Phase, Rules, Track};
 use crate::classify::Answer;
 use crate::classify::judge::Judge;

@@ -2,12 +2,14 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `format` | tells a stream from other answers |
 //! | `scan`, `sse`, `ndjson`, `json_array` | cut bytes into frames, in whatever pieces they come |
 //! | `names`, `json`, `meaning` | say what a frame means |
 //! | `track` | follows a stream: silent, begun, failed, over |
 //! | `hold` | reads a body until it has begun, and hands it on as it came |
 
 mod error;
+mod format;
 mod hold;
 mod json;
 mod json_array;
@@ -20,5 +22,5 @@ mod sse;
 mod tests;
 mod track;
 
+pub(super) use self::format::Asked;
 pub(super) use self::hold::{Patience, Stream};
-pub(super) use self::scan::Format;

@@ -1,8 +1,6 @@
 //! Cuts a stream's bytes into frames, in whatever pieces they come.
 
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-
+use super::format::Format;
 use super::json_array::Elements;
 use super::ndjson::Lines;
 use super::sse::EventStream;
@@ -12,17 +10,6 @@ pub(super) const FRAME: usize = 64 * 1024;
 
 /// What a buffer may hold on to between two frames.
 const SPARE: usize = 4 * 1024;
-
-/// How a stream is cut into frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// `text/event-stream` (WHATWG HTML, section 9.2).
-    EventStream,
-    /// One JSON value a line: `application/x-ndjson`, `application/jsonl` and their kin.
-    Lines,
-    /// The elements of one JSON array, which `:streamGenerateContent` sends as `application/json`.
-    Array,
-}
 
 /// One event, line or element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,29 +27,6 @@ pub(super) enum Scanner {
     EventStream(EventStream),
     Lines(Lines),
     Array(Elements),
-}
-
-impl Format {
-    /// The format of a body, by the header fields alone. `None` for what is no stream, and for what is compressed.
-    ///
-    /// `array` says that the request asked for a stream which comes as one JSON array.
-    pub(super) fn of(headers: &HeaderMap, array: bool) -> Option<Self> {
-        let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
-        let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
-        let format = match essence.len() {
-            // The length alone tells most other types apart.
-            17 if is("text/event-stream") => Self::EventStream,
-            20 if is("application/x-ndjson") => Self::Lines,
-            18 if is("application/ndjson") => Self::Lines,
-            17 if is("application/jsonl") => Self::Lines,
-            19 if is("application/x-jsonl") => Self::Lines,
-            16 if array && is("application/json") => Self::Array,
-            _ => return None,
-        };
-        let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-        codings.all(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")).then_some(format)
-    }
 }
 
 impl Scanner {

@@ -1,7 +1,8 @@
 //! Follows a stream from its first byte to its end: the pure part of holding it back.
 
+use super::format::Format;
 use super::meaning::{What, meaning};
-use super::scan::{Format, Frame, Scanner};
+use super::scan::{Frame, Scanner};
 use crate::ending::Ending;
 use crate::verdict::{Kind, Verdict};
 

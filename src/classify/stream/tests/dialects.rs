@@ -1,7 +1,8 @@
 //! Whole streams of every dialect: what comes of them.
 
 use super::super::error;
-use super::super::scan::{Format, Frame};
+use super::super::format::Format;
+use super::super::scan::Frame;
 use super::super::track::{Phase, Rules, Track};
 use crate::ending::Ending;
 use crate::verdict::{Kind, Verdict};

@@ -5,7 +5,8 @@ mod meaning;
 mod property;
 mod scan;
 
-use super::scan::{Format, Scanner};
+use super::format::Format;
+use super::scan::Scanner;
 
 /// Every frame of a stream that comes in chunks of these sizes: its event and its data.
 fn frames(format: Format, stream: &[u8], sizes: &[usize]) -> Vec<(String, String)> {

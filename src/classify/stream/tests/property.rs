@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::scan::Format;
+use super::super::format::Format;
 use super::dialects::{follow, streams};
 use super::frames;
 

@@ -1,6 +1,7 @@
 use http::HeaderMap;
 
-use super::super::scan::{FRAME, Format, Scanner};
+use super::super::format::Format;
+use super::super::scan::{FRAME, Scanner};
 use super::{all_cuts, frames};
 
 fn events(stream: &str) -> Vec<(String, String)> {

@@ -1,0 +1,43 @@
+//! What comes of an answer after its head has gone to the caller.
+
+use super::handle::Pool;
+use super::lease::Lease;
+use super::settle::{Outcome, Request};
+use crate::clock;
+use crate::ending::Ending;
+use crate::verdict::Verdict;
+
+impl Pool {
+    /// Settles how a stream ended. Its success was counted when it began.
+    pub(crate) fn stream_ended(&self, lease: &Lease, ending: Ending) {
+        match ending {
+            Ending::Clean => {}
+            Ending::Truncated => self.broke_off(lease),
+            Ending::Failed(verdict) => self.failed_late(lease, verdict),
+        }
+    }
+
+    /// A response that had begun broke off: it counts for the credential, and changes nothing else.
+    pub(crate) fn broke_off(&self, lease: &Lease) {
+        let mut state = self.state();
+        if let Some(entry) = state.owner(&lease.access().slot) {
+            entry.failures += 1;
+            entry.last_failure = Some(clock::now());
+        }
+    }
+
+    /// An error in a response that had begun. The request is out of reach, so all that counts is what it says for the next.
+    fn failed_late(&self, lease: &Lease, verdict: Verdict) {
+        let request = Request {
+            pin: None,
+            tried: &|id| id == lease.credential(),
+            rested: &|_| false,
+            renewed: false,
+            refused_elsewhere: false,
+            last_try: true,
+        };
+        let outcome = Outcome { access: lease.access(), started: lease.started(), verdict, request };
+        let settled = self.settle(&outcome);
+        self.emit(settled.effects);
+    }
+}

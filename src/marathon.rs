@@ -73,7 +73,8 @@ impl MarathonLayer {
             retry: RetryLayer::new(pool.settings()).models(pool.models().clone()),
             credential: CredentialLayer::new(pool.clone()),
             classifiers: Vec::new(),
-            classify: ClassifyLayer::build(Vec::new(), Some(rules.clone()), pool.wall().clone()),
+            classify: ClassifyLayer::build(Vec::new(), Some(rules.clone()), pool.wall().clone())
+                .hold_streams(pool.settings().stream_hold),
             rules,
             pool,
         }
@@ -95,7 +96,8 @@ impl MarathonLayer {
 
     fn build_classify(mut self) -> Self {
         let classifiers = self.classifiers.iter().map(|classifier| classifier.0.clone()).collect();
-        self.classify = ClassifyLayer::build(classifiers, Some(self.rules.clone()), self.pool.wall().clone());
+        self.classify = ClassifyLayer::build(classifiers, Some(self.rules.clone()), self.pool.wall().clone())
+            .hold_streams(self.pool.settings().stream_hold);
         self
     }
 

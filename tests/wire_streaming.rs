@@ -66,12 +66,17 @@ async fn each_event_arrives_before_the_next_is_sent_and_the_trailers_come_last()
         for http2 in [false, true] {
             let (server, sender) = streaming().await;
             let pool = pool(&server.origin(), &["a", "b"], Resend::Always);
+            let event = |number: usize| Bytes::from(format!("id: {number}\ndata: {}\n\n", "x".repeat(number * 7)));
+            // The head waits for the first content.
+            sender.send(Frame::data(event(1))).unwrap();
             let answer = stack(&pool, http2).oneshot(ask(&server.origin())).await.unwrap();
             assert_eq!(answer.headers()["content-type"], "text/event-stream");
             let mut body = answer.into_body();
-            for number in 0..50 {
-                let event = Bytes::from(format!("id: {number}\ndata: {}\n\n", "x".repeat(number * 7)));
-                sender.send(Frame::data(event.clone())).unwrap();
+            for number in 1..50 {
+                let event = event(number);
+                if number > 1 {
+                    sender.send(Frame::data(event.clone())).unwrap();
+                }
                 // Only this one has been sent: it has to be handed on without waiting for more.
                 assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), event, "http2: {http2}");
                 assert_eq!((state_of(&pool, "a").in_flight, state_of(&pool, "a").successes), (1, 1));
@@ -97,8 +102,8 @@ async fn a_reader_that_leaves_half_way_frees_the_credential_and_blames_nobody() 
         for http2 in [false, true] {
             let (server, sender) = streaming().await;
             let pool = pool(&server.origin(), &["a", "b"], Resend::Always);
-            let mut body = stack(&pool, http2).oneshot(ask(&server.origin())).await.unwrap().into_body();
             sender.send(Frame::data(Bytes::from("data: 1\n\n"))).unwrap();
+            let mut body = stack(&pool, http2).oneshot(ask(&server.origin())).await.unwrap().into_body();
             body.frame().await.unwrap().unwrap();
             assert_eq!(state_of(&pool, "a").in_flight, 1);
             drop(body);

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::body::ClassifyBody;
 use super::judge::Judge;
 use super::read::Reading;
+use super::stream::{Asked, Patience, Stream};
 use crate::context::RequestContext;
 use crate::error::BoxError;
 use crate::verdict::Verdict;
@@ -28,12 +29,15 @@ pin_project! {
         context: Option<RequestContext>,
         // A failed answer, while its body is read.
         failed: Option<Pin<Box<Reading<B>>>>,
+        asked: Asked,
+        // A stream, until it has begun.
+        held: Option<Pin<Box<Stream<B>>>>,
     }
 }
 
 impl<F, B: Body> ResponseFuture<F, B> {
-    pub(super) fn new(inner: F, judge: Arc<Judge>, context: Option<RequestContext>) -> Self {
-        Self { inner, judge, context, failed: None }
+    pub(super) fn new(inner: F, judge: Arc<Judge>, context: Option<RequestContext>, asked: Asked) -> Self {
+        Self { inner, judge, context, failed: None, asked, held: None }
     }
 }
 
@@ -47,6 +51,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        if let Some(stream) = this.held.as_mut() {
+            let verdict = ready!(stream.as_mut().poll_begin(cx));
+            return begun(this.held, this.context.as_ref(), verdict);
+        }
         if this.failed.is_none() {
             let response = match ready!(this.inner.poll(cx)) {
                 Ok(response) => response,
@@ -58,6 +66,16 @@ where
             };
             if response.status().as_u16() < 400 {
                 let verdict = this.judge.head(&response);
+                if verdict.is_success()
+                    && let Some(format) = this.asked.format(&response)
+                {
+                    let patience = patience(this.judge, this.context.as_ref());
+                    let (parts, body) = response.into_parts();
+                    let stream = Stream::new(parts, body, format, verdict, patience, this.judge.clone());
+                    let stream = this.held.insert(Box::pin(stream));
+                    let verdict = ready!(stream.as_mut().poll_begin(cx));
+                    return begun(this.held, this.context.as_ref(), verdict);
+                }
                 note(this.context.as_ref(), verdict);
                 let mut response = response.map(ClassifyBody::unread);
                 if !verdict.is_success() {
@@ -87,6 +105,31 @@ where
         }
         Poll::Ready(Ok(Response::from_parts(parts, ClassifyBody::read(reading))))
     }
+}
+
+/// How long a stream is held. The head has come: only its content is waited for.
+fn patience(judge: &Judge, context: Option<&RequestContext>) -> Patience {
+    if let Some(context) = context {
+        context.call().answered = true;
+    }
+    Patience { time: judge.hold, deadline: context.and_then(RequestContext::deadline) }
+}
+
+/// The answer of a stream that is not held any more.
+fn begun<B: Body>(
+    held: &mut Option<Pin<Box<Stream<B>>>>,
+    context: Option<&RequestContext>,
+    verdict: Verdict,
+) -> Poll<Result<Response<ClassifyBody<B>>, BoxError>> {
+    let Some(mut stream) = held.take() else { return Poll::Pending };
+    let Some((mut parts, end)) = stream.as_mut().take_head() else { return Poll::Pending };
+    note(context, verdict);
+    if verdict.is_success() {
+        parts.extensions.insert(end);
+    } else if context.is_none() {
+        parts.extensions.insert(verdict);
+    }
+    Poll::Ready(Ok(Response::from_parts(parts, ClassifyBody::stream(stream))))
 }
 
 fn note(context: Option<&RequestContext>, verdict: Verdict) {

@@ -9,6 +9,7 @@ use tower_service::Service;
 use super::body::ClassifyBody;
 use super::future::ResponseFuture;
 use super::judge::Judge;
+use super::stream::Asked;
 use crate::context::RequestContext;
 use crate::error::BoxError;
 
@@ -44,6 +45,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let context = RequestContext::find(request.extensions());
-        ResponseFuture::new(self.inner.call(request), self.judge.clone(), context)
+        let asked = Asked::by(&request);
+        ResponseFuture::new(self.inner.call(request), self.judge.clone(), context, asked)
     }
 }

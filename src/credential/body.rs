@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use crate::ending::StreamEnd;
 use crate::pool::Lease;
 
 pin_project! {
@@ -30,12 +31,32 @@ pin_project! {
         Live {
             #[pin]
             body: B,
-            held: Option<Lease>,
+            held: Option<Held>,
         },
         /// An answer that the pool remembered.
         Memory {
             body: Bytes,
         },
+    }
+}
+
+/// A lease whose answer is under way.
+struct Held {
+    lease: Lease,
+    /// Of a stream: where its end is told.
+    stream: Option<StreamEnd>,
+    /// What the stream told has been settled.
+    settled: bool,
+}
+
+impl Held {
+    fn settle(&mut self) {
+        if !self.settled
+            && let Some(ending) = self.stream.as_ref().and_then(StreamEnd::ending)
+        {
+            self.settled = true;
+            self.lease.pool().stream_ended(&self.lease, ending);
+        }
     }
 }
 
@@ -45,11 +66,14 @@ impl<B: Body> LeaseBody<B> {
     }
 
     /// Holds the lease until the body ends, or gives it back at once where no body follows (RFC 9110 section 6.4.1).
-    pub(super) fn attach(response: Response<B>, held: Option<Lease>, without_body: bool) -> Response<Self> {
+    pub(super) fn attach(mut response: Response<B>, held: Option<Lease>, without_body: bool) -> Response<Self> {
         const WITHOUT_BODY: [StatusCode; 3] =
             [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         let ended = without_body || WITHOUT_BODY.contains(&response.status()) || response.body().is_end_stream();
-        let held = held.filter(|_| !ended);
+        let stream = response.extensions_mut().remove();
+        let mut held = held.filter(|_| !ended).map(|lease| Held { lease, stream, settled: false });
+        // It may have failed in the same breath in which it began.
+        held.iter_mut().for_each(Held::settle);
         response.map(|body| Self { inner: Inner::Live { body, held } })
     }
 }
@@ -71,16 +95,22 @@ where
             }
         };
         let frame = ready!(body.as_mut().poll_frame(cx));
-        match &frame {
-            Some(Err(_)) => {
-                if let Some(lease) = held.take() {
-                    lease.pool().broke_off(&lease);
+        if let Some(under_way) = held.as_mut() {
+            under_way.settle();
+            let is_over = match &frame {
+                Some(Err(_)) => {
+                    if !under_way.settled {
+                        under_way.lease.pool().broke_off(&under_way.lease);
+                    }
+                    true
                 }
+                // hyper drops a body as soon as its announced length has come, without asking for the end.
+                Some(Ok(_)) => body.is_end_stream(),
+                None => true,
+            };
+            if is_over {
+                *held = None;
             }
-            // hyper drops a body as soon as its announced length has come, without asking for the end.
-            Some(Ok(_)) if held.is_some() && body.is_end_stream() => *held = None,
-            None => *held = None,
-            Some(Ok(_)) => {}
         }
         Poll::Ready(
             frame.map(|frame| frame.map(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))),

@@ -81,6 +81,9 @@ where
                         }
                         Poll::Pending => {
                             ready!(poll_timer(this.timer, cx));
+                            if this.run.progress.context.call().answered {
+                                return Poll::Pending;
+                            }
                             let limit = this.run.progress.shared.limits.attempt_timeout.unwrap_or_default();
                             let error = this.run.timed_out(limit);
                             (this.run.progress.judged(Some(&error)), Err(error))

@@ -14,7 +14,9 @@ pub(crate) enum Rank {
 impl Rank {
     pub(crate) fn of(verdict: Option<Verdict>) -> Self {
         match verdict.map(|verdict| verdict.kind()) {
-            Some(Kind::Unauthorized | Kind::Forbidden | Kind::Billing | Kind::Revoked) => Self::Credential,
+            Some(Kind::Unauthorized | Kind::Forbidden | Kind::Billing | Kind::Revoked | Kind::Network) => {
+                Self::Credential
+            }
             Some(Kind::Throttled | Kind::QuotaExhausted | Kind::Overloaded | Kind::ServerError) => Self::Load,
             _ => Self::Request,
         }
@@ -71,5 +73,7 @@ mod tests {
         assert_eq!(best(&[Kind::Rejected, Kind::Throttled]), Some(0));
         assert_eq!(best(&[Kind::Throttled, Kind::Banned]), Some(1));
         assert_eq!(best(&[]), None);
+        // A stream that broke off before its content.
+        assert_eq!(best(&[Kind::Throttled, Kind::Network]), Some(0));
     }
 }

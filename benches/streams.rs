@@ -99,11 +99,8 @@ fn long(before: &str, after: &str) -> String {
 #[bench::carriage_returns(Running::new(SSE, &"\r".repeat(60_000), 1))]
 #[bench::comments(Running::new(SSE, &":\n".repeat(30_000), 1))]
 #[bench::empty_data(Running::new(SSE, &"data\n".repeat(12_000), 1))]
-#[bench::empty_events(Running::new(SSE, &"data\n\n".repeat(10_000), 1))]
 #[bench::brackets(Running::new(SSE, &"[\n".repeat(30_000), 1))]
 #[bench::nothing_but_words(Running::new(SSE, &format!("data: {{{}\n\n", "\"error\":".repeat(7_500)), 1))]
-#[bench::empty_elements(Running::new(ARRAY, &"{},".repeat(20_000), 1))]
-#[bench::short_lines(Running::new(NDJSON, &"1\n".repeat(30_000), 1))]
 fn sixty_thousand_bytes(mut running: Running) -> Running {
     running.read();
     black_box(running)
@@ -113,5 +110,5 @@ library_benchmark_group!(
     name = frames,
     benchmarks = [fifty_frames_before, a_hundred_frames_after, a_hundred_frames_unread]
 );
-library_benchmark_group!(name = bytes, benchmarks = [sixty_thousand_bytes]);
+library_benchmark_group!(name = bytes, benchmarks = [sixty_thousand_bytes, ten_thousand_frames]);
 main!(library_benchmark_groups = [frames, bytes]);

@@ -21,7 +21,7 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn shape(&mut self) -> Option<Shape> {
-        self.0 = self.0.trim_ascii_start();
+        self.space();
         Some(match self.0.first()? {
             b'{' => Shape::Object,
             b'[' => Shape::Array,
@@ -65,22 +65,22 @@ impl<'a> Cursor<'a> {
     pub(super) fn text(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
         let text = self.0;
-        let mut at = 0;
+        let mut from = 0;
         loop {
-            match text.get(at)? {
-                b'"' => break,
-                b'\\' => at += 2,
-                _ => at += 1,
+            let rest = text.get(from..)?;
+            let at = from + rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+            if text.get(at) == Some(&b'"') {
+                self.0 = text.get(at + 1..)?;
+                return text.get(..at);
             }
+            from = at + 2;
         }
-        self.0 = text.get(at + 1..)?;
-        text.get(..at)
     }
 
     /// A number or a word as it is written.
     pub(super) fn word(&mut self) -> Option<&'a [u8]> {
-        self.0 = self.0.trim_ascii_start();
-        let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace();
+        self.space();
+        let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'\x0c');
         let length = self.0.iter().position(is_end).unwrap_or(self.0.len());
         let (word, rest) = self.0.split_at(length);
         self.0 = rest;
@@ -132,15 +132,27 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Option<()> {
-        self.0 = self.0.trim_ascii_start();
-        self.0 = self.0.strip_prefix(&[byte])?;
-        Some(())
+        if self.0.first() != Some(&byte) {
+            self.space();
+        }
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        (*first == byte).then_some(())
     }
 
+    /// Most JSON on the wire has none.
+    #[inline(always)]
+    fn space(&mut self) {
+        if matches!(self.0.first(), Some(0..=b' ')) {
+            self.0 = self.0.trim_ascii_start();
+        }
+    }
+
+    #[inline]
     fn ends(&mut self, end: u8) -> Option<bool> {
-        self.0 = self.0.trim_ascii_start();
+        self.space();
         let ends = *self.0.first()? == end;
         if ends {
             self.expect(end)?;
@@ -149,6 +161,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// After a value: a comma and more, or the end.
+    #[inline]
     fn goes_on(&mut self, end: u8) -> Option<bool> {
         if self.ends(end)? {
             return Some(false);

@@ -9,7 +9,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 use super::json::{Cursor, Shape};
 use super::names::{Named, named, promises_an_end};
@@ -31,6 +31,8 @@ pub(super) enum What {
     Limits,
     Error,
     Content,
+    /// Content that was only searched for an error; it may be the last.
+    Unread,
     /// Content, and maybe the last.
     Last,
     /// The end; nothing follows.
@@ -52,7 +54,7 @@ pub(super) fn meaning(frame: &Frame<'_>, has_begun: bool) -> Meaning {
         return by_name(name, known, frame.data, has_begun);
     }
     if has_begun && !could_matter(data) {
-        return Meaning { what: What::Content, promises_an_end: false };
+        return Meaning { what: What::Unread, promises_an_end: false };
     }
     by_shape(data)
 }
@@ -71,22 +73,37 @@ fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> Meaning {
 }
 
 /// Whether data that has no name could be more than content: the look that most frames of a running stream get.
+#[inline]
 fn could_matter(data: &[u8]) -> bool {
-    static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
-    static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish"#));
-    static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""done""#));
     // Anything else than an object is short, and may be the end.
-    if data.first() != Some(&b'{') {
-        return true;
+    data.first() != Some(&b'{') || has_error(data)
+}
+
+fn has_error(data: &[u8]) -> bool {
+    static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
+    let mut rest = data;
+    while let Some(at) = ERROR.find(rest) {
+        rest = rest.get(at + 7..).unwrap_or_default();
+        if !value_is(rest, b"null") {
+            return true;
+        }
     }
+    false
+}
+
+/// Whether content that was not looked into says that it is the last.
+pub(super) fn could_be_last(data: &[u8]) -> bool {
+    let after = |at: usize, length: usize| data.get(at + length..).unwrap_or_default();
     let finishes = |rest: &[u8]| {
         let value = rest.strip_prefix(br#"_reason""#).or_else(|| rest.strip_prefix(br#"Reason""#));
-        value.is_some_and(|value| !value_is(value, b"null"))
+        value.is_some_and(|value| value_follows(value) && !value_is(value, b"null"))
     };
-    let after = |at: usize, length: usize| data.get(at + length..).unwrap_or_default();
-    ERROR.find_iter(data).any(|at| !value_is(after(at, 7), b"null"))
-        || FINISH.find_iter(data).any(|at| finishes(after(at, 7)))
-        || DONE.find_iter(data).any(|at| value_is(after(at, 6), b"true"))
+    memmem::find_iter(data, br#""finish"#).any(|at| finishes(after(at, 7)))
+        || memmem::find_iter(data, br#""done""#).any(|at| value_is(after(at, 6), b"true"))
+}
+
+fn value_follows(after_key: &[u8]) -> bool {
+    after_key.trim_ascii_start().starts_with(b":")
 }
 
 /// Whether this word follows the key that was just read.
@@ -114,10 +131,14 @@ fn by_shape(data: &[u8]) -> Meaning {
     let mut seen = Seen::default();
     match cursor.shape() {
         None => return of(What::Lifecycle),
-        Some(Shape::Object) => {
+        Some(Shape::Object) => match choices_alone(data) {
+            Some(choices) => {
+                seen.is_known = true;
+                Cursor::new(choices).elements(|choice| seen.choice(choice));
+            }
             // What could be read counts even where the rest is missing.
-            seen.object(&mut cursor, true);
-        }
+            None => drop(seen.object(&mut cursor, true)),
+        },
         Some(Shape::Array) if data.trim_ascii_end() == b"[DONE]" => {
             return Meaning { what: What::End, promises_an_end: true };
         }
@@ -143,6 +164,16 @@ fn by_shape(data: &[u8]) -> Meaning {
     Meaning { what, promises_an_end: seen.is_known }
 }
 
+/// The array of choices, where nothing else in the chunk can matter.
+fn choices_alone(data: &[u8]) -> Option<&[u8]> {
+    static CHOICES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""choices":["#));
+    let at = CHOICES.find(data)?;
+    let (before, choices) = data.split_at_checked(at + 10)?;
+    // As a member of another object it says something else.
+    let is_outside = !before.get(1..)?.contains(&b'{') && !has_error(data);
+    is_outside.then_some(choices)
+}
+
 impl<'a> Seen<'a> {
     /// `may_wrap` says whether the object may hold the real one.
     fn object(&mut self, cursor: &mut Cursor<'a>, may_wrap: bool) -> Option<()> {
@@ -156,8 +187,10 @@ impl<'a> Seen<'a> {
                 Some(())
             }
             b"type" | b"event_type" if value.shape()? == Shape::Text => {
-                self.name = Some(value.text()?);
-                Some(())
+                let name = value.text()?;
+                self.name = Some(name);
+                // Where the name says all, the rest need not be read.
+                named(name).is_none().then_some(())
             }
             b"choices" if value.shape()? == Shape::Array => {
                 self.is_known = true;

@@ -3,7 +3,7 @@
 use memchr::memchr2;
 
 use super::json_array::Nesting;
-use super::scan::{Frame, Kept};
+use super::scan::{FRAME, Frame, Kept};
 
 /// The byte order mark that may stand at the very beginning.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -40,8 +40,17 @@ impl EventStream {
             self.after_cr = false;
             *input = input.strip_prefix(b"\n").unwrap_or(input);
         }
+        if self.line.is_empty()
+            && !self.has_data
+            && self.name.is_empty()
+            && let Some((frame, rest)) = whole(input)
+        {
+            self.later = true;
+            *input = rest;
+            return Some(frame);
+        }
         loop {
-            let Some(at) = memchr2(b'\n', b'\r', input) else {
+            let Some(at) = line_end(input) else {
                 self.line.push(input);
                 *input = &[];
                 return None;
@@ -163,6 +172,32 @@ impl EventStream {
         if self.bare.is_some() {
             self.forget();
         }
+    }
+}
+
+/// An event of the usual form that is there as a whole, and what follows it: it need not be kept.
+#[inline]
+fn whole(input: &[u8]) -> Option<(Frame<'_>, &[u8])> {
+    let (mut event, mut rest): (&[u8], _) = (&[], input);
+    if let Some(value) = rest.strip_prefix(b"event: ") {
+        let (name, end) = value.split_at(memchr2(b'\n', b'\r', value)?);
+        event = name.get(..NAME).unwrap_or(name);
+        rest = end.strip_prefix(b"\n").or_else(|| end.strip_prefix(b"\r\n"))?;
+    }
+    let value = rest.strip_prefix(b"data: ")?;
+    let (data, end) = value.split_at(memchr2(b'\n', b'\r', value)?);
+    let rest = end.strip_prefix(b"\n\n").or_else(|| end.strip_prefix(b"\r\n\r\n"))?;
+    (data.len() <= FRAME).then_some((Frame { event, data, is_whole: true }, rest))
+}
+
+/// Where the first line ends. Many lines are so short that a search is not worth its beginning.
+#[inline]
+fn line_end(input: &[u8]) -> Option<usize> {
+    const SHORT: usize = 8;
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    match input.iter().take(SHORT).position(is_end) {
+        Some(at) => Some(at),
+        None => memchr2(b'\n', b'\r', input.get(SHORT..)?).map(|at| at + SHORT),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Follows a stream from its first byte to its end: the pure part of holding it back.
 
 use super::format::Format;
-use super::meaning::{What, meaning};
+use super::meaning::{What, could_be_last, meaning};
 use super::scan::{Frame, Scanner};
 use crate::ending::Ending;
 use crate::verdict::{Kind, Verdict};
 
 /// The most events that are waited for.
 const EVENTS: u32 = 64;
+
+/// How much of a frame is kept to be asked at the end whether it was the last: its end, as that is where it says so.
+const TAIL: usize = 16 * 1024;
 
 /// What is known of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +44,21 @@ pub(super) struct Track {
     promises_an_end: bool,
     /// What may have been the last content has come.
     had_last: bool,
+    /// The two latest frames that were only searched for errors: the last content, and what some send after it.
+    recent: [Vec<u8>; 2],
 }
 
 impl Track {
     pub(super) fn new(format: Format) -> Self {
         let scanner = Scanner::new(format);
-        Self { scanner, phase: Phase::Silent, events: 0, promises_an_end: false, had_last: false }
+        Self {
+            scanner,
+            phase: Phase::Silent,
+            events: 0,
+            promises_an_end: false,
+            had_last: false,
+            recent: Default::default(),
+        }
     }
 
     #[inline]
@@ -74,6 +86,12 @@ impl Track {
                     self.count();
                 }
                 What::Content => self.phase = Phase::Begun,
+                What::Unread => {
+                    self.recent.swap(0, 1);
+                    let [_, latest] = &mut self.recent;
+                    latest.clear();
+                    latest.extend_from_slice(frame.data.last_chunk::<TAIL>().map_or(frame.data, |tail| tail));
+                }
                 What::Last => {
                     self.had_last = true;
                     self.phase = Phase::Begun;
@@ -95,9 +113,11 @@ impl Track {
             match meaning.what {
                 What::End | What::Last => self.had_last = true,
                 What::Error => self.phase = failed(self.phase, &frame, rules),
-                What::Lifecycle | What::Limits | What::Content => {}
+                // The frame that was cut off is none.
+                What::Lifecycle | What::Limits | What::Content | What::Unread => {}
             }
         }
+        self.had_last |= self.recent.iter().any(|data| could_be_last(data));
         let had_end = self.had_last || self.scanner.is_closed() || !self.promises_an_end;
         self.phase = match self.phase {
             Phase::Silent | Phase::Begun if had_end => Phase::Over(Ending::Clean),

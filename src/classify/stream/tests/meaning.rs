@@ -1,9 +1,13 @@
-use super::super::meaning::{What, meaning};
+use super::super::meaning::{What, could_be_last, meaning};
 use super::super::scan::Frame;
 
 fn of(event: &str, data: &str, has_begun: bool) -> What {
     let frame = Frame { event: event.as_bytes(), data: data.as_bytes(), is_whole: true };
-    meaning(&frame, has_begun).what
+    match meaning(&frame, has_begun).what {
+        What::Unread if could_be_last(data.as_bytes()) => What::Last,
+        What::Unread => What::Content,
+        what => what,
+    }
 }
 
 /// Before content, and once it has begun.
@@ -125,7 +129,12 @@ fn chunks_without_a_name_are_told_by_their_shape() {
         (" [DONE] ".into(), End),
     ];
     for (data, expected) in table {
-        let later = if expected == Lifecycle { Content } else { expected };
+        // Of what comes later, the end is looked for in the last frames alone.
+        let later = match expected {
+            Lifecycle => Content,
+            End if data.starts_with('{') => Last,
+            expected => expected,
+        };
         assert_eq!(both("", &data), (expected, later), "{data}");
         assert_eq!(both("message", &data), (expected, later), "{data}");
     }

@@ -95,10 +95,11 @@ impl<'a> Answer<'a> {
         self.headers
     }
 
-    /// What was read of a failure's body, at most 128 KiB.
-    ///
-    /// `None` for a status below 400: such a body is never read. May be cut short, see
+    /// What was read of a failure's body, at most 128 KiB. May be cut short, see
     /// [`body_is_complete`](Self::body_is_complete).
+    ///
+    /// For a status below 400 there is none when the head is judged. An [error inside a stream](ClassifyLayer#streams) is
+    /// judged under the same head, with the data of its event as the body; an opinion of success means that it is no error.
     #[must_use]
     pub fn body(&self) -> Option<&'a [u8]> {
         self.body

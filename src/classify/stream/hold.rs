@@ -259,6 +259,4 @@ impl Rules for HeadJudge {
         let verdict = self.judge.in_stream(&answer, || super::error::verdict(frame.data));
         (!verdict.is_success()).then_some(verdict)
     }
-
-    fn limits(&self, _: &[u8]) {}
 }

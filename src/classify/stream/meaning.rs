@@ -27,8 +27,6 @@ pub(super) struct Meaning {
 pub(super) enum What {
     /// Nothing of the answer.
     Lifecycle,
-    /// The state of the account's limits.
-    Limits,
     Error,
     Content,
     /// Content that was only searched for an error; it may be the last.
@@ -65,7 +63,6 @@ fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> Meaning {
         Named::Opening if has_begun => What::Content,
         Named::Opening if is_blank(&mut Cursor::new(data)) == Some(true) => What::Lifecycle,
         Named::Opening | Named::Content => What::Content,
-        Named::Limits => What::Limits,
         Named::Error => What::Error,
         Named::End => What::End,
     };

@@ -29,9 +29,6 @@ pub(super) enum Phase {
 pub(super) trait Rules {
     /// `None` if this is no error after all.
     fn error(&self, frame: &Frame<'_>) -> Option<Verdict>;
-
-    /// The account's limits, as an event tells of them.
-    fn limits(&self, data: &[u8]);
 }
 
 /// Follows one stream.
@@ -81,10 +78,6 @@ impl Track {
             self.promises_an_end |= meaning.promises_an_end;
             match meaning.what {
                 What::Lifecycle => self.count(),
-                What::Limits => {
-                    rules.limits(frame.data);
-                    self.count();
-                }
                 What::Content => self.phase = Phase::Begun,
                 What::Unread => {
                     self.recent.swap(0, 1);
@@ -114,7 +107,7 @@ impl Track {
                 What::End | What::Last => self.had_last = true,
                 What::Error => self.phase = failed(self.phase, &frame, rules),
                 // The frame that was cut off is none.
-                What::Lifecycle | What::Limits | What::Content | What::Unread => {}
+                What::Lifecycle | What::Content | What::Unread => {}
             }
         }
         self.had_last |= self.recent.iter().any(|data| could_be_last(data));

@@ -26,8 +26,6 @@ impl Rules for Words {
     fn error(&self, frame: &Frame<'_>) -> Option<Verdict> {
         Some(error::verdict(frame.data))
     }
-
-    fn limits(&self, _: &[u8]) {}
 }
 
 /// Follows a stream that comes in chunks of these sizes; also says how many bytes had come when it was let go.

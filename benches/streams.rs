@@ -106,6 +106,16 @@ fn sixty_thousand_bytes(mut running: Running) -> Running {
     black_box(running)
 }
 
+// Ten thousand frames that are as short as they can be: what counts is the frame, not its bytes.
+#[library_benchmark(config = at_most(10_000 * 500))]
+#[bench::empty_events(Running::new(SSE, &"data\n\n".repeat(10_000), 1))]
+#[bench::empty_elements(Running::new(ARRAY, &"{},".repeat(10_000), 1))]
+#[bench::short_lines(Running::new(NDJSON, &"1\n".repeat(10_000), 1))]
+fn ten_thousand_frames(mut running: Running) -> Running {
+    running.read();
+    black_box(running)
+}
+
 library_benchmark_group!(
     name = frames,
     benchmarks = [fifty_frames_before, a_hundred_frames_after, a_hundred_frames_unread]

@@ -228,8 +228,8 @@ impl<B: Body> Stream<B> {
 
 #[inline]
 fn tell(track: &Track, told: &StreamEnd) {
-    if let Phase::Over(ending) = track.phase() {
-        told.tell(ending);
+    if let Some(ending) = track.ending() {
+        told.tell(*ending);
     }
 }
 

@@ -9,6 +9,7 @@
 
 use std::sync::LazyLock;
 
+use memchr::memchr;
 use memchr::memmem::{self, Finder};
 
 use super::json::{Cursor, Shape};
@@ -40,7 +41,9 @@ pub(super) enum What {
 /// What a frame means. Once content has come, what else is content need not be looked into.
 #[inline]
 pub(super) fn meaning(frame: &Frame<'_>, has_begun: bool) -> Meaning {
-    if let Some(known) = named(frame.event) {
+    if !frame.event.is_empty()
+        && let Some(known) = named(frame.event)
+    {
         return by_name(frame.event, known, frame.data, has_begun);
     }
     let data = frame.data.trim_ascii_start();
@@ -167,7 +170,7 @@ fn choices_alone(data: &[u8]) -> Option<&[u8]> {
     let at = CHOICES.find(data)?;
     let (before, choices) = data.split_at_checked(at + 10)?;
     // As a member of another object it says something else.
-    let is_outside = !before.get(1..)?.contains(&b'{') && !has_error(data);
+    let is_outside = memchr(b'{', before.get(1..)?).is_none() && !has_error(data);
     is_outside.then_some(choices)
 }
 

@@ -71,6 +71,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    #[inline]
     pub(super) fn push(&mut self, more: &[u8]) {
         let room = FRAME.saturating_sub(self.bytes.len());
         self.is_cut |= more.len() > room;

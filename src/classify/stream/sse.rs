@@ -50,6 +50,9 @@ impl EventStream {
             return Some(frame);
         }
         loop {
+            if self.line.is_empty() && !self.has_data {
+                self.skip_empty(input);
+            }
             let Some(at) = line_end(input) else {
                 self.line.push(input);
                 *input = &[];
@@ -63,6 +66,18 @@ impl EventStream {
             if is_event {
                 return self.give();
             }
+        }
+    }
+
+    /// Empty lines where there is no event for them to end.
+    fn skip_empty(&mut self, input: &mut &[u8]) {
+        let is_end = |byte: &&u8| matches!(byte, b'\n' | b'\r');
+        let (empty, rest) = input.split_at(input.iter().take_while(is_end).count());
+        if !empty.is_empty() {
+            self.after_cr = rest.is_empty() && empty.ends_with(b"\r");
+            self.later = true;
+            self.name.clear();
+            *input = rest;
         }
     }
 

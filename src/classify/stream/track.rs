@@ -2,6 +2,7 @@
 
 use super::format::Format;
 use super::meaning::{What, could_be_last, meaning};
+use super::names::{Named, named};
 use super::scan::{Frame, Scanner};
 use crate::ending::Ending;
 use crate::verdict::{Kind, Verdict};
@@ -43,6 +44,8 @@ pub(super) struct Track {
     had_last: bool,
     /// The two latest frames that were only searched for errors: the last content, and what some send after it.
     recent: [Vec<u8>; 2],
+    /// The name of the latest event of content: most that follow have the same.
+    usual: Vec<u8>,
 }
 
 impl Track {
@@ -55,12 +58,19 @@ impl Track {
             promises_an_end: false,
             had_last: false,
             recent: Default::default(),
+            usual: Vec::new(),
         }
     }
 
     #[inline]
     pub(super) fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// How it ended, if it has.
+    #[inline]
+    pub(super) fn ending(&self) -> Option<&Ending> {
+        if let Phase::Over(ending) = &self.phase { Some(ending) } else { None }
     }
 
     /// Content is not waited for any more.
@@ -74,11 +84,20 @@ impl Track {
     pub(super) fn look(&mut self, mut bytes: &[u8], rules: &impl Rules) {
         while matches!(self.phase, Phase::Silent | Phase::Begun) {
             let Some(frame) = self.scanner.next(&mut bytes) else { return };
-            let meaning = meaning(&frame, self.phase == Phase::Begun);
+            if !self.usual.is_empty() && frame.event == self.usual {
+                continue;
+            }
+            let meaning = meaning(&frame, matches!(self.phase, Phase::Begun));
             self.promises_an_end |= meaning.promises_an_end;
             match meaning.what {
                 What::Lifecycle => self.count(),
-                What::Content => self.phase = Phase::Begun,
+                What::Content => {
+                    if named(frame.event) == Some(Named::Content) {
+                        self.usual.clear();
+                        self.usual.extend_from_slice(frame.event);
+                    }
+                    self.phase = Phase::Begun;
+                }
                 What::Unread => {
                     self.recent.swap(0, 1);
                     let [_, latest] = &mut self.recent;

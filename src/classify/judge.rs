@@ -42,10 +42,16 @@ impl Judge {
         self.ask(&answer, parts.status)
     }
 
-    /// Judges an error inside an answer that began well. `rules` know what it means where no classifier has an opinion.
-    pub(super) fn in_stream(&self, answer: &Answer<'_>, rules: impl FnOnce() -> Verdict) -> Verdict {
+    /// Judges an error inside an answer that began well; `event` is its name.
+    pub(super) fn in_stream(&self, answer: &Answer<'_>, event: Option<&str>) -> Verdict {
         let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
-        let verdict = opinions.unwrap_or_else(rules);
+        let by_rules = || {
+            let generic = ProviderRules::default();
+            let rules = self.rules.as_ref().unwrap_or(&generic);
+            shielded(|| rules.error_object(answer, event, answer.body().unwrap_or_default()))
+        };
+        let unknown = Verdict::new(Kind::ServerError);
+        let verdict = opinions.or_else(by_rules).unwrap_or(unknown);
         if verdict.status().is_some() { verdict } else { verdict.with_status(answer.status()) }
     }
 

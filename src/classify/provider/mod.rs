@@ -133,7 +133,6 @@ impl ProviderRules {
     /// JSON: the joined `data:` lines of an event, a WebSocket message, or a bare JSON tail. `None` if it is no error, so every
     /// frame that could be one may be asked about. Reads at most the first 128 KiB. The verdict's status is the one that the
     /// object states, if any. What was sent has been accepted at first, so it counts as perhaps processed unless it is refused.
-    #[allow(dead_code, reason = "asked by the reader of streams")]
     pub(crate) fn error_object(&self, head: &Answer<'_>, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
         let verdict = self.judge(&Failure::inside(head, event, data)?);
         Some(match verdict.kind() {

@@ -256,7 +256,8 @@ impl Rules for HeadJudge {
     fn error(&self, frame: &Frame<'_>) -> Option<Verdict> {
         let answer =
             Answer::new(self.status, &self.headers, self.judge.clock.now()).with_body(frame.data, frame.is_whole);
-        let verdict = self.judge.in_stream(&answer, || super::error::verdict(frame.data));
+        let event = std::str::from_utf8(frame.event).ok().filter(|event| !event.is_empty());
+        let verdict = self.judge.in_stream(&answer, event);
         (!verdict.is_success()).then_some(verdict)
     }
 }

@@ -8,7 +8,6 @@
 //! | `track` | follows a stream: silent, begun, failed, over |
 //! | `hold` | reads a body until it has begun, and hands it on as it came |
 
-mod error;
 mod format;
 mod hold;
 mod json;

@@ -1,9 +1,10 @@
 //! Whole streams of every dialect: what comes of them.
 
-use super::super::error;
 use super::super::format::Format;
 use super::super::scan::Frame;
 use super::super::track::{Phase, Rules, Track};
+use crate::classify::Answer;
+use crate::classify::provider::ProviderRules;
 use crate::ending::Ending;
 use crate::verdict::{Kind, Verdict};
 
@@ -19,12 +20,16 @@ pub(super) enum Outcome {
 
 use Outcome::{Clean, Failed, Refused, Truncated};
 
-/// The words of the fallback alone.
+/// The rules of no family.
 pub(super) struct Words;
 
 impl Rules for Words {
     fn error(&self, frame: &Frame<'_>) -> Option<Verdict> {
-        Some(error::verdict(frame.data))
+        let headers = http::HeaderMap::new();
+        let head = Answer::new(http::StatusCode::OK, &headers, std::time::UNIX_EPOCH);
+        let event = std::str::from_utf8(frame.event).ok().filter(|event| !event.is_empty());
+        let verdict = ProviderRules::default().error_object(&head, event, frame.data);
+        Some(verdict.unwrap_or(Verdict::new(Kind::ServerError)))
     }
 }
 

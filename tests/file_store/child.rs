@@ -51,10 +51,12 @@ impl Process {
     /// Waits until it has said this word.
     pub(crate) fn heard(&self, word: &str) -> u64 {
         loop {
+            // Asked first, as the last word may come in between.
+            let over = self.listener.as_ref().unwrap().is_finished();
             if let Some(number) = self.said.lock().unwrap().get(word) {
                 return *number;
             }
-            assert!(!self.listener.as_ref().unwrap().is_finished(), "it ended without {word:?}");
+            assert!(!over, "it ended without {word:?}");
             std::thread::yield_now();
         }
     }

@@ -57,6 +57,8 @@ struct Inner {
     resendable: AtomicBool,
     /// Whether a layer above tells the model of the request once a failure is about it.
     names_model: AtomicBool,
+    /// Whether a stream is held until it begins.
+    streams: AtomicBool,
     call: Mutex<Call>,
 }
 
@@ -239,6 +241,17 @@ impl RequestContext {
         self.0.resendable.store(resendable, Relaxed);
     }
 
+    /// Says to the layers above whether the head of a stream has come: only its content is waited for.
+    #[inline]
+    pub(crate) fn set_streams(&self, streams: bool) {
+        self.0.streams.store(streams, Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn streams(&self) -> bool {
+        self.0.streams.load(Relaxed)
+    }
+
     /// Says to the layers below whether the model of the request is told once a failure is about it.
     #[inline]
     pub(crate) fn set_names_model(&self, names_model: bool) {
@@ -256,8 +269,8 @@ impl RequestContext {
     }
 
     fn make(inherited: Inherited, opened: bool) -> Self {
-        let (resendable, names_model) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Inner { inherited, opened, resendable, names_model, call: Mutex::default() }))
+        let [resendable, names_model, streams] = [const { AtomicBool::new(false) }; 3];
+        Self(Arc::new(Inner { inherited, opened, resendable, names_model, streams, call: Mutex::default() }))
     }
 }
 

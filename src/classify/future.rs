@@ -110,7 +110,7 @@ where
 /// How long a stream is held. The head has come: only its content is waited for.
 fn patience(judge: &Judge, context: Option<&RequestContext>) -> Patience {
     if let Some(context) = context {
-        context.call().answered = true;
+        context.set_streams(true);
     }
     Patience { time: judge.hold, deadline: context.and_then(RequestContext::deadline) }
 }

@@ -45,6 +45,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let context = RequestContext::find(request.extensions());
+        if let Some(context) = &context {
+            context.set_streams(false);
+        }
         let asked = Asked::by(&request);
         ResponseFuture::new(self.inner.call(request), self.judge.clone(), context, asked)
     }

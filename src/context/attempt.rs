@@ -81,8 +81,6 @@ pub(crate) struct Call {
     pub(crate) suspect: Option<Suspect>,
     /// The whole body of the last failed answer, where it was read to its end.
     pub(crate) failed_body: Option<Bytes>,
-    /// The head of the last attempt's answer has come; what it means is still being read.
-    pub(crate) answered: bool,
     latest: Option<RequestContext>,
 }
 
@@ -133,7 +131,6 @@ impl Call {
     #[inline]
     pub(crate) fn begin(&mut self, credential: Option<(CredentialId, Generation)>) {
         self.failed_body = None;
-        self.answered = false;
         let (credential, generation) = credential.unzip();
         self.len += 1;
         let number = u32::try_from(self.len).unwrap_or(u32::MAX);

@@ -113,6 +113,10 @@ impl OpenAttempt {
         Self { context, lease: Some(lease) }
     }
 
+    pub(super) fn context(&self) -> &RequestContext {
+        &self.context
+    }
+
     /// Settles an answer. A lease that comes back is held until the body ends.
     pub(super) fn answered<B>(mut self, response: &Response<B>) -> Option<Lease> {
         let lease = self.lease.take()?;

@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use crate::context::RequestContext;
 use crate::ending::StreamEnd;
 use crate::pool::Lease;
 
@@ -43,8 +44,8 @@ pin_project! {
 /// A lease whose answer is under way.
 struct Held {
     lease: Lease,
-    /// Of a stream: where its end is told.
-    stream: Option<StreamEnd>,
+    /// Of a stream: where its end is told, and the call that it belongs to.
+    stream: Option<(StreamEnd, RequestContext)>,
     /// What the stream told has been settled.
     settled: bool,
 }
@@ -52,10 +53,11 @@ struct Held {
 impl Held {
     fn settle(&mut self) {
         if !self.settled
-            && let Some(ending) = self.stream.as_ref().and_then(StreamEnd::ending)
+            && let Some((end, context)) = &self.stream
+            && let Some(ending) = end.ending()
         {
             self.settled = true;
-            self.lease.pool().stream_ended(&self.lease, ending);
+            self.lease.pool().stream_ended(&self.lease, ending, || context.model_name());
         }
     }
 }
@@ -66,11 +68,15 @@ impl<B: Body> LeaseBody<B> {
     }
 
     /// Holds the lease until the body ends, or gives it back at once where no body follows (RFC 9110 section 6.4.1).
-    pub(super) fn attach(mut response: Response<B>, held: Option<Lease>, without_body: bool) -> Response<Self> {
+    pub(super) fn attach(
+        response: Response<B>,
+        held: Option<Lease>,
+        stream: Option<(StreamEnd, RequestContext)>,
+        without_body: bool,
+    ) -> Response<Self> {
         const WITHOUT_BODY: [StatusCode; 3] =
             [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         let ended = without_body || WITHOUT_BODY.contains(&response.status()) || response.body().is_end_stream();
-        let stream = response.extensions_mut().remove();
         let mut held = held.filter(|_| !ended).map(|lease| Held { lease, stream, settled: false });
         // It may have failed in the same breath in which it began.
         held.iter_mut().for_each(Held::settle);

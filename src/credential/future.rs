@@ -126,9 +126,11 @@ where
                 StateProj::Calling { answer, attempt, without_body } => {
                     let result = ready!(answer.poll(cx));
                     return Poll::Ready(match result {
-                        Ok(response) => {
+                        Ok(mut response) => {
+                            let end = response.extensions_mut().remove();
+                            let stream = end.zip(attempt.as_ref().map(OpenAttempt::context).cloned());
                             let held = attempt.take().and_then(|attempt| attempt.answered(&response));
-                            Ok(LeaseBody::attach(response, held, *without_body))
+                            Ok(LeaseBody::attach(response, held, stream, *without_body))
                         }
                         Err(error) => {
                             if let Some(attempt) = attempt.take() {

@@ -62,16 +62,20 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
     match (verdict.kind(), verdict.scope()) {
         (Kind::Success, _) => Consequence::Succeeded,
         (Kind::Canceled | Kind::Rejected, _) | (_, Scope::Request | Scope::Provider) => Consequence::Untouched,
-        (Kind::Overloaded | Kind::ServerError, _) => Consequence::Untouched,
+        (Kind::Overloaded | Kind::ServerError, _) | (Kind::Forbidden, Scope::Network) => Consequence::Untouched,
         (Kind::Network, _) if !facts.last_try => Consequence::Counted,
         (Kind::Network, _) if facts.own_origin && facts.current => {
             Consequence::Rest { rest: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true }
         }
         (Kind::Network, _) => Consequence::ToBack,
-        (Kind::Unauthorized | Kind::Forbidden, _) if !facts.current && !facts.renewed => Consequence::Again,
+        (Kind::Unauthorized, _) | (Kind::Forbidden, Scope::Generation) if !facts.current && !facts.renewed => {
+            Consequence::Again
+        }
         // What an older token met says nothing about the current one.
         _ if !facts.current => Consequence::Counted,
         (Kind::Unauthorized, _) => unauthorized(settings, facts),
+        // The provider says what is refused: a new token would not change it, and no other credential has to show it.
+        (Kind::Forbidden, Scope::Credential | Scope::Model) => not_accepted(settings),
         (Kind::Forbidden, _) => forbidden(facts),
         (Kind::Revoked, _) => Consequence::Out(LoginReason::Revoked),
         (Kind::Banned, _) => Consequence::Out(LoginReason::Banned),
@@ -176,6 +180,10 @@ mod tests {
             (Verdict::new(Kind::Forbidden), key, Consequence::Suspect),
             (Verdict::new(Kind::Forbidden), alone, Consequence::Untouched),
             (Verdict::new(Kind::Forbidden), Facts { refused_elsewhere: true, ..FRESH }, Consequence::Untouched),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Model), FRESH, rest(300, true)),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), alone, rest(300, true)),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), old, Consequence::Counted),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Network), FRESH, Consequence::Untouched),
             (Verdict::new(Kind::Revoked), FRESH, Consequence::Out(LoginReason::Revoked)),
             (Verdict::new(Kind::Banned), FRESH, Consequence::Out(LoginReason::Banned)),
             (Verdict::new(Kind::Banned), old, Consequence::Counted),

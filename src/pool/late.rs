@@ -1,19 +1,21 @@
 //! What comes of an answer after its head has gone to the caller.
 
+use std::sync::Arc;
+
 use super::handle::Pool;
 use super::lease::Lease;
 use super::settle::{Outcome, Request};
 use crate::clock;
 use crate::ending::Ending;
-use crate::verdict::Verdict;
+use crate::verdict::{Scope, Verdict};
 
 impl Pool {
     /// Settles how a stream ended. Its success was counted when it began.
-    pub(crate) fn stream_ended(&self, lease: &Lease, ending: Ending) {
+    pub(crate) fn stream_ended(&self, lease: &Lease, ending: Ending, model: impl FnOnce() -> Arc<str>) {
         match ending {
             Ending::Clean => {}
             Ending::Truncated => self.broke_off(lease),
-            Ending::Failed(verdict) => self.failed_late(lease, verdict),
+            Ending::Failed(verdict) => self.failed_late(lease, verdict, model),
         }
     }
 
@@ -27,16 +29,19 @@ impl Pool {
     }
 
     /// An error in a response that had begun. The request is out of reach, so all that counts is what it says for the next.
-    fn failed_late(&self, lease: &Lease, verdict: Verdict) {
+    fn failed_late(&self, lease: &Lease, verdict: Verdict, model: impl FnOnce() -> Arc<str>) {
+        let model = (verdict.scope() == Scope::Model).then(model);
         let request = Request {
             pin: None,
             tried: &|id| id == lease.credential(),
+            model: model.as_ref(),
             rested: &|_| false,
             renewed: false,
             refused_elsewhere: false,
             last_try: true,
         };
-        let outcome = Outcome { access: lease.access(), started: lease.started(), verdict, request };
+        let (access, started) = (lease.access(), lease.started());
+        let outcome = Outcome { access, started, verdict, request, jitter: fastrand::f64 };
         let settled = self.settle(&outcome);
         self.emit(settled.effects);
     }

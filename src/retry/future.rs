@@ -70,6 +70,9 @@ where
                     let (judged, result) = match attempt.poll(cx) {
                         Poll::Ready(Ok(response)) => {
                             let judged = this.run.progress.judged(None);
+                            if this.run.progress.context.streams() {
+                                this.run.name_model();
+                            }
                             if this.run.progress.settled_at_once(judged) {
                                 return Poll::Ready(Ok(response));
                             }
@@ -81,7 +84,7 @@ where
                         }
                         Poll::Pending => {
                             ready!(poll_timer(this.timer, cx));
-                            if this.run.progress.context.call().answered {
+                            if this.run.progress.context.streams() {
                                 return Poll::Pending;
                             }
                             let limit = this.run.progress.shared.limits.attempt_timeout.unwrap_or_default();

@@ -124,12 +124,17 @@ impl Progress {
         succeeded && self.sends == 1
     }
 
-    /// Lets a failure be settled that waits for the name of the model.
-    pub(super) fn settle_model<B: ReplayableBody>(&self, request: &Request<B>) {
-        let Some(unsettled) = self.context.call().unsettled.take() else { return };
+    /// Tells the layers below the model of a request.
+    pub(super) fn name_model<B: ReplayableBody>(&self, request: &Request<B>) {
         if let Some(models) = &self.shared.models {
             name_model(models, &self.context, request);
         }
+    }
+
+    /// Lets a failure be settled that waits for the name of the model.
+    pub(super) fn settle_model<B: ReplayableBody>(&self, request: &Request<B>) {
+        let Some(unsettled) = self.context.call().unsettled.take() else { return };
+        self.name_model(request);
         unsettled.settle(&self.context);
     }
 

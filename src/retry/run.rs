@@ -55,6 +55,14 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         }
     }
 
+    /// Tells the model of a request whose stream begins: it may fail late, when the request is gone.
+    #[cold]
+    pub(super) fn name_model(&self) {
+        if let Some(spare) = &self.spare {
+            self.progress.name_model(spare.request());
+        }
+    }
+
     /// The request for one more attempt.
     pub(super) fn next(&self) -> Option<Request<B>> {
         self.spare.as_ref()?.take(&self.progress.context)

@@ -21,7 +21,7 @@ use http_body_util::{BodyExt, Full};
 use oauth_marathon::classify::{Answer, classify_fn};
 use oauth_marathon::config::Settings;
 use oauth_marathon::pool::{PoolBuilder, Standing};
-use oauth_marathon::verdict::{Kind, Verdict};
+use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{BoxError, MarathonBody, MarathonLayer, Pool, RequestContext};
 use probe::Probe;
 use tokio::time::Instant;
@@ -212,6 +212,23 @@ async fn a_late_limit_lets_the_account_rest_before_the_next_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_limit_of_one_model_leaves_the_account_to_the_others() {
+    let asking = |model| Request::post(post().uri()).body(Full::from(format!("{{\"model\":\"{model}\"}}"))).unwrap();
+    fn of_the_model(answer: &Answer<'_>) -> Option<Verdict> {
+        let limited = answer.body()?.windows(10).any(|part| part == b"rate_limit");
+        limited.then(|| Verdict::new(Kind::Throttled).with_scope(Scope::Model).with_retry_after(seconds(60)))
+    }
+    let stage = Stage::of(&["a", "b"]).on("a", [stream([data(TEXT), data(LIMITED)])]);
+    let client = |model| stage.client(move |layer| layer.classifier(classify_fn(of_the_model))).oneshot(asking(model));
+    assert_eq!(read(client("large").await.unwrap().into_body()).await.0, format!("{TEXT}{LIMITED}"));
+    assert_eq!(stage.rests("a"), None);
+    for model in ["large", "small", "large"] {
+        assert_eq!(client(model).await.unwrap().status(), 200);
+    }
+    assert_eq!(stage.tokens(), ["a", "b", "a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn content_and_a_limit_in_one_chunk_are_content_and_then_a_limit() {
     let both: &'static str = format!("{TEXT}{LIMITED}").leak();
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(both)])]);
@@ -380,7 +397,9 @@ async fn lines_and_arrays_are_streams_too() {
     *request.uri_mut() = "https://api.example.com/v1beta/models/m:streamGenerateContent".parse().unwrap();
     let answer = stage.client(|layer| layer).oneshot(request).await.unwrap();
     assert_eq!(read(answer.into_body()).await, (good.to_owned(), true));
-    assert_eq!((stage.rests("a"), stage.counts("b")), (Some(Kind::Throttled), (1, 0, 0)));
+    assert_eq!((stage.rests("a"), stage.counts("b")), (None, (1, 0, 0)));
+    let models: Vec<_> = look(&stage.pool, "a").models.into_iter().map(|rest| (rest.model, rest.cause)).collect();
+    assert_eq!(models, [("m".into(), Kind::Throttled)], "its limits are of a model");
 
     let lines = |text| typed("application/x-ndjson", [data(text)]);
     let stage = Stage::of(&["a", "b"])

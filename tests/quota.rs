@@ -3,13 +3,15 @@
 #[path = "support/accounts.rs"]
 mod accounts;
 
-use accounts::{keys, look, post, seconds, wall};
+use accounts::{ORIGIN, keys, look, post, seconds, wall};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::pool::{Candidate, Choice, Strategy};
+use oauth_marathon::config::{Settings, WhenAllCooling};
+use oauth_marathon::pool::{Candidate, Choice, Standing, Strategy};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
-use oauth_marathon::{BoxError, MarathonLayer, Pool};
+use oauth_marathon::verdict::Kind;
+use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool, Secret};
 use tower::{Layer, Service, ServiceExt};
 
 /// The one with the most left; the front where nothing is known.
@@ -89,14 +91,44 @@ async fn a_snapshot_shows_what_is_left_by_now() {
     assert!(look(&pool, "a").quota.is_empty());
 }
 
+/// The request that looks into a rest is refused for a reason of its own, and yet its answer tells.
+#[tokio::test(start_paused = true)]
+async fn a_long_window_with_room_ends_the_rest_that_it_contradicts() {
+    let weekly = |status, used: &str, state: &str| {
+        Reply::status(status)
+            .header("retry-after", "604800")
+            .header("anthropic-ratelimit-unified-status", state)
+            .header("anthropic-ratelimit-unified-7d-status", state)
+            .header("anthropic-ratelimit-unified-7d-utilization", used)
+            .header("anthropic-ratelimit-unified-representative-claim", "seven_day")
+    };
+    for (answer, ready) in [
+        (weekly(400, "0.1", "allowed"), true),
+        (weekly(400, "1.0", "rejected"), false),
+        // A minute's window says nothing about a week's.
+        (left(400, 90), false),
+    ] {
+        let mut settings = Settings::default();
+        settings.when_all_cooling = WhenAllCooling::Probe;
+        let credential = Credential::new("a", Secret::new("a"));
+        let pool = Pool::builder("anthropic").origin(ORIGIN).credential(credential).settings(settings);
+        let pool = pool.clock(wall()).build().unwrap();
+        let provider = ScriptedProvider::new().on("a", [weekly(429, "1.0", "rejected"), answer]);
+        assert_eq!(send(&pool, &provider).await, 429);
+        assert!(matches!(look(&pool, "a").standing, Standing::Cooling { cause: Kind::QuotaExhausted, .. }));
+        assert_eq!(send(&pool, &provider).await, 400);
+        assert_eq!(look(&pool, "a").standing == Standing::Ready, ready);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_keeps_what_is_known_when_the_set_is_replaced() {
     let pool = keys(&["a", "b"]).clock(wall()).build().unwrap();
     let provider = ScriptedProvider::new().on("a", [left(200, 25)]);
     send(&pool, &provider).await;
-    pool.update("a", oauth_marathon::Secret::new("a2")).unwrap();
+    pool.update("a", Secret::new("a2")).unwrap();
     assert_eq!(look(&pool, "a").quota.left(), Some(0.25));
     assert!(pool.remove("a"));
-    pool.add(oauth_marathon::Credential::new("a", oauth_marathon::Secret::new("a"))).unwrap();
+    pool.add(Credential::new("a", Secret::new("a"))).unwrap();
     assert!(look(&pool, "a").quota.is_empty(), "another account of the same name");
 }

@@ -136,6 +136,10 @@ impl OpenAttempt {
                 return None;
             }
             Some(verdict) => {
+                if lease.rests() {
+                    let model = (verdict.scope() == Scope::Model).then(|| self.context.model_name());
+                    lease.pool().quota_seen(&lease, response.headers(), model.as_deref());
+                }
                 settle(&self.context, &lease, verdict, |id, body| Some(Remembered::new(id, response, body)));
             }
             None => {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use http::{StatusCode, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use tokio::sync::oneshot;
 
 use super::access::Slot;
@@ -24,7 +24,11 @@ use crate::config::StrategyName;
 use crate::context::Suspect;
 use crate::error::{Error, ErrorKind};
 use crate::notify::{Account, Event};
+use crate::quota::{Quota, Window, WindowScope};
 use crate::verdict::{Scope, Verdict};
+
+/// Shorter windows are those of throttles.
+const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
 
 /// What came of asking for a credential.
 #[derive(Debug)]
@@ -128,16 +132,20 @@ impl Pool {
         self.emit(effects);
     }
 
-    /// Takes in what an answer over `lease` says about the quota of a scope, for a request that asked for `model`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no answer is read for its quota yet"))]
-    pub(crate) fn quota_seen(&self, lease: &Lease, scope: Scope, model: Option<&str>, has_room: bool) {
-        // Nothing rests, so there is nothing that it could end.
-        if !lease.access().slot.troubled.load(Relaxed) {
-            return;
+    /// Takes in what an answer over `lease` says about quotas, for a request that asked for `model`. Only a credential that
+    /// rests has something that it could end, and only windows of an hour and more say something about a used-up quota.
+    pub(crate) fn quota_seen(&self, lease: &Lease, headers: &HeaderMap, model: Option<&str>) {
+        let quota = Quota::read(headers, self.0.wall.now());
+        for (scope, limits) in [(Scope::Credential, WindowScope::Credential), (Scope::Model, WindowScope::Model)] {
+            let is_long = |window: &&Window| window.length.is_some_and(|length| length >= LONG_WINDOW);
+            let mut windows = quota.windows().iter().filter(|window| window.scope == limits).filter(is_long).peekable();
+            if windows.peek().is_some() {
+                let has_room = windows.all(|window| !window.exhausted);
+                let (now, jitter) = (clock::now(), fastrand::f64());
+                let effects = self.change(|state| state.quota_seen(lease.bearing(model), scope, has_room, now, jitter));
+                self.emit(effects);
+            }
         }
-        let (now, jitter) = (clock::now(), fastrand::f64());
-        let effects = self.change(|state| state.quota_seen(lease.bearing(model), scope, has_room, now, jitter));
-        self.emit(effects);
     }
 
     /// Settles an attempt that did not succeed. The caller tells of the [effects](Pool::emit) once it holds no lock.

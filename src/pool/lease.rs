@@ -59,6 +59,11 @@ impl Lease {
         &self.access
     }
 
+    /// Whether the credential rests, for some model at least.
+    pub(crate) fn rests(&self) -> bool {
+        self.access.slot.troubled.load(Relaxed)
+    }
+
     pub(crate) fn started(&self) -> u64 {
         self.started
     }

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use oauth_marathon::client::HttpClient;
 use oauth_marathon::config::Resend;
-use oauth_marathon::{MarathonLayer, RequestContext};
+use oauth_marathon::verdict::Scope;
+use oauth_marathon::{MarathonLayer, Pool, RequestContext};
 use server::raw::{Peer, RawServer};
 use server::{chunked, client, pattern, pool, post, read, within};
 use tokio::sync::Semaphore;
@@ -73,14 +74,22 @@ async fn serve(case: Case, and_then_ok: bool) -> RawServer {
     .await
 }
 
+/// Ends what the last 429 began, which real time would.
+fn wake(pool: &Pool) {
+    for id in ["a", "b"] {
+        pool.clear(id, Scope::Credential);
+    }
+}
+
 #[tokio::test]
 async fn twenty_429s_that_are_each_followed_by_a_200_open_one_connection() {
     within(async {
         for case in Case::all() {
             let server = serve(case, true).await;
             let pool = pool(&server.origin(), &["a", "b"], Resend::Always);
-            let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(client(false));
+            let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool.clone())).service(client(false));
             for _ in 0..20 {
+                wake(&pool);
                 let answer = stack.clone().oneshot(post(&server.origin())).await.unwrap();
                 assert_eq!(RequestContext::of(answer.extensions()).unwrap().attempts().len(), 2, "{case:?}");
                 assert_eq!(read(answer).await.unwrap(), (http::StatusCode::OK, Bytes::from("ok")), "{case:?}");
@@ -116,8 +125,10 @@ async fn twenty_429s_that_reach_the_caller_open_one_connection_even_if_their_bod
         for case in Case::all() {
             let server = serve(case, false).await;
             let pool = pool(&server.origin(), &["a"], Resend::Always);
-            let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(HttpClient::new().unwrap());
+            let stack =
+                ServiceBuilder::new().layer(MarathonLayer::new(pool.clone())).service(HttpClient::new().unwrap());
             for _ in 0..20 {
+                wake(&pool);
                 let answer = stack.clone().oneshot(post(&server.origin())).await.unwrap();
                 assert_eq!(answer.status(), 429);
             }
@@ -135,8 +146,9 @@ async fn two_hundred_429s_on_several_threads_open_a_handful_of_connections() {
         for chunked in [false, true] {
             let server = serve(Case { size: 200, late: true, chunked }, true).await;
             let pool = pool(&server.origin(), &["a", "b"], Resend::Always);
-            let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(client(false));
+            let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool.clone())).service(client(false));
             for _ in 0..200 {
+                wake(&pool);
                 let answer = stack.clone().oneshot(post(&server.origin())).await.unwrap();
                 assert_eq!(read(answer).await.unwrap().0, 200);
             }

@@ -86,10 +86,7 @@ fn is_error_event(event: &str) -> bool {
 impl ErrorDocument {
     /// Whether any code is `code`, or `code` and a suffix behind a colon; letters of either case.
     pub(super) fn has_code(&self, code: &str) -> bool {
-        self.codes.iter().any(|own: &str| {
-            own.get(..code.len()).is_some_and(|start| start.eq_ignore_ascii_case(code))
-                && matches!(own.as_bytes().get(code.len()), None | Some(b':'))
-        })
+        self.codes.have(code)
     }
 
     /// Codes that some providers put into header fields.

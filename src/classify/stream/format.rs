@@ -51,6 +51,10 @@ impl Format {
     /// `None` for what is no stream, and for what is compressed.
     pub(super) fn of(headers: &HeaderMap, array: bool) -> Option<Self> {
         let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
+        // What nearly every other answer is.
+        if !array && content_type == b"application/json" {
+            return None;
+        }
         let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
         let format = match essence.len() {

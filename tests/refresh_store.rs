@@ -4,59 +4,21 @@
 mod accounts;
 #[path = "support/probe.rs"]
 mod probe;
+#[path = "support/scripted_store.rs"]
+mod scripted_store;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accounts::{ORIGIN, Server, answer, day, look, names, oauth, post, seconds, token, wall};
 use oauth_marathon::pool::Standing;
-use oauth_marathon::store::{CasOutcome, Cooldown, Entry, MemoryStore, Record, Revision, Store, StoreKey};
+use oauth_marathon::store::{CasOutcome, Cooldown, MemoryStore, Record, Store, StoreKey};
 use oauth_marathon::verdict::Kind;
-use oauth_marathon::{
-    BoxError, Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Material, Pool, TokenSet,
-};
+use oauth_marathon::{Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Material, Pool, TokenSet};
 use probe::Probe;
+use scripted_store::{Call, Save, ScriptedStore};
 use tower::{Layer, ServiceExt};
 
 const HOUR: Duration = seconds(3600);
-
-/// A store in memory that fails, or finds something else, when it is told to.
-#[derive(Clone, Default)]
-struct Flaky {
-    inner: MemoryStore,
-    unreadable: Arc<Mutex<bool>>,
-    unwritable: Arc<Mutex<bool>>,
-    /// What another process writes, or that it removes, between our reading and our writing.
-    meanwhile: Arc<Mutex<Option<Option<Record>>>>,
-    log: Arc<Mutex<Vec<&'static str>>>,
-}
-
-impl Store for Flaky {
-    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
-        self.log.lock().unwrap().push("load");
-        if *self.unreadable.lock().unwrap() {
-            return Err("the disk is gone".into());
-        }
-        self.inner.load(key).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &StoreKey,
-        expected: Option<Revision>,
-        next: Option<Record>,
-    ) -> Result<CasOutcome, BoxError> {
-        self.log.lock().unwrap().push("save");
-        if *self.unwritable.lock().unwrap() {
-            return Err("the disk is full".into());
-        }
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some(meanwhile) = meanwhile {
-            let _ = self.inner.compare_and_set(key, expected, meanwhile).await?;
-        }
-        self.inner.compare_and_set(key, expected, next).await
-    }
-}
 
 async fn put(store: &MemoryStore, record: Record) {
     assert!(matches!(store.compare_and_set(&key(), None, Some(record)).await.unwrap(), CasOutcome::Stored(_)));
@@ -91,17 +53,17 @@ fn expired(server: &Server, store: impl Store) -> (Pool, Marathon<Probe>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_token_is_stored_before_it_is_used() {
-    let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
+async fn the_intent_is_stored_before_the_exchange_and_the_new_token_before_it_is_used() {
+    let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default());
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(server).store(store.clone()).clock(wall());
     let pool = pool.credential(oauth("a", Some(Duration::ZERO))).build().unwrap();
     let log = store.log.clone();
     let probe = Probe::new(move |_| {
-        log.lock().unwrap().push("send");
+        log.lock().unwrap().push(Call::Sent);
         async { Ok(answer(200)) }
     });
     MarathonLayer::new(pool).layer(probe).oneshot(post()).await.unwrap();
-    assert_eq!(*store.log.lock().unwrap(), ["load", "save", "send"]);
+    assert_eq!(store.calls(), [Call::Lease, Call::Load, Call::Begin, Call::Save, Call::Sent]);
     let (generation, kept) = held(&store.inner).await;
     assert_eq!((generation, kept.access().expose()), (2, "a-2"));
     assert_eq!(kept.refresh().unwrap().expose(), "a-r2");
@@ -109,8 +71,8 @@ async fn a_new_token_is_stored_before_it_is_used() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_cannot_be_read_spends_no_refresh_token() {
-    let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
-    *store.unreadable.lock().unwrap() = true;
+    let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default());
+    store.set_unreadable(true);
     let (pool, stack) = expired(&server, store.clone());
     let error = stack.clone().oneshot(post()).await.unwrap_err();
     let error = Error::find(&*error).unwrap();
@@ -119,26 +81,94 @@ async fn a_store_that_cannot_be_read_spends_no_refresh_token() {
     assert_eq!(server.exchanges(), 0);
     assert!(matches!(look(&pool, "a").standing, Standing::Cooling { rests_for, .. } if rests_for == seconds(30)));
 
-    *store.unreadable.lock().unwrap() = false;
+    store.set_unreadable(false);
     tokio::time::advance(seconds(30)).await;
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(server.spent(), ["a-r1"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_cannot_be_written_loses_no_token() {
-    let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
-    *store.unwritable.lock().unwrap() = true;
+async fn a_refresh_that_could_not_be_noted_is_not_begun() {
+    let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default());
+    store.set_unwritable(true);
     let (pool, stack) = expired(&server, store.clone());
-    assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!(look(&pool, "a").generation.get(), 2);
+    let mut events = pool.events();
+    let error = stack.clone().oneshot(post()).await.unwrap_err();
+    let cause = Error::find(&*error).unwrap().to_string();
+    assert!(cause.contains("not begun, as the token store could not be written: the disk is full"), "{cause}");
+    assert_eq!((server.exchanges(), names(&mut events)[0]), (0, "refresh_failed"));
 
-    // The next one starts from what is kept in memory, and is stored.
-    *store.unwritable.lock().unwrap() = false;
+    store.set_unwritable(false);
+    tokio::time::advance(seconds(30)).await;
+    assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
+    assert_eq!(server.spent(), ["a-r1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_valid_token_stays_in_use_while_the_store_is_full() {
+    let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default());
+    store.set_unwritable(true);
+    let pool = Pool::builder("openai").origin(ORIGIN).token_source(server.clone()).store(store).clock(wall());
+    let pool = pool.credential(oauth("a", Some(HOUR))).build().unwrap();
+    let stack = MarathonLayer::new(pool.clone()).layer(Probe::new(|_| async { Ok(answer(200)) }));
+    tokio::time::advance(seconds(3500)).await;
+    let mut events = pool.events();
+    for _ in 0..10 {
+        assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
+    }
+    assert_eq!((server.exchanges(), look(&pool, "a").standing), (0, Standing::Ready));
+    assert_eq!(names(&mut events), ["refresh_failed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_that_cannot_be_stored_is_used_from_memory_and_stored_soon() {
+    for save in [Save::Fails, Save::WorksAndFails, Save::Hangs] {
+        let server = Server::rotating(wall(), HOUR);
+        let store = ScriptedStore::default().saves([Save::Works, save.clone(), Save::Fails, Save::Fails]);
+        let (pool, stack) = expired(&server, store.clone());
+        let mut events = pool.events();
+        assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200, "{save:?}");
+        assert_eq!(look(&pool, "a").generation.get(), 2);
+        assert_eq!(names(&mut events), ["store_failed", "refreshed"], "{save:?}");
+        let lease = store.lease(&key(), Duration::ZERO).await.unwrap();
+        assert!(lease.is_none(), "{save:?}: nobody else may try the old refresh token meanwhile");
+        tokio::time::sleep(seconds(10)).await;
+        let (generation, kept) = held(&store.inner).await;
+        assert_eq!((generation, kept.refresh().unwrap().expose()), (2, "a-r2"), "{save:?}");
+        assert!(store.lease(&key(), seconds(1)).await.unwrap().is_some(), "{save:?}: the lease is given back");
+        assert_eq!(server.spent(), ["a-r1"], "{save:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_waits_to_be_stored_is_refreshed_in_its_turn() {
+    let server = Server::rotating(wall(), HOUR);
+    let store = ScriptedStore::default().saves([Save::Works, Save::Fails]);
+    let (_pool, stack) = expired(&server, store.clone());
+    assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
+    store.set_unwritable(true);
     tokio::time::advance(HOUR).await;
+    assert!(stack.clone().oneshot(post()).await.is_err(), "the next refresh cannot be noted either");
+    assert_eq!(server.spent(), ["a-r1"]);
+    store.set_unwritable(false);
+    tokio::time::advance(seconds(30)).await;
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(server.spent(), ["a-r1", "a-r2"]);
     assert_eq!(held(&store.inner).await.0, 3);
+    tokio::time::sleep(seconds(61)).await;
+    assert_eq!(held(&store.inner).await.0, 3, "nothing older is stored over it");
+    assert!(store.lease(&key(), seconds(1)).await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_stores_what_waits_to_be_stored() {
+    let server = Server::rotating(wall(), HOUR);
+    let store = ScriptedStore::default().saves([Save::Works, Save::Fails]);
+    let (pool, stack) = expired(&server, store.clone());
+    assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
+    assert_eq!(held(&store.inner).await.0, 1);
+    pool.shutdown().await;
+    assert_eq!(held(&store.inner).await.0, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,38 +200,42 @@ async fn an_older_token_in_the_store_is_replaced() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_was_quicker_meanwhile_is_followed() {
-    let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
-    *store.meanwhile.lock().unwrap() = Some(Some(stored("theirs", 5)));
+    // Before the exchange, so that there is none, and after it.
+    let theirs = || Save::After(Box::new(stored("theirs", 5)));
+    for (saves, exchanges) in [(vec![theirs()], 0), (vec![Save::Works, theirs()], 1)] {
+        let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default().saves(saves));
+        let (pool, stack) = expired(&server, store.clone());
+        assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
+        assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (5, exchanges));
+        assert_eq!(look(&pool, "a").expires_at, Some(day(HOUR)));
+        assert_eq!(held(&store.inner).await.1.access().expose(), "theirs");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_by_others_wins_over_a_refresh_and_is_not_undone() {
+    let (server, store) =
+        (Server::rotating(wall(), HOUR), ScriptedStore::default().saves([Save::Works, Save::AfterRemoval]));
     let (pool, stack) = expired(&server, store.clone());
-    assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (5, 1));
-    assert_eq!(look(&pool, "a").expires_at, Some(day(HOUR)));
-    assert_eq!(held(&store.inner).await.1.access().expose(), "theirs");
+    let error = stack.oneshot(post()).await.unwrap_err();
+    assert_eq!(Error::find(&*error).unwrap().kind(), ErrorKind::NoCredential);
+    assert!(pool.snapshot().credentials.is_empty());
+    assert_eq!((store.inner.load(&key()).await.unwrap(), server.exchanges()), (None, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_others_changed_meanwhile_is_kept_beside_the_new_token() {
-    let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
-    put(&store.inner, stored("a", 1)).await;
     let mut cooled = stored("a", 1);
     cooled.health.cooldowns.push(Cooldown::new(Kind::Billing, day(HOUR)));
-    *store.meanwhile.lock().unwrap() = Some(Some(cooled.clone()));
+    let server = Server::rotating(wall(), HOUR);
+    let store = ScriptedStore::default().saves([Save::Works, Save::After(Box::new(cooled.clone()))]);
+    put(&store.inner, stored("a", 1)).await;
     let (pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (2, 1));
     let kept = store.inner.load(&key()).await.unwrap().unwrap().record;
     assert_eq!((kept.generation.get(), &kept.health), (2, &cooled.health));
     assert_eq!(held(&store.inner).await.1.access().expose(), "a-2");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_removal_meanwhile_is_not_undone() {
-    let (server, store) = (Server::rotating(wall(), HOUR), Flaky::default());
-    put(&store.inner, stored("a", 1)).await;
-    *store.meanwhile.lock().unwrap() = Some(None);
-    let (_pool, stack) = expired(&server, store.clone());
-    assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!(store.inner.load(&key()).await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]

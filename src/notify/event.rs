@@ -106,6 +106,17 @@ pub enum Event {
         /// What went wrong, without any token.
         message: Arc<str>,
     },
+    /// The store could not be read or written. Requests go on with what the pool has in memory, and the store is tried
+    /// again. Reported once, until it works again.
+    #[non_exhaustive]
+    StoreFailed {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential of which something is in memory alone, where it is one.
+        credential: Option<Account>,
+        /// What went wrong, without any token.
+        message: Arc<str>,
+    },
     /// The caller went away before its request was answered.
     #[non_exhaustive]
     Canceled {
@@ -132,6 +143,9 @@ pub struct Account {
 pub enum LoginReason {
     /// The OAuth server refused the refresh token for good (`invalid_grant`, RFC 6749 section 5.2).
     RefreshRefused,
+    /// A refresh was cut short between the OAuth server and the store, by the end of the process or a lost answer, and the
+    /// old refresh token was then refused: its successor is lost.
+    RefreshLost,
     /// The provider says that the login is no longer valid.
     Revoked,
     /// The account is banned, suspended or has to be verified.
@@ -150,6 +164,7 @@ impl Event {
             Self::Exhausted { .. } => "exhausted",
             Self::Refreshed { .. } => "refreshed",
             Self::RefreshFailed { .. } => "refresh_failed",
+            Self::StoreFailed { .. } => "store_failed",
             Self::Canceled { .. } => "canceled",
         }
     }
@@ -164,7 +179,8 @@ impl Event {
             | Self::LoginNeeded { provider, .. }
             | Self::Exhausted { provider, .. }
             | Self::Refreshed { provider, .. }
-            | Self::RefreshFailed { provider, .. } => Some(provider),
+            | Self::RefreshFailed { provider, .. }
+            | Self::StoreFailed { provider, .. } => Some(provider),
             Self::Canceled { .. } => None,
         }
     }

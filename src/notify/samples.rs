@@ -63,6 +63,11 @@ pub(super) fn all() -> Vec<Event> {
             credential: account("work"),
             message: "the token endpoint answered 503".into(),
         },
+        Event::StoreFailed {
+            provider: "openai".into(),
+            credential: Some(account("work")),
+            message: "the disk is full".into(),
+        },
         canceled(2),
     ]
 }

@@ -38,6 +38,13 @@ impl fmt::Display for Event {
                 let message = OneLine(message);
                 write!(f, "The token of credential {credential} of {provider:?} could not be refreshed: {message}")
             }
+            Self::StoreFailed { provider, credential: Some(credential), message } => {
+                let message = OneLine(message);
+                write!(f, "What is new of credential {credential} of {provider:?} is in memory alone: {message}")
+            }
+            Self::StoreFailed { provider, credential: None, message } => {
+                write!(f, "The store of the credentials of {provider:?} failed: {}", OneLine(message))
+            }
             Self::Canceled { attempts, credential } => {
                 let plural = if *attempts == 1 { "" } else { "s" };
                 write!(f, "The caller went away after {attempts} attempt{plural}")?;
@@ -55,6 +62,9 @@ impl fmt::Display for LoginReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RefreshRefused => "needs a new login: its refresh token was refused",
+            Self::RefreshLost => {
+                "needs a new login: a refresh was cut short before its new token was stored, and the old one was refused"
+            }
             Self::Revoked => "needs a new login: the provider has revoked the present one",
             Self::Banned => "needs attention: the provider has banned it or asks to verify it",
         })
@@ -126,6 +136,7 @@ mod tests {
                     r#"The token of credential "work account" of "openai" could not be refreshed: "#,
                     "the token endpoint answered 503"
                 ),
+                r#"What is new of credential "work account" of "openai" is in memory alone: the disk is full"#,
                 r#"The caller went away after 2 attempts, the last with "work"."#,
             ]
         );
@@ -135,6 +146,10 @@ mod tests {
     fn what_is_not_known_is_left_out() {
         for (event, line) in [
             (samples::exhausted(None), r#"No OAuth credential of "openai" can be used."#),
+            (
+                Event::StoreFailed { provider: "openai".into(), credential: None, message: "the disk is gone".into() },
+                r#"The store of the credentials of "openai" failed: the disk is gone"#,
+            ),
             (Event::Canceled { attempts: 0, credential: None }, "The caller went away after 0 attempts."),
             (Event::Canceled { attempts: 1, credential: None }, "The caller went away after 1 attempt."),
         ] {
@@ -176,6 +191,7 @@ mod tests {
     fn each_reason_says_what_to_do() {
         for (reason, words) in [
             (LoginReason::RefreshRefused, "needs a new login: its refresh token"),
+            (LoginReason::RefreshLost, "needs a new login: a refresh was cut short"),
             (LoginReason::Revoked, "needs a new login: the provider"),
             (LoginReason::Banned, "needs attention: the provider has banned it"),
         ] {

@@ -106,6 +106,16 @@ fn write(event: &Event) {
             },
             "a token could not be refreshed"
         ),
+        Event::StoreFailed { provider, credential, message } => tracing::warn!(
+            target: TARGET,
+            {
+                oauth_marathon.event = name,
+                oauth_marathon.pool = &**provider,
+                oauth_marathon.credential.id = credential.as_ref().map(|credential| credential.id.as_str()),
+                error.message = &**message
+            },
+            "the store of the credentials failed"
+        ),
         Event::Canceled { attempts, credential } => tracing::debug!(
             target: TARGET,
             {

@@ -164,7 +164,9 @@ impl PoolBuilder {
             events: self.events,
             models: Models::new(self.models),
             wall: self.wall,
+            follows: false,
             refreshing: watch::Sender::new(0),
+            closing: watch::Sender::new(false),
             rescheduled: Arc::new(Notify::new()),
         }));
         pool.fill(self.credentials)?;

@@ -20,8 +20,8 @@ pub(crate) struct Facts {
     pub(crate) current: bool,
     /// The token can be replaced now: there is a way, and the last forced refresh is long enough ago.
     pub(crate) renewable: bool,
-    /// The refresh token is known to be worthless.
-    pub(crate) login_lost: bool,
+    /// The refresh token is known to be worthless, and why.
+    pub(crate) login_lost: Option<LoginReason>,
     /// This request has already used this credential with a renewed token.
     pub(crate) renewed: bool,
     /// Another credential was refused with 403 for the same request.
@@ -109,8 +109,8 @@ fn throttled(settings: &Settings, verdict: &Verdict) -> Consequence {
 fn unauthorized(settings: &Settings, facts: Facts) -> Consequence {
     if facts.renewable && !facts.renewed {
         Consequence::Renew
-    } else if facts.login_lost {
-        Consequence::Out(LoginReason::RefreshRefused)
+    } else if let Some(reason) = facts.login_lost {
+        Consequence::Out(reason)
     } else {
         not_accepted(settings)
     }
@@ -136,7 +136,7 @@ mod tests {
     const FRESH: Facts = Facts {
         current: true,
         renewable: true,
-        login_lost: false,
+        login_lost: None,
         renewed: false,
         refused_elsewhere: false,
         others: true,
@@ -172,8 +172,8 @@ mod tests {
             (Verdict::new(Kind::Unauthorized), key, rest(300, true)),
             (
                 Verdict::new(Kind::Unauthorized),
-                Facts { login_lost: true, ..key },
-                Consequence::Out(LoginReason::RefreshRefused),
+                Facts { login_lost: Some(LoginReason::RefreshLost), ..key },
+                Consequence::Out(LoginReason::RefreshLost),
             ),
             (Verdict::new(Kind::Forbidden), FRESH, Consequence::Renew),
             (Verdict::new(Kind::Forbidden), renewed, Consequence::Suspect),

@@ -62,8 +62,12 @@ pub(super) struct Inner {
     /// Finds the model of a request, and knows whether any credential rests for one.
     pub(super) models: Models,
     pub(super) wall: Arc<dyn WallClock>,
-    /// How many refreshes are under way.
+    /// Whether the pool is what its store holds, whoever changes that.
+    pub(super) follows: bool,
+    /// How many refreshes are under way, and how many new tokens wait to be stored.
     pub(super) refreshing: watch::Sender<usize>,
+    /// Whether the pool has been shut down, for the tasks that work for it.
+    pub(super) closing: watch::Sender<bool>,
     /// Wakes the watch over recoveries: one may come earlier than it knows.
     pub(super) rescheduled: Arc<Notify>,
 }

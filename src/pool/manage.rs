@@ -144,6 +144,7 @@ impl Pool {
             state.closed = true;
             self.reset_active(&state);
         }
+        self.0.closing.send_replace(true);
         let mut refreshing = self.0.refreshing.subscribe();
         // The sender lives as long as this handle does.
         let _ = refreshing.wait_for(|count| *count == 0).await;

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::access::Access;
+use super::exchange::{LEASE_PATIENCE, Why};
+use crate::notify::LoginReason;
 use crate::refresh::RefreshError;
 
 /// The least time between two forced refreshes of one credential, so that a request that is always refused does not
@@ -27,8 +29,8 @@ pub(crate) struct Renewing {
     last_forced: Option<Instant>,
     /// No early refresh before this.
     not_before: Option<Instant>,
-    /// The refresh token was refused for good.
-    pub(crate) login_lost: bool,
+    /// The refresh token is of no more use.
+    pub(crate) login_lost: Option<LoginReason>,
     /// People have been told that they have to act.
     pub(crate) told: bool,
 }
@@ -41,13 +43,13 @@ impl Renewing {
 
     pub(crate) fn may_force(&self, now: Instant) -> bool {
         let recently = self.last_forced.is_some_and(|last| now.saturating_duration_since(last) < FORCED_REFRESH_FLOOR);
-        !self.login_lost && (self.forced || !recently)
+        self.login_lost.is_none() && (self.forced || !recently)
     }
 
     pub(crate) fn settled(&mut self) {
         self.forced = false;
         self.not_before = None;
-        self.login_lost = false;
+        self.login_lost = None;
         self.told = false;
     }
 
@@ -56,13 +58,17 @@ impl Renewing {
         let reached = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         let valid = !self.forced && !reached(access.expires_at);
         let early = reached(access.renew_at) && self.not_before.is_none_or(|not_before| not_before <= now);
-        if !self.login_lost && (!valid || early) { Need::Renewal { valid } } else { Need::Nothing }
+        if self.login_lost.is_none() && (!valid || early) { Need::Renewal { valid } } else { Need::Nothing }
     }
 
     /// Counts a failure: a valid token is used for a while without another try.
-    pub(crate) fn failed(&mut self, login_lost: bool, now: Instant) {
-        self.not_before = now.checked_add(EARLY_RETRY);
-        self.login_lost = login_lost;
+    pub(super) fn failed(&mut self, why: Why, now: Instant) {
+        let pause = if why == Why::Busy { LEASE_PATIENCE } else { EARLY_RETRY };
+        self.not_before = now.checked_add(pause);
+        self.login_lost = match why {
+            Why::Login(reason) => Some(reason),
+            Why::ForNow | Why::Busy => None,
+        };
     }
 
     pub(crate) fn is_under_way(&self) -> bool {

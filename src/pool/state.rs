@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::access::{Access, Slot};
 use super::answer::Remembered;
 use super::models::ModelRests;
+use super::custody::Custody;
 use super::renewing::Renewing;
 use super::rests::Cooldowns;
 use super::rotation::Rotation;
@@ -54,6 +55,7 @@ pub(crate) struct Entry {
     pub(crate) failures: u64,
     pub(crate) last_failure: Option<Instant>,
     pub(crate) renewing: Renewing,
+    pub(super) custody: Arc<Custody>,
 }
 
 /// What a transition asks to be told, once the lock is released.
@@ -138,6 +140,7 @@ impl State {
             failures: 0,
             last_failure: None,
             renewing: Renewing::default(),
+            custody: Arc::default(),
         };
         let at = place as usize;
         if self.entries.len() <= at {

@@ -76,6 +76,15 @@ fn each_event_is_recorded_with_its_level_and_fields() {
             ],
         ),
         (
+            Level::WARN,
+            &[
+                ("oauth_marathon.event", "store_failed"),
+                ("oauth_marathon.pool", "openai"),
+                ("oauth_marathon.credential.id", "work"),
+                ("error.message", "the disk is full"),
+            ],
+        ),
+        (
             Level::DEBUG,
             &[
                 ("oauth_marathon.event", "canceled"),

@@ -48,6 +48,7 @@ words! { Scope, of_scope, scope:
 
 words! { LoginReason, of_reason, reason:
     RefreshRefused "refreshRefused"
+    RefreshLost "refreshLost"
     Revoked "revoked"
     Banned "banned"
 }

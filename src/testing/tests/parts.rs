@@ -43,6 +43,7 @@ impl Strategy for Conversations {
 pub(super) enum Fault {
     None,
     Forgets,
+    KeepsNothing,
     IgnoresTheProvider,
     OverwritesAnything,
     RefusesAll,
@@ -86,7 +87,7 @@ impl Store for Broken {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
         match self.fault {
             Fault::Fails => Err("the disk is gone".into()),
-            Fault::Forgets => Ok(None),
+            Fault::Forgets | Fault::KeepsNothing => Ok(None),
             _ => Store::load(&self.entries, &self.key(key)).await,
         }
     }
@@ -115,6 +116,7 @@ impl Store for Broken {
             Fault::KeepsTheRemoved if next.is_none() && self.revision(&key).await == expected => {
                 Ok(CasOutcome::Removed)
             }
+            Fault::KeepsNothing => Store::compare_and_set(&MemoryStore::new(), &key, None, next).await,
             Fault::RefusesAll => Ok(CasOutcome::Conflict(Store::load(&self.entries, &key).await?)),
             Fault::OverwritesAnything => {
                 let held = self.revision(&key).await;

@@ -88,6 +88,7 @@ async fn each_fault_of_a_store_is_caught_by_its_rule() {
     check_store(&Broken::new(Fault::None), 5).await.unwrap();
     for (fault, rule) in [
         (Fault::Forgets, Rule::NotKept),
+        (Fault::KeepsNothing, Rule::NotKept),
         (Fault::IgnoresTheProvider, Rule::KeysMixed),
         (Fault::OverwritesAnything, Rule::ConflictMissed),
         (Fault::RefusesAll, Rule::ConflictInvented),
@@ -123,7 +124,7 @@ async fn the_usual_stack_keeps_the_rules_with_any_strategy_in_order() {
 #[tokio::test(start_paused = true)]
 async fn a_strategy_that_starves_and_a_store_that_forgets_show_in_a_whole_run() {
     let last = Parts::new().strategy(By(|ready| Some(ready - 1)));
-    let forgets = Parts::new().store(Handed(Broken::new(Fault::Forgets)));
+    let forgets = Parts::new().store(Handed(Broken::new(Fault::KeepsNothing)));
     let mut rules = Vec::new();
     for parts in [last, forgets] {
         let violation = check_pool_run(&parts, 2).await.unwrap_err();

@@ -68,7 +68,7 @@ impl Kept {
 #[derive(Debug)]
 pub(super) enum Saved {
     /// This is stored: ours, or a later one of others.
-    Holds(Record),
+    Holds(Box<Record>),
     /// It has been removed, and that is not undone.
     Removed,
     /// The store does not work. Nobody knows what it holds.
@@ -81,7 +81,7 @@ pub(super) async fn save(store: &dyn DynStore, key: &StoreKey, next: &Record, he
     let mut held = match held {
         Some(held) => held,
         None => match limited(STORE_LIMIT, store.load(key)).await {
-            Ok(Some(found)) if found.record.generation >= next.generation => return Saved::Holds(found.record),
+            Ok(Some(found)) if found.record.generation >= next.generation => return Saved::Holds(found.record.into()),
             Ok(Some(found)) => found,
             Ok(None) => return Saved::Removed,
             Err(error) => return Saved::Failed(error),
@@ -92,9 +92,9 @@ pub(super) async fn save(store: &dyn DynStore, key: &StoreKey, next: &Record, he
         next.health = held.record.health;
         new_start().apply(&mut next.health);
         match limited(STORE_LIMIT, store.compare_and_set(key, Some(held.revision), Some(next.clone()))).await {
-            Ok(CasOutcome::Stored(entry)) => return Saved::Holds(entry.record),
+            Ok(CasOutcome::Stored(entry)) => return Saved::Holds(entry.record.into()),
             Ok(CasOutcome::Conflict(Some(found))) if found.record.generation >= next.generation => {
-                return Saved::Holds(found.record);
+                return Saved::Holds(found.record.into());
             }
             Ok(CasOutcome::Conflict(Some(found))) => held = found,
             Ok(CasOutcome::Conflict(None) | CasOutcome::Removed) => return Saved::Removed,

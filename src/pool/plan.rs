@@ -133,9 +133,7 @@ mod tests {
     }
 
     fn out(record: Record, reason: LoginReason) -> Record {
-        let mut health = Health::default();
-        health.out = Some(reason);
-        Record { health, ..record }
+        Record { health: Health { out: Some(reason), ..Health::default() }, ..record }
     }
 
     fn held(is_stored: bool) -> Held {

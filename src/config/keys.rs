@@ -43,6 +43,7 @@ pub(super) const KEYS: &[Key] = &[
     key(Settings, "whenAllCooling", "\"answer\", \"wait\", \"probe\" or \"error\""),
     key(Settings, "resend", "\"always\" or \"safe\""),
     key(Settings, "onBan", "\"return\" or \"next\""),
+    key(Server, "origins", "an array of strings"),
     key(Server, "issuer", TEXT),
     key(Server, "tokenUrl", TEXT),
     key(Server, "authorizationUrl", TEXT),

@@ -8,7 +8,7 @@ use tower_service::Service;
 
 use crate::account::Credential;
 use crate::error::Error;
-use crate::origin::BaseUrl;
+use crate::origin::{BaseUrl, Origin};
 use crate::refresh::OAuth2;
 use crate::secret::Secret;
 
@@ -19,6 +19,8 @@ use crate::secret::Secret;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct OAuthServer {
+    /// `origins`: where credentials may be sent, such as `https://api.example.com`.
+    pub origins: Vec<String>,
     /// `issuer`: the URL whose metadata names the endpoints (RFC 8414).
     pub issuer: Option<String>,
     /// `tokenUrl`: the token endpoint (RFC 6749, 3.2).
@@ -88,6 +90,12 @@ impl OAuthServer {
         if let Some((key, _)) = urls.into_iter().find(|(_, url)| url.as_deref().is_some_and(|url| !is_endpoint(url))) {
             return Some((key, "must be an https:// URL, or an http:// one of this machine".to_owned()));
         }
+        if self.origins.iter().any(|origin| Origin::parse("", origin).is_err()) {
+            return Some((
+                "origins",
+                "must be https:// origins without a path, or http:// ones of this machine".to_owned(),
+            ));
+        }
         if self.client_id.as_deref() == Some("") {
             return Some(("clientId", "must not be empty".to_owned()));
         }
@@ -151,6 +159,9 @@ mod tests {
             (json!({ "issuer": "http://127.0.0.1:8080" }), None),
             (json!({ "header": "x-api-key", "extraHeaders": { "x-org": "one" } }), None),
             (json!({ "issuer": "" }), Some("issuer: must be an https:// URL")),
+            (json!({ "origins": ["https://api.example.com", "http://127.0.0.1:8080"] }), None),
+            (json!({ "origins": ["https://api.example.com/v1"] }), Some("origins: must be https:// origins")),
+            (json!({ "origins": ["http://api.example.com"] }), Some("origins: must be https:// origins")),
             (json!({ "tokenUrl": "id.example.com/token" }), Some("tokenUrl: must be an https:// URL")),
             (json!({ "tokenUrl": "http://id.example.com/token" }), Some("tokenUrl: must be an https:// URL")),
             (json!({ "authorizationUrl": "ftp://example.com" }), Some("authorizationUrl: must be an https:// URL")),

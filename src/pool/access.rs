@@ -1,8 +1,8 @@
 //! A credential made ready to be sent: headers are built once, when the token changes, and shared by every request.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -24,7 +24,7 @@ use crate::token::Generation;
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) id: CredentialId,
-    pub(crate) label: Arc<str>,
+    label: Mutex<Arc<str>>,
     /// Where the pool keeps it.
     pub(crate) place: u32,
     pub(crate) in_flight: AtomicU32,
@@ -40,7 +40,7 @@ impl Slot {
     pub(crate) fn new(credential: &Credential, place: u32) -> Self {
         Self {
             id: credential.id.clone(),
-            label: credential.label.clone().unwrap_or_else(|| credential.id.as_str().into()),
+            label: Mutex::new(label_of(credential)),
             place,
             in_flight: AtomicU32::new(0),
             successes: AtomicU64::new(0),
@@ -49,6 +49,21 @@ impl Slot {
             quota: Latest::default(),
         }
     }
+}
+
+impl Slot {
+    /// What people call the credential.
+    pub(crate) fn label(&self) -> Arc<str> {
+        self.label.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_label(&self, credential: &Credential) {
+        *self.label.lock().unwrap_or_else(PoisonError::into_inner) = label_of(credential);
+    }
+}
+
+fn label_of(credential: &Credential) -> Arc<str> {
+    credential.label.clone().unwrap_or_else(|| credential.id.as_str().into())
 }
 
 /// One credential with one generation of its token. It goes out as a whole: token, extra headers and base URL.

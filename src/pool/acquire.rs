@@ -153,7 +153,7 @@ impl Pool {
         let mut state = self.state();
         let settled = state.settle(&self.0.settings, self.0.source.is_some(), clock::now(), outcome);
         self.reset_active(&state);
-        drop(state);
+        self.unlock(state);
         if settled.effects.cooled.is_some() {
             self.watch_recovery();
         }
@@ -166,7 +166,7 @@ impl Pool {
         let mut state = self.state();
         let effects = state.convict(rest, suspect, clock::now());
         self.reset_active(&state);
-        drop(state);
+        self.unlock(state);
         self.emit(effects);
     }
 

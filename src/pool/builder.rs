@@ -127,12 +127,22 @@ impl PoolBuilder {
         self
     }
 
-    /// Builds the pool. It may be without credentials: they can be [added](Pool::add) later.
+    /// Builds the pool of the credentials that were added here. It may be without any: they can be [added](Pool::add) later.
+    ///
+    /// A [store](PoolBuilder::store) takes the tokens that are refreshed, and gives those that other processes have
+    /// refreshed. To have all of a pool in its store, [open](PoolBuilder::open) it.
     ///
     /// # Errors
     /// If an origin, a credential, the token source or a setting is malformed, an id is given twice, there is no origin, or
     /// the thread of a notifier could not be started.
     pub fn build(self) -> Result<Pool, Error> {
+        let (pool, credentials) = self.assemble(false)?;
+        pool.fill(credentials)?;
+        Ok(pool)
+    }
+
+    /// The pool without its credentials. `follows` says whether they are those of its store, whoever changes them.
+    pub(super) fn assemble(self, follows: bool) -> Result<(Pool, Vec<Credential>), Error> {
         if let Some(error) = self.failed_notifier {
             return Err(error);
         }
@@ -164,13 +174,14 @@ impl PoolBuilder {
             events: self.events,
             models: Models::new(self.models),
             wall: self.wall,
-            follows: false,
+            follows,
             refreshing: watch::Sender::new(0),
             closing: watch::Sender::new(false),
+            outgoing: Arc::new(Notify::new()),
+            writing: tokio::sync::Mutex::new(()),
             rescheduled: Arc::new(Notify::new()),
         }));
-        pool.fill(self.credentials)?;
-        Ok(pool)
+        Ok((pool, self.credentials))
     }
 }
 

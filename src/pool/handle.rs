@@ -68,6 +68,10 @@ pub(super) struct Inner {
     pub(super) refreshing: watch::Sender<usize>,
     /// Whether the pool has been shut down, for the tasks that work for it.
     pub(super) closing: watch::Sender<bool>,
+    /// Wakes whoever tells the store what has changed.
+    pub(super) outgoing: Arc<Notify>,
+    /// One at a time writes what has changed.
+    pub(super) writing: tokio::sync::Mutex<()>,
     /// Wakes the watch over recoveries: one may come earlier than it knows.
     pub(super) rescheduled: Arc<Notify>,
 }
@@ -131,6 +135,16 @@ impl Pool {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Releases the lock after a transition, and wakes those who tell the store of it.
+    #[inline]
+    pub(super) fn unlock(&self, state: MutexGuard<'_, State>) {
+        let is_waiting = state.outbox.is_waiting();
+        drop(state);
+        if is_waiting {
+            self.0.outgoing.notify_one();
+        }
     }
 
     /// Publishes which credential is active, after a transition and before the lock is released.
@@ -218,7 +232,7 @@ impl Inner {
 }
 
 pub(super) fn account(slot: &Slot) -> Account {
-    Account { id: slot.id.clone(), label: slot.label.clone() }
+    Account { id: slot.id.clone(), label: slot.label() }
 }
 
 impl fmt::Debug for Pool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::access::Slot;
+use super::outbox::Step;
 use super::rests::{Cooldown, Cooldowns};
 use super::state::{Effects, State};
 use crate::token::Generation;
@@ -63,8 +64,18 @@ impl State {
         if all || scope == Scope::Model {
             self.forget_models(place, |_| true);
         }
-        let Some(entry) = self.entry_mut(place) else { return };
-        let lifted = entry.cooldowns.retain(|cooldown| !all && Verdict::new(cooldown.cause).scope() != scope);
+        let Some((entry, outbox)) = self.entry_and_outbox(place) else { return };
+        let (id, generation) = (&entry.credential.id, entry.access.generation);
+        let lifted = entry.cooldowns.retain(|cooldown| {
+            let stays = !all && Verdict::new(cooldown.cause).scope() != scope;
+            if !stays {
+                outbox.note(id, generation, Step::Lifted(cooldown.cause));
+            }
+            stays
+        });
+        if all {
+            outbox.note(id, generation, Step::Cleared);
+        }
         let was_out = all && entry.out.take().is_some();
         entry.renewing.told &= !was_out;
         if lifted || was_out {
@@ -86,7 +97,14 @@ impl State {
         let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
             return Effects::default();
         };
+        let before = entry.cooldowns.causes();
         let lifted = lift(&mut entry.cooldowns);
+        if lifted {
+            let after = entry.cooldowns.causes();
+            for cause in before.into_iter().filter(|cause| !after.contains(cause)) {
+                self.outbox.note(&bearing.slot.id, bearing.generation, Step::Lifted(cause));
+            }
+        }
         let was_resting = self.rotation.rests_until(bearing.slot.place).is_some();
         if lifted {
             self.reschedule(bearing.slot.place, false);

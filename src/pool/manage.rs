@@ -21,7 +21,7 @@ impl Pool {
     pub fn add(&self, credential: Credential) -> Result<(), Error> {
         self.change(|state| match state.place_of(credential.id.as_str()) {
             Some(_) => Err(duplicate(&credential.id)),
-            None => self.0.insert(state, credential),
+            None => self.0.add(state, credential),
         })
     }
 
@@ -32,7 +32,13 @@ impl Pool {
 
     /// Removes a credential, and says whether it was there. A refresh of it that is under way ends without effect.
     pub fn remove(&self, id: impl AsRef<str>) -> bool {
-        self.change(|state| state.remove(id.as_ref()).is_some())
+        self.change(|state| match state.remove(id.as_ref()) {
+            Some(entry) => {
+                state.outbox.change(&entry.credential.id);
+                true
+            }
+            None => false,
+        })
     }
 
     /// Gives a credential new tokens or a new key. What was held against the old ones does not count any more.
@@ -74,16 +80,19 @@ impl Pool {
             if !ids.insert(credential.id.clone()) {
                 return Err(duplicate(&credential.id));
             }
-            self.0.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST)?;
+            self.0.check(credential)?;
         }
+        let order = credentials.iter().map(|credential| credential.id.clone()).collect();
         self.change(|state| {
             let gone: Vec<_> = state.ids().filter(|id| !ids.contains(*id)).cloned().collect();
             for id in gone {
                 state.remove(id.as_str());
+                state.outbox.change(&id);
             }
+            state.outbox.reorder(order);
             for credential in credentials {
                 match state.place_of(credential.id.as_str()) {
-                    None => self.0.insert(state, credential)?,
+                    None => self.0.add(state, credential)?,
                     Some(place) => {
                         self.0.replace_credential(state, place, credential)?;
                         if state.rotation.is_queued(place) {
@@ -148,8 +157,8 @@ impl Pool {
         let mut refreshing = self.0.refreshing.subscribe();
         // The sender lives as long as this handle does.
         let _ = refreshing.wait_for(|count| *count == 0).await;
-        if let Err(error) = self.0.store.flush().await {
-            tracing::warn!(target: "oauth_marathon", provider = %self.0.provider, %error, "the health of the credentials could not be stored");
+        if let Err(error) = self.flush().await {
+            tracing::warn!(target: "oauth_marathon", provider = %self.0.provider, %error, "not all of a pool could be stored");
         }
     }
 }
@@ -161,23 +170,37 @@ impl Pool {
         let effects = state.join(clock::now());
         let result = change(&mut state);
         self.reset_active(&state);
-        drop(state);
+        self.unlock(state);
         self.emit(effects);
         result
     }
 }
 
 impl Inner {
-    /// Adds a credential whose id is known to be free.
-    pub(super) fn insert(&self, state: &mut State, credential: Credential) -> Result<(), Error> {
-        // Greater than that of any earlier credential of the same id, so that nothing late is mistaken for it.
-        let generation = state.newest.next();
+    /// Adds a credential whose id is known to be free, for the store too.
+    fn add(&self, state: &mut State, credential: Credential) -> Result<(), Error> {
+        let id = credential.id.clone();
+        self.insert(state, credential, None)?;
+        state.outbox.change(&id);
+        Ok(())
+    }
+
+    /// Adds a credential whose id is known to be free, and says where.
+    pub(super) fn insert(
+        &self,
+        state: &mut State,
+        credential: Credential,
+        stored_as: Option<Generation>,
+    ) -> Result<u32, Error> {
+        // Greater than that of any earlier credential of the same id, so that nothing late is mistaken for it. A store sees to
+        // that itself.
+        let generation = stored_as.unwrap_or_else(|| state.newest.next());
         let place = state.free_place();
         let slot = Arc::new(Slot::new(&credential, place));
         match self.prepare(&credential, slot, generation) {
             Ok(access) => {
                 state.insert(credential, Arc::new(access));
-                Ok(())
+                Ok(place)
             }
             Err(error) => {
                 state.give_back(place);
@@ -199,8 +222,14 @@ impl Inner {
         }
         let slot = entry.access.slot.clone();
         let access = self.prepare(&credential, slot, entry.access.generation.next())?;
+        state.outbox.change(&credential.id);
         state.renew(place, credential, Arc::new(access));
         Ok(())
+    }
+
+    /// Whether a credential can be sent.
+    pub(super) fn check(&self, credential: &Credential) -> Result<(), Error> {
+        self.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST).map(drop)
     }
 
     fn not_held(&self, id: &str) -> Error {

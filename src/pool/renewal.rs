@@ -109,7 +109,7 @@ impl Pool {
             }
         };
         self.reset_active(&state);
-        drop(state);
+        self.unlock(state);
         for waiter in waiting.into_iter().flatten() {
             // One that has gone away needs no answer.
             let _ = waiter.send(answer.clone());
@@ -182,7 +182,7 @@ impl Pool {
 }
 
 impl Inner {
-    fn refreshed(&self, slot: &Slot, generation: Generation) -> Event {
+    pub(super) fn refreshed(&self, slot: &Slot, generation: Generation) -> Event {
         Event::Refreshed { provider: self.provider.clone(), credential: account(slot), generation }
     }
 

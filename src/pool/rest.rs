@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::models::MODELS;
+use super::outbox::Step;
 use super::recheck::Recheck;
 use super::rests::Cooldown;
 use super::state::{Effects, State};
@@ -45,9 +46,10 @@ impl State {
     fn rest_whole(&mut self, place: u32, cooldown: Cooldown, rest: Duration, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
-        let cause = cooldown.cause;
+        let Cooldown { cause, until, guessed, .. } = cooldown;
         entry.cooldowns.add(cooldown);
-        let slot = entry.access.slot.clone();
+        let (slot, generation) = (entry.access.slot.clone(), entry.access.generation);
+        self.outbox.note(&slot.id, generation, Step::Rests { cause, until, guessed });
         self.reschedule(place, false);
         let dry = was_ready && self.rotation.first().is_none();
         // Only the first of many failures alike is news.

@@ -58,6 +58,15 @@ impl Cooldowns {
         self.0.iter().max_by_key(|cooldown| cooldown.until)
     }
 
+    pub(crate) fn causes(&self) -> Vec<Kind> {
+        self.0.iter().map(|cooldown| cooldown.cause).collect()
+    }
+
+    /// When the rest for this cause ends.
+    pub(crate) fn until_of(&self, cause: Kind) -> Option<Instant> {
+        self.0.iter().find(|cooldown| cooldown.cause == cause).map(|cooldown| cooldown.until)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

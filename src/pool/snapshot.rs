@@ -135,7 +135,7 @@ impl CredentialSnapshot {
         };
         Self {
             id: slot.id.clone(),
-            label: slot.label.to_string(),
+            label: slot.label().to_string(),
             subject: entry.credential.subject.clone(),
             standing,
             models: ModelSnapshot::all(entry, models, now),

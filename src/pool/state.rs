@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::access::{Access, Slot};
 use super::answer::Remembered;
-use super::models::ModelRests;
 use super::custody::Custody;
+use super::models::ModelRests;
+use super::outbox::{Outbox, Step};
 use super::renewing::Renewing;
 use super::rests::Cooldowns;
 use super::rotation::Rotation;
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) watching: bool,
     /// The greatest generation so far.
     pub(crate) newest: Generation,
+    /// What the store is still to be told.
+    pub(super) outbox: Outbox,
 }
 
 /// One credential.
@@ -79,6 +82,12 @@ impl Effects {
     }
 }
 
+impl Entry {
+    fn is_of(&self, slot: &Arc<Slot>) -> bool {
+        Arc::ptr_eq(&self.access.slot, slot)
+    }
+}
+
 impl State {
     pub(crate) fn len(&self) -> usize {
         self.places.len()
@@ -92,9 +101,15 @@ impl State {
         self.entries.get_mut(place as usize)?.as_mut()
     }
 
+    /// An entry, and where the store is told of it.
+    pub(super) fn entry_and_outbox(&mut self, place: u32) -> Option<(&mut Entry, &mut Outbox)> {
+        let entry = self.entries.get_mut(place as usize)?.as_mut()?;
+        Some((entry, &mut self.outbox))
+    }
+
     /// The entry that `slot` belongs to, unless it was removed or its place has another owner now.
     pub(crate) fn owner(&mut self, slot: &Arc<Slot>) -> Option<&mut Entry> {
-        self.entry_mut(slot.place).filter(|entry| Arc::ptr_eq(&entry.access.slot, slot))
+        self.entry_mut(slot.place).filter(|entry| entry.is_of(slot))
     }
 
     pub(crate) fn place_of(&self, id: &str) -> Option<u32> {
@@ -165,6 +180,7 @@ impl State {
     /// Gives a credential a new secret, and with it a new start: what was held against the old one does not count.
     pub(crate) fn renew(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry_mut(place) else { return };
+        access.slot.set_label(&credential);
         entry.credential = credential;
         entry.access = access;
         entry.renewing.settled();
@@ -175,6 +191,14 @@ impl State {
 
     /// Takes a credential out until a person acts.
     pub(crate) fn take_out(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
+        if let Some(Some(entry)) = self.entries.get(place as usize) {
+            self.outbox.note(&entry.credential.id, entry.access.generation, Step::Out(reason));
+        }
+        self.leave(place, reason, now)
+    }
+
+    /// As [`State::take_out`], where the store knows it.
+    pub(super) fn leave(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         let slot = entry.access.slot.clone();

@@ -1,0 +1,216 @@
+//! What has changed in a pool and is still to be told to its store: plain data, filled under the pool's lock, carried to
+//! the store by tasks.
+
+use std::collections::HashMap;
+use std::time::{Instant, SystemTime};
+
+use crate::account::CredentialId;
+use crate::notify::LoginReason;
+use crate::store::{Cooldown, HealthChange};
+use crate::token::Generation;
+use crate::verdict::{Kind, Scope};
+
+/// What waits to be stored.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Whether somebody carries it. Without that nothing is collected.
+    is_attended: bool,
+    notes: Vec<Note>,
+    /// The credentials that were added, given another secret, or removed, and how often.
+    changed: HashMap<CredentialId, u64>,
+    /// The order that was set.
+    order: Option<Vec<CredentialId>>,
+    /// How often something was written: whoever has read the store before that has read what is old.
+    writes: u64,
+}
+
+/// What has happened to one credential's health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Note {
+    pub(super) id: CredentialId,
+    pub(super) generation: Generation,
+    step: Step,
+}
+
+/// One step of health, with times of the monotonic clock: no foreign clock is read under the pool's lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Rests { cause: Kind, until: Instant, guessed: bool },
+    Lifted(Kind),
+    Out(LoginReason),
+    Cleared,
+}
+
+impl Outbox {
+    pub(super) fn attend(&mut self) {
+        self.is_attended = true;
+    }
+
+    /// Whether somebody has to come.
+    #[inline]
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_attended && (!self.notes.is_empty() || !self.changed.is_empty() || self.order.is_some())
+    }
+
+    #[inline]
+    pub(super) fn note(&mut self, id: &CredentialId, generation: Generation, step: Step) {
+        if self.is_attended {
+            self.push(Note { id: id.clone(), generation, step });
+        }
+    }
+
+    #[cold]
+    fn push(&mut self, note: Note) {
+        // A storm of failures alike is one note.
+        match self.notes.last_mut() {
+            Some(last)
+                if last.id == note.id && last.generation == note.generation && last.step.is_before(note.step) =>
+            {
+                last.step = note.step;
+            }
+            _ => self.notes.push(note),
+        }
+    }
+
+    pub(super) fn change(&mut self, id: &CredentialId) {
+        if self.is_attended {
+            *self.changed.entry(id.clone()).or_default() += 1;
+        }
+    }
+
+    pub(super) fn reorder(&mut self, order: Vec<CredentialId>) {
+        if self.is_attended {
+            self.order = Some(order);
+        }
+    }
+
+    pub(super) fn take_order(&mut self) -> Option<Vec<CredentialId>> {
+        self.order.take()
+    }
+
+    /// The order could not be written. One that was set meanwhile counts.
+    pub(super) fn give_back_order(&mut self, order: Vec<CredentialId>) {
+        self.order.get_or_insert(order);
+    }
+
+    pub(super) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// The credentials that are to be written, with a mark for [`Outbox::written`].
+    pub(super) fn changed(&self) -> Vec<(CredentialId, u64)> {
+        self.changed.iter().map(|(id, count)| (id.clone(), *count)).collect()
+    }
+
+    /// Whether what the store says of a credential is older than what the pool holds.
+    pub(super) fn is_changed(&self, id: &CredentialId) -> bool {
+        self.changed.contains_key(id)
+    }
+
+    /// It has been written, unless it has changed again.
+    pub(super) fn written(&mut self, id: &CredentialId, mark: u64) {
+        self.writes += 1;
+        if self.changed.get(id) == Some(&mark) {
+            self.changed.remove(id);
+        }
+    }
+
+    pub(super) fn writes(&self) -> u64 {
+        self.writes
+    }
+}
+
+impl Step {
+    /// Whether a later one of the same kind says all that this one does.
+    fn is_before(self, later: Self) -> bool {
+        match (self, later) {
+            (Self::Rests { cause, until, .. }, Self::Rests { cause: again, until: end, .. }) => {
+                cause == again && until <= end
+            }
+            _ => self == later,
+        }
+    }
+
+    /// As the store keeps it.
+    pub(super) fn change(self, wall: SystemTime, now: Instant) -> HealthChange {
+        let change = HealthChange::new();
+        match self {
+            Self::Rests { cause, until, guessed } => match wall.checked_add(until.saturating_duration_since(now)) {
+                Some(end) => change.cooled(Cooldown::new(cause, end).with_guessed(guessed)),
+                None => change,
+            },
+            Self::Lifted(cause) => change.lifted(cause, Scope::Credential, None),
+            Self::Out(reason) => change.out(Some(reason)),
+            Self::Cleared => change.cleared(),
+        }
+    }
+}
+
+impl Note {
+    pub(super) fn change(&self, wall: SystemTime, now: Instant) -> HealthChange {
+        self.step.change(wall, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::store::Health;
+
+    fn rests(now: Instant, seconds: u64) -> Step {
+        Step::Rests { cause: Kind::Throttled, until: now + Duration::from_secs(seconds), guessed: false }
+    }
+
+    #[test]
+    fn nothing_is_collected_where_nobody_comes() {
+        let mut outbox = Outbox::default();
+        outbox.note(&"a".into(), Generation::FIRST, Step::Cleared);
+        outbox.change(&"a".into());
+        outbox.reorder(vec!["a".into()]);
+        assert!(!outbox.is_waiting() && outbox.take_notes().is_empty() && outbox.changed().is_empty());
+    }
+
+    #[test]
+    fn a_storm_of_failures_alike_is_one_note() {
+        let (now, mut outbox) = (crate::clock::now(), Outbox::default());
+        outbox.attend();
+        for seconds in 1..=1000 {
+            outbox.note(&"a".into(), Generation::FIRST, rests(now, seconds));
+        }
+        outbox.note(&"a".into(), Generation::FIRST, Step::Lifted(Kind::Throttled));
+        outbox.note(&"a".into(), Generation::FIRST, Step::Lifted(Kind::Throttled));
+        outbox.note(&"b".into(), Generation::FIRST, Step::Lifted(Kind::Throttled));
+        let steps: Vec<_> = outbox.take_notes().into_iter().map(|note| note.step).collect();
+        let lifted = Step::Lifted(Kind::Throttled);
+        assert_eq!(steps, [rests(now, 1000), lifted, lifted]);
+    }
+
+    #[test]
+    fn what_changes_while_it_is_written_is_written_again() {
+        let mut outbox = Outbox::default();
+        outbox.attend();
+        outbox.change(&"a".into());
+        let [(id, mark)] = &outbox.changed()[..] else { panic!() };
+        outbox.change(&"a".into());
+        outbox.written(id, *mark);
+        assert!(outbox.is_changed(id));
+        let [(id, mark)] = &outbox.changed()[..] else { panic!() };
+        outbox.written(id, *mark);
+        assert!(!outbox.is_changed(id) && outbox.writes() == 2);
+    }
+
+    #[test]
+    fn a_rest_ends_in_the_store_as_long_from_now_as_here() {
+        let (now, wall) = (crate::clock::now(), UNIX_EPOCH + Duration::from_secs(1_000));
+        let mut health = Health::default();
+        rests(now, 30).change(wall, now).apply(&mut health);
+        assert_eq!(health.cooldowns, [Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30))]);
+        Step::Lifted(Kind::Throttled).change(wall, now).apply(&mut health);
+        Step::Out(LoginReason::Banned).change(wall, now).apply(&mut health);
+        assert_eq!(health, Health { cooldowns: Vec::new(), out: Some(LoginReason::Banned) });
+        Step::Cleared.change(wall, now).apply(&mut health);
+        assert_eq!(health, Health::default());
+    }
+}

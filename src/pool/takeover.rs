@@ -1,0 +1,163 @@
+//! What stored health means for this pool: times of the wall clock become times of the monotonic one.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::recheck::Recheck;
+use super::rests::Cooldown;
+use super::state::{Effects, State};
+use crate::config::Settings;
+use crate::notify::LoginReason;
+use crate::store::{self, Health};
+use crate::verdict::{Kind, Scope};
+
+/// A rest that others noted counts if it ends so much later than one's own: less is the way through the store.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// The two clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) wall: SystemTime,
+    pub(super) now: Instant,
+}
+
+/// When a stored cooldown ends, and whether that is a guess; `None` if it is over, or is about no whole credential.
+///
+/// No rest is longer than the settings allow, so an end that is farther away shows that a clock has jumped since. It then
+/// counts as a rest without a stated time.
+pub(super) fn end_of(cooldown: &store::Cooldown, settings: &Settings, moment: Moment) -> Option<(Instant, bool)> {
+    if cooldown.model.is_some() || cooldown.scope == Scope::Model {
+        return None;
+    }
+    let left = cooldown.until.duration_since(moment.wall).ok().filter(|left| !left.is_zero())?;
+    let guesses = [settings.rate_limit_cooldown, settings.auth_failure_cooldown, settings.payment_cooldown];
+    let longest = match cooldown.guessed {
+        true => guesses.into_iter().max().unwrap_or_default().min(settings.max_cooldown),
+        false => settings.max_cooldown,
+    };
+    let (left, guessed) = match left <= longest + SLACK {
+        true => (left, cooldown.guessed),
+        false => (settings.rate_limit_cooldown.min(settings.max_cooldown), true),
+    };
+    Some((moment.now.checked_add(left)?, guessed))
+}
+
+impl State {
+    /// Takes over what others have stored of a credential's health since it `was` looked at the last time. Nobody has to be
+    /// told of rests: whoever noted them has.
+    pub(super) fn take_over(
+        &mut self,
+        place: u32,
+        settings: &Settings,
+        was: &Health,
+        is: &Health,
+        moment: Moment,
+    ) -> Effects {
+        let same = |one: &store::Cooldown, other: &store::Cooldown| {
+            (one.cause, one.scope, &one.model) == (other.cause, other.scope, &other.model)
+        };
+        for gone in was.cooldowns.iter().filter(|gone| !is.cooldowns.iter().any(|held| same(held, gone))) {
+            if let Some((end, _)) = end_of(gone, settings, moment) {
+                self.lift_until(place, gone.cause, end + SLACK);
+            }
+        }
+        for new in is.cooldowns.iter().filter(|new| !was.cooldowns.contains(new)) {
+            if let Some((end, guessed)) = end_of(new, settings, moment) {
+                self.rest_until(place, new.cause, end, guessed, moment.now);
+            }
+        }
+        match (was.out, is.out) {
+            (was, Some(reason)) if was != Some(reason) => self.out_elsewhere(place, reason, moment.now),
+            (Some(_), None) => {
+                self.back_in(place);
+                Effects::default()
+            }
+            _ => Effects::default(),
+        }
+    }
+
+    /// Lets a credential rest at least until then, where that is later than its own rest by more than the slack.
+    fn rest_until(&mut self, place: u32, cause: Kind, until: Instant, guessed: bool, now: Instant) {
+        self.changes += 1;
+        let since = self.changes;
+        let Some(entry) = self.entry_mut(place) else { return };
+        if entry.cooldowns.until_of(cause).is_some_and(|known| known + SLACK >= until) {
+            return;
+        }
+        let length = until.saturating_duration_since(now);
+        let recheck = Recheck::plan(cause, length, guessed, now, fastrand::f64).map(Box::new);
+        let check = recheck.as_ref().map(|recheck| recheck.at());
+        entry.cooldowns.add(Cooldown { cause, began: now, until, since, guessed, recheck });
+        self.expect_check(check);
+        self.reschedule(place, false);
+    }
+
+    /// Ends a rest that others have ended, unless a later one has begun here.
+    fn lift_until(&mut self, place: u32, cause: Kind, until: Instant) {
+        let Some(entry) = self.entry_mut(place) else { return };
+        if entry.cooldowns.retain(|known| known.cause != cause || known.until > until) {
+            self.reschedule(place, false);
+        }
+    }
+
+    /// Others have lifted what kept it out.
+    fn back_in(&mut self, place: u32) {
+        let Some(entry) = self.entry_mut(place) else { return };
+        entry.renewing.login_lost = None;
+        let was_out = entry.out.take().is_some();
+        entry.renewing.told &= !was_out;
+        self.reschedule(place, was_out);
+    }
+
+    fn out_elsewhere(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
+        let Some(entry) = self.entry_mut(place) else { return Effects::default() };
+        if matches!(reason, LoginReason::RefreshRefused | LoginReason::RefreshLost) {
+            entry.renewing.login_lost = Some(reason);
+            // The access token may live on without its refresh token.
+            let is_valid = entry.access.expires_at.is_none_or(|end| end > now) && !entry.renewing.forced;
+            if is_valid {
+                let told = std::mem::replace(&mut entry.renewing.told, true);
+                let news = (!told).then(|| (entry.access.slot.clone(), reason));
+                return Effects { out: news, ..Effects::default() };
+            }
+        }
+        if entry.out == Some(reason) { Effects::default() } else { self.leave(place, reason, now) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::store::Cooldown;
+
+    const YEARS: Duration = Duration::from_secs(2 * 365 * 86_400);
+
+    #[test]
+    fn no_jump_of_a_clock_keeps_a_credential_from_use_for_long() {
+        let settings = Settings::default();
+        let moment = Moment { wall: UNIX_EPOCH + 10 * YEARS, now: crate::clock::now() };
+        let rest = |left: Duration, guessed| {
+            let cooldown = Cooldown::new(Kind::Throttled, moment.wall + left).with_guessed(guessed);
+            end_of(&cooldown, &settings, moment).map(|(end, guessed)| ((end - moment.now).as_secs(), guessed))
+        };
+        let day = Duration::from_secs(86_400);
+        assert_eq!(rest(Duration::from_secs(90), false), Some((90, false)));
+        assert_eq!(rest(Duration::from_secs(90), true), Some((90, true)));
+        assert_eq!(rest(8 * day, false), Some((8 * 86_400, false)));
+        assert_eq!(rest(9 * day, false), Some((30, true)));
+        assert_eq!(rest(day, true), Some((30, true)));
+        assert_eq!(rest(YEARS, false), Some((30, true)));
+        assert_eq!(rest(YEARS, true), Some((30, true)));
+        assert_eq!(rest(Duration::ZERO, false), None);
+        let past = Cooldown::new(Kind::Throttled, moment.wall - YEARS);
+        assert_eq!(end_of(&past, &settings, moment), None);
+    }
+
+    #[test]
+    fn a_rest_of_one_model_is_none_of_the_credential() {
+        let moment = Moment { wall: UNIX_EPOCH, now: crate::clock::now() };
+        let cooldown = Cooldown::new(Kind::Throttled, UNIX_EPOCH + Duration::from_secs(9)).with_model("large");
+        assert_eq!(end_of(&cooldown, &Settings::default(), moment), None);
+    }
+}

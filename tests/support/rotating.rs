@@ -35,7 +35,8 @@ struct State {
     counts: Counts,
 }
 
-/// The token endpoint at `/token`, and a provider everywhere else that takes the current access tokens.
+/// The token endpoint at `/token`, a place to wait for others at `/together`, and a provider everywhere else that takes the
+/// current access tokens.
 #[derive(Clone)]
 pub(crate) struct Rotating {
     state: Arc<Mutex<State>>,
@@ -71,6 +72,10 @@ impl Rotating {
         if request.uri().path() == "/token" {
             let body = request.into_body().collect().await.unwrap().to_bytes();
             return self.exchange(&body);
+        }
+        if request.uri().path() == "/together" {
+            self.together.wait().await;
+            return answer(200, "all are here");
         }
         let accepted = self.accepts(&bearer(request.headers()));
         let _ = request.into_body().collect().await;

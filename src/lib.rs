@@ -63,6 +63,7 @@
 //! | `reqwest` | the same stack as a middleware of reqwest-middleware, and over a plain reqwest client |
 //! | `tower` | a policy for tower's own retry layer that decides as ours does |
 //! | `login` | logging in through the browser (authorization code with PKCE) or with a code on another device |
+//! | `keyring` | `store::KeyringStore`: the secrets in the keyring of the operating system, all else in another store |
 //! | `full` | all of the above |
 //! | `test-util` | a test kit: a scripted provider, a clock set by hand, a probe, rules for your own parts; not in `full` |
 

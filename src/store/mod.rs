@@ -22,6 +22,8 @@ mod file;
 #[cfg(feature = "file-store")]
 mod format;
 mod health;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod lease;
 mod memory;
 mod object;
@@ -35,6 +37,9 @@ pub use self::changes::{ChangeNotifier, Changes};
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
 pub use self::file::FileStore;
 pub use self::health::{Cooldown, Health, HealthChange};
+#[cfg(feature = "keyring")]
+#[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
+pub use self::keyring::KeyringStore;
 pub use self::lease::StoreLease;
 pub use self::memory::MemoryStore;
 pub(crate) use self::object::DynStore;

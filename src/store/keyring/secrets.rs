@@ -1,0 +1,130 @@
+//! Taking the secrets out of a record, and putting them in again.
+
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::account::Material;
+use crate::secret::Secret;
+use crate::store::{Record, StoreKey};
+use crate::token::TokenSet;
+
+/// What stands in a record in place of its token: this, and the name of the keyring's entry.
+const MARK: &str = "keyring:";
+
+/// All that is secret in one record, as one text.
+pub(super) type Secrets = Zeroizing<String>;
+
+/// A name that no entry has had: an entry is written once, so that whoever reads a record finds its own secrets.
+pub(super) fn new_name(key: &StoreKey) -> String {
+    format!("{}{:016x}", prefix(key), fastrand::u64(..))
+}
+
+/// What the names of all entries of one record begin with.
+pub(super) fn prefix(key: &StoreKey) -> String {
+    format!("{key}#")
+}
+
+/// The secrets of a record.
+pub(super) fn of(record: &Record) -> Secrets {
+    let headers: Vec<_> = record.credential.extra_headers.iter().map(|(_, value)| json!(value.expose())).collect();
+    let mut members = Map::new();
+    members.insert("token".to_owned(), json!(record.credential.material.token().expose()));
+    if let Some(refresh) = record.credential.material.refresh_token() {
+        members.insert("refresh".to_owned(), json!(refresh.expose()));
+    }
+    members.insert("headers".to_owned(), Value::Array(headers));
+    Zeroizing::new(Value::Object(members).to_string())
+}
+
+/// The record without its secrets, which are in the keyring's entry of this name.
+pub(super) fn taken_out(mut record: Record, name: &str) -> Record {
+    let mark = format!("{MARK}{name}");
+    record.credential.material = match record.credential.material {
+        Material::Key(_) => Material::Key(mark.into()),
+        Material::OAuth(tokens) => {
+            let taken = tokens.expiry().into_iter().fold(TokenSet::new(mark), TokenSet::expires_at);
+            // That there is one is no secret.
+            tokens.refresh().into_iter().fold(taken, |taken, _| taken.with_refresh(MARK)).into()
+        }
+    };
+    for (_, value) in &mut record.credential.extra_headers {
+        *value = Secret::new(MARK);
+    }
+    record
+}
+
+/// The name of the entry that holds the secrets of a record; `None` if the record holds them itself.
+pub(super) fn name_of(record: &Record) -> Option<&str> {
+    record.credential.material.token().expose().strip_prefix(MARK)
+}
+
+/// The record with its secrets; `None` if the text does not fit it.
+pub(super) fn put_in(mut record: Record, secrets: &str) -> Option<Record> {
+    let members: Value = serde_json::from_str(secrets).ok()?;
+    let token = members.get("token")?.as_str()?;
+    record.credential.material = match &record.credential.material {
+        Material::Key(_) => Secret::new(token).into(),
+        Material::OAuth(tokens) => {
+            let whole = tokens.expiry().into_iter().fold(TokenSet::new(token), TokenSet::expires_at);
+            match (tokens.refresh(), members.get("refresh")) {
+                (Some(_), Some(refresh)) => whole.with_refresh(refresh.as_str()?).into(),
+                (None, None) => whole.into(),
+                _ => return None,
+            }
+        }
+    };
+    let values = members.get("headers")?.as_array()?;
+    if values.len() != record.credential.extra_headers.len() {
+        return None;
+    }
+    for ((_, held), value) in record.credential.extra_headers.iter_mut().zip(values) {
+        *held = Secret::new(value.as_str()?);
+    }
+    Some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::account::Credential;
+    use crate::token::Generation;
+
+    #[test]
+    fn what_is_taken_out_is_put_in_again_and_nothing_secret_stays() {
+        let tokens = TokenSet::new("s3cret-a").expires_at(UNIX_EPOCH + Duration::from_secs(9));
+        for material in
+            [Material::from(tokens.clone()), tokens.with_refresh("s3cret-r").into(), Secret::new("s3cret-k").into()]
+        {
+            let credential = Credential::new("work", material).label("Work").extra_header("x-id", "s3cret-h");
+            let record = Record::new(credential, Generation::new(3));
+            let secrets = of(&record);
+            let taken = taken_out(record.clone(), "name");
+            let shown = format!(
+                "{} {:?}",
+                taken.credential.material.token().expose(),
+                taken.credential.extra_headers.iter().map(|(_, value)| value.expose()).collect::<Vec<_>>()
+            );
+            assert!(
+                !shown.contains("s3cret")
+                    && !taken
+                        .credential
+                        .material
+                        .refresh_token()
+                        .is_some_and(|refresh| refresh.expose().contains("s3cret"))
+            );
+            assert_eq!(name_of(&taken), Some("name"));
+            assert_eq!(name_of(&record), None);
+            assert_eq!(put_in(taken, &secrets), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_text_that_does_not_fit_its_record_is_refused() {
+        let record = taken_out(Record::new(Credential::new("work", Secret::new("k")), Generation::new(1)), "name");
+        for text in ["", "{}", "[]", r#"{"token":1,"headers":[]}"#, r#"{"token":"k","headers":["one too many"]}"#] {
+            assert_eq!(put_in(record.clone(), text), None, "{text}");
+        }
+    }
+}

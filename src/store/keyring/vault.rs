@@ -1,0 +1,133 @@
+//! The keyring on a thread of its own, with a time limit: its calls block, and a locked one can wait for a person.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use keyring_core::{CredentialStore, Entry, Error as KeyringError};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use super::secrets::Secrets;
+use crate::error::{Error, ErrorKind};
+
+/// How long a call may take. A keyring that is unlocked answers in milliseconds.
+const LIMIT: Duration = Duration::from_millis(900);
+
+/// What the entries of all stores have in common.
+const SERVICE: &str = "oauth-marathon";
+
+const REMEDY: &str = "unlock the keyring of this session, or use FileStore where there is none";
+
+type Opened = Option<Arc<CredentialStore>>;
+type Job = Box<dyn FnOnce(&mut Opened) + Send>;
+
+/// Sends calls to the thread that makes them.
+pub(super) struct Vault(Sender<Job>, Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>);
+
+impl Vault {
+    /// `open` is called on that thread, before the first call and after one that failed.
+    pub(super) fn new(
+        open: impl Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let (jobs, queue) = channel();
+        let thread = std::thread::Builder::new().name("oauth-marathon-keyring".to_owned());
+        let started = thread.spawn(move || work(&queue));
+        started.map_err(|source| failed("the thread of the keyring could not be started").with_source(source))?;
+        Ok(Self(jobs, Arc::new(open)))
+    }
+
+    pub(super) async fn read(&self, name: String) -> Result<Option<Secrets>, Error> {
+        let secret = self.call(name, |entry| match entry.get_password() {
+            Ok(text) => Ok(Some(Zeroizing::new(text))),
+            Err(KeyringError::NoEntry) => Ok(None),
+            Err(error) => Err(error),
+        });
+        secret.await
+    }
+
+    pub(super) async fn write(&self, name: String, secrets: Secrets) -> Result<(), Error> {
+        self.call(name, move |entry| entry.set_password(&secrets)).await
+    }
+
+    /// Removes an entry that nobody needs any more. What cannot be removed stays.
+    pub(super) async fn remove(&self, name: String) {
+        let removed = self.call(name, |entry| match entry.delete_credential() {
+            Ok(()) | Err(KeyringError::NoEntry) => Ok(()),
+            Err(error) => Err(error),
+        });
+        if let Err(error) = removed.await {
+            tracing::warn!(target: "oauth_marathon", %error, "an old entry of the keyring could not be removed");
+        }
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        name: String,
+        call: impl FnOnce(&Entry) -> keyring_core::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        let open = self.1.clone();
+        let job: Job = Box::new(move |opened| {
+            // Nobody waits any more: a call that is late must not change anything.
+            if answer.is_closed() {
+                return;
+            }
+            let made = connected(opened, &*open).and_then(|store| store.build(SERVICE, &name, None));
+            let outcome = made.and_then(|entry| call(&entry));
+            if !matches!(outcome, Ok(_)) {
+                *opened = None;
+            }
+            let _ = answer.send(outcome);
+        });
+        self.0.send(job).map_err(|_| failed("the thread of the keyring has ended"))?;
+        match tokio::time::timeout(LIMIT, answered).await {
+            Ok(Ok(outcome)) => {
+                outcome.map_err(|error| failed(&format!("the keyring failed: {}; {REMEDY}", words(&error))))
+            }
+            Ok(Err(_)) => Err(failed("the keyring's crate panicked")),
+            Err(_) => Err(failed(&format!("the keyring has not answered within {} ms; {REMEDY}", LIMIT.as_millis()))),
+        }
+    }
+}
+
+fn connected(
+    opened: &mut Opened,
+    open: &dyn Fn() -> keyring_core::Result<Arc<CredentialStore>>,
+) -> keyring_core::Result<Arc<CredentialStore>> {
+    match opened {
+        Some(store) => Ok(store.clone()),
+        None => Ok(opened.insert(open()?).clone()),
+    }
+}
+
+fn work(queue: &Receiver<Job>) {
+    let mut opened = None;
+    while let Ok(job) = queue.recv() {
+        // Foreign code: its panic costs this call.
+        if catch_unwind(AssertUnwindSafe(|| job(&mut opened))).is_err() {
+            opened = None;
+        }
+    }
+}
+
+/// An error in words that cannot hold a secret.
+fn words(error: &KeyringError) -> String {
+    match error {
+        KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => "an entry cannot be read".to_owned(),
+        KeyringError::Ambiguous(_) => "there are several entries of one name".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn failed(message: &str) -> Error {
+    Error::new(ErrorKind::Store, message)
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}

@@ -64,17 +64,18 @@ impl State {
         if all || scope == Scope::Model {
             self.forget_models(place, |_| true);
         }
-        let Some((entry, outbox)) = self.entry_and_outbox(place) else { return };
+        let Self { entries, outbox, .. } = self;
+        let Some(Some(entry)) = entries.get_mut(place as usize) else { return };
         let (id, generation) = (&entry.credential.id, entry.access.generation);
         let lifted = entry.cooldowns.retain(|cooldown| {
             let stays = !all && Verdict::new(cooldown.cause).scope() != scope;
             if !stays {
-                outbox.note(id, generation, Step::Lifted(cooldown.cause));
+                outbox.note(id, generation, || Step::Lifted(cooldown.cause, None));
             }
             stays
         });
         if all {
-            outbox.note(id, generation, Step::Cleared);
+            outbox.note(id, generation, || Step::Cleared);
         }
         let was_out = all && entry.out.take().is_some();
         entry.renewing.told &= !was_out;
@@ -89,7 +90,10 @@ impl State {
         let gone: Vec<_> = entry.models.extract_if(.., |model| which(model)).collect();
         entry.set_troubled();
         for model in gone {
-            self.models.change(place, &model, Cooldowns::clear);
+            self.change_model(place, &model, |rests| {
+                rests.clear();
+                true
+            });
         }
     }
 
@@ -97,13 +101,10 @@ impl State {
         let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
             return Effects::default();
         };
-        let before = entry.cooldowns.causes();
+        let before: Vec<_> = entry.cooldowns.causes().collect();
         let lifted = lift(&mut entry.cooldowns);
         if lifted {
-            let after = entry.cooldowns.causes();
-            for cause in before.into_iter().filter(|cause| !after.contains(cause)) {
-                self.outbox.note(&bearing.slot.id, bearing.generation, Step::Lifted(cause));
-            }
+            self.note_lifted(bearing.slot.place, &before, None);
         }
         let was_resting = self.rotation.rests_until(bearing.slot.place).is_some();
         if lifted {
@@ -121,15 +122,53 @@ impl State {
         };
         let known = bearing.model.and_then(|model| entry.models.iter().find(|known| ***known == *model));
         let Some(model) = known.cloned() else { return Effects::default() };
-        let Some((lifted, rests)) = self.models.change(place, &model, lift) else { return Effects::default() };
-        if !lifted || rests {
+        if !self.change_model(place, &model, lift) {
             return Effects::default();
         }
+        Effects { recovered: vec![(bearing.slot.clone(), Some(model))], ..Effects::default() }
+    }
+
+    /// Changes the rests of a model, and says whether it rests no more.
+    pub(super) fn change_model(
+        &mut self,
+        place: u32,
+        model: &Arc<str>,
+        lift: impl FnOnce(&mut Cooldowns) -> bool,
+    ) -> bool {
+        let before: Vec<_> = self
+            .models
+            .book(model)
+            .and_then(|book| book.rests(place))
+            .into_iter()
+            .flat_map(Cooldowns::causes)
+            .collect();
+        let Some((lifted, rests)) = self.models.change(place, model, lift) else { return false };
+        if lifted {
+            self.note_lifted(place, &before, Some(model));
+        }
+        if !lifted || rests {
+            return false;
+        }
         if let Some(entry) = self.entry_mut(place) {
-            entry.models.retain(|other| *other != model);
+            entry.models.retain(|other| other != model);
             entry.set_troubled();
         }
-        Effects { recovered: vec![(bearing.slot.clone(), Some(model))], ..Effects::default() }
+        true
+    }
+
+    /// Notes for the store which of these causes are gone.
+    fn note_lifted(&mut self, place: u32, before: &[Kind], model: Option<&Arc<str>>) {
+        let Self { entries, outbox, models, .. } = self;
+        let Some(Some(entry)) = entries.get(place as usize) else { return };
+        let left: Vec<_> = match model {
+            None => entry.cooldowns.causes().collect(),
+            Some(model) => {
+                models.book(model).and_then(|book| book.rests(place)).into_iter().flat_map(Cooldowns::causes).collect()
+            }
+        };
+        for cause in before.iter().filter(|cause| !left.contains(cause)) {
+            outbox.note(&entry.credential.id, entry.access.generation, || Step::Lifted(*cause, model.cloned()));
+        }
     }
 }
 

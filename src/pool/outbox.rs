@@ -2,6 +2,7 @@
 //! the store by tasks.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::account::CredentialId;
@@ -33,10 +34,10 @@ pub(super) struct Note {
 }
 
 /// One step of health, with times of the monotonic clock: no foreign clock is read under the pool's lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    Rests { cause: Kind, until: Instant, guessed: bool },
-    Lifted(Kind),
+    Rests { cause: Kind, model: Option<Arc<str>>, until: Instant, guessed: bool },
+    Lifted(Kind, Option<Arc<str>>),
     Out(LoginReason),
     Cleared,
 }
@@ -53,9 +54,9 @@ impl Outbox {
     }
 
     #[inline]
-    pub(super) fn note(&mut self, id: &CredentialId, generation: Generation, step: Step) {
+    pub(super) fn note(&mut self, id: &CredentialId, generation: Generation, step: impl FnOnce() -> Step) {
         if self.is_attended {
-            self.push(Note { id: id.clone(), generation, step });
+            self.push(Note { id: id.clone(), generation, step: step() });
         }
     }
 
@@ -64,7 +65,7 @@ impl Outbox {
         // A storm of failures alike is one note.
         match self.notes.last_mut() {
             Some(last)
-                if last.id == note.id && last.generation == note.generation && last.step.is_before(note.step) =>
+                if last.id == note.id && last.generation == note.generation && last.step.is_before(&note.step) =>
             {
                 last.step = note.step;
             }
@@ -122,25 +123,34 @@ impl Outbox {
 
 impl Step {
     /// Whether a later one of the same kind says all that this one does.
-    fn is_before(self, later: Self) -> bool {
+    fn is_before(&self, later: &Self) -> bool {
         match (self, later) {
-            (Self::Rests { cause, until, .. }, Self::Rests { cause: again, until: end, .. }) => {
-                cause == again && until <= end
+            (Self::Rests { cause, model, until, .. }, Self::Rests { cause: again, model: same, until: end, .. }) => {
+                (cause, model) == (again, same) && until <= end
             }
             _ => self == later,
         }
     }
 
     /// As the store keeps it.
-    pub(super) fn change(self, wall: SystemTime, now: Instant) -> HealthChange {
+    fn change(&self, wall: SystemTime, now: Instant) -> HealthChange {
         let change = HealthChange::new();
         match self {
-            Self::Rests { cause, until, guessed } => match wall.checked_add(until.saturating_duration_since(now)) {
-                Some(end) => change.cooled(Cooldown::new(cause, end).with_guessed(guessed)),
-                None => change,
-            },
-            Self::Lifted(cause) => change.lifted(cause, Scope::Credential, None),
-            Self::Out(reason) => change.out(Some(reason)),
+            Self::Rests { cause, model, until, guessed } => {
+                match wall.checked_add(until.saturating_duration_since(now)) {
+                    Some(end) => {
+                        let cooldown = Cooldown::new(*cause, end).with_guessed(*guessed);
+                        change.cooled(match model {
+                            Some(model) => cooldown.with_model(&**model),
+                            None => cooldown,
+                        })
+                    }
+                    None => change,
+                }
+            }
+            Self::Lifted(cause, None) => change.lifted(*cause, Scope::Credential, None),
+            Self::Lifted(cause, Some(model)) => change.lifted(*cause, Scope::Model, Some(model)),
+            Self::Out(reason) => change.out(Some(*reason)),
             Self::Cleared => change.cleared(),
         }
     }
@@ -160,13 +170,13 @@ mod tests {
     use crate::store::Health;
 
     fn rests(now: Instant, seconds: u64) -> Step {
-        Step::Rests { cause: Kind::Throttled, until: now + Duration::from_secs(seconds), guessed: false }
+        Step::Rests { cause: Kind::Throttled, model: None, until: now + Duration::from_secs(seconds), guessed: false }
     }
 
     #[test]
     fn nothing_is_collected_where_nobody_comes() {
         let mut outbox = Outbox::default();
-        outbox.note(&"a".into(), Generation::FIRST, Step::Cleared);
+        outbox.note(&"a".into(), Generation::FIRST, || Step::Cleared);
         outbox.change(&"a".into());
         outbox.reorder(vec!["a".into()]);
         assert!(!outbox.is_waiting() && outbox.take_notes().is_empty() && outbox.changed().is_empty());
@@ -177,14 +187,14 @@ mod tests {
         let (now, mut outbox) = (crate::clock::now(), Outbox::default());
         outbox.attend();
         for seconds in 1..=1000 {
-            outbox.note(&"a".into(), Generation::FIRST, rests(now, seconds));
+            outbox.note(&"a".into(), Generation::FIRST, || rests(now, seconds));
         }
-        outbox.note(&"a".into(), Generation::FIRST, Step::Lifted(Kind::Throttled));
-        outbox.note(&"a".into(), Generation::FIRST, Step::Lifted(Kind::Throttled));
-        outbox.note(&"b".into(), Generation::FIRST, Step::Lifted(Kind::Throttled));
+        outbox.note(&"a".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
+        outbox.note(&"a".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
+        outbox.note(&"b".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
         let steps: Vec<_> = outbox.take_notes().into_iter().map(|note| note.step).collect();
-        let lifted = Step::Lifted(Kind::Throttled);
-        assert_eq!(steps, [rests(now, 1000), lifted, lifted]);
+        let lifted = Step::Lifted(Kind::Throttled, None);
+        assert_eq!(steps, [rests(now, 1000), lifted.clone(), lifted]);
     }
 
     #[test]
@@ -207,7 +217,7 @@ mod tests {
         let mut health = Health::default();
         rests(now, 30).change(wall, now).apply(&mut health);
         assert_eq!(health.cooldowns, [Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30))]);
-        Step::Lifted(Kind::Throttled).change(wall, now).apply(&mut health);
+        Step::Lifted(Kind::Throttled, None).change(wall, now).apply(&mut health);
         Step::Out(LoginReason::Banned).change(wall, now).apply(&mut health);
         assert_eq!(health, Health { cooldowns: Vec::new(), out: Some(LoginReason::Banned) });
         Step::Cleared.change(wall, now).apply(&mut health);

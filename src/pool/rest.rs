@@ -27,6 +27,16 @@ pub(crate) struct Rest<'a> {
 impl State {
     /// Lets a credential rest, or one model of it. For one cause the later end wins.
     pub(crate) fn rest(&mut self, place: u32, rest: Rest<'_>, now: Instant) -> Effects {
+        if let Some(Some(entry)) = self.entries.get(place as usize) {
+            let until = now.checked_add(rest.length).unwrap_or(now);
+            let step = || Step::Rests { cause: rest.cause, model: rest.model.cloned(), until, guessed: rest.guessed };
+            self.outbox.note(&entry.credential.id, entry.access.generation, step);
+        }
+        self.begin_rest(place, rest, now)
+    }
+
+    /// As [`State::rest`], where the store knows it.
+    pub(super) fn begin_rest(&mut self, place: u32, rest: Rest<'_>, now: Instant) -> Effects {
         self.changes += 1;
         let Rest { cause, length, guessed, jitter, .. } = rest;
         let until = now.checked_add(length).unwrap_or(now);
@@ -46,10 +56,9 @@ impl State {
     fn rest_whole(&mut self, place: u32, cooldown: Cooldown, rest: Duration, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
-        let Cooldown { cause, until, guessed, .. } = cooldown;
+        let cause = cooldown.cause;
         entry.cooldowns.add(cooldown);
-        let (slot, generation) = (entry.access.slot.clone(), entry.access.generation);
-        self.outbox.note(&slot.id, generation, Step::Rests { cause, until, guessed });
+        let slot = entry.access.slot.clone();
         self.reschedule(place, false);
         let dry = was_ready && self.rotation.first().is_none();
         // Only the first of many failures alike is news.

@@ -48,6 +48,14 @@ impl Cooldowns {
         }
     }
 
+    pub(super) fn until_of(&self, cause: Kind) -> Option<Instant> {
+        self.0.iter().find(|cooldown| cooldown.cause == cause).map(|cooldown| cooldown.until)
+    }
+
+    pub(super) fn causes(&self) -> impl Iterator<Item = Kind> {
+        self.0.iter().map(|cooldown| cooldown.cause)
+    }
+
     /// When all of it is over.
     pub(crate) fn until(&self) -> Option<Instant> {
         self.0.iter().map(|cooldown| cooldown.until).max()
@@ -56,15 +64,6 @@ impl Cooldowns {
     /// The one with the latest end.
     pub(crate) fn latest(&self) -> Option<&Cooldown> {
         self.0.iter().max_by_key(|cooldown| cooldown.until)
-    }
-
-    pub(crate) fn causes(&self) -> Vec<Kind> {
-        self.0.iter().map(|cooldown| cooldown.cause).collect()
-    }
-
-    /// When the rest for this cause ends.
-    pub(crate) fn until_of(&self, cause: Kind) -> Option<Instant> {
-        self.0.iter().find(|cooldown| cooldown.cause == cause).map(|cooldown| cooldown.until)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

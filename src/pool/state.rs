@@ -24,7 +24,7 @@ use crate::verdict::Kind;
 /// All credentials of one pool.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    entries: Vec<Option<Entry>>,
+    pub(super) entries: Vec<Option<Entry>>,
     free: Vec<u32>,
     places: HashMap<CredentialId, u32>,
     pub(crate) rotation: Rotation,
@@ -99,12 +99,6 @@ impl State {
 
     pub(crate) fn entry_mut(&mut self, place: u32) -> Option<&mut Entry> {
         self.entries.get_mut(place as usize)?.as_mut()
-    }
-
-    /// An entry, and where the store is told of it.
-    pub(super) fn entry_and_outbox(&mut self, place: u32) -> Option<(&mut Entry, &mut Outbox)> {
-        let entry = self.entries.get_mut(place as usize)?.as_mut()?;
-        Some((entry, &mut self.outbox))
     }
 
     /// The entry that `slot` belongs to, unless it was removed or its place has another owner now.
@@ -192,7 +186,7 @@ impl State {
     /// Takes a credential out until a person acts.
     pub(crate) fn take_out(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
         if let Some(Some(entry)) = self.entries.get(place as usize) {
-            self.outbox.note(&entry.credential.id, entry.access.generation, Step::Out(reason));
+            self.outbox.note(&entry.credential.id, entry.access.generation, || Step::Out(reason));
         }
         self.leave(place, reason, now)
     }

@@ -1,14 +1,15 @@
 //! What stored health means for this pool: times of the wall clock become times of the monotonic one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::recheck::Recheck;
-use super::rests::Cooldown;
+use super::rest::Rest;
+use super::rests::Cooldowns;
 use super::state::{Effects, State};
 use crate::config::Settings;
 use crate::notify::LoginReason;
-use crate::store::{self, Health};
-use crate::verdict::{Kind, Scope};
+use crate::store::{Cooldown, Health};
+use crate::verdict::Scope;
 
 /// A rest that others noted counts if it ends so much later than one's own: less is the way through the store.
 const SLACK: Duration = Duration::from_secs(1);
@@ -20,12 +21,12 @@ pub(super) struct Moment {
     pub(super) now: Instant,
 }
 
-/// When a stored cooldown ends, and whether that is a guess; `None` if it is over, or is about no whole credential.
+/// When a stored cooldown ends, and whether that is a guess; `None` if it is over, or is about a model without a name.
 ///
 /// No rest is longer than the settings allow, so an end that is farther away shows that a clock has jumped since. It then
 /// counts as a rest without a stated time.
-pub(super) fn end_of(cooldown: &store::Cooldown, settings: &Settings, moment: Moment) -> Option<(Instant, bool)> {
-    if cooldown.model.is_some() || cooldown.scope == Scope::Model {
+pub(super) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -> Option<(Instant, bool)> {
+    if cooldown.model.is_none() && cooldown.scope == Scope::Model {
         return None;
     }
     let left = cooldown.until.duration_since(moment.wall).ok().filter(|left| !left.is_zero())?;
@@ -52,17 +53,17 @@ impl State {
         is: &Health,
         moment: Moment,
     ) -> Effects {
-        let same = |one: &store::Cooldown, other: &store::Cooldown| {
+        let same = |one: &Cooldown, other: &Cooldown| {
             (one.cause, one.scope, &one.model) == (other.cause, other.scope, &other.model)
         };
         for gone in was.cooldowns.iter().filter(|gone| !is.cooldowns.iter().any(|held| same(held, gone))) {
             if let Some((end, _)) = end_of(gone, settings, moment) {
-                self.lift_until(place, gone.cause, end + SLACK);
+                self.lift_until(place, gone, end + SLACK);
             }
         }
         for new in is.cooldowns.iter().filter(|new| !was.cooldowns.contains(new)) {
             if let Some((end, guessed)) = end_of(new, settings, moment) {
-                self.rest_until(place, new.cause, end, guessed, moment.now);
+                self.rest_until(place, new, end, guessed, moment.now);
             }
         }
         match (was.out, is.out) {
@@ -76,26 +77,32 @@ impl State {
     }
 
     /// Lets a credential rest at least until then, where that is later than its own rest by more than the slack.
-    fn rest_until(&mut self, place: u32, cause: Kind, until: Instant, guessed: bool, now: Instant) {
-        self.changes += 1;
-        let since = self.changes;
-        let Some(entry) = self.entry_mut(place) else { return };
-        if entry.cooldowns.until_of(cause).is_some_and(|known| known + SLACK >= until) {
+    fn rest_until(&mut self, place: u32, new: &Cooldown, until: Instant, guessed: bool, now: Instant) {
+        let model = new.model.as_deref().map(Arc::from);
+        let known = self.rests_of(place, model.as_ref()).and_then(|rests| rests.until_of(new.cause));
+        if known.is_some_and(|known| known + SLACK >= until) {
             return;
         }
         let length = until.saturating_duration_since(now);
-        let recheck = Recheck::plan(cause, length, guessed, now, fastrand::f64).map(Box::new);
-        let check = recheck.as_ref().map(|recheck| recheck.at());
-        entry.cooldowns.add(Cooldown { cause, began: now, until, since, guessed, recheck });
-        self.expect_check(check);
-        self.reschedule(place, false);
+        let rest = Rest { cause: new.cause, model: model.as_ref(), length, guessed, jitter: fastrand::f64 };
+        // Whoever let it rest has told.
+        let Effects { .. } = self.begin_rest(place, rest, now);
     }
 
     /// Ends a rest that others have ended, unless a later one has begun here.
-    fn lift_until(&mut self, place: u32, cause: Kind, until: Instant) {
-        let Some(entry) = self.entry_mut(place) else { return };
-        if entry.cooldowns.retain(|known| known.cause != cause || known.until > until) {
+    fn lift_until(&mut self, place: u32, gone: &Cooldown, until: Instant) {
+        let lift = |rests: &mut Cooldowns| rests.retain(|known| known.cause != gone.cause || known.until > until);
+        if let Some(model) = gone.model.as_deref().map(Arc::from) {
+            self.change_model(place, &model, lift);
+        } else if self.entry_mut(place).is_some_and(|entry| lift(&mut entry.cooldowns)) {
             self.reschedule(place, false);
+        }
+    }
+
+    fn rests_of(&self, place: u32, model: Option<&Arc<str>>) -> Option<&Cooldowns> {
+        match model {
+            None => self.entry(place).map(|entry| &entry.cooldowns),
+            Some(model) => self.models.book(model)?.rests(place),
         }
     }
 
@@ -128,8 +135,12 @@ impl State {
 mod tests {
     use std::time::UNIX_EPOCH;
 
+    use super::super::access::{Access, Lifetime, Slot};
     use super::*;
-    use crate::store::Cooldown;
+    use crate::account::Credential;
+    use crate::secret::Secret;
+    use crate::token::Generation;
+    use crate::verdict::Kind;
 
     const YEARS: Duration = Duration::from_secs(2 * 365 * 86_400);
 
@@ -157,7 +168,22 @@ mod tests {
     #[test]
     fn a_rest_of_one_model_is_none_of_the_credential() {
         let moment = Moment { wall: UNIX_EPOCH, now: crate::clock::now() };
-        let cooldown = Cooldown::new(Kind::Throttled, UNIX_EPOCH + Duration::from_secs(9)).with_model("large");
-        assert_eq!(end_of(&cooldown, &Settings::default(), moment), None);
+        let credential = Credential::new("a", Secret::new("key"));
+        let slot = Arc::new(Slot::new(&credential, 0));
+        let access = Access::prepare(&credential, slot, Generation::FIRST, Lifetime::default()).unwrap();
+        let mut state = State::default();
+        state.insert(credential, Arc::new(access));
+        let (settings, none) = (Settings::default(), Health::default());
+        let end = UNIX_EPOCH + Duration::from_secs(9);
+        let health =
+            Health { cooldowns: vec![Cooldown::new(Kind::Throttled, end).with_model("large")], ..none.clone() };
+        let rests = |state: &State| {
+            let until = state.models.until(0, &Arc::from("large"));
+            (state.rotation.is_queued(0), until.map(|until| (until - moment.now).as_secs()))
+        };
+        assert!(state.take_over(0, &settings, &none, &health, moment).is_empty());
+        assert_eq!(rests(&state), (true, Some(9)));
+        assert!(state.take_over(0, &settings, &health, &none, moment).is_empty());
+        assert_eq!(rests(&state), (true, None));
     }
 }

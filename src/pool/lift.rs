@@ -98,10 +98,11 @@ impl State {
     }
 
     fn lift_whole(&mut self, bearing: Bearing<'_>, lift: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
+        let is_told = self.outbox.is_attended();
         let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
             return Effects::default();
         };
-        let before: Vec<_> = entry.cooldowns.causes().collect();
+        let before: Vec<_> = if is_told { entry.cooldowns.causes().collect() } else { Vec::new() };
         let lifted = lift(&mut entry.cooldowns);
         if lifted {
             self.note_lifted(bearing.slot.place, &before, None);
@@ -135,13 +136,10 @@ impl State {
         model: &Arc<str>,
         lift: impl FnOnce(&mut Cooldowns) -> bool,
     ) -> bool {
-        let before: Vec<_> = self
-            .models
-            .book(model)
-            .and_then(|book| book.rests(place))
-            .into_iter()
-            .flat_map(Cooldowns::causes)
-            .collect();
+        let before: Vec<_> = match self.models.book(model).and_then(|book| book.rests(place)) {
+            Some(rests) if self.outbox.is_attended() => rests.causes().collect(),
+            _ => Vec::new(),
+        };
         let Some((lifted, rests)) = self.models.change(place, model, lift) else { return false };
         if lifted {
             self.note_lifted(place, &before, Some(model));
@@ -159,6 +157,9 @@ impl State {
     /// Notes for the store which of these causes are gone.
     fn note_lifted(&mut self, place: u32, before: &[Kind], model: Option<&Arc<str>>) {
         let Self { entries, outbox, models, .. } = self;
+        if before.is_empty() {
+            return;
+        }
         let Some(Some(entry)) = entries.get(place as usize) else { return };
         let left: Vec<_> = match model {
             None => entry.cooldowns.causes().collect(),

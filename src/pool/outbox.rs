@@ -47,6 +47,10 @@ impl Outbox {
         self.is_attended = true;
     }
 
+    pub(super) fn is_attended(&self) -> bool {
+        self.is_attended
+    }
+
     /// Whether somebody has to come.
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {

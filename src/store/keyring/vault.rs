@@ -77,7 +77,7 @@ impl Vault {
             }
             let made = connected(opened, &*open).and_then(|store| store.build(SERVICE, &name, None));
             let outcome = made.and_then(|entry| call(&entry));
-            if !matches!(outcome, Ok(_)) {
+            if outcome.is_err() {
                 *opened = None;
             }
             let _ = answer.send(outcome);

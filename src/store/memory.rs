@@ -74,6 +74,9 @@ impl Store for MemoryStore {
             let mut leases = self.0.leases.lock().unwrap_or_else(PoisonError::into_inner);
             leases.entry(key.clone()).or_default().clone()
         };
+        if let Ok(lease) = lease.clone().try_lock_owned() {
+            return Ok(Some(StoreLease::new(lease)));
+        }
         Ok(tokio::time::timeout(patience, lease.lock_owned()).await.ok().map(StoreLease::new))
     }
 

@@ -22,6 +22,8 @@ mod file;
 #[cfg(feature = "file-store")]
 mod format;
 mod health;
+#[cfg(feature = "file-store")]
+mod import;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod lease;
@@ -37,6 +39,9 @@ pub use self::changes::{ChangeNotifier, Changes};
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
 pub use self::file::FileStore;
 pub use self::health::{Cooldown, Health, HealthChange};
+#[cfg(feature = "file-store")]
+#[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
+pub use self::import::{Form, Import, Imported, LeftOut};
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;

@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 pub(in crate::store) struct Problem(String);
 
 impl Problem {
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    pub(in crate::store) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 
     /// The parser's own message may show values.
-    pub(super) fn syntax(text: &[u8], error: &serde_json::Error) -> Self {
+    pub(in crate::store) fn syntax(text: &[u8], error: &serde_json::Error) -> Self {
         if text.is_empty() {
             return Self::new("it is empty");
         }
@@ -32,7 +32,7 @@ impl fmt::Display for Problem {
 
 /// A place in a text, for messages.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct At<'a> {
+pub(in crate::store) struct At<'a> {
     outer: Option<&'a At<'a>>,
     step: Step<'a>,
 }
@@ -44,19 +44,19 @@ enum Step<'a> {
 }
 
 impl<'a> At<'a> {
-    pub(super) fn root() -> Self {
+    pub(in crate::store) fn root() -> Self {
         Self { outer: None, step: Step::Key("") }
     }
 
-    pub(super) fn key(&'a self, key: &'a str) -> Self {
+    pub(in crate::store) fn key(&'a self, key: &'a str) -> Self {
         Self { outer: Some(self), step: Step::Key(key) }
     }
 
-    pub(super) fn index(&'a self, index: usize) -> Self {
+    pub(in crate::store) fn index(&'a self, index: usize) -> Self {
         Self { outer: Some(self), step: Step::Index(index) }
     }
 
-    pub(super) fn problem(&self, what: impl fmt::Display) -> Problem {
+    pub(in crate::store) fn problem(&self, what: impl fmt::Display) -> Problem {
         Problem(format!("at {self}: {what}"))
     }
 
@@ -64,7 +64,7 @@ impl<'a> At<'a> {
         found.ok_or_else(|| self.problem(format!("{what} was expected")))
     }
 
-    pub(super) fn object<'v>(&self, value: &'v Value) -> Result<&'v Map<String, Value>, Problem> {
+    pub(in crate::store) fn object<'v>(&self, value: &'v Value) -> Result<&'v Map<String, Value>, Problem> {
         self.expected(value.as_object(), "an object")
     }
 
@@ -82,7 +82,7 @@ impl<'a> At<'a> {
         }
     }
 
-    pub(super) fn optional_object<'v>(
+    pub(in crate::store) fn optional_object<'v>(
         &self,
         members: &'v Map<String, Value>,
         key: &str,
@@ -90,7 +90,7 @@ impl<'a> At<'a> {
         self.optional(members, key, "an object", Value::as_object)
     }
 
-    pub(super) fn optional_array<'v>(
+    pub(in crate::store) fn optional_array<'v>(
         &self,
         members: &'v Map<String, Value>,
         key: &str,
@@ -98,7 +98,7 @@ impl<'a> At<'a> {
         self.optional(members, key, "an array", Value::as_array)
     }
 
-    pub(super) fn optional_text<'v>(
+    pub(in crate::store) fn optional_text<'v>(
         &self,
         members: &'v Map<String, Value>,
         key: &str,
@@ -106,30 +106,42 @@ impl<'a> At<'a> {
         self.optional(members, key, "a text", Value::as_str)
     }
 
-    pub(super) fn optional_number(&self, members: &Map<String, Value>, key: &str) -> Result<Option<u64>, Problem> {
+    pub(in crate::store) fn optional_number(
+        &self,
+        members: &Map<String, Value>,
+        key: &str,
+    ) -> Result<Option<u64>, Problem> {
         self.optional(members, key, "a whole number from 0", Value::as_u64)
     }
 
-    pub(super) fn optional_flag(&self, members: &Map<String, Value>, key: &str) -> Result<Option<bool>, Problem> {
+    pub(in crate::store) fn optional_flag(
+        &self,
+        members: &Map<String, Value>,
+        key: &str,
+    ) -> Result<Option<bool>, Problem> {
         self.optional(members, key, "true or false", Value::as_bool)
     }
 
-    pub(super) fn optional_time(&self, members: &Map<String, Value>, key: &str) -> Result<Option<SystemTime>, Problem> {
+    pub(in crate::store) fn optional_time(
+        &self,
+        members: &Map<String, Value>,
+        key: &str,
+    ) -> Result<Option<SystemTime>, Problem> {
         let read = |value: &Value| UNIX_EPOCH.checked_add(Duration::from_millis(value.as_u64()?));
         self.optional(members, key, "a time in milliseconds since 1970", read)
     }
 
-    pub(super) fn text<'v>(&self, members: &'v Map<String, Value>, key: &str) -> Result<&'v str, Problem> {
+    pub(in crate::store) fn text<'v>(&self, members: &'v Map<String, Value>, key: &str) -> Result<&'v str, Problem> {
         let found = self.optional_text(members, key)?;
         self.key(key).expected(found, "a text")
     }
 
-    pub(super) fn number(&self, members: &Map<String, Value>, key: &str) -> Result<u64, Problem> {
+    pub(in crate::store) fn number(&self, members: &Map<String, Value>, key: &str) -> Result<u64, Problem> {
         let found = self.optional_number(members, key)?;
         self.key(key).expected(found, "a whole number from 0")
     }
 
-    pub(super) fn time(&self, members: &Map<String, Value>, key: &str) -> Result<SystemTime, Problem> {
+    pub(in crate::store) fn time(&self, members: &Map<String, Value>, key: &str) -> Result<SystemTime, Problem> {
         let found = self.optional_time(members, key)?;
         self.key(key).expected(found, "a time in milliseconds since 1970")
     }
@@ -149,13 +161,17 @@ impl fmt::Display for At<'_> {
 }
 
 /// Milliseconds since 1970; what is earlier or too far is the nearest that can be said.
-pub(super) fn millis(time: SystemTime) -> u64 {
+pub(in crate::store) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Changes the object that is this member, made where there is none.
-pub(super) fn within(members: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mut Map<String, Value>)) {
+pub(in crate::store) fn within(
+    members: &mut Map<String, Value>,
+    key: &str,
+    change: impl FnOnce(&mut Map<String, Value>),
+) {
     let mut object = match members.remove(key) {
         Some(Value::Object(object)) => object,
         _ => Map::new(),
@@ -165,7 +181,7 @@ pub(super) fn within(members: &mut Map<String, Value>, key: &str, change: impl F
 }
 
 /// Sets a member, or removes it.
-pub(super) fn set(members: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
+pub(in crate::store) fn set(members: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
     let old = match value {
         Some(value) => members.insert(key.to_owned(), value.into()),
         None => members.remove(key),

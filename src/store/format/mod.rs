@@ -9,7 +9,7 @@
 //! The order of the credentials is their order of use. Times are milliseconds since 1970.
 
 mod checksum;
-mod members;
+pub(super) mod members;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -151,7 +151,7 @@ fn write_shelf(provider: &mut Map<String, Value>, shelf: &Shelf) {
     old.iter_mut().for_each(wipe);
 }
 
-fn wipe(value: &mut Value) {
+pub(super) fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(values) => values.iter_mut().for_each(wipe),

@@ -65,6 +65,7 @@
 //! | `login` | logging in through the browser (authorization code with PKCE) or with a code on another device |
 //! | `keyring` | `store::KeyringStore`: the secrets in the keyring of the operating system, all else in another store |
 //! | `full` | all of the above |
+//! | `cli` | the command `marathon`, which looks after the accounts in a terminal; not in `full` |
 //! | `test-util` | a test kit: a scripted provider, a clock set by hand, a probe, rules for your own parts; not in `full` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -87,6 +88,9 @@ mod macros;
 mod account;
 mod check;
 pub mod classify;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 #[cfg(feature = "hyper-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper-client")))]
 pub mod client;

@@ -38,6 +38,8 @@ pub use self::changes::{ChangeNotifier, Changes};
 #[cfg(feature = "file-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
 pub use self::file::FileStore;
+#[cfg(feature = "cli")]
+pub(crate) use self::format::text_of;
 pub use self::health::{Cooldown, Health, HealthChange};
 #[cfg(feature = "file-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]

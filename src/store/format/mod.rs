@@ -21,7 +21,11 @@ use zeroize::{Zeroize, Zeroizing};
 use self::members::At;
 pub(super) use self::members::Problem;
 pub(super) use self::record::cut;
+#[cfg(feature = "cli")]
+use super::Entry;
 use super::book::{Book, Shelf};
+#[cfg(feature = "cli")]
+use crate::error::{Error, ErrorKind};
 use crate::token::Generation;
 
 /// What this version writes. A later one is read as far as it is understood, and never written.
@@ -120,6 +124,20 @@ impl Drop for Document {
     fn drop(&mut self) {
         self.root.values_mut().for_each(wipe);
     }
+}
+
+/// Records of providers as the text of a store of their own.
+#[cfg(feature = "cli")]
+pub(crate) fn text_of(providers: Vec<(String, Vec<Entry>)>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut book = Book::default();
+    for (name, entries) in providers {
+        let newest = entries.iter().map(|entry| entry.revision.get()).max();
+        book.revision = book.revision.max(newest.unwrap_or(0));
+        book.providers.insert(name, Shelf { entries, removed: Generation::default() });
+    }
+    let mut document = Document::default();
+    document.update(&book);
+    document.text().map_err(|problem| Error::new(ErrorKind::Store, problem.to_string()))
 }
 
 fn shelf(at: &At<'_>, provider: &Map<String, Value>) -> Result<Shelf, Problem> {

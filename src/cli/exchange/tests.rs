@@ -1,0 +1,217 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::account::Credential;
+use crate::refresh::token_source_fn;
+use crate::store::{CasOutcome, MemoryStore, Revision};
+use crate::token::Generation;
+
+fn key() -> StoreKey {
+    StoreKey::new("x", "a")
+}
+
+fn old() -> TokenSet {
+    TokenSet::new("old").with_refresh("r1")
+}
+
+async fn stored(store: &MemoryStore, tokens: TokenSet) -> Entry {
+    let record = Record::new(Credential::new("a", tokens), Generation::FIRST);
+    match store.compare_and_set(&key(), None, Some(record)).await.unwrap() {
+        CasOutcome::Stored(entry) => entry,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Gives out new tokens after it has done something to the store.
+fn source<F, Fut>(calls: &Arc<AtomicUsize>, meanwhile: F) -> impl TokenSource
+where
+    F: Fn() -> Fut + Send + Sync + Clone + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let calls = calls.clone();
+    token_source_fn(move |request: RefreshRequest| {
+        let (calls, meanwhile) = (calls.clone(), meanwhile.clone());
+        async move {
+            assert_eq!(request.tokens().refresh().unwrap().expose(), "r1");
+            calls.fetch_add(1, Ordering::SeqCst);
+            meanwhile().await;
+            Ok(TokenSet::new("new").with_refresh("r2"))
+        }
+    })
+}
+
+async fn held(store: &MemoryStore) -> Option<Record> {
+    store.load(&key()).await.unwrap().map(|entry| entry.record)
+}
+
+#[tokio::test]
+async fn the_intent_stands_in_the_store_while_the_token_is_exchanged() {
+    let store = MemoryStore::new();
+    let seen = stored(&store, old()).await;
+    let calls = Arc::default();
+    let there = store.clone();
+    let source = source(&calls, move || {
+        let there = there.clone();
+        async move { assert_eq!(held(&there).await.unwrap().intent.unwrap().generation, Generation::FIRST) }
+    });
+    let outcome = refresh(&store, "x", &seen.record, &source, |_| panic!("no earlier refresh")).await.unwrap();
+    assert!(matches!(outcome, Refreshed::New(_)), "{outcome:?}");
+    let expected = Record::new(Credential::new("a", TokenSet::new("new").with_refresh("r2")), Generation::new(2));
+    assert_eq!(held(&store).await.unwrap(), expected);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn tokens_that_somebody_else_has_stored_are_adopted_and_not_sent() {
+    let store = MemoryStore::new();
+    let seen = stored(&store, old()).await;
+    let newer = renewed(&seen.record, TokenSet::new("theirs").into());
+    let _ = store.compare_and_set(&key(), Some(seen.revision), Some(newer.clone())).await.unwrap();
+    let calls = Arc::default();
+    let outcome = refresh(&store, "x", &seen.record, &source(&calls, async || ()), |_| ()).await.unwrap();
+    assert!(matches!(outcome, Refreshed::Adopted(entry) if entry.record == newer));
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn notes_about_health_that_come_meanwhile_are_kept() {
+    use crate::store::{Cooldown, HealthChange};
+    use crate::verdict::Kind;
+
+    let store = MemoryStore::new();
+    let seen = stored(&store, old()).await;
+    let cooldown = Cooldown::new(Kind::Throttled, SystemClock.now() + Duration::from_secs(60));
+    let (there, note) = (store.clone(), cooldown.clone());
+    let source = source(&Arc::default(), move || {
+        let (there, note) = (there.clone(), note.clone());
+        async move { there.note_health(&key(), Generation::FIRST, HealthChange::new().cooled(note)) }
+    });
+    refresh(&store, "x", &seen.record, &source, |_| ()).await.unwrap();
+    let record = held(&store).await.unwrap();
+    assert_eq!((record.generation, record.health.cooldowns), (Generation::new(2), vec![cooldown]));
+}
+
+#[tokio::test]
+async fn a_removal_during_the_exchange_wins() {
+    let store = MemoryStore::new();
+    let seen = stored(&store, old()).await;
+    let there = store.clone();
+    let source = source(&Arc::default(), move || {
+        let there = there.clone();
+        async move {
+            change(&there, &key(), |_| Next::Remove).await.unwrap();
+        }
+    });
+    let outcome = refresh(&store, "x", &seen.record, &source, |_| ()).await.unwrap();
+    assert!(matches!(outcome, Refreshed::Gone), "{outcome:?}");
+    assert_eq!(held(&store).await, None);
+}
+
+#[tokio::test]
+async fn a_refusal_ends_the_intent_and_one_for_good_needs_a_login() {
+    let answered = |error: RefreshError| error.with_status(http::StatusCode::BAD_REQUEST);
+    let begun = Some(Generation::FIRST);
+    for (error, out, intent) in [
+        (RefreshError::login_needed("no"), Some(LoginReason::RefreshRefused), None),
+        (answered(RefreshError::transient("later")), None, None),
+        (answered(RefreshError::misconfigured("client")), None, None),
+        // Nobody knows whether the token is spent.
+        (RefreshError::transient("no answer"), None, begun),
+    ] {
+        let store = MemoryStore::new();
+        let seen = stored(&store, old()).await;
+        let kind = error.kind();
+        let source = token_source_fn(move |_| std::future::ready(Err(error.clone())));
+        let outcome = refresh(&store, "x", &seen.record, &source, |_| ()).await.unwrap();
+        assert!(matches!(outcome, Refreshed::Refused(error) if error.kind() == kind));
+        let record = held(&store).await.unwrap();
+        let found = record.intent.map(|intent| intent.generation);
+        assert_eq!((found, record.health.out, record.generation), (intent, out, Generation::FIRST));
+    }
+}
+
+#[tokio::test]
+async fn the_mark_of_a_refresh_without_an_end_is_told() {
+    let store = MemoryStore::new();
+    let mut record = stored(&store, old()).await.record;
+    record.intent = Some(Intent::new(Generation::FIRST, SystemTime::UNIX_EPOCH));
+    change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
+    let mut told = 0;
+    let outcome = refresh(&store, "x", &record, &source(&Arc::default(), async || ()), |what| {
+        told += u32::from(matches!(what, Told::Interrupted(_)))
+    })
+    .await
+    .unwrap();
+    assert!(matches!(outcome, Refreshed::New(_)) && told == 1, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_a_refusal_means_after_a_refresh_that_was_cut_short() {
+    let in_trouble = RefreshError::transient("later").with_status(http::StatusCode::SERVICE_UNAVAILABLE);
+    for (error, out, mark) in [
+        (RefreshError::login_needed("no"), Some(LoginReason::RefreshLost), false),
+        // The earlier refresh has no end yet.
+        (in_trouble, None, true),
+    ] {
+        let store = MemoryStore::new();
+        let mut record = stored(&store, old()).await.record;
+        record.intent = Some(Intent::new(Generation::FIRST, SystemTime::UNIX_EPOCH));
+        change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
+        let source = token_source_fn(move |_| std::future::ready(Err(error.clone())));
+        refresh(&store, "x", &record, &source, |_| ()).await.unwrap();
+        let record = held(&store).await.unwrap();
+        assert_eq!((record.health.out, record.intent.is_some()), (out, mark));
+    }
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_nothing_is_sent() {
+    let store = MemoryStore::new();
+    let seen = stored(&store, TokenSet::new("old")).await;
+    let calls = Arc::default();
+    let outcome = refresh(&store, "x", &seen.record, &source(&calls, async || ()), |_| ()).await.unwrap();
+    assert!(matches!(outcome, Refreshed::NotRefreshable), "{outcome:?}");
+    assert_eq!((calls.load(Ordering::SeqCst), held(&store).await.unwrap()), (0, seen.record));
+}
+
+/// A store whose disk is full for a while.
+struct Full {
+    inner: MemoryStore,
+    failures: AtomicUsize,
+}
+
+impl Store for Full {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
+        self.inner.load(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &StoreKey,
+        expected: Option<Revision>,
+        next: Option<Record>,
+    ) -> Result<CasOutcome, BoxError> {
+        let is_new = next.as_ref().is_some_and(|record| record.generation > Generation::FIRST);
+        let less = |left: usize| left.checked_sub(1);
+        if is_new && self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+            return Err("no space".into());
+        }
+        self.inner.compare_and_set(key, expected, next).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_tokens_are_stored_again_and_again_and_a_loss_is_named() {
+    for (failures, lost) in [(MOST_WRITES as usize - 1, false), (MOST_WRITES as usize, true)] {
+        let inner = MemoryStore::new();
+        let seen = stored(&inner, old()).await;
+        let store = Full { inner, failures: failures.into() };
+        let outcome = refresh(&store, "x", &seen.record, &source(&Arc::default(), async || ()), |_| ()).await;
+        match outcome {
+            Ok(Refreshed::New(entry)) if !lost => assert_eq!(entry.record.generation, Generation::new(2)),
+            Err(error) if lost => assert!(error.to_string().contains("are lost"), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

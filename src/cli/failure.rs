@@ -1,0 +1,102 @@
+//! Why a command failed, and the code that it exits with.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use crate::error::{BoxError, Error};
+use crate::login::{LoginError, LoginErrorKind};
+
+/// The exit codes; `--help` lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    Missing = 3,
+    LoginNeeded = 4,
+    Interrupted = 130,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// What happened and what to do, for people.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: Code,
+    message: String,
+}
+
+impl Failure {
+    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(super) fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(super) fn interrupted() -> Self {
+        Self::new(Code::Interrupted, "interrupted")
+    }
+
+    /// Nothing to say: whoever read the output has seen enough, or has been told already.
+    pub(super) fn silent(code: Code) -> Self {
+        Self::new(code, "")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The message with those of the sources that say more.
+pub(super) fn whole(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    for source in crate::error::chain(error).skip(1) {
+        let more = source.to_string();
+        if !more.is_empty() && !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+    }
+    text
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(Code::Failed, whole(&error))
+    }
+}
+
+impl From<BoxError> for Failure {
+    fn from(error: BoxError) -> Self {
+        Self::new(Code::Failed, whole(&*error))
+    }
+}
+
+impl From<LoginError> for Failure {
+    fn from(error: LoginError) -> Self {
+        let code = match error.kind() {
+            LoginErrorKind::Denied | LoginErrorKind::Expired | LoginErrorKind::Refused => Code::LoginNeeded,
+            _ => Code::Failed,
+        };
+        Self::new(code, whole(&error))
+    }
+}
+
+/// Of writing to the standard streams.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::silent(Code::Done),
+            _ => Self::new(Code::Failed, format!("the output could not be written: {error}")),
+        }
+    }
+}

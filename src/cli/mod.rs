@@ -1,0 +1,118 @@
+//! The command `marathon`. Only [`run`] is for others: the binary of the feature `cli` calls it.
+
+mod args;
+mod ask;
+mod check;
+mod context;
+mod exchange;
+mod export;
+mod failure;
+mod import;
+mod list;
+mod login;
+mod manage;
+mod merge;
+mod records;
+mod refresh;
+mod server;
+mod terminal;
+mod text;
+mod view;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+
+use self::args::{Args, Auth, Command, Config};
+use self::context::Context;
+use self::failure::{Code, Failure};
+use self::terminal::Terminal;
+
+/// How long work that must not be cut off is waited for after Ctrl-C: a refresh takes 30 s at most, and the store some more.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Runs the command with the arguments of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    protect_memory();
+    let args = match parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { Code::Done } else { Code::Usage }.into();
+        }
+    };
+    let terminal = Terminal::new(args.global.color, args.global.quiet);
+    let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(until_interrupted(args, terminal));
+            // What still writes to the disk may end; a thread that waits for the keyboard need not.
+            runtime.shutdown_timeout(Duration::from_secs(10));
+            outcome
+        }
+        Err(error) => Err(Failure::new(Code::Failed, format!("the runtime could not be started: {error}"))),
+    };
+    match outcome {
+        Ok(()) => Code::Done.into(),
+        Err(failure) => {
+            terminal.fail(&failure);
+            failure.code().into()
+        }
+    }
+}
+
+/// The colours of help and of mistakes follow `--color`, too.
+fn parse() -> Result<Args, clap::Error> {
+    let matches = Args::command().color(terminal::colour_of_help(std::env::args_os())).try_get_matches()?;
+    Args::from_arg_matches(&matches)
+}
+
+async fn until_interrupted(args: Args, terminal: Terminal) -> Result<(), Failure> {
+    let context = Context::new(terminal, args.global.store);
+    tokio::select! {
+        biased;
+        outcome = perform(args.command, &context) => return outcome,
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    if context.has_unfinished() {
+        terminal.tell("A refresh is on its way and is completed first; press Ctrl-C again to leave it.")?;
+        tokio::select! {
+            () = context.finished(PATIENCE) => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+    Err(Failure::interrupted())
+}
+
+async fn perform(command: Command, context: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Auth(auth) => match auth {
+            Auth::Login(args) => login::run(context, args).await,
+            Auth::List(args) => list::run(context, args).await,
+            Auth::Remove(args) => manage::remove(context, args).await,
+            Auth::Use(args) => manage::make_active(context, args).await,
+            Auth::Clear(args) => manage::clear(context, args).await,
+            Auth::Refresh(args) => refresh::run(context, args).await,
+            Auth::Import(args) => import::run(context, args).await,
+            Auth::Export(args) => export::run(context, args).await,
+        },
+        Command::Config(Config::Check(args)) => check::run(context, &args),
+        Command::Completions(args) => {
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Args::command(), "marathon", &mut script);
+            context.terminal.show(&String::from_utf8_lossy(&script))
+        }
+    }
+}
+
+/// A crash leaves no image of the memory, and so of the tokens in it.
+fn protect_memory() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    }
+}

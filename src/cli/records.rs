@@ -1,0 +1,51 @@
+//! Changes of one record that others may change at the same time.
+
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
+
+/// More conflicts than this one after the other mean that something else is wrong.
+const MOST_TRIES: usize = 32;
+
+/// How [`change`] ended.
+#[derive(Debug)]
+pub(super) enum Changed {
+    /// It is this one now.
+    Stored(Entry),
+    Removed,
+    /// There is none.
+    Absent,
+    /// The change was not wanted for what was found.
+    Unwanted(Entry),
+}
+
+/// What to make of a record.
+#[allow(clippy::large_enum_variant, reason = "it lives for one call")]
+pub(super) enum Next {
+    Keep,
+    Store(Record),
+    Remove,
+}
+
+/// Changes a record, again from the beginning if somebody else was faster.
+pub(super) async fn change<S: Store>(
+    store: &S,
+    key: &StoreKey,
+    mut next: impl FnMut(&Record) -> Next,
+) -> Result<Changed, BoxError> {
+    let mut found = store.load(key).await?;
+    for _ in 0..MOST_TRIES {
+        let Some(entry) = found else { return Ok(Changed::Absent) };
+        let record = match next(&entry.record) {
+            Next::Keep => return Ok(Changed::Unwanted(entry)),
+            Next::Store(record) => Some(record),
+            Next::Remove => None,
+        };
+        match store.compare_and_set(key, Some(entry.revision), record).await? {
+            CasOutcome::Stored(entry) => return Ok(Changed::Stored(entry)),
+            CasOutcome::Removed => return Ok(Changed::Removed),
+            CasOutcome::Conflict(other) => found = other,
+        }
+    }
+    let message = format!("{key} is changed by others all the time; see what writes to the store, and try again");
+    Err(Error::new(ErrorKind::StoreBusy, message).into())
+}

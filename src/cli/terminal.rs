@@ -1,0 +1,124 @@
+//! What is printed, and where: results on the standard output; notes, questions and errors on the standard error.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::Color;
+use super::failure::Failure;
+
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const CARE: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terminal {
+    choice: ColorChoice,
+    quiet: bool,
+}
+
+impl Terminal {
+    pub(super) fn new(color: Color, quiet: bool) -> Self {
+        let choice = match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self { choice, quiet }
+    }
+
+    /// What was asked for.
+    pub(super) fn show(self, text: &str) -> Result<(), Failure> {
+        let mut out = AutoStream::new(io::stdout(), self.choice);
+        out.write_all(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            out.write_all(b"\n")?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// That it is done.
+    pub(super) fn say(self, text: &str) -> Result<(), Failure> {
+        if self.quiet { Ok(()) } else { self.show(text) }
+    }
+
+    /// What a person needs to see in any case.
+    pub(super) fn tell(self, text: &str) -> Result<(), Failure> {
+        let mut out = AutoStream::new(io::stderr(), self.choice);
+        Ok(writeln!(out, "{text}")?)
+    }
+
+    /// What is good to know.
+    pub(super) fn note(self, text: &str) -> Result<(), Failure> {
+        if self.quiet { Ok(()) } else { self.tell(text) }
+    }
+
+    pub(super) fn fail(self, failure: &Failure) {
+        let message = failure.to_string();
+        if !message.is_empty() {
+            // Nobody is left to be told if even this fails.
+            let _ = self.tell(&format!("{BAD}error:{BAD:#} {}", super::text::plain(&message)));
+        }
+    }
+
+    /// Turns while something is waited for, if there is a person to see it.
+    pub(super) fn spinner(self, text: &str) -> Spinner {
+        if self.quiet || !io::stderr().is_terminal() {
+            return Spinner { terminal: self, bar: ProgressBar::hidden() };
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        bar.set_message(text.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Spinner { terminal: self, bar }
+    }
+}
+
+/// Gone from the screen when it is dropped.
+#[derive(Debug)]
+pub(super) struct Spinner {
+    terminal: Terminal,
+    bar: ProgressBar,
+}
+
+impl Spinner {
+    pub(super) fn turn(&self, text: String) {
+        self.bar.set_message(text);
+    }
+
+    /// As [`Terminal::tell`]; it stays on the screen.
+    pub(super) fn tell(&self, text: &str) -> Result<(), Failure> {
+        self.bar.suspend(|| self.terminal.tell(text))
+    }
+
+    /// As [`Terminal::note`]; it stays on the screen.
+    pub(super) fn note(&self, text: &str) -> Result<(), Failure> {
+        self.bar.suspend(|| self.terminal.note(text))
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Read before the arguments are, as a mistake among them is printed in colour too.
+pub(super) fn colour_of_help(arguments: impl Iterator<Item = OsString>) -> clap::ColorChoice {
+    let arguments: Vec<_> = arguments.filter_map(|argument| argument.into_string().ok()).collect();
+    let follows = |argument: &str| arguments.iter().skip_while(|other| *other != argument).nth(1).cloned();
+    let joined = arguments.iter().find_map(|argument| argument.strip_prefix("--color=").map(str::to_owned));
+    match joined.or_else(|| follows("--color")).as_deref() {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    }
+}

@@ -1,6 +1,8 @@
-//! How a stream ended: what the layer that reads it tells those above after the head has gone.
+//! What a stream told after its head has gone: how it ended, and what it said about limits. The layer that reads it tells
+//! those above.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::verdict::Verdict;
 
@@ -17,17 +19,78 @@ pub(crate) enum Ending {
 
 /// The place where it is told, in the extensions of the answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StreamEnd(Arc<OnceLock<Ending>>);
+pub(crate) struct StreamNews(Arc<News>);
 
-impl StreamEnd {
+#[derive(Debug, Default)]
+struct News {
+    ending: OnceLock<Ending>,
+    /// Whether `limits` may hold something: each frame asks, and most streams never say anything.
+    has_limits: AtomicBool,
+    limits: Mutex<Vec<Box<[u8]>>>,
+}
+
+impl StreamNews {
+    /// The most bytes of an event about limits; a longer one is none that is known.
+    const MOST_BYTES: usize = 8 * 1024;
+
+    /// The most events that wait to be taken; more in one chunk are repetitions.
+    const MOST_EVENTS: usize = 8;
+
     /// The first word counts.
-    pub(crate) fn tell(&self, ending: Ending) {
-        let _ = self.0.set(ending);
+    pub(crate) fn end(&self, ending: Ending) {
+        let _ = self.0.ending.set(ending);
     }
 
     /// `None` while the stream runs.
     #[inline]
     pub(crate) fn ending(&self) -> Option<Ending> {
-        self.0.get().copied()
+        self.0.ending.get().copied()
+    }
+
+    /// An event about the account's limits, as it came.
+    pub(crate) fn tell_limits(&self, event: &[u8]) {
+        if event.len() > Self::MOST_BYTES {
+            return;
+        }
+        let mut limits = self.0.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        if limits.len() >= Self::MOST_EVENTS {
+            limits.remove(0);
+        }
+        limits.push(event.into());
+        drop(limits);
+        self.0.has_limits.store(true, Ordering::Release);
+    }
+
+    /// Those events that nobody has taken, oldest first.
+    #[inline]
+    pub(crate) fn take_limits(&self) -> Vec<Box<[u8]>> {
+        if self.0.has_limits.load(Ordering::Acquire) { self.take() } else { Vec::new() }
+    }
+
+    #[inline(never)]
+    fn take(&self) -> Vec<Box<[u8]>> {
+        self.0.has_limits.store(false, Ordering::Release);
+        std::mem::take(&mut *self.0.limits.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_about_limits_are_bounded_and_taken_once() {
+        let news = StreamNews::default();
+        assert!(news.take_limits().is_empty());
+        news.tell_limits(&vec![b'x'; StreamNews::MOST_BYTES + 1]);
+        assert!(news.take_limits().is_empty());
+        for number in 0..20_u8 {
+            news.clone().tell_limits(&[number]);
+        }
+        let taken = news.take_limits();
+        assert_eq!(taken.concat(), [12, 13, 14, 15, 16, 17, 18, 19]);
+        assert!(news.take_limits().is_empty());
+        news.tell_limits(b"x");
+        assert_eq!(news.take_limits().concat(), b"x");
     }
 }

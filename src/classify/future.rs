@@ -122,11 +122,10 @@ fn begun<B: Body>(
     verdict: Verdict,
 ) -> Poll<Result<Response<ClassifyBody<B>>, BoxError>> {
     let Some(mut stream) = held.take() else { return Poll::Pending };
-    let Some((mut parts, end)) = stream.as_mut().take_head() else { return Poll::Pending };
+    let Some((mut parts, news)) = stream.as_mut().take_head() else { return Poll::Pending };
     note(context, verdict);
-    if verdict.is_success() {
-        parts.extensions.insert(end);
-    } else if context.is_none() {
+    parts.extensions.insert(news);
+    if !verdict.is_success() && context.is_none() {
         parts.extensions.insert(verdict);
     }
     Poll::Ready(Ok(Response::from_parts(parts, ClassifyBody::stream(stream))))

@@ -117,14 +117,16 @@ impl OpenAttempt {
         &self.context
     }
 
-    /// Settles an answer. A lease that comes back is held until the body ends.
-    pub(super) fn answered<B>(mut self, response: &Response<B>) -> Option<Lease> {
+    /// Settles an answer; `limits` are the events about limits that its stream has begun with. A lease that comes back is held
+    /// until the body ends.
+    pub(super) fn answered<B>(mut self, response: &Response<B>, limits: &[Box<[u8]>]) -> Option<Lease> {
         let lease = self.lease.take()?;
         let call = self.context.call();
         let verdict = call.last().and_then(|attempt| attempt.verdict);
         let unsuspected = call.suspect.is_none();
         drop(call);
         lease.heard(response.headers());
+        limits.iter().for_each(|event| lease.heard_event(event));
         match verdict {
             Some(verdict) if verdict.is_success() && unsuspected => {
                 lease.pool().succeeded(&lease, response.status(), || Some(self.context.model_name()));

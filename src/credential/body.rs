@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::context::RequestContext;
-use crate::ending::StreamEnd;
+use crate::ending::StreamNews;
 use crate::pool::Lease;
 
 pin_project! {
@@ -44,18 +44,22 @@ pin_project! {
 /// A lease whose answer is under way.
 struct Held {
     lease: Lease,
-    /// Of a stream: where its end is told, and the call that it belongs to.
-    stream: Option<(StreamEnd, RequestContext)>,
+    /// Of a stream: where it tells what comes after the head, and the call that it belongs to.
+    stream: Option<(StreamNews, RequestContext)>,
     /// What the stream told has been settled.
     settled: bool,
 }
 
 impl Held {
     fn settle(&mut self) {
-        if !self.settled
-            && let Some((end, context)) = &self.stream
-            && let Some(ending) = end.ending()
-        {
+        if self.settled {
+            return;
+        }
+        let Some((news, context)) = &self.stream else { return };
+        for event in news.take_limits() {
+            self.lease.heard_event(&event);
+        }
+        if let Some(ending) = news.ending() {
             self.settled = true;
             self.lease.pool().stream_ended(&self.lease, ending, || context.model_name());
         }
@@ -71,7 +75,7 @@ impl<B: Body> LeaseBody<B> {
     pub(super) fn attach(
         response: Response<B>,
         held: Option<Lease>,
-        stream: Option<(StreamEnd, RequestContext)>,
+        stream: Option<(StreamNews, RequestContext)>,
         without_body: bool,
     ) -> Response<Self> {
         const WITHOUT_BODY: [StatusCode; 3] =

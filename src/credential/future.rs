@@ -16,6 +16,7 @@ use super::inject::inject;
 use super::unavailable::refuse_or_answer;
 use crate::account::CredentialId;
 use crate::context::RequestContext;
+use crate::ending::StreamNews;
 use crate::error::BoxError;
 use crate::pool::{Acquired, Lease, Pool, Renewal};
 use crate::refresh::RefreshError;
@@ -127,9 +128,10 @@ where
                     let result = ready!(answer.poll(cx));
                     return Poll::Ready(match result {
                         Ok(mut response) => {
-                            let end = response.extensions_mut().remove();
-                            let stream = end.zip(attempt.as_ref().map(OpenAttempt::context).cloned());
-                            let held = attempt.take().and_then(|attempt| attempt.answered(&response));
+                            let news: Option<StreamNews> = response.extensions_mut().remove();
+                            let limits = news.as_ref().map(StreamNews::take_limits).unwrap_or_default();
+                            let stream = news.zip(attempt.as_ref().map(OpenAttempt::context).cloned());
+                            let held = attempt.take().and_then(|attempt| attempt.answered(&response, &limits));
                             Ok(LeaseBody::attach(response, held, stream, *without_body))
                         }
                         Err(error) => {

@@ -74,6 +74,11 @@ impl Lease {
         self.access.slot.quota.keep(headers);
     }
 
+    /// Keeps what an event inside of an answer says about limits.
+    pub(crate) fn heard_event(&self, event: &[u8]) {
+        self.access.slot.quota.keep_event(event);
+    }
+
     /// What an outcome of this attempt bears on, for a request that asked for `model`.
     pub(super) fn bearing<'a>(&'a self, model: Option<&'a str>) -> Bearing<'a> {
         Bearing { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }

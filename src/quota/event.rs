@@ -16,9 +16,7 @@ pub(super) fn read(data: &[u8], now: SystemTime, windows: &mut Windows) -> Optio
     if event.get("type")?.as_str()? != TYPE {
         return None;
     }
-    let named = ["limit_id", "metered_limit_name", "limit_name"];
-    let limit = named.iter().find_map(|member| event.get(member)?.as_str());
-    let limit = limit.map_or_else(|| "codex".to_owned(), id);
+    let limit = limit(&event);
     for (place, window) in event.get("rate_limits").and_then(Value::as_object).into_iter().flatten() {
         let place = place.strip_suffix("_window").unwrap_or(place);
         if !window.is_object() {
@@ -37,6 +35,18 @@ pub(super) fn read(data: &[u8], now: SystemTime, windows: &mut Windows) -> Optio
     }
     drop_absent(windows);
     Some(())
+}
+
+/// The limit that such an event is about; `None` if it is another event.
+pub(super) fn limit_of(data: &[u8]) -> Option<String> {
+    let event: Value = serde_json::from_slice(data).ok()?;
+    (event.get("type")?.as_str()? == TYPE).then(|| limit(&event))
+}
+
+fn limit(event: &Value) -> String {
+    let named = ["limit_id", "metered_limit_name", "limit_name"];
+    let limit = named.iter().find_map(|member| event.get(member)?.as_str());
+    limit.map_or_else(|| "codex".to_owned(), id)
 }
 
 /// A number, also one in a string.

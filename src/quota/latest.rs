@@ -1,19 +1,21 @@
 //! What the latest answer of a credential said, kept as it came and read when somebody asks.
 
+use std::cmp::Reverse;
 use std::fmt;
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Instant, SystemTime};
 
 use http::HeaderMap;
 
 use super::Quota;
+use super::events::Events;
 use super::fields::{is_named, is_of_other_limit};
 use crate::clock;
 
 /// The most bytes that are kept of an answer; fields beyond are left out.
 const MOST_BYTES: usize = 8 * 1024;
 
-/// The fields about limits of the latest answer that had some.
+/// The fields about limits of the latest answer that had some, and the latest events inside of answers.
 ///
 /// They are copied, not shared: a shared value would keep the whole head of the answer in memory, and the connection from
 /// using that buffer again. The copies of the next answer take the place of the last ones, so that nothing is allocated.
@@ -25,6 +27,8 @@ struct Kept {
     at: Option<Instant>,
     /// Name and value of each field, each behind its length.
     fields: Vec<u8>,
+    /// What streams said.
+    events: Events,
 }
 
 impl Latest {
@@ -39,12 +43,7 @@ impl Latest {
     #[inline(never)]
     fn copy(&self, headers: &HeaderMap) {
         let now = clock::now();
-        // Whoever holds it copies another answer, which is as good, or reads.
-        let mut kept = match self.0.try_lock() {
-            Ok(kept) => kept,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
+        let Some(mut kept) = self.free() else { return };
         kept.at = Some(now);
         kept.fields.clear();
         for (name, value) in headers.iter().filter(|field| is_kept(field.0.as_str())) {
@@ -52,17 +51,60 @@ impl Latest {
         }
     }
 
+    /// Takes over what an event inside of an answer says, if it is about limits.
+    pub(crate) fn keep_event(&self, event: &[u8]) {
+        let now = clock::now();
+        if let Some(mut kept) = self.free() {
+            kept.events.keep(event, now);
+        }
+    }
+
+    /// `None` while somebody holds it, who copies another answer, which is as good, or reads.
+    fn free(&self) -> Option<MutexGuard<'_, Kept>> {
+        match self.0.try_lock() {
+            Ok(kept) => Some(kept),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// What it says by now, where `wall` is the time of day. Nothing is locked while it is read.
     pub(crate) fn read(&self, wall: SystemTime) -> Quota {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(at) = kept.at else { return Quota::unknown(wall) };
-        let fields = kept.fields.clone();
+        let (at, fields, events) = (kept.at, kept.fields.clone(), kept.events.clone());
         drop(kept);
-        let age = clock::now().saturating_duration_since(at);
-        // Counted back, so that a jump of the wall clock since then moves nothing.
-        let answered = wall.checked_sub(age).unwrap_or(wall);
-        Quota::of(Unpacked(&fields), answered).at(wall)
+        let now = clock::now();
+        let fields = at.map(|at| {
+            // Counted back, so that a jump of the wall clock since then moves nothing.
+            let answered = wall.checked_sub(now.saturating_duration_since(at)).unwrap_or(wall);
+            (at, Quota::of(Unpacked(&fields), answered))
+        });
+        match fields {
+            Some((_, fields)) if events.is_empty() => fields.at(wall),
+            fields => merged(fields, events.read(now, wall), wall),
+        }
     }
+}
+
+/// Of each window what was said last. What a window limits is in the fields.
+fn merged(fields: Option<(Instant, Quota)>, events: impl Iterator<Item = (Instant, Quota)>, wall: SystemTime) -> Quota {
+    let mut all = Quota::unknown(wall);
+    let mut seen = Vec::new();
+    let scopes: Vec<_> = fields.iter().flat_map(|(_, quota)| quota.windows().iter().cloned()).collect();
+    let mut said: Vec<_> = events.chain(fields).collect();
+    // Stable: an event goes before the fields that came at the same time, above it.
+    said.sort_by_key(|(at, _)| Reverse(*at));
+    for (_, quota) in said {
+        let mut fresh = quota.at(wall);
+        fresh.windows.retain(|window| !seen.contains(&window.name));
+        for window in &mut fresh.windows {
+            let known = scopes.iter().find(|other| other.name == window.name);
+            window.scope = known.map_or(window.scope, |known| known.scope);
+        }
+        all.windows.append(&mut fresh.windows);
+        seen.extend(quota.windows.into_iter().map(|window| window.name));
+    }
+    all
 }
 
 fn is_kept(name: &str) -> bool {
@@ -180,6 +222,62 @@ mod tests {
         assert_eq!(latest.read(WALL).window("default").and_then(|window| window.limit), None);
         latest.keep(&headers(&[("x-request-id", "1"), ("date", "Thu, 01 Jan 1970 00:01:00 GMT")]));
         assert_eq!(remaining(&latest), Some(4));
+    }
+
+    fn event(limit: &str, used: u32) -> Vec<u8> {
+        let event = format!(
+            r#"{{"type":"codex.rate_limits","limit_id":"{limit}","rate_limits":{{"primary":{{"used_percent":{used},"window_minutes":300,"reset_after_seconds":60}}}}}}"#
+        );
+        event.into_bytes()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_each_window_the_latest_word_counts() {
+        let used = |latest: &Latest, window| latest.read(WALL).window(window).and_then(|window| window.used);
+        let latest = Latest::default();
+        latest.keep_event(&event("codex", 10));
+        assert_eq!(used(&latest, "primary"), Some(0.1));
+
+        tokio::time::advance(Duration::from_secs(1)).await;
+        latest.keep(&headers(&[
+            ("x-codex-active-limit", "spark"),
+            ("x-codex-primary-used-percent", "20"),
+            ("x-codex-secondary-used-percent", "40"),
+            ("x-spark-primary-used-percent", "5"),
+        ]));
+        assert_eq!((used(&latest, "primary"), used(&latest, "secondary")), (Some(0.2), Some(0.4)));
+
+        // In the same breath as the head that it came under.
+        latest.keep_event(&event("codex", 30));
+        assert_eq!((used(&latest, "primary"), used(&latest, "secondary")), (Some(0.3), Some(0.4)));
+        assert_eq!(latest.read(WALL).windows().len(), 3);
+
+        // Another limit, and what says nothing, change nothing of that.
+        for other in [event("other", 100), b"{\"type\":\"codex.rate_limits\"}".to_vec(), b"{}".to_vec(), Vec::new()] {
+            latest.keep_event(&other);
+        }
+        assert_eq!((used(&latest, "primary"), used(&latest, "other-primary")), (Some(0.3), Some(1.0)));
+        assert_eq!(latest.read(WALL).left(), Some(0.6));
+
+        // What the fields say of a window's scope stays true.
+        latest.keep_event(&event("spark", 90));
+        assert_eq!(latest.read(WALL).left().map(|left| (left * 10.0).round()), Some(1.0));
+
+        // What has been reset is not known any more; least of all what was said before.
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!((used(&latest, "primary"), used(&latest, "secondary")), (None, Some(0.4)));
+    }
+
+    #[test]
+    fn the_events_of_few_limits_are_kept() {
+        let latest = Latest::default();
+        for number in 0..9 {
+            latest.keep_event(&event(&format!("l{number}"), number));
+            latest.keep_event(&event("codex", number));
+        }
+        let quota = latest.read(WALL);
+        assert_eq!(quota.windows().len(), 4);
+        assert_eq!(quota.window("primary").and_then(|window| window.used), Some(0.08));
     }
 
     #[test]

@@ -12,7 +12,9 @@
 //! | `x-quota-snapshot-*` | GitHub Copilot | one for each suffix, such as `premium_interactions` |
 //! | `RateLimit`, `RateLimit-Policy` and the older three fields | the drafts of the IETF (draft-ietf-httpapi-ratelimit-headers), all revisions | one for each policy |
 //!
-//! Every pool keeps what the latest answer of each credential said. It is read when somebody asks:
+//! ChatGPT subscriptions also send an event `codex.rate_limits` inside of streams ([`Quota::read_event`]).
+//!
+//! Every pool keeps what the latest answer of each credential said, and its events. It is read when somebody asks:
 //! [`CredentialSnapshot::quota`](crate::pool::CredentialSnapshot::quota) for people,
 //! [`Candidate::quota`](crate::pool::Candidate::quota) for a strategy of yours.
 
@@ -25,6 +27,7 @@ mod claude;
 mod codex;
 mod copilot;
 mod event;
+mod events;
 mod fields;
 mod ietf;
 mod latest;

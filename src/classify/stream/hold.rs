@@ -20,7 +20,7 @@ use crate::classify::Answer;
 use crate::classify::judge::Judge;
 use crate::classify::read;
 use crate::clock;
-use crate::ending::StreamEnd;
+use crate::ending::StreamNews;
 use crate::verdict::Verdict;
 
 /// The most that is held. Some providers repeat a whole prompt in the event that says that they have received it.
@@ -47,7 +47,7 @@ pin_project! {
         judge: HeadJudge,
         end: Option<End<B::Error>>,
         wait: Wait,
-        told: StreamEnd,
+        news: StreamNews,
     }
 }
 
@@ -73,11 +73,12 @@ struct Wait {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// Asks the classifiers about an error, with the head that it came under.
+/// Asks the classifiers about an error, with the head that it came under, and hands on what is said about limits.
 struct HeadJudge {
     judge: Arc<Judge>,
     status: StatusCode,
     headers: HeaderMap,
+    news: StreamNews,
 }
 
 impl<B: Body> Stream<B> {
@@ -89,14 +90,14 @@ impl<B: Body> Stream<B> {
         patience: Patience,
         judge: Arc<Judge>,
     ) -> Self {
-        let judge = HeadJudge { judge, status: head.status, headers: head.headers.clone() };
+        let news = StreamNews::default();
+        let judge = HeadJudge { judge, status: head.status, headers: head.headers.clone(), news: news.clone() };
         let mut track = Track::new(format);
         if patience.time.is_zero() {
             track.begin();
         }
         let wait = Wait { patience, drains: false, timer: None };
-        let told = StreamEnd::default();
-        Self { body, head: Some(head), good, held: VecDeque::new(), held_bytes: 0, track, judge, end: None, wait, told }
+        Self { body, head: Some(head), good, held: VecDeque::new(), held_bytes: 0, track, judge, end: None, wait, news }
     }
 
     /// Ready with the verdict once the stream has begun, failed or ended.
@@ -147,17 +148,17 @@ impl<B: Body> Stream<B> {
             }
         }
         this.wait.timer = None;
-        tell(this.track, this.told);
+        tell(this.track, this.news);
         Poll::Ready(match this.track.phase() {
             Phase::Failed(verdict) => verdict,
             _ => *this.good,
         })
     }
 
-    /// The head, and where the end of the stream will be told.
-    pub(crate) fn take_head(self: Pin<&mut Self>) -> Option<(Parts, StreamEnd)> {
+    /// The head, and where the stream tells what comes after it.
+    pub(crate) fn take_head(self: Pin<&mut Self>) -> Option<(Parts, StreamNews)> {
         let this = self.project();
-        this.head.take().map(|head| (head, this.told.clone()))
+        this.head.take().map(|head| (head, this.news.clone()))
     }
 
     /// How much is held.
@@ -195,7 +196,7 @@ impl<B: Body> Stream<B> {
             None => this.track.finish(this.judge),
             Some(Err(_)) => this.track.break_off(),
         }
-        tell(this.track, this.told);
+        tell(this.track, this.news);
         Poll::Ready(frame)
     }
 
@@ -227,9 +228,9 @@ impl<B: Body> Stream<B> {
 }
 
 #[inline]
-fn tell(track: &Track, told: &StreamEnd) {
+fn tell(track: &Track, news: &StreamNews) {
     if let Some(ending) = track.ending() {
-        told.tell(*ending);
+        news.end(*ending);
     }
 }
 
@@ -259,5 +260,9 @@ impl Rules for HeadJudge {
         let event = std::str::from_utf8(frame.event).ok().filter(|event| !event.is_empty());
         let verdict = self.judge.in_stream(&answer, event);
         (!verdict.is_success()).then_some(verdict)
+    }
+
+    fn limits(&self, event: &[u8]) {
+        self.news.tell_limits(event);
     }
 }

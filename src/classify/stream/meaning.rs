@@ -28,6 +28,8 @@ pub(super) struct Meaning {
 pub(super) enum What {
     /// Nothing of the answer.
     Lifecycle,
+    /// What is left of the account's limits; nothing of the answer.
+    Limits,
     Error,
     Content,
     /// Content that was only searched for an error; it may be the last.
@@ -63,6 +65,7 @@ pub(super) fn meaning(frame: &Frame<'_>, has_begun: bool) -> Meaning {
 fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> Meaning {
     let what = match known {
         Named::Alive | Named::Lifecycle => What::Lifecycle,
+        Named::Limits => What::Limits,
         Named::Opening if has_begun => What::Content,
         Named::Opening if is_blank(&mut Cursor::new(data)) == Some(true) => What::Lifecycle,
         Named::Opening | Named::Content => What::Content,

@@ -5,6 +5,8 @@
 pub(super) enum Named {
     /// The stream is alive, or something beside the answer is told; nothing of the answer has come.
     Alive,
+    /// What is left of the account's limits; also where there will be an answer.
+    Limits,
     /// The answer has been accepted or begun; nothing of it has come.
     Lifecycle,
     /// A part of the answer begins. Whether something of it comes along is in the data.
@@ -24,7 +26,7 @@ pub(super) enum Named {
 /// | Gemini Interactions | `interaction.start`, `.created`, `.status_update` | `content.start` | `error` | `interaction.complete`, `.completed` |
 ///
 /// `ping` and the other signs of life belong to no dialect. What else begins with `response.` is content, as are the other
-/// events of a Messages stream. `codex.rate_limits` tells of the account's limits, also where there will be an answer.
+/// events of a Messages stream. `codex.rate_limits` belongs to a ChatGPT subscription.
 #[inline]
 pub(super) fn named(name: &[u8]) -> Option<Named> {
     if let Some(event) = name.strip_prefix(b"response.") {
@@ -42,7 +44,8 @@ pub(super) fn named(name: &[u8]) -> Option<Named> {
             Named::Content
         }
         b"content.delta" | b"content.stop" => Named::Content,
-        b"ping" | b"keepalive" | b"keep-alive" | b"heartbeat" | b"codex.rate_limits" => Named::Alive,
+        b"ping" | b"keepalive" | b"keep-alive" | b"heartbeat" => Named::Alive,
+        b"codex.rate_limits" => Named::Limits,
         b"message_start" | b"message-start" | b"stream-start" => Named::Lifecycle,
         b"interaction.start" | b"interaction.created" | b"interaction.status_update" => Named::Lifecycle,
         b"content_block_start" | b"content-start" | b"content.start" => Named::Opening,

@@ -30,6 +30,11 @@ pub(super) enum Phase {
 pub(super) trait Rules {
     /// `None` if this is no error after all.
     fn error(&self, frame: &Frame<'_>) -> Option<Verdict>;
+
+    /// Takes an event about the account's limits.
+    fn limits(&self, event: &[u8]) {
+        let _ = event;
+    }
 }
 
 /// Follows one stream.
@@ -91,6 +96,12 @@ impl Track {
             self.promises_an_end |= meaning.promises_an_end;
             match meaning.what {
                 What::Lifecycle => self.count(),
+                What::Limits => {
+                    if frame.is_whole {
+                        rules.limits(frame.data);
+                    }
+                    self.count();
+                }
                 What::Content => {
                     if named(frame.event) == Some(Named::Content) {
                         self.usual.clear();
@@ -126,7 +137,7 @@ impl Track {
                 What::End | What::Last => self.had_last = true,
                 What::Error => self.phase = failed(self.phase, &frame, rules),
                 // The frame that was cut off is none.
-                What::Lifecycle | What::Content | What::Unread => {}
+                What::Lifecycle | What::Limits | What::Content | What::Unread => {}
             }
         }
         self.had_last |= self.recent.iter().any(|data| could_be_last(data));

@@ -17,7 +17,7 @@ fn both(event: &str, data: &str) -> (What, What) {
 
 #[test]
 fn events_of_responses_and_messages_are_told_by_name_or_type() {
-    use What::{Content, End, Error, Lifecycle};
+    use What::{Content, End, Error, Lifecycle, Limits};
     let table = [
         (r#"{"type":"response.created","response":{"status":"in_progress","error":null}}"#, Lifecycle),
         (r#"{"type":"response.queued"}"#, Lifecycle),
@@ -43,7 +43,7 @@ fn events_of_responses_and_messages_are_told_by_name_or_type() {
         (r#"{"type":"response.completed"}"#, End),
         (r#"{"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"}}}"#, End),
         (r#"{"type":"error","code":"server_error","message":"x","param":null}"#, Error),
-        (r#"{"type":"codex.rate_limits","rate_limits":{"primary":{"used_percent":99}}}"#, Lifecycle),
+        (r#"{"type":"codex.rate_limits","rate_limits":{"primary":{"used_percent":99}}}"#, Limits),
         (r#"{"type":"keepalive","sequence_number":3}"#, Lifecycle),
         (r#"{"type":"message_start","message":{"content":[]}}"#, Lifecycle),
         (r#"{"type":"ping"}"#, Lifecycle),

@@ -1,9 +1,11 @@
 //! Two bytes of status, lines of header fields, an empty line and a body; by the rules of every family.
 #![no_main]
 
+mod head;
+
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use oauth_marathon::classify::provider::ProviderRules;
 use oauth_marathon::testing::parsers::{self, Sample};
@@ -39,20 +41,7 @@ const PROVIDERS: [&str; 25] = [
 fuzz_target!(|data: &[u8]| {
     let [low, high, rest @ ..] = data else { return };
     let status = 400 + u16::from_le_bytes([*low, *high]) % 600;
-    let mut headers = HeaderMap::new();
-    let mut body = rest;
-    while let Some(end) = body.iter().position(|byte| *byte == b'\n') {
-        let (line, left) = (&body[..end], &body[end + 1..]);
-        body = left;
-        if line.is_empty() {
-            break;
-        }
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
-        let name = HeaderName::from_bytes(&line[..colon]);
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii())) {
-            headers.append(name, value);
-        }
-    }
+    let (headers, body) = head::split(rest);
     let now = UNIX_EPOCH + Duration::from_secs(1_795_336_380);
     let sample = Sample::new(StatusCode::from_u16(status).unwrap(), headers, body.to_vec(), now);
     for provider in PROVIDERS {

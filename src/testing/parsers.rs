@@ -3,10 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 
 use crate::classify::provider::ProviderRules;
 use crate::classify::{Answer, Classifier as _, times};
+use crate::origin::{BaseUrl, Origin, parse_endpoint};
+use crate::refresh::{RefreshError, token_response};
+use crate::token::TokenSet;
 use crate::verdict::Verdict;
 
 /// An answer to be judged.
@@ -40,6 +43,30 @@ pub fn answer(rules: &ProviderRules, sample: &Sample) -> Option<Verdict> {
 /// What the rules say of an object inside of the answer, as a stream's event.
 pub fn error_object(rules: &ProviderRules, head: &Sample, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
     rules.error_object(&Answer::new(head.status, &head.headers, head.now), event, data)
+}
+
+/// What the answer of a token endpoint says to whoever has sent `previous`.
+///
+/// # Errors
+///
+/// As a refresh.
+pub fn token_response(sample: &Sample, previous: &TokenSet) -> Result<TokenSet, RefreshError> {
+    token_response::read(sample.status, &sample.headers, &sample.body, sample.now, previous)
+}
+
+/// The request's URI under a base URL, where there may be such.
+pub fn rebased(base: &str, uri: &Uri) -> Option<Uri> {
+    BaseUrl::parse("base", base).ok()?.rebase(uri).ok()
+}
+
+/// Whether a URI leads to an origin; `None` if a person may not write the origin so.
+pub fn leads_to(origin: &str, uri: &Uri) -> Option<bool> {
+    Some(Origin::parse("origin", origin).ok()?.matches(uri))
+}
+
+/// A URL that secrets may be posted to.
+pub fn endpoint(url: &str) -> Option<Uri> {
+    parse_endpoint("url", url).ok()
 }
 
 /// Every wait that the forms of times find in a text.

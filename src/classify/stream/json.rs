@@ -1,5 +1,7 @@
 //! A look into JSON that reads no more of it than is asked for, and allocates nothing.
 
+use memchr::memchr2;
+
 /// A place in JSON text. Each reader leaves it behind what was read; `None` means that the text is not as expected.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a>(&'a [u8]);
@@ -68,7 +70,7 @@ impl<'a> Cursor<'a> {
         let mut from = 0;
         loop {
             let rest = text.get(from..)?;
-            let at = from + rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+            let at = from + quote_or_backslash(rest)?;
             if text.get(at) == Some(&b'"') {
                 self.0 = text.get(at + 1..)?;
                 return text.get(..at);
@@ -80,6 +82,10 @@ impl<'a> Cursor<'a> {
     /// A number or a word as it is written.
     pub(super) fn word(&mut self) -> Option<&'a [u8]> {
         self.space();
+        if let Some((b"null", rest @ [b',' | b'}' | b']', ..])) = self.0.split_at_checked(4) {
+            self.0 = rest;
+            return Some(b"null");
+        }
         let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'\x0c');
         let length = self.0.iter().position(is_end).unwrap_or(self.0.len());
         let (word, rest) = self.0.split_at(length);
@@ -168,5 +174,54 @@ impl<'a> Cursor<'a> {
         }
         self.expect(b',')?;
         Some(true)
+    }
+}
+
+/// Where the first of them is. Eight bytes at a time: most strings are so short that a vector search is not worth its beginning.
+#[inline]
+fn quote_or_backslash(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The lowest bit that is set marks the first zero byte; higher ones may be wrong.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut rest = text;
+    let mut from = 0;
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*eight);
+        let found = zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c));
+        if found != 0 {
+            return Some(from + (found.trailing_zeros() / 8) as usize);
+        }
+        from += 8;
+        if from == 64 {
+            return memchr2(b'"', b'\\', after).map(|at| from + at);
+        }
+        rest = after;
+    }
+    rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).map(|at| from + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote_or_backslash;
+
+    #[test]
+    fn the_first_quote_or_backslash_is_found_wherever_it_is() {
+        for length in 0..150 {
+            let plain = vec![b'x'; length];
+            assert_eq!(quote_or_backslash(&plain), None);
+            for at in 0..length {
+                for byte in *b"\"\\" {
+                    for other in *b"\"\\!#][\xa2\xdc\x00\xff" {
+                        // What differs in one bit, and what follows, does not matter.
+                        let mut text = plain.clone();
+                        text[at..].fill(other);
+                        text[at] = byte;
+                        assert_eq!(quote_or_backslash(&text), Some(at), "{length} {other}");
+                    }
+                }
+            }
+        }
+        assert_eq!(quote_or_backslash(b"!#][\xa2\xdc\x00\xff#]"), None);
     }
 }

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use memchr::memchr;
 use memchr::memmem::{self, Finder};
 
+use super::glance::is_plain;
 use super::json::{Cursor, Shape};
 use super::names::{Named, named, promises_an_end};
 use super::scan::Frame;
@@ -82,7 +83,7 @@ fn could_matter(data: &[u8]) -> bool {
     data.first() != Some(&b'{') || has_error(data)
 }
 
-fn has_error(data: &[u8]) -> bool {
+pub(super) fn has_error(data: &[u8]) -> bool {
     static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
     let mut rest = data;
     while let Some(at) = ERROR.find(rest) {
@@ -173,7 +174,7 @@ fn choices_alone(data: &[u8]) -> Option<&[u8]> {
     let at = CHOICES.find(data)?;
     let (before, choices) = data.split_at_checked(at + 10)?;
     // As a member of another object it says something else.
-    let is_outside = memchr(b'{', before.get(1..)?).is_none() && !has_error(data);
+    let is_outside = memchr(b'{', before.get(1..)?).is_none() && (is_plain(data) || !has_error(data));
     is_outside.then_some(choices)
 }
 

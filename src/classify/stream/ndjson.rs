@@ -45,6 +45,11 @@ impl Lines {
         }
     }
 
+    #[inline]
+    pub(super) fn is_between(&self) -> bool {
+        self.later && self.begun.is_empty()
+    }
+
     pub(super) fn finish(&mut self) -> Option<Frame<'_>> {
         let first = self.is_first();
         if self.given { None } else { self.kept(first) }

@@ -57,6 +57,16 @@ impl Scanner {
         }
     }
 
+    /// Whether the next byte begins a frame, and nothing that came before matters to it.
+    #[inline]
+    pub(super) fn is_between(&self) -> bool {
+        match self {
+            Self::EventStream(scanner) => scanner.is_between(),
+            Self::Lines(scanner) => scanner.is_between(),
+            Self::Array(_) => false,
+        }
+    }
+
     /// Whether the format itself says that nothing follows.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self, Self::Array(scanner) if scanner.is_closed())
@@ -76,6 +86,11 @@ impl Kept {
         let room = FRAME.saturating_sub(self.bytes.len());
         self.is_cut |= more.len() > room;
         self.bytes.extend_from_slice(more.get(..room).unwrap_or(more));
+    }
+
+    #[inline]
+    pub(super) fn push_byte(&mut self, byte: u8) {
+        if self.bytes.len() < FRAME { self.bytes.push(byte) } else { self.is_cut = true }
     }
 
     /// Something is missing.

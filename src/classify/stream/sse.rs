@@ -90,6 +90,11 @@ impl EventStream {
         if self.has_data { self.give() } else { None }
     }
 
+    #[inline]
+    pub(super) fn is_between(&self) -> bool {
+        self.later && !self.after_cr && !self.has_data && self.line.is_empty() && self.name.is_empty()
+    }
+
     fn give(&mut self) -> Option<Frame<'_>> {
         self.given = true;
         Some(Frame { event: &self.name, data: self.data.bytes(), is_whole: self.data.is_whole() })
@@ -134,7 +139,7 @@ impl EventStream {
                 if let Some(value) = field(line, b"data") {
                     self.end_bare();
                     if std::mem::replace(&mut self.has_data, true) {
-                        self.data.push(b"\n");
+                        self.data.push_byte(b'\n');
                     }
                     self.data.push(value);
                     return false;
@@ -148,12 +153,13 @@ impl EventStream {
                     return false;
                 }
             }
-            Some(_) => {
+            Some(b'i' | b'r') => {
                 if field(line, b"id").or_else(|| field(line, b"retry")).is_some() {
                     self.end_bare();
                     return false;
                 }
             }
+            Some(_) => {}
         }
         self.take_bare(line)
     }
@@ -177,8 +183,11 @@ impl EventStream {
         let nesting = self.bare.get_or_insert_default();
         let (taken, is_over) = nesting.take(line);
         self.has_data = true;
-        self.data.push(taken);
-        self.data.push(b"\n");
+        match taken {
+            [byte] => self.data.push_byte(*byte),
+            _ => self.data.push(taken),
+        }
+        self.data.push_byte(b'\n');
         is_over
     }
 

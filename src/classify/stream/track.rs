@@ -1,6 +1,7 @@
 //! Follows a stream from its first byte to its end: the pure part of holding it back.
 
 use super::format::Format;
+use super::glance::{Glance, glance};
 use super::meaning::{What, could_be_last, meaning};
 use super::names::{Named, named};
 use super::scan::{Frame, Scanner};
@@ -49,8 +50,12 @@ pub(super) struct Track {
     had_last: bool,
     /// The two latest frames that were only searched for errors: the last content, and what some send after it.
     recent: [Vec<u8>; 2],
+    /// Which of them is the later one.
+    turn: bool,
     /// The name of the latest event of content: most that follow have the same.
     usual: Vec<u8>,
+    /// The scanner stands between two frames, and content has begun.
+    between: bool,
 }
 
 impl Track {
@@ -63,6 +68,8 @@ impl Track {
             promises_an_end: false,
             had_last: false,
             recent: Default::default(),
+            turn: false,
+            between: false,
             usual: Vec::new(),
         }
     }
@@ -86,7 +93,21 @@ impl Track {
     }
 
     /// Looks at the next bytes. Those that have come in one piece or in many mean the same.
-    pub(super) fn look(&mut self, mut bytes: &[u8], rules: &impl Rules) {
+    #[inline]
+    pub(super) fn look(&mut self, bytes: &[u8], rules: &impl Rules) {
+        if self.between {
+            match glance(&self.scanner, bytes, &self.usual) {
+                Glance::Usual => return,
+                Glance::Unread(data) => return self.remember(data),
+                Glance::Else => {}
+            }
+        }
+        self.read(bytes, rules);
+        self.between = self.phase == Phase::Begun && self.scanner.is_between();
+    }
+
+    #[inline(never)]
+    fn read(&mut self, mut bytes: &[u8], rules: &impl Rules) {
         while matches!(self.phase, Phase::Silent | Phase::Begun) {
             let Some(frame) = self.scanner.next(&mut bytes) else { return };
             if !self.usual.is_empty() && frame.event == self.usual {
@@ -110,10 +131,8 @@ impl Track {
                     self.phase = Phase::Begun;
                 }
                 What::Unread => {
-                    self.recent.swap(0, 1);
-                    let [_, latest] = &mut self.recent;
-                    latest.clear();
-                    latest.extend_from_slice(frame.data.last_chunk::<TAIL>().map_or(frame.data, |tail| tail));
+                    let latest = next_of(&mut self.recent, &mut self.turn);
+                    keep_tail(latest, frame.data);
                 }
                 What::Last => {
                     self.had_last = true;
@@ -123,6 +142,11 @@ impl Track {
                 What::Error => self.phase = failed(self.phase, &frame, rules),
             }
         }
+    }
+
+    #[inline]
+    fn remember(&mut self, data: &[u8]) {
+        keep_tail(next_of(&mut self.recent, &mut self.turn), data);
     }
 
     /// The bytes have ended. An event that is not whole counts only where it says how the stream ends.
@@ -165,6 +189,20 @@ impl Track {
             self.begin();
         }
     }
+}
+
+/// The place of the older one.
+#[inline]
+fn next_of<'r>(recent: &'r mut [Vec<u8>; 2], turn: &mut bool) -> &'r mut Vec<u8> {
+    let [one, other] = recent;
+    *turn = !*turn;
+    if *turn { one } else { other }
+}
+
+#[inline]
+fn keep_tail(kept: &mut Vec<u8>, data: &[u8]) {
+    kept.clear();
+    kept.extend_from_slice(data.last_chunk::<TAIL>().map_or(data, |tail| tail));
 }
 
 fn failed(phase: Phase, frame: &Frame<'_>, rules: &impl Rules) -> Phase {

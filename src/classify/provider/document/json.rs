@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -65,6 +66,9 @@ const KNOWN: [&str; 56] = [
     "violations",
 ];
 
+/// How long they are.
+const LENGTHS: RangeInclusive<usize> = 3..=19;
+
 /// Deeper parts are skipped. The deepest known member, a metadata value of Google in a wrapper, lies at eight.
 const DEPTH: u8 = 10;
 
@@ -92,7 +96,12 @@ pub(super) enum Node<'a> {
 /// Reads the first JSON value of a text; what follows it is not looked at.
 pub(super) fn parse(text: &[u8]) -> Option<Node<'_>> {
     // serde_json refuses what is nested deeper than 128.
-    Seed { depth: DEPTH }.deserialize(&mut serde_json::Deserializer::from_slice(text)).ok()
+    let seed = Seed { depth: DEPTH };
+    match std::str::from_utf8(text) {
+        // Each string alone need not be checked.
+        Ok(text) => seed.deserialize(&mut serde_json::Deserializer::from_str(text)).ok(),
+        Err(_) => seed.deserialize(&mut serde_json::Deserializer::from_slice(text)).ok(),
+    }
 }
 
 impl Node<'_> {
@@ -197,7 +206,7 @@ impl<'de> Visitor<'de> for Seed {
                 _ => map.next_value_seed(Self { depth: self.depth - 1 })?,
             };
             // Of a name that stands twice the last counts, as with most readers.
-            match members.iter_mut().find(|(known, _)| *known == name) {
+            match members.iter_mut().find(|(known, _)| std::ptr::eq(*known, name)) {
                 Some((_, earlier)) => *earlier = node,
                 None => members.push((name, node)),
             }
@@ -225,8 +234,17 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(KNOWN.binary_search(&name).ok().and_then(|place| KNOWN.get(place).copied()))
+        Ok(known(name))
     }
+}
+
+/// The same name among those that are known. Most others are told by their first letter or their length.
+fn known(name: &str) -> Option<&'static str> {
+    let first = name.bytes().next().filter(|_| LENGTHS.contains(&name.len()))?;
+    let initial = |known: &&str| known.bytes().next();
+    let from = KNOWN.partition_point(|known| initial(known) < Some(first));
+    let alike = KNOWN.get(from..)?.iter().take_while(|known| initial(known) == Some(first));
+    alike.copied().find(|known| *known == name)
 }
 
 /// An object of strings, or of lists of strings; anything else is an empty one.
@@ -308,6 +326,10 @@ mod tests {
     #[test]
     fn the_known_names_are_in_order() {
         assert!(KNOWN.is_sorted());
+        assert!(KNOWN.iter().all(|name| super::known(name) == Some(name)));
+        for other in ["", "a", "cod", "codes", "zzz", "@", "\u{fc}"] {
+            assert_eq!(super::known(other), None);
+        }
     }
 
     #[test]

@@ -20,6 +20,17 @@ fn every_stream_means_the_same_cut_at_any_byte() {
     }
 }
 
+/// Where each frame is a chunk of its own, most are only glanced at.
+#[test]
+fn every_stream_means_the_same_frame_by_frame() {
+    for (name, format, stream, expected) in streams() {
+        for end in ["\n\n", "\n"] {
+            let sizes: Vec<_> = stream.split_inclusive(end).map(str::len).collect();
+            assert_eq!(follow(format, stream.as_bytes(), &sizes).0, expected, "{name}, cut after {end:?}");
+        }
+    }
+}
+
 /// Text in which the signs of all formats are frequent.
 fn noise() -> impl Strategy<Value = Vec<u8>> {
     let words: [&[u8]; 24] = [
@@ -72,6 +83,32 @@ proptest! {
         sizes in prop::collection::vec(1_usize..9, 1..9),
     ) {
         prop_assert_eq!(follow(format, &stream, &sizes).0, follow(format, &stream, &[usize::MAX]).0);
+    }
+
+    #[test]
+    fn any_bytes_come_to_the_same_outcome_frame_by_frame(
+        format in format(),
+        begun in prop::sample::select(vec!["data: x\n\n", "event: response.a\ndata: x\n\n", "{\"done\":false,\"response\":1}\n"]),
+        stream in noise(),
+        end in prop::sample::select(vec![&b"\n"[..], b"\n\n"]),
+    ) {
+        let wrapped: Vec<u8> = stream
+            .split(|byte| *byte == b'"')
+            .flat_map(|words| [b"data: {", words, b"}", end, b"event: response.a\ndata: ", words, end, b"{", words, b"}", end])
+            .flatten()
+            .copied()
+            .collect();
+        let all = [begun.as_bytes(), &wrapped].concat();
+        let mut sizes = Vec::new();
+        let mut from = 0;
+        for at in 0..all.len() {
+            if all[from..=at].ends_with(end) {
+                sizes.push(at + 1 - from);
+                from = at + 1;
+            }
+        }
+        sizes.push(usize::MAX);
+        prop_assert_eq!(follow(format, &all, &sizes).0, follow(format, &all, &[1]).0);
     }
 
     #[test]

@@ -26,8 +26,9 @@ impl Body for Chunks {
 }
 
 type Answer = Response<ClassifyBody<Chunks>>;
+type Waiting = Pin<Box<dyn Future<Output = Result<Answer, BoxError>>>>;
 
-fn answer(content_type: &'static str, chunks: Vec<Bytes>) -> Pin<Box<dyn Future<Output = Result<Answer, BoxError>>>> {
+fn answer(content_type: &'static str, chunks: Vec<Bytes>) -> Waiting {
     let mut body = Some(Chunks(chunks.into_iter()));
     let service = service_fn(move |_: Request<()>| {
         let mut answer = Response::new(body.take().expect("one request"));
@@ -49,7 +50,7 @@ fn at_once<F: Future + ?Sized>(mut future: Pin<Box<F>>) -> F::Output {
 
 /// A stream that is still to be asked for: fifty frames that say nothing, and one that does.
 pub(crate) struct Held {
-    waiting: Option<Pin<Box<dyn Future<Output = Result<Answer, BoxError>>>>>,
+    waiting: Option<Waiting>,
     answer: Option<Answer>,
 }
 

@@ -12,14 +12,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use accounts::{ORIGIN, Server, answer, day, look, names, oauth, post, seconds, settle, token, wall};
+use oauth_marathon::classify::{Answer, classify_fn};
 use oauth_marathon::clock::{WallClock, clock_fn};
 use oauth_marathon::notify::{Event, LoginReason};
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::store::{
     CasOutcome, Cooldown, Entry, HealthChange, Intent, MemoryStore, Record, Revision, Store, StoreKey,
 };
-use oauth_marathon::verdict::{Kind, Scope};
-use oauth_marathon::{BoxError, Credential, ErrorKind, Generation, MarathonLayer, Pool, Secret};
+use oauth_marathon::verdict::{Kind, Scope, Verdict};
+use oauth_marathon::{BoxError, Credential, ErrorKind, Generation, MarathonLayer, Pool, RequestContext, Secret};
 use probe::Probe;
 use scripted_store::ScriptedStore;
 use tower::{Layer, ServiceExt};
@@ -202,6 +203,35 @@ async fn rests_are_shared_and_so_are_their_ends() {
     two_seconds().await;
     assert_eq!(look(&one, "a").standing, Standing::Ready);
     assert_eq!(held(&store, "a").await.unwrap().health, Default::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_one_model_is_shared_and_so_is_its_end() {
+    let store = store_of(&["a", "b"]).await;
+    let (one, other) = (builder(store.clone()).open().await.unwrap(), builder(store.clone()).open().await.unwrap());
+    let of_the_model = |reply: &Answer<'_>| {
+        let limited = Verdict::new(Kind::Throttled).with_scope(Scope::Model).with_retry_after(seconds(60));
+        (reply.status() == 429).then_some(limited)
+    };
+    let probe = Probe::new(|request| async move { Ok(answer(if token(&request) == "a" { 429 } else { 200 })) });
+    let stack = MarathonLayer::new(one.clone()).classifier(classify_fn(of_the_model)).layer(probe);
+    let answered = RequestContext::new().with_model("large").scope(stack.oneshot(post())).await.unwrap();
+    assert_eq!(answered.status(), 200);
+
+    two_seconds().await;
+    for pool in [&one, &other] {
+        let a = look(pool, "a");
+        let models: Vec<_> = a.models.iter().map(|rest| (&*rest.model, rest.rests_for.as_secs())).collect();
+        assert_eq!((a.standing, models), (Standing::Ready, vec![("large", 58)]));
+    }
+    // After a restart too.
+    let late = builder(store.clone()).open().await.unwrap();
+    assert_eq!(look(&late, "a").models.len(), 1);
+    assert!(other.clear_model("a", "large"));
+    two_seconds().await;
+    for pool in [&one, &other, &late] {
+        assert!(look(pool, "a").models.is_empty());
+    }
 }
 
 #[tokio::test(start_paused = true)]

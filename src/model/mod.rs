@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, Uri};
 
 use crate::replay::ReplayableBody;
 
@@ -129,12 +129,10 @@ impl Models {
         self.0.wanted.store(wanted, Relaxed);
     }
 
-    /// The model that `request` asks for, as far as its body is in memory.
+    /// The model that a request asks for, as far as its body is in memory.
     #[cold]
-    pub(crate) fn find<B: ReplayableBody>(&self, request: &Request<B>) -> Option<Arc<str>> {
-        let (uri, headers) = (request.uri(), request.headers());
-        let body = |body: &[u8]| self.ask(&ModelRequest { uri, headers, body: Some(body) });
-        let found = request.body().peek(body);
+    pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap, body: &impl ReplayableBody) -> Option<Arc<str>> {
+        let found = body.peek(|body: &[u8]| self.ask(&ModelRequest { uri, headers, body: Some(body) }));
         found.unwrap_or_else(|| self.ask(&ModelRequest { uri, headers, body: None }))
     }
 
@@ -162,6 +160,7 @@ impl fmt::Debug for Models {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use http::Request;
     use http_body_util::{Empty, Full};
 
     use super::*;
@@ -169,7 +168,7 @@ mod tests {
 
     fn found<B: ReplayableBody>(models: &Models, body: B) -> Option<String> {
         let request = Request::post("https://api.example.com/v1/chat").header("x-model", "own").body(body).unwrap();
-        models.find(&request).map(|name| name.to_string())
+        models.find(request.uri(), request.headers(), request.body()).map(|name| name.to_string())
     }
 
     fn full(text: &'static str) -> Full<Bytes> {

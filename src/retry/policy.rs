@@ -11,7 +11,7 @@ use tokio::time::Sleep;
 use tower::retry::Policy;
 
 use super::progress::{Go, Progress, Shared};
-use super::spare::{copy, is_idempotent, is_whole};
+use super::spare::{is_idempotent, is_whole};
 use crate::config::Settings;
 use crate::context::RequestContext;
 use crate::error::BoxError;
@@ -93,7 +93,7 @@ where
         }
         let failed = judged.is_some_and(|verdict| !verdict.is_success());
         if judged.is_some_and(|verdict| verdict.scope() == Scope::Model) {
-            progress.settle_model(request);
+            progress.settle_model(|models| models.find(request.uri(), request.headers(), request.body()));
         }
         let go = if failed && is_whole(request.body()) { progress.go() } else { None };
         match go {
@@ -118,8 +118,19 @@ where
             let idempotent = is_idempotent(request);
             self.progress = Some(Progress::new(self.shared.clone(), context, idempotent));
         }
-        Some(copy(request, body?, request.extensions().clone()))
+        Some(copy(request, body?))
     }
+}
+
+/// The same head with another body.
+fn copy<B>(request: &Request<B>, body: B) -> Request<B> {
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    copy
 }
 
 impl fmt::Debug for RetryPolicy {

@@ -46,16 +46,16 @@ impl Shared {
     #[inline]
     pub(super) fn tell_model<B: ReplayableBody>(&self, context: &RequestContext, request: &Request<B>) {
         if let Some(models) = self.models.as_ref().filter(|models| models.are_wanted()) {
-            name_model(models, context, request);
+            name_model(models, context, |models| models.find(request.uri(), request.headers(), request.body()));
         }
     }
 }
 
 /// A body and a source are foreign code: nothing is locked while they are asked.
 #[cold]
-fn name_model<B: ReplayableBody>(models: &Models, context: &RequestContext, request: &Request<B>) {
+fn name_model(models: &Models, context: &RequestContext, find: impl FnOnce(&Models) -> Option<Arc<str>>) {
     if context.model().is_none() && context.call().model.is_none() {
-        let found = models.find(request);
+        let found = find(models);
         context.call().model = found;
     }
 }
@@ -124,17 +124,17 @@ impl Progress {
         succeeded && self.sends == 1
     }
 
-    /// Tells the layers below the model of a request.
-    pub(super) fn name_model<B: ReplayableBody>(&self, request: &Request<B>) {
+    /// Tells the layers below the model of a request, which `find` finds.
+    pub(super) fn name_model(&self, find: impl FnOnce(&Models) -> Option<Arc<str>>) {
         if let Some(models) = &self.shared.models {
-            name_model(models, &self.context, request);
+            name_model(models, &self.context, find);
         }
     }
 
     /// Lets a failure be settled that waits for the name of the model.
-    pub(super) fn settle_model<B: ReplayableBody>(&self, request: &Request<B>) {
+    pub(super) fn settle_model(&self, find: impl FnOnce(&Models) -> Option<Arc<str>>) {
         let Some(unsettled) = self.context.call().unsettled.take() else { return };
-        self.name_model(request);
+        self.name_model(find);
         unsettled.settle(&self.context);
     }
 

@@ -34,7 +34,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
     ) -> Result<Go, Result<Response<RB>, BoxError>> {
         let failed = judged.is_some_and(|verdict| !verdict.is_success());
         if let (Some(Scope::Model), Some(spare)) = (judged.map(|verdict| verdict.scope()), &self.spare) {
-            self.progress.settle_model(spare.request());
+            self.progress.settle_model(|models| spare.model(models));
         }
         // A body is foreign code: it is asked before anything is locked.
         let go = if failed && self.spare.as_ref().is_some_and(Spare::is_whole) { self.progress.go() } else { None };
@@ -59,7 +59,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
     #[cold]
     pub(super) fn name_model(&self) {
         if let Some(spare) = &self.spare {
-            self.progress.name_model(spare.request());
+            self.progress.name_model(|models| spare.model(models));
         }
     }
 

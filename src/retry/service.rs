@@ -7,7 +7,7 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::progress::{Progress, Shared};
 use super::run::Run;
-use super::spare::{Spare, first, is_idempotent};
+use super::spare::{Spare, is_idempotent};
 use crate::context::RequestContext;
 use crate::error::BoxError;
 use crate::replay::ReplayableBody;
@@ -46,19 +46,14 @@ where
         let idempotent = self.shared.limits.safe && is_idempotent(&request);
         let progress = Progress::new(self.shared.clone(), context, idempotent);
         progress.tell_model(&request);
+        let spare = Spare::of(&request);
+        if spare.is_some() {
+            progress.resendable();
+        }
         // The instance that was polled ready makes the call; its clone has to be polled anew.
         let clone = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, clone);
-        match first(&mut request) {
-            Some((first, with_context)) => {
-                progress.resendable();
-                let attempt = ready.call(first);
-                ResponseFuture::new(attempt, ready, Run::new(progress, Some(Spare::keep(request, with_context))))
-            }
-            None => {
-                let attempt = ready.call(request);
-                ResponseFuture::new(attempt, ready, Run::new(progress, None))
-            }
-        }
+        let attempt = ready.call(request);
+        ResponseFuture::new(attempt, ready, Run::new(progress, spare))
     }
 }

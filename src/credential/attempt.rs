@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use http::{Response, StatusCode};
+use http::Response;
 
 use super::late::Late;
+use super::settle::settle;
 use crate::account::CredentialId;
-use crate::context::{Attempt, Next, Plan, RequestContext, Suspect};
+use crate::context::{Plan, RequestContext};
 use crate::error::Error;
-use crate::pool::{Acquired, Ask, Choice, Lease, Outcome, Pool, Remembered, Request, Settled};
-use crate::verdict::{Kind, Scope, Verdict};
+use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered};
+use crate::verdict::{Scope, Verdict};
 
 /// An attempt under way. Dropped, it is a cancellation, which changes no health; unless a layer above has judged it, as it
 /// does when it takes too long.
@@ -170,74 +171,6 @@ impl OpenAttempt {
             None => {}
         }
     }
-}
-
-/// Settles an attempt that was judged.
-pub(super) fn settle(
-    context: &RequestContext,
-    lease: &Lease,
-    verdict: Verdict,
-    remember: impl FnOnce(CredentialId, bytes::Bytes) -> Option<Remembered>,
-) {
-    let pool = lease.pool();
-    let about_model = verdict.scope() == Scope::Model || pool.models().are_wanted();
-    let model = about_model.then(|| context.model_name());
-    let mut call = context.call();
-    // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
-    if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
-        && let Some(suspect) = call.suspect.take_if(|suspect| suspect.credential != *lease.credential())
-    {
-        drop(call);
-        pool.convict(&suspect);
-        call = context.call();
-    }
-    if verdict.is_success() {
-        drop(call);
-        return pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK), || Some(context.model_name()));
-    }
-    let id = lease.credential();
-    let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
-    let has_rested = |other: &CredentialId| {
-        call.round().any(|attempt| attempt.credential.as_ref() == Some(other) && is_limited(attempt))
-    };
-    let network = call.times(Some(id), |kind| kind == Kind::Network);
-    let renewed = |attempt: &Attempt| attempt.credential.as_ref() == Some(id) && attempt.next == Some(Next::Same);
-    let outcome = Outcome {
-        access: lease.access(),
-        started: lease.started(),
-        verdict,
-        request: Request {
-            pin: context.pin(),
-            tried: &is_tried,
-            model: model.as_ref(),
-            rested: &has_rested,
-            renewed: call.round().any(renewed),
-            refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
-            last_try: !context.is_resendable() || network > pool.settings().network_retry_attempts as usize,
-        },
-        jitter: fastrand::f64,
-    };
-    let Settled { next, suspect, dry, effects } = pool.settle(&outcome);
-    let generation = lease.generation();
-    if suspect {
-        call.suspect = Some(Suspect { credential: id.clone(), generation, verdict });
-    }
-    if let Some(attempt) = call.last_mut() {
-        attempt.next = next;
-    }
-    let worth_keeping = dry && verdict.status().is_some() && !matches!(verdict.kind(), Kind::Rejected | Kind::Canceled);
-    let body = call.failed_body.take().filter(|_| worth_keeping);
-    // Listeners are foreign code: nothing is locked while they are told.
-    drop(call);
-    pool.emit(effects);
-    if let Some(answer) = body.and_then(|body| remember(lease.credential().clone(), body)) {
-        pool.remember(answer, model.as_ref());
-    }
-}
-
-/// Whether the attempt's credential had to rest for a time.
-fn is_limited(attempt: &Attempt) -> bool {
-    attempt.verdict.is_some_and(|verdict| matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted))
 }
 
 impl Drop for OpenAttempt {

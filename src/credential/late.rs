@@ -1,6 +1,6 @@
 //! A failure of one model whose name is not known here: the layer above that keeps the request tells it.
 
-use super::attempt::settle;
+use super::settle::settle;
 use crate::context::{RequestContext, Unsettled};
 use crate::pool::{Lease, Outcome, Remembered, Request};
 use crate::verdict::Verdict;

@@ -11,6 +11,7 @@ mod late;
 mod layer;
 mod origin_guard;
 mod service;
+mod settle;
 mod unavailable;
 
 pub use self::body::LeaseBody;

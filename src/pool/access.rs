@@ -80,6 +80,12 @@ pub(crate) struct Access {
     pub(crate) expires_at: Option<Instant>,
 }
 
+/// Whether a time is still to come, or will never.
+#[inline]
+pub(super) fn is_ahead(time: Option<Instant>) -> bool {
+    time.is_none_or(|time| time > clock::now())
+}
+
 /// The times of a token on the monotonic clock, so that a jump of the wall clock moves none of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Lifetime {
@@ -146,7 +152,7 @@ impl Access {
     /// Whether the token needs no refresh before it is used. Reads the clock only where it could need one.
     #[inline]
     pub(crate) fn is_fresh(&self) -> bool {
-        self.renew_at.is_none_or(|renew_at| renew_at > clock::now())
+        is_ahead(self.renew_at)
     }
 
     /// Every header that this credential sets.

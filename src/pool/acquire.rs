@@ -58,7 +58,7 @@ impl Pool {
     #[inline]
     #[must_use]
     pub fn try_lease(&self) -> Option<Lease> {
-        let access = self.0.active.find().filter(|access| access.is_fresh())?;
+        let access = self.0.active.find_fresh()?;
         Some(Lease::new(access, self.clone(), self.changes(), None))
     }
 
@@ -67,7 +67,7 @@ impl Pool {
     #[inline]
     #[must_use]
     pub fn has_active(&self) -> bool {
-        self.0.active.find().is_some_and(|access| access.is_fresh())
+        self.0.active.has_fresh()
     }
 
     /// Leases a credential by all the rules. `renewed` names one that has just got a new token, or kept its valid one.

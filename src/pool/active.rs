@@ -4,15 +4,28 @@ use std::cell::RefCell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
-use super::access::Access;
+use super::access::{Access, is_ahead};
 
 /// The next stamp. No two changes of any pools have the same one, so that a stamp tells the pool too.
 static STAMPS: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
-    /// What this thread found last, and the stamp it had. Weak, so that an idle thread keeps no secret alive.
-    static FOUND: RefCell<(u64, Weak<Access>)> = const { RefCell::new((0, Weak::new())) };
+    static FOUND: RefCell<Found> = const { RefCell::new(Found { stamp: 0, access: None }) };
+}
+
+/// What a thread found last, and the stamp it had.
+struct Found {
+    stamp: u64,
+    access: Option<Remembered>,
+}
+
+/// Weak, so that an idle thread keeps no secret alive. Its time stands beside it: looking there writes to nothing that other
+/// threads read.
+struct Remembered {
+    access: Weak<Access>,
+    renew_at: Option<Instant>,
 }
 
 /// Changed under the pool's lock, and found without any lock until it changes.
@@ -40,23 +53,40 @@ impl Active {
         }
     }
 
+    /// The active one, if its token needs no refresh before it is used.
     #[inline]
-    pub(super) fn find(&self) -> Option<Arc<Access>> {
+    pub(super) fn find_fresh(&self) -> Option<Arc<Access>> {
+        let found =
+            self.look(|found| found.filter(|found| is_ahead(found.renew_at)).and_then(|it| it.access.upgrade()));
+        found.unwrap_or_else(|| self.access().clone().filter(|access| access.is_fresh()))
+    }
+
+    /// Whether there is such a one.
+    #[inline]
+    pub(super) fn has_fresh(&self) -> bool {
+        let found = self.look(|found| found.is_some_and(|found| is_ahead(found.renew_at)));
+        found.unwrap_or_else(|| self.access().as_ref().is_some_and(|access| access.is_fresh()))
+    }
+
+    /// Looks at what this thread remembers, once that is up to date. A thread that is ending remembers nothing any more.
+    #[inline]
+    fn look<R>(&self, at: impl FnOnce(Option<&Remembered>) -> R) -> Option<R> {
         let stamp = self.stamp.load(Acquire);
-        let found = FOUND.try_with(|found| {
+        let looked = FOUND.try_with(|found| {
             let mut found = found.borrow_mut();
-            if found.0 != stamp {
-                *found = (stamp, self.look());
+            if found.stamp != stamp {
+                *found = self.learn(stamp);
             }
-            found.1.upgrade()
+            at(found.access.as_ref())
         });
-        // A thread that is ending remembers nothing any more.
-        found.unwrap_or_else(|_| self.access().clone())
+        looked.ok()
     }
 
     #[cold]
-    fn look(&self) -> Weak<Access> {
-        self.access().as_ref().map(Arc::downgrade).unwrap_or_default()
+    fn learn(&self, stamp: u64) -> Found {
+        let access = self.access();
+        let remember = |access: &Arc<Access>| Remembered { access: Arc::downgrade(access), renew_at: access.renew_at };
+        Found { stamp, access: access.as_ref().map(remember) }
     }
 
     fn access(&self) -> MutexGuard<'_, Option<Arc<Access>>> {
@@ -79,7 +109,7 @@ mod tests {
     }
 
     fn found(active: &Active) -> Option<String> {
-        active.find().map(|access| access.slot.id.to_string())
+        active.find_fresh().map(|access| access.slot.id.to_string())
     }
 
     #[test]
@@ -113,7 +143,7 @@ mod tests {
         let active = Active::default();
         let access = access("a");
         active.set(Some(&access));
-        assert!(active.find().is_some());
+        assert!(active.find_fresh().is_some() && active.has_fresh());
         let remembered = Arc::downgrade(&access);
         drop((active, access));
         assert!(remembered.upgrade().is_none());

@@ -116,8 +116,8 @@ fn push(fields: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     if fields.len() + 4 + name.len() + value.len() > MOST_BYTES {
         return;
     }
-    fields.extend_from_slice(&name_length.to_le_bytes());
-    fields.extend_from_slice(&value_length.to_le_bytes());
+    let ([n0, n1], [v0, v1]) = (name_length.to_le_bytes(), value_length.to_le_bytes());
+    fields.extend_from_slice(&[n0, n1, v0, v1]);
     fields.extend_from_slice(name);
     fields.extend_from_slice(value);
 }

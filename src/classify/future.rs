@@ -86,25 +86,36 @@ where
             let (parts, body) = response.into_parts();
             *this.failed = Some(Box::pin(Reading::new(parts, body)));
         }
-        let Some(reading) = this.failed else { return Poll::Pending };
-        ready!(reading.as_mut().poll_read(cx));
-        let Some(mut reading) = this.failed.take() else { return Poll::Pending };
-        let Some(mut parts) = reading.as_mut().take_head() else { return Poll::Pending };
-        let is_complete = reading.is_complete();
-        let verdict = this.judge.failure(&parts, reading.unread(), is_complete);
-        match this.context {
-            Some(context) => {
-                let mut call = context.call();
-                call.judge(verdict);
-                call.failed_body = is_complete.then(|| reading.unread().clone());
-            }
-            // Without a context the response is the only way to tell.
-            None => {
-                parts.extensions.insert(verdict);
-            }
-        }
-        Poll::Ready(Ok(Response::from_parts(parts, ClassifyBody::read(reading))))
+        poll_failed(this.failed, this.judge, this.context.as_ref(), cx)
     }
+}
+
+/// Reads and judges a failed answer.
+#[cold]
+fn poll_failed<B: Body>(
+    failed: &mut Option<Pin<Box<Reading<B>>>>,
+    judge: &Judge,
+    context: Option<&RequestContext>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<ClassifyBody<B>>, BoxError>> {
+    let Some(reading) = failed else { return Poll::Pending };
+    ready!(reading.as_mut().poll_read(cx));
+    let Some(mut reading) = failed.take() else { return Poll::Pending };
+    let Some(mut parts) = reading.as_mut().take_head() else { return Poll::Pending };
+    let is_complete = reading.is_complete();
+    let verdict = judge.failure(&parts, reading.unread(), is_complete);
+    match context {
+        Some(context) => {
+            let mut call = context.call();
+            call.judge(verdict);
+            call.failed_body = is_complete.then(|| reading.unread().clone());
+        }
+        // Without a context the response is the only way to tell.
+        None => {
+            parts.extensions.insert(verdict);
+        }
+    }
+    Poll::Ready(Ok(Response::from_parts(parts, ClassifyBody::read(reading))))
 }
 
 /// How long a stream is held. The head has come: only its content is waited for.

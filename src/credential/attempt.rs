@@ -120,6 +120,7 @@ impl OpenAttempt {
 
     /// Settles an answer; `limits` are the events about limits that its stream has begun with. A lease that comes back is held
     /// until the body ends.
+    #[inline]
     pub(super) fn answered<B>(mut self, response: &Response<B>, limits: &[Box<[u8]>]) -> Option<Lease> {
         let lease = self.lease.take()?;
         let call = self.context.call();
@@ -131,27 +132,32 @@ impl OpenAttempt {
         match verdict {
             Some(verdict) if verdict.is_success() && unsuspected => {
                 lease.pool().succeeded(&lease, response.status(), || Some(self.context.model_name()));
+                Some(lease)
             }
-            Some(verdict) if verdict.scope() == Scope::Model && self.context.awaits_model() => {
-                let body = self.context.call().failed_body.clone();
-                let answer = body.map(|body| Remembered::new(lease.credential().clone(), response, body));
-                Late::leave(&self.context, lease, verdict, answer);
-                return None;
-            }
-            Some(verdict) => {
-                if lease.rests() {
-                    let model = (verdict.scope() == Scope::Model).then(|| self.context.model_name());
-                    lease.pool().quota_seen(&lease, response.headers(), model.as_deref());
-                }
-                settle(&self.context, &lease, verdict, |id, body| Some(Remembered::new(id, response, body)));
-            }
-            None => {}
+            Some(verdict) => self.judged(lease, verdict, response),
+            None => Some(lease),
         }
-        let failed = verdict.is_some_and(|verdict| !verdict.is_success());
-        (!failed).then_some(lease)
+    }
+
+    /// Settles an answer that is no plain success.
+    #[cold]
+    fn judged<B>(&self, lease: Lease, verdict: Verdict, response: &Response<B>) -> Option<Lease> {
+        if verdict.scope() == Scope::Model && self.context.awaits_model() {
+            let body = self.context.call().failed_body.clone();
+            let answer = body.map(|body| Remembered::new(lease.credential().clone(), response, body));
+            Late::leave(&self.context, lease, verdict, answer);
+            return None;
+        }
+        if lease.rests() {
+            let model = (verdict.scope() == Scope::Model).then(|| self.context.model_name());
+            lease.pool().quota_seen(&lease, response.headers(), model.as_deref());
+        }
+        settle(&self.context, &lease, verdict, |id, body| Some(Remembered::new(id, response, body)));
+        verdict.is_success().then_some(lease)
     }
 
     /// Settles an error.
+    #[cold]
     pub(super) fn failed(mut self) {
         self.close();
     }
@@ -160,6 +166,7 @@ impl OpenAttempt {
         self.context.call().last().and_then(|attempt| attempt.verdict)
     }
 
+    #[cold]
     fn close(&mut self) {
         let Some(lease) = self.lease.take() else { return };
         match self.verdict() {

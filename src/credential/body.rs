@@ -72,6 +72,7 @@ impl<B: Body> LeaseBody<B> {
     }
 
     /// Holds the lease until the body ends, or gives it back at once where no body follows (RFC 9110 section 6.4.1).
+    #[inline]
     pub(super) fn attach(
         response: Response<B>,
         held: Option<Lease>,
@@ -83,7 +84,9 @@ impl<B: Body> LeaseBody<B> {
         let ended = without_body || WITHOUT_BODY.contains(&response.status()) || response.body().is_end_stream();
         let mut held = held.filter(|_| !ended).map(|lease| Held { lease, stream, settled: false });
         // It may have failed in the same breath in which it began.
-        held.iter_mut().for_each(Held::settle);
+        if let Some(held) = &mut held {
+            held.settle();
+        }
         response.map(|body| Self { inner: Inner::Live { body, held } })
     }
 }

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::pool::{Access, Pool};
 
 /// Replaces whatever carries a credential with those of `access`, and moves the request to its base URL.
+#[inline]
 pub(super) fn inject<B>(request: &mut Request<B>, pool: &Pool, access: &Access) -> Result<(), Error> {
     if let Some(base) = &access.base {
         *request.uri_mut() = base.rebase(request.uri())?;

@@ -10,10 +10,11 @@ use tokio::sync::oneshot;
 
 use super::access::Slot;
 use super::answer::Remembered;
+use super::ask::Ask;
 use super::handle::{Inner, Pool, account};
 use super::lease::Lease;
 use super::look::Look;
-use super::pick::{Ask, Pick};
+use super::pick::Pick;
 use super::renewing::{Need, Renewal};
 use super::settle::{Outcome, Settled};
 use super::state::{Entry, State};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::access::Slot;
-use super::pick::Ask;
+use super::ask::Ask;
 use super::recheck::Recheck;
 use super::rests::Cooldowns;
 use super::state::State;

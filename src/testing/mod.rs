@@ -2,9 +2,11 @@
 //!
 //! | part | what it is for |
 //! |---|---|
-//! | [`ScriptedProvider`] | answers by script, for each token and each call: statuses, connection errors, silence |
-//! | [`ManualClock`] | the time of day, set by hand |
-//! | [`ProbeLayer`] | counts what is in flight, done and dropped, and panics on a call without readiness |
+//! | [`ScriptedProvider`] | answers by script, for each token and each call: statuses, connection errors, silence, [bodies that break](ScriptedBody); it can be ready late or never |
+//! | [`ScriptedTokens`] | replaces tokens by script: fresh ones, refusals, failures, panics |
+//! | [`ScriptedStore`] | a store in memory that fails, hangs, or finds that another process was quicker |
+//! | [`ManualClock`] | the time of day, set by hand or going with tokio's clock |
+//! | [`ProbeLayer`] | over a service of your own: counts what is in flight, done and dropped, and panics on a call without readiness |
 //! | [`invariants`] | holds your own classifier, strategy or store against the rules, and finds a seed that breaks them |
 //!
 //! A failover in a test of your own, without sockets and without waiting:
@@ -33,17 +35,29 @@
 //!
 //! Waits and cooldowns are governed by tokio's clock: with `#[tokio::test(start_paused = true)]` they take no time.
 
+mod body;
 mod clock;
+mod grant;
 pub mod invariants;
 #[doc(hidden)]
 pub mod parsers;
 mod probe;
 mod provider;
+mod provider_script;
 mod reply;
+mod reply_future;
+mod store;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
+pub use self::body::{BodyStep, BodyWatch, ScriptedBody};
 pub use self::clock::ManualClock;
+pub use self::grant::Grant;
 pub use self::probe::{Probe, ProbeCounts, ProbeFuture, ProbeLayer};
-pub use self::provider::{Recorded, ReplyFuture, ScriptedProvider};
+pub use self::provider::ScriptedProvider;
+pub use self::provider_script::Recorded;
 pub use self::reply::Reply;
+pub use self::reply_future::ReplyFuture;
+pub use self::store::{Save, ScriptedStore, StoreCall};
+pub use self::tokens::{Exchange, ScriptedTokens};

@@ -31,8 +31,9 @@ use tower_service::Service;
 #[derive(Debug, Clone, Default)]
 pub struct ProbeLayer(Arc<Counters>);
 
+/// Counts calls, from their beginning to their end.
 #[derive(Debug, Default)]
-struct Counters {
+pub(super) struct Counters {
     calls: AtomicUsize,
     in_flight: AtomicUsize,
     most: AtomicUsize,
@@ -66,13 +67,7 @@ impl ProbeLayer {
     /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> ProbeCounts {
-        ProbeCounts {
-            calls: self.0.calls.load(Relaxed),
-            in_flight: self.0.in_flight.load(Relaxed),
-            most_in_flight: self.0.most.load(Relaxed),
-            completed: self.0.completed.load(Relaxed),
-            cancelled: self.0.cancelled.load(Relaxed),
-        }
+        self.0.counts()
     }
 }
 
@@ -117,24 +112,41 @@ where
         if !std::mem::take(&mut self.ready) {
             panic!("the service was called without having been polled ready");
         }
-        let guard = Guard::begin(self.counters.clone());
+        let guard = Counters::begin(&self.counters);
         ProbeFuture { inner: self.inner.call(request), guard }
+    }
+}
+
+impl Counters {
+    pub(super) fn begin(counters: &Arc<Self>) -> Guard {
+        counters.calls.fetch_add(1, Relaxed);
+        let now = counters.in_flight.fetch_add(1, Relaxed) + 1;
+        counters.most.fetch_max(now, Relaxed);
+        Guard { counters: counters.clone(), completed: false }
+    }
+
+    pub(super) fn counts(&self) -> ProbeCounts {
+        ProbeCounts {
+            calls: self.calls.load(Relaxed),
+            in_flight: self.in_flight.load(Relaxed),
+            most_in_flight: self.most.load(Relaxed),
+            completed: self.completed.load(Relaxed),
+            cancelled: self.cancelled.load(Relaxed),
+        }
     }
 }
 
 /// Ends the call in the counts, whichever way it ends.
 #[derive(Debug)]
-struct Guard {
+pub(super) struct Guard {
     counters: Arc<Counters>,
     completed: bool,
 }
 
 impl Guard {
-    fn begin(counters: Arc<Counters>) -> Self {
-        counters.calls.fetch_add(1, Relaxed);
-        let now = counters.in_flight.fetch_add(1, Relaxed) + 1;
-        counters.most.fetch_max(now, Relaxed);
-        Self { counters, completed: false }
+    /// It has a result.
+    pub(super) fn complete(&mut self) {
+        self.completed = true;
     }
 }
 
@@ -162,7 +174,9 @@ impl<F: Future> Future for ProbeFuture<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let polled = this.inner.poll(cx);
-        this.guard.completed |= polled.is_ready();
+        if polled.is_ready() {
+            this.guard.complete();
+        }
         polled
     }
 }

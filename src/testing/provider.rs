@@ -1,130 +1,167 @@
 //! A provider in the same process that answers by script.
 
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Request, Response};
 use http_body::Body;
-use http_body_util::Full;
-use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 use tower_service::Service;
 
+use super::body::ScriptedBody;
+use super::probe::{Counters, ProbeCounts};
+use super::provider_script::{Recorded, Shared};
 use super::reply::Reply;
+use super::reply_future::ReplyFuture;
 use crate::error::BoxError;
-use crate::secret::Secret;
 
 /// A service that answers by script: each token has its own, and its n-th call gets the n-th reply. Clones share the
 /// scripts and the record.
 ///
-/// Once a script is over, and for a token without one, the [default](ScriptedProvider::otherwise) is said: an empty 200.
-/// Each request is read to its end before anything is said, and recorded. A call on an instance that was not polled ready
-/// panics, as it may with the services of a real stack; a clone starts out unready.
-#[derive(Debug)]
+/// Once a script is over it says what was given to [`always`](ScriptedProvider::always), and without that, as for a token
+/// without a script, the [default](ScriptedProvider::otherwise): an empty 200. Each request is read to its end before
+/// anything is said, and recorded. A call on an instance that was not polled ready panics, as it may with the services of a
+/// real stack; a clone starts out unready.
+///
+/// ```
+/// use http_body_util::Full;
+/// use oauth_marathon::testing::{Reply, ScriptedProvider};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+/// let provider = ScriptedProvider::new()
+///     .answering(|request| (request.head.uri().path() == "/models").then(|| Reply::ok().body("[]")))
+///     .on("t", [Reply::status(503)])
+///     .always("t", Reply::status(429));
+/// let send = async |path: &str| {
+///     let request = http::Request::get(path).header("authorization", "Bearer t").body(Full::<bytes::Bytes>::default())?;
+///     Ok::<_, oauth_marathon::BoxError>(provider.clone().oneshot(request).await?.status().as_u16())
+/// };
+/// let answers = [send("/chat").await?, send("/models").await?, send("/chat").await?, send("/chat").await?];
+/// assert_eq!(answers, [503, 200, 429, 429]);
+/// assert_eq!((provider.tokens().len(), provider.counts().completed), (4, 4));
+/// # Ok(()) }
+/// ```
 pub struct ScriptedProvider {
     shared: Arc<Shared>,
-    ready: bool,
+    readiness: Readiness,
+    state: State,
 }
 
-#[derive(Debug)]
-struct Shared {
-    header: HeaderName,
-    state: Mutex<State>,
+/// When an instance is ready.
+#[derive(Debug, Clone, Copy)]
+struct Readiness {
+    polls_in_vain: usize,
+    fails_after: usize,
+    never_after: usize,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    scripts: HashMap<String, Script>,
-    next: VecDeque<Reply>,
-    otherwise: Option<Reply>,
-    recorded: Vec<Recorded>,
-}
-
-#[derive(Default)]
-struct Script {
-    replies: VecDeque<Reply>,
-}
-
-/// A request that came in.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Recorded {
-    /// The head, as it arrived.
-    pub head: Request<()>,
-    /// The body; `None` until it has been read to its end.
-    pub body: Option<Bytes>,
-    token: Option<Secret>,
-}
-
-impl Recorded {
-    /// The token that it carried, without its scheme.
-    #[must_use]
-    pub fn token(&self) -> Option<&str> {
-        self.token.as_ref().map(Secret::expose)
-    }
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Polled { in_vain: usize },
+    Ready,
+    Failed,
 }
 
 impl ScriptedProvider {
-    /// A provider that reads tokens from `authorization` and answers 200 to all.
+    /// A provider that reads tokens from `authorization`, or from `x-api-key` where there is none, and answers 200 to all.
     #[must_use]
     pub fn new() -> Self {
-        Self::reading(AUTHORIZATION)
+        Self::reading_any(vec![AUTHORIZATION, HeaderName::from_static("x-api-key")])
     }
 
-    /// A provider that reads tokens from this header, such as `x-api-key`.
+    /// A provider that reads tokens from this header alone, such as `x-goog-api-key`.
     #[must_use]
     pub fn reading(header: HeaderName) -> Self {
-        Self { shared: Arc::new(Shared { header, state: Mutex::default() }), ready: false }
+        Self::reading_any(vec![header])
+    }
+
+    fn reading_any(headers: Vec<HeaderName>) -> Self {
+        let readiness = Readiness { polls_in_vain: 0, fails_after: usize::MAX, never_after: usize::MAX };
+        Self { shared: Arc::new(Shared::reading(headers)), readiness, state: State::Polled { in_vain: 0 } }
     }
 
     /// Adds replies to the script of the requests that carry this token.
     #[must_use]
     pub fn on(self, token: &str, replies: impl IntoIterator<Item = Reply>) -> Self {
-        self.state().scripts.entry(token.to_owned()).or_default().replies.extend(replies);
+        self.shared.state().add(token, replies);
         self
+    }
+
+    /// What this token is told once its script is over, again and again.
+    #[must_use]
+    pub fn always(self, token: &str, reply: Reply) -> Self {
+        self.shared.state().always(token, reply);
+        self
+    }
+
+    /// The same in the middle of a test: from now on this token is told so, and what is left of its script is dropped.
+    pub fn set(&self, token: &str, reply: Reply) {
+        self.shared.state().set(token, reply);
     }
 
     /// Adds a reply to what is said, in turn, where no token has a script: whichever token comes next gets it.
     #[must_use]
     pub fn then(self, reply: Reply) -> Self {
-        self.state().next.push_back(reply);
+        self.shared.state().add_next(reply);
         self
     }
 
     /// What is said where no script says anything.
     #[must_use]
     pub fn otherwise(self, reply: Reply) -> Self {
-        self.state().otherwise = Some(reply);
+        self.shared.state().set_otherwise(reply);
+        self
+    }
+
+    /// Asks `answer` before all scripts; `None` leaves the request to them. Its body has not been read yet.
+    #[must_use]
+    pub fn answering(self, answer: impl Fn(&Recorded) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        self.shared.state().set_answering(Arc::new(answer));
+        self
+    }
+
+    /// Before each call it is polled this often in vain.
+    #[must_use]
+    pub fn ready_late(mut self, polls: usize) -> Self {
+        self.readiness.polls_in_vain = polls;
+        self
+    }
+
+    /// After this many calls it fails to become ready, with the error "scripted: the service is broken". Whoever polls an
+    /// instance again after that sees a panic.
+    #[must_use]
+    pub fn readiness_fails_after(mut self, calls: usize) -> Self {
+        self.readiness.fails_after = calls;
+        self
+    }
+
+    /// After this many calls it never becomes ready again.
+    #[must_use]
+    pub fn never_ready_after(mut self, calls: usize) -> Self {
+        self.readiness.never_after = calls;
         self
     }
 
     /// The requests so far, in the order of the calls.
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
-        self.state().recorded.clone()
+        self.shared.state().recorded().to_vec()
     }
 
     /// The token of each request so far; empty where one carried none.
     #[must_use]
     pub fn tokens(&self) -> Vec<String> {
-        self.state().recorded.iter().map(|request| request.token().unwrap_or_default().to_owned()).collect()
+        let state = self.shared.state();
+        state.recorded().iter().map(|request| request.token().unwrap_or_default().to_owned()).collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.shared.state()
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How many calls began, are under way, and ended, and how.
+    #[must_use]
+    pub fn counts(&self) -> ProbeCounts {
+        self.shared.counters().counts()
     }
 }
 
@@ -136,13 +173,13 @@ impl Default for ScriptedProvider {
 
 impl Clone for ScriptedProvider {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), ready: false }
+        Self { shared: self.shared.clone(), readiness: self.readiness, state: State::Polled { in_vain: 0 } }
     }
 }
 
-impl fmt::Debug for Script {
+impl fmt::Debug for ScriptedProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} replies", self.replies.len())
+        f.debug_struct("ScriptedProvider").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 
@@ -151,87 +188,44 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<ScriptedBody>;
     type Error = io::Error;
     type Future = ReplyFuture<B>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.ready = true;
+    #[allow(clippy::panic, reason = "a poll after an error is a bug that a test is to show")]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let calls = self.counts().calls;
+        let in_vain = match self.state {
+            State::Failed => panic!("the service was polled after its readiness had failed"),
+            _ if calls >= self.readiness.fails_after => {
+                self.state = State::Failed;
+                return Poll::Ready(Err(io::Error::other("scripted: the service is broken")));
+            }
+            _ if calls >= self.readiness.never_after => {
+                self.state = State::Polled { in_vain: 0 };
+                return Poll::Pending;
+            }
+            State::Ready => return Poll::Ready(Ok(())),
+            State::Polled { in_vain } => in_vain,
+        };
+        if in_vain < self.readiness.polls_in_vain {
+            self.state = State::Polled { in_vain: in_vain + 1 };
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.state = State::Ready;
         Poll::Ready(Ok(()))
     }
 
     #[allow(clippy::panic, reason = "a call without readiness is a bug that a test is to show")]
     fn call(&mut self, request: Request<B>) -> ReplyFuture<B> {
-        if !std::mem::take(&mut self.ready) {
+        if !matches!(self.state, State::Ready) {
             panic!("the service was called without having been polled ready");
         }
-        let (parts, body) = request.into_parts();
-        let carried = parts.headers.get(&self.shared.header).and_then(|value| value.to_str().ok());
-        let token = carried.map(|value| value.rsplit(' ').next().unwrap_or_default().to_owned());
-        let mut state = self.state();
-        let scripted =
-            token.as_ref().and_then(|token| state.scripts.get_mut(token)).and_then(|script| script.replies.pop_front());
-        let reply = scripted.or_else(|| state.next.pop_front()).or_else(|| state.otherwise.clone());
-        let reply = reply.unwrap_or_else(Reply::ok);
-        let place = state.recorded.len();
-        let head = Request::from_parts(parts, ());
-        state.recorded.push(Recorded { head, body: None, token: token.map(Secret::from) });
-        drop(state);
-        ReplyFuture { body, read: BytesMut::new(), place: Some(place), shared: self.shared.clone(), reply, delay: None }
-    }
-}
-
-pin_project! {
-    /// The future of [`ScriptedProvider`].
-    #[must_use = "futures do nothing unless polled"]
-    pub struct ReplyFuture<B> {
-        #[pin]
-        body: B,
-        read: BytesMut,
-        // Where to record the body, until that is done.
-        place: Option<usize>,
-        shared: Arc<Shared>,
-        reply: Reply,
-        delay: Option<Pin<Box<Sleep>>>,
-    }
-}
-
-impl<B> Future for ReplyFuture<B>
-where
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    type Output = io::Result<Response<Full<Bytes>>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        while let Some(place) = *this.place {
-            match ready!(this.body.as_mut().poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    if let Ok(mut data) = frame.into_data() {
-                        let length = data.remaining();
-                        this.read.extend_from_slice(&data.copy_to_bytes(length));
-                    }
-                }
-                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
-                None => {
-                    if let Some(recorded) = this.shared.state().recorded.get_mut(place) {
-                        recorded.body = Some(this.read.split().freeze());
-                    }
-                    *this.place = None;
-                    *this.delay = this.reply.delay().map(|time| Box::pin(tokio::time::sleep(time)));
-                }
-            }
-        }
-        if let Some(delay) = this.delay {
-            ready!(delay.as_mut().poll(cx));
-        }
-        this.reply.say().map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl<B> fmt::Debug for ReplyFuture<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyFuture").field("reply", &self.reply).finish_non_exhaustive()
+        self.state = State::Polled { in_vain: 0 };
+        let guard = Counters::begin(self.shared.counters());
+        let (head, body) = request.into_parts();
+        let (place, reply) = self.shared.record(Request::from_parts(head, ()));
+        ReplyFuture::new(body, place, self.shared.clone(), reply, guard)
     }
 }

@@ -1,11 +1,14 @@
 //! What a scripted provider says to one request.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use tokio::sync::Semaphore;
+
+use super::body::ScriptedBody;
 
 /// What a [`ScriptedProvider`](super::ScriptedProvider) says to one request: an answer, a broken connection, or nothing.
 ///
@@ -21,8 +24,10 @@ use http_body_util::Full;
 pub struct Reply {
     what: What,
     headers: Vec<(HeaderName, HeaderValue)>,
-    body: Bytes,
+    body: ScriptedBody,
     after: Option<Duration>,
+    gate: Option<Arc<Semaphore>>,
+    yields: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +35,7 @@ enum What {
     Status(StatusCode),
     Error(io::ErrorKind),
     Silence,
+    Panic,
 }
 
 impl Reply {
@@ -56,13 +62,25 @@ impl Reply {
     /// A connection that breaks before an answer begins.
     #[must_use]
     pub fn connection_error() -> Self {
-        Self::new(What::Error(io::ErrorKind::ConnectionReset))
+        Self::error(io::ErrorKind::ConnectionReset)
+    }
+
+    /// An error of this kind in place of an answer.
+    #[must_use]
+    pub fn error(kind: io::ErrorKind) -> Self {
+        Self::new(What::Error(kind))
     }
 
     /// No answer, for ever.
     #[must_use]
     pub fn pending() -> Self {
         Self::new(What::Silence)
+    }
+
+    /// A panic in place of an answer, as of a client with a bug.
+    #[must_use]
+    pub fn panic() -> Self {
+        Self::new(What::Panic)
     }
 
     /// Adds a header field.
@@ -72,18 +90,25 @@ impl Reply {
     #[must_use]
     #[track_caller]
     #[allow(clippy::panic, reason = "a mistake in a script fails the test that holds it")]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let value = value.as_ref();
+        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
             (Ok(name), Ok(value)) => self.headers.push((name, value)),
-            _ => panic!("{name:?}: {value:?} is not a header field"),
+            _ => panic!("{name:?}: {:?} is not a header field", value.escape_ascii().to_string()),
         }
         self
     }
 
-    /// Sets the body.
+    /// Sets the body, which comes whole.
     #[must_use]
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        self.stream(ScriptedBody::full(body))
+    }
+
+    /// Sets the body, which comes step by step.
+    #[must_use]
+    pub fn stream(mut self, body: ScriptedBody) -> Self {
+        self.body = body;
         self
     }
 
@@ -94,26 +119,50 @@ impl Reply {
         self
     }
 
-    pub(super) fn delay(&self) -> Option<Duration> {
-        self.after
+    /// Says it only at the next poll, so that other tasks come in between.
+    #[must_use]
+    pub fn yielding(mut self) -> Self {
+        self.yields = true;
+        self
     }
 
-    /// What the caller gets; `None` is nothing, for ever.
-    pub(super) fn say(&self) -> Option<io::Result<Response<Full<Bytes>>>> {
+    /// Says it only once the gate gives it a permit, which it keeps: `add_permits(1)` lets one reply through. The time of
+    /// [`after`](Reply::after) begins then.
+    #[must_use]
+    pub fn held(mut self, gate: Arc<Semaphore>) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// What the caller gets, when it is time.
+    #[allow(clippy::panic, reason = "the script asks for it")]
+    pub(super) async fn say(self) -> io::Result<Response<ScriptedBody>> {
+        if self.yields {
+            tokio::task::yield_now().await;
+        }
+        if let Some(gate) = self.gate
+            && let Ok(permit) = gate.acquire().await
+        {
+            permit.forget();
+        }
+        if let Some(time) = self.after {
+            tokio::time::sleep(time).await;
+        }
         let status = match self.what {
             What::Status(status) => status,
-            What::Error(kind) => return Some(Err(io::Error::new(kind, "scripted: the connection broke"))),
-            What::Silence => return None,
+            What::Error(kind) => return Err(io::Error::new(kind, "scripted: the connection broke")),
+            What::Silence => std::future::pending().await,
+            What::Panic => panic!("scripted: the client panics"),
         };
-        let mut response = Response::new(Full::new(self.body.clone()));
+        let mut response = Response::new(self.body.opened());
         *response.status_mut() = status;
-        for (name, value) in &self.headers {
-            response.headers_mut().append(name, value.clone());
+        for (name, value) in self.headers {
+            response.headers_mut().append(name, value);
         }
-        Some(Ok(response))
+        Ok(response)
     }
 
     fn new(what: What) -> Self {
-        Self { what, headers: Vec::new(), body: Bytes::new(), after: None }
+        Self { what, headers: Vec::new(), body: ScriptedBody::default(), after: None, gate: None, yields: false }
     }
 }

@@ -1,4 +1,5 @@
 mod doubles;
 mod parts;
 mod rules;
+mod scripts;
 mod shared;

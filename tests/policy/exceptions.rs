@@ -12,7 +12,7 @@ use oauth_marathon::credential::CredentialLayer;
 use oauth_marathon::notify::NotifyLayer;
 use oauth_marathon::retry::{RetryLayer, RetryPolicy};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceBuilder, ServiceExt};
 
 use super::stacks::{Case, pool, through_ours, through_tower};
 
@@ -50,38 +50,10 @@ async fn towers_keeps_no_time_limit_of_an_attempt() {
     assert_eq!(through_tower(&case).await.sends, ["a1"]);
 }
 
-/// Ready `turns` times, then broken or never ready again.
-#[derive(Clone)]
-struct Fading {
-    provider: ScriptedProvider,
-    turns: std::sync::Arc<std::sync::atomic::AtomicUsize>,
-    breaks: bool,
-}
-
-impl Service<Request<Full<Bytes>>> for Fading {
-    type Response = http::Response<Full<Bytes>>;
-    type Error = std::io::Error;
-    type Future = oauth_marathon::testing::ReplyFuture<Full<Bytes>>;
-
-    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
-        use std::sync::atomic::Ordering::SeqCst;
-        if self.turns.fetch_update(SeqCst, SeqCst, |turns| turns.checked_sub(1)).is_ok() {
-            return Service::<Request<Full<Bytes>>>::poll_ready(&mut self.provider, cx);
-        }
-        match self.breaks {
-            true => std::task::Poll::Ready(Err(std::io::Error::other("the client has shut down"))),
-            false => std::task::Poll::Pending,
-        }
-    }
-
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        self.provider.call(request)
-    }
-}
-
-fn fading(breaks: bool) -> Fading {
+/// Ready once, then broken or never ready again.
+fn fading(breaks: bool) -> ScriptedProvider {
     let provider = ScriptedProvider::new().on("a1", [Reply::status(429)]);
-    Fading { provider, turns: std::sync::Arc::new(1.into()), breaks }
+    if breaks { provider.readiness_fails_after(1) } else { provider.never_ready_after(1) }
 }
 
 fn request(context: &RequestContext) -> Request<Full<Bytes>> {
@@ -105,7 +77,7 @@ async fn faded(ours: bool, breaks: bool) -> Result<u16, String> {
 #[tokio::test(start_paused = true)]
 async fn an_error_of_readiness_costs_towers_the_answer_and_ours_not() {
     assert_eq!(faded(true, true).await, Ok(429));
-    assert_eq!(faded(false, true).await, Err("the client has shut down".to_owned()));
+    assert_eq!(faded(false, true).await, Err("scripted: the service is broken".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

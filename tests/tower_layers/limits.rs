@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use oauth_marathon::testing::{ProbeLayer, Reply, ScriptedProvider};
+use oauth_marathon::testing::{ProbeLayer, Reply, ScriptedBody, ScriptedProvider};
 use oauth_marathon::{BoxError, MarathonBody, MarathonLayer};
 use tower::buffer::BufferLayer;
 use tower::limit::ConcurrencyLimitLayer;
@@ -16,7 +16,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 use super::support::{limited, pool, request};
 
-type Answer = Response<MarathonBody<Full<Bytes>>>;
+type Answer = Response<MarathonBody<ScriptedBody>>;
 
 async fn sent(
     client: impl Service<Request<Full<Bytes>>, Response = Answer, Error = BoxError>,

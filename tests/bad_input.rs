@@ -1,39 +1,29 @@
 //! Input that is wrong gets a clear error or the documented default; nothing is lost, and nothing panics.
 
-#[path = "support/provider.rs"]
-mod provider;
 #[path = "support/stage.rs"]
 mod stage;
-#[path = "support/tokens.rs"]
-mod tokens;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use http::Request;
 use http_body_util::Full;
-use oauth_marathon::clock::clock_fn;
+use oauth_marathon::clock::WallClock;
 use oauth_marathon::config::OpencodeConfig;
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::refresh::OAuth2;
+use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Credential, ErrorKind, Pool, RequestContext, Secret, TokenSet};
 
-use provider::{Provider, Reply, ok, status};
 use stage::{Stage, key, login, pass, pool, post, seconds, settings, under};
-use tokens::{Grant, Tokens};
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110.
 const NOW: i64 = 784_111_777;
 const TWO_YEARS: i64 = 2 * 365 * 24 * 3_600;
 
-/// A wall clock that can be set.
-fn wall() -> (Arc<AtomicI64>, impl Fn() -> SystemTime + Send + Sync + 'static) {
-    let seconds = Arc::new(AtomicI64::new(NOW));
-    let read = seconds.clone();
-    (seconds, move || UNIX_EPOCH + Duration::from_secs(read.load(Relaxed).unsigned_abs()))
+/// A wall clock that is wrong by so many seconds.
+fn wall(wrong_by: i64) -> ManualClock {
+    ManualClock::new(UNIX_EPOCH + seconds((NOW + wrong_by).unsigned_abs()))
 }
 
 /// What is wrong with a pool: all that the error is to say.
@@ -100,7 +90,7 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
         pool(&["a"]).token_source(OAuth2::<_, Full<bytes::Bytes>>::new(
             "http://auth.example.com/token",
             "id",
-            Provider::new(),
+            ScriptedProvider::new(),
         )),
         &["http://auth.example.com", "https"],
     );
@@ -125,7 +115,7 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_served_is_refused_and_nothing_is_sent() {
     let to = |uri: &str| Request::post(uri).body(Full::default()).expect("well-formed");
-    let stage = Stage::new(pool(&["a"]), Provider::new());
+    let stage = Stage::new(pool(&["a"]), ScriptedProvider::new());
     for (request, kind, words) in [
         (under(&RequestContext::new().with_pin(""), post()), ErrorKind::UnknownCredential, "[\"a\"]"),
         (to("https://evil.example.com/v1"), ErrorKind::ForeignOrigin, "PoolBuilder::origin"),
@@ -139,7 +129,7 @@ async fn what_cannot_be_served_is_refused_and_nothing_is_sent() {
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(words) && !error.to_string().contains("s3cret"), "{error}");
     }
-    let empty = Stage::new(pool(&[]), Provider::new());
+    let empty = Stage::new(pool(&[]), ScriptedProvider::new());
     assert_eq!(empty.refused(post()).await.kind(), ErrorKind::NoCredential);
     assert!(stage.tokens().is_empty() && empty.tokens().is_empty());
     assert!(stage.all_ready() && stage.of("a").failures == 0);
@@ -173,20 +163,19 @@ async fn every_shape_of_retry_after_is_a_time_or_the_default() {
         ("Sun, 32 Nov 1994 08:49:47 GMT", default),
         ("é", default),
     ] {
-        assert_eq!(rest_after(status(429).header("retry-after", value)).await, rest, "{value:?}");
+        assert_eq!(rest_after(Reply::status(429).header("retry-after", value)).await, rest, "{value:?}");
     }
-    let both = |first, second| status(429).header("retry-after", first).header("retry-after", second);
+    let both = |first, second| Reply::status(429).header("retry-after", first).header("retry-after", second);
     assert_eq!(rest_after(both("soon", "6")).await, Some(6_000));
-    let finer = |ms, s| status(429).header("retry-after-ms", ms).header("retry-after", s);
+    let finer = |ms, s| Reply::status(429).header("retry-after-ms", ms).header("retry-after", s);
     assert_eq!(rest_after(finer("1500", "2")).await, Some(1_500));
     assert_eq!(rest_after(finer("soon", "2")).await, Some(2_000));
-    assert_eq!(rest_after(status(429)).await, default);
+    assert_eq!(rest_after(Reply::status(429)).await, default);
 }
 
 /// For how many milliseconds an account rests after this answer; the request goes on with another one.
 async fn rest_after(reply: Reply) -> Option<u128> {
-    let (_, now) = wall();
-    let stage = Stage::new(pool(&["a", "b"]).clock(clock_fn(now)), Provider::new().on("a", [reply]));
+    let stage = Stage::new(pool(&["a", "b"]).clock(wall(0)), ScriptedProvider::new().always("a", reply));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
     assert_eq!(stage.order(), ["b", "a"]);
@@ -199,20 +188,20 @@ async fn rest_after(reply: Reply) -> Option<u128> {
 #[tokio::test(start_paused = true)]
 async fn a_wall_clock_that_jumps_moves_no_rest_and_no_expiry() {
     for jump in [TWO_YEARS, -TWO_YEARS] {
-        let (set, now) = wall();
-        let tokens = Tokens::new();
-        let expiry = now() + seconds(1_000);
+        let clock = wall(0);
+        let tokens = ScriptedTokens::new();
+        let expiry = clock.now() + seconds(1_000);
         let a = TokenSet::new("a").with_refresh("refresh-a").expires_at(expiry);
-        let provider = Provider::new().on("a", [status(429).header("retry-after", "60"), ok()]);
+        let provider = ScriptedProvider::new().on("a", [Reply::status(429).header("retry-after", "60")]);
         let accounts = pool(&[]).credentials([Credential::new("a", a), key("k")]);
-        let stage = Stage::new(accounts.token_source(tokens.clone()).clock(clock_fn(now)), provider);
+        let stage = Stage::new(accounts.token_source(tokens.clone()).clock(clock.clone()), provider);
         stage.post().await;
-        set.fetch_add(jump, Relaxed);
+        clock.set(wall(jump).now());
         assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(60))));
         pass(59).await;
         assert!(stage.rest("a").is_some());
         pass(1).await;
-        stage.provider.script("k", [status(429)]);
+        stage.provider.set("k", Reply::status(429));
         assert_eq!(stage.post().await.status, 200);
         assert_eq!(stage.tokens(), ["a", "k", "k", "a"]);
         assert!(tokens.asked().is_empty(), "the token still has its life");
@@ -225,13 +214,11 @@ async fn a_wall_clock_that_jumps_moves_no_rest_and_no_expiry() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wall_clock_that_is_wrong_makes_of_a_date_the_shortest_rest_or_the_longest_unless_the_answer_says_the_time() {
-    let until = || status(429).header("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
+    let until = || Reply::status(429).header("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
     let dated = || until().header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
     for (jump, undated) in [(TWO_YEARS, seconds(1)), (-TWO_YEARS, seconds(8 * 24 * 3_600))] {
-        let (set, now) = wall();
-        set.fetch_add(jump, Relaxed);
-        let provider = Provider::new().on("a", [until()]).on("b", [dated()]);
-        let stage = Stage::new(pool(&["a", "b", "c"]).clock(clock_fn(now)), provider);
+        let provider = ScriptedProvider::new().always("a", until()).always("b", dated());
+        let stage = Stage::new(pool(&["a", "b", "c"]).clock(wall(jump)), provider);
         assert_eq!(stage.post().await.status, 200);
         assert_eq!(stage.rest("a").map(|(_, rest)| rest), Some(undated));
         assert_eq!(stage.rest("b"), Some((Kind::Throttled, seconds(60))));
@@ -240,8 +227,10 @@ async fn a_wall_clock_that_is_wrong_makes_of_a_date_the_shortest_rest_or_the_lon
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_yields_a_malformed_token_is_an_error_and_loses_no_refresh_token() {
-    let tokens = Tokens::new().on("a", [Grant::Malformed, Grant::Fresh]);
-    let stage = Stage::new(pool(&["a"]).token_source(tokens), Provider::new());
+    let malformed = TokenSet::new("a\n").with_refresh("refresh-a+");
+    let good = TokenSet::new("a+").with_refresh("refresh-a++");
+    let tokens = ScriptedTokens::new().on("a", [Grant::tokens(malformed), Grant::tokens(good)]);
+    let stage = Stage::new(pool(&["a"]).token_source(tokens.clone()), ScriptedProvider::new());
     let mut events = stage.pool.events();
     assert!(stage.pool.invalidate("a", stage.of("a").generation));
     let error = stage.refused(post()).await;
@@ -253,5 +242,6 @@ async fn a_refresh_that_yields_a_malformed_token_is_an_error_and_loses_no_refres
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a+"]);
     let updated = stage.pool.update_by_refresh_token(&Secret::new("refresh-a++"), TokenSet::new("a2"));
-    assert_eq!(updated.unwrap(), "a", "the second refresh was made with what the first one had yielded");
+    assert_eq!(updated.unwrap(), "a");
+    assert_eq!(tokens.spent(), ["refresh-a", "refresh-a+"], "the second was made with what the first one had yielded");
 }

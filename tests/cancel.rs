@@ -2,25 +2,16 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/frames.rs"]
-mod frames;
-#[path = "support/probe.rs"]
-mod probe;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use accounts::{Server, in_flight, keys, look, names, oauth, post, seconds, settle, token, wall};
-use bytes::Bytes;
-use frames::{Frames, Step, data};
-use http::Response;
-use http_body_util::{BodyExt, Full};
+use accounts::{in_flight, keys, look, names, oauth, post, rotating, seconds, settle, wall};
+use http_body_util::BodyExt;
 use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::notify::EventStream;
 use oauth_marathon::pool::Standing;
+use oauth_marathon::testing::{BodyStep, BodyWatch, Reply, ScriptedBody, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Marathon, MarathonLayer, Pool, RequestContext};
-use probe::Probe;
 use tokio_test::task;
 use tower::{Layer, ServiceExt};
 
@@ -28,51 +19,38 @@ use tower::{Layer, ServiceExt};
 /// 503, waits for a recovery, and streams.
 struct Scene {
     pool: Pool,
-    server: Server,
-    probe: Probe<Frames>,
+    server: ScriptedTokens,
+    provider: ScriptedProvider,
     events: EventStream,
-    stack: Marathon<Probe<Frames>>,
-    /// Counts the bodies that exist.
-    bodies: Arc<()>,
+    stack: Marathon<ScriptedProvider>,
+    /// The bodies of the failed answers.
+    bodies: BodyWatch,
 }
 
 impl Scene {
     fn new() -> Self {
         let wall = wall();
-        let server = Server::rotating(wall.clone(), seconds(36_000));
+        let server = rotating(wall.clone(), seconds(36_000));
         let mut settings = Settings::default();
         settings.when_all_cooling = WhenAllCooling::Wait;
         let pool = Pool::builder("openai").origin(accounts::ORIGIN).settings(settings).clock(wall);
         let pool = pool.token_source(server.clone()).credentials([oauth("a", Some(seconds(0))), oauth("b", None)]);
         let pool = pool.build().unwrap();
-        let sends = Arc::new(AtomicUsize::new(0));
-        let bodies = Arc::new(());
-        let handle = Arc::downgrade(&bodies);
-        let probe = Probe::new(move |_| {
-            let handle = handle.clone();
-            let send = sends.fetch_add(1, SeqCst);
-            async move {
-                tokio::task::yield_now().await;
-                Ok(script(send).map(|body| body.holding(handle.upgrade().unwrap())))
-            }
-        })
-        .slow(1);
-        let stack = MarathonLayer::new(pool.clone()).layer(probe.clone());
-        Self { events: pool.events(), pool, server, probe, stack, bodies }
+        let slow_body = ScriptedBody::new([
+            BodyStep::Yield,
+            BodyStep::data("slow"),
+            BodyStep::Pause(Duration::from_millis(100)),
+            BodyStep::data("down"),
+        ]);
+        let bodies = slow_body.watch();
+        let slow = |status| Reply::status(status).stream(slow_body.clone()).yielding();
+        let limited = || slow(429).header("retry-after", "2");
+        let good = ScriptedBody::new([BodyStep::data("first"), BodyStep::Yield, BodyStep::data("second")]);
+        let provider = ScriptedProvider::new().then(limited()).then(slow(503)).then(limited());
+        let provider = provider.otherwise(Reply::ok().stream(good).yielding()).ready_late(1);
+        let stack = MarathonLayer::new(pool.clone()).layer(provider.clone());
+        Self { events: pool.events(), pool, server, provider, stack, bodies }
     }
-}
-
-fn script(send: usize) -> Response<Frames> {
-    let slow_body = || Frames::new([Step::Yield, data("slow"), Step::Pause(Duration::from_millis(100)), data("down")]);
-    let mut answer = match send {
-        0 | 2 => slow_body().answer(429),
-        1 => slow_body().answer(503),
-        _ => Frames::new([data("first"), Step::Yield, data("second")]).answer(200),
-    };
-    if send == 0 || send == 2 {
-        answer.headers_mut().insert("retry-after", "2".parse().unwrap());
-    }
-    answer
 }
 
 /// Which state a pending request is in, as far as one can see from outside.
@@ -80,7 +58,7 @@ fn state(scene: &Scene, context: &RequestContext) -> &'static str {
     let last = context.attempts().last().map(|attempt| attempt.verdict.map(|verdict| verdict.kind()));
     match last {
         None => "leasing",
-        Some(None) if Arc::strong_count(&scene.bodies) == 1 => "calling",
+        Some(None) if scene.bodies.open() == 0 => "calling",
         Some(None) => "reading the failed body",
         Some(Some(_)) => "waiting",
     }
@@ -112,7 +90,7 @@ async fn a_request_may_be_dropped_after_any_number_of_polls() {
         let throttled = expected.filter(|attempt| attempt.verdict.unwrap().status().unwrap() == 429).count() as u64;
         let failures: u64 = scene.pool.snapshot().credentials.iter().map(|credential| credential.failures).sum();
         assert_eq!(failures, throttled, "only what was answered counts, after {polls} polls ({was})");
-        assert_eq!(scene.probe.in_flight(), 0, "after {polls} polls ({was})");
+        assert_eq!(scene.provider.counts().in_flight, 0, "after {polls} polls ({was})");
         settle().await;
         let canceled = names(&mut scene.events).into_iter().filter(|name| *name == "canceled").count();
         if let Some(answer) = answer {
@@ -128,7 +106,7 @@ async fn a_request_may_be_dropped_after_any_number_of_polls() {
         states.push(was);
 
         // A refresh that was begun has ended, and its token serves the next request.
-        let exchanges = scene.server.exchanges();
+        let exchanges = scene.server.exchanges().len();
         assert_eq!(exchanges, usize::from(called), "after {polls} polls ({was})");
         if called {
             assert_eq!(look(&scene.pool, "a").generation.get(), 2, "after {polls} polls ({was})");
@@ -136,7 +114,7 @@ async fn a_request_may_be_dropped_after_any_number_of_polls() {
         tokio::time::advance(seconds(60)).await;
         let next = scene.stack.clone().oneshot(post()).await.unwrap();
         assert_eq!(next.status(), 200, "after {polls} polls ({was})");
-        assert_eq!(scene.server.exchanges(), 1, "after {polls} polls ({was})");
+        assert_eq!(scene.server.exchanges().len(), 1, "after {polls} polls ({was})");
     }
     for state in ["leasing", "calling", "reading the failed body", "waiting"] {
         assert!(states.contains(&state), "never was {state}: {states:?}");
@@ -146,7 +124,7 @@ async fn a_request_may_be_dropped_after_any_number_of_polls() {
 #[tokio::test(start_paused = true)]
 async fn a_refresh_outlives_the_request_that_began_it() {
     let mut scene = Scene::new();
-    scene.server.close();
+    scene.server.hold();
     let mut request = task::spawn(scene.stack.clone().oneshot(post()));
     for _ in 0..3 {
         assert!(request.poll().is_pending());
@@ -154,7 +132,7 @@ async fn a_refresh_outlives_the_request_that_began_it() {
     }
     drop(request);
     assert!(look(&scene.pool, "a").refreshing);
-    scene.server.open();
+    scene.server.release();
     settle().await;
     assert_eq!((look(&scene.pool, "a").generation.get(), look(&scene.pool, "a").refreshing), (2, false));
     assert_eq!(names(&mut scene.events), ["canceled", "refreshed"]);
@@ -166,7 +144,8 @@ async fn a_refresh_outlives_the_request_that_began_it() {
 async fn an_answer_that_is_left_in_the_middle_gives_its_place_back_and_blames_nobody() {
     let pool = keys(&["a"]).build().unwrap();
     let mut events = pool.events();
-    let probe = Probe::new(|_| async { Ok(Frames::new([data("one"), Step::Stall]).answer(200)) });
+    let probe =
+        ScriptedProvider::new().then(Reply::ok().stream(ScriptedBody::new([BodyStep::data("one"), BodyStep::Stall])));
     let mut body = MarathonLayer::new(pool.clone()).layer(probe).oneshot(post()).await.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
     assert_eq!(in_flight(&pool), 1);
@@ -181,41 +160,28 @@ async fn a_dropped_probe_lets_the_next_request_probe() {
     let mut settings = Settings::default();
     settings.when_all_cooling = WhenAllCooling::Probe;
     let pool = keys(&["a"]).settings(settings).build().unwrap();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let probe = Probe::new(move |_| {
-        let call = calls.fetch_add(1, SeqCst);
-        async move {
-            match call {
-                0 => Ok(accounts::answer(429)),
-                1 => std::future::pending().await,
-                _ => Ok(accounts::answer(200)),
-            }
-        }
-    });
+    let probe = ScriptedProvider::new().then(Reply::status(429)).then(Reply::pending());
     let stack = MarathonLayer::new(pool.clone()).layer(probe.clone());
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 429);
     let probing = tokio::spawn(stack.clone().oneshot(post()));
     settle().await;
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 429, "one probes at a time");
-    assert_eq!(probe.calls(), 2);
+    assert_eq!(probe.counts().calls, 2);
     probing.abort();
     settle().await;
     assert_eq!(in_flight(&pool), 0);
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!((probe.calls(), probe.cancelled()), (3, 1));
+    assert_eq!((probe.counts().calls, probe.counts().cancelled), (3, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_whose_task_panics_leaves_nothing_behind() {
     let pool = keys(&["a"]).build().unwrap();
-    let probe = Probe::<Full<Bytes>>::new(|request| async move {
-        assert!(token(&request) != "a", "a client that panics");
-        Ok(accounts::answer(200))
-    });
+    let probe = ScriptedProvider::new().on("a", [Reply::panic()]);
     let stack = MarathonLayer::new(pool.clone()).layer(probe.clone());
     let context = RequestContext::new();
     let request = tokio::spawn(context.clone().scope(stack.oneshot(post())));
     assert!(request.await.unwrap_err().is_panic());
-    assert_eq!((in_flight(&pool), probe.in_flight(), look(&pool, "a").failures), (0, 0, 0));
+    assert_eq!((in_flight(&pool), probe.counts().in_flight, look(&pool, "a").failures), (0, 0, 0));
     assert_eq!(context.attempts().len(), 1);
 }

@@ -2,13 +2,8 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/probe.rs"]
-mod probe;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-use accounts::{Server, answer, in_flight, keys, lost, oauth, post, seconds, settle, token, wall};
+use accounts::{in_flight, keys, oauth, post, rotating, seconds, settle, wall};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -19,8 +14,8 @@ use oauth_marathon::notify::NotifyLayer;
 use oauth_marathon::refresh::token_source_fn;
 use oauth_marathon::replay::ReplayLayer;
 use oauth_marathon::retry::RetryLayer;
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::{BoxError, MarathonLayer, Pool, RequestContext, TokenSet};
-use probe::Probe;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower::buffer::Buffer;
@@ -30,17 +25,20 @@ use tower::util::BoxCloneService;
 use tower::{Layer, Service, ServiceExt};
 
 /// Loses the connection at every other call.
-fn flaky() -> Probe {
-    let calls = Arc::new(AtomicUsize::new(0));
-    Probe::new(move |_| {
-        let first = calls.fetch_add(1, SeqCst).is_multiple_of(2);
-        async move { if first { Err(lost()) } else { Ok(answer(200)) } }
-    })
+fn flaky() -> ScriptedProvider {
+    let provider = ScriptedProvider::new();
+    (0..3).fold(provider, |provider, _| provider.then(Reply::connection_error()).then(Reply::ok()))
 }
 
 /// Refuses the key `a` with 429.
-fn limited() -> Probe {
-    Probe::new(|request| async move { Ok(answer(if token(&request) == "a" { 429 } else { 200 })) })
+fn limited() -> ScriptedProvider {
+    ScriptedProvider::new().always("a", Reply::status(429))
+}
+
+/// How often the service was called and has answered, and how many calls are under way.
+fn counts(provider: &ScriptedProvider) -> (usize, usize, usize) {
+    let counts = provider.counts();
+    (counts.calls, counts.completed, counts.in_flight)
 }
 
 /// Three calls: two in a row over one instance, and one over a clone.
@@ -80,9 +78,9 @@ async fn every_layer_alone_calls_only_what_it_has_polled() {
     for slowness in [0, 3] {
         macro_rules! two_attempts {
             ($($layer:expr),* $(,)?) => { $({
-                let probe = flaky().slow(slowness);
+                let probe = flaky().ready_late(slowness);
                 assert_eq!(three_calls($layer.layer(probe.clone())).await, [200; 3], stringify!($layer));
-                assert_eq!((probe.calls(), probe.completed(), probe.in_flight()), (6, 6, 0), stringify!($layer));
+                assert_eq!(counts(&probe), (6, 6, 0), stringify!($layer));
             })* };
         }
         // The layer under test is the outer or the inner one; two attempts need a retry beside it.
@@ -107,15 +105,15 @@ async fn the_stack_calls_only_what_it_has_polled_whatever_stands_below() {
     macro_rules! below {
         ($($name:literal, $slowness:literal: $wrap:expr),* $(,)?) => { $({
             let pool = keys(&["a", "b"]).build().unwrap();
-            let probe = limited().slow($slowness);
+            let probe = limited().ready_late($slowness);
             let stack = MarathonLayer::new(pool.clone()).layer($wrap(probe.clone()));
             assert_eq!(three_calls(stack.clone()).await, [200; 3], $name);
             assert_eq!(twenty_at_once(stack).await, 20, $name);
-            assert_eq!((probe.calls(), probe.completed(), in_flight(&pool)), (24, 24, 0), $name);
+            assert_eq!((counts(&probe), in_flight(&pool)), ((24, 24, 0), 0), $name);
         })* };
     }
     below!(
-        "nothing", 2: |probe: Probe| probe,
+        "nothing", 2: |probe: ScriptedProvider| probe,
         "one at a time", 2: |probe| ConcurrencyLimit::new(probe, 1),
         "a queue of one", 2: |probe| Buffer::new(probe, 1),
         "a box", 2: BoxCloneService::<Request<Full<Bytes>>, _, _>::new,
@@ -128,11 +126,11 @@ async fn the_stack_can_be_called_through_whatever_stands_above() {
     macro_rules! above {
         ($($name:literal: $wrap:expr),* $(,)?) => { $({
             let pool = keys(&["a", "b"]).build().unwrap();
-            let probe = limited().slow(2);
+            let probe = limited().ready_late(2);
             let service = $wrap(MarathonLayer::new(pool.clone()).layer(probe.clone()));
             assert_eq!(three_calls(service.clone()).await, [200; 3], $name);
             assert_eq!(twenty_at_once(service).await, 20, $name);
-            assert_eq!((probe.calls(), probe.completed(), in_flight(&pool)), (24, 24, 0), $name);
+            assert_eq!((counts(&probe), in_flight(&pool)), ((24, 24, 0), 0), $name);
         })* };
     }
     above!(
@@ -145,49 +143,49 @@ async fn the_stack_can_be_called_through_whatever_stands_above() {
 #[tokio::test(start_paused = true)]
 async fn a_shedding_service_that_is_full_is_a_broken_connection_and_no_panic() {
     let pool = keys(&["a"]).build().unwrap();
-    let probe = Probe::<Full<Bytes>>::new(|_| std::future::pending());
+    let probe = ScriptedProvider::new().otherwise(Reply::pending());
     let stack = MarathonLayer::new(pool.clone()).layer(LoadShed::new(ConcurrencyLimit::new(probe.clone(), 1)));
     let first = tokio::spawn(stack.clone().oneshot(post()));
     settle().await;
     assert!(stack.oneshot(post()).await.unwrap_err().is::<tower::load_shed::error::Overloaded>());
     first.abort();
     settle().await;
-    assert_eq!((probe.calls(), probe.cancelled(), in_flight(&pool)), (1, 1, 0));
+    assert_eq!((probe.counts().calls, probe.counts().cancelled, in_flight(&pool)), (1, 1, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_kept_answer_is_returned_where_the_service_breaks_before_the_second_attempt() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let probe = limited().breaks_after(1);
+    let probe = limited().readiness_fails_after(1);
     let context = RequestContext::new();
     let answer = context.clone().scope(MarathonLayer::new(pool.clone()).layer(probe.clone()).oneshot(post())).await;
     assert_eq!(answer.unwrap().status(), 429);
-    assert_eq!((probe.calls(), context.attempts().len(), in_flight(&pool)), (1, 1, 0));
+    assert_eq!((probe.counts().calls, context.attempts().len(), in_flight(&pool)), (1, 1, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_error_of_a_service_that_never_is_ready_is_returned_as_it_is() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let stack = MarathonLayer::new(pool.clone()).layer(limited().breaks_after(0));
-    assert_eq!(stack.oneshot(post()).await.unwrap_err().to_string(), "the service is broken");
+    let stack = MarathonLayer::new(pool.clone()).layer(limited().readiness_fails_after(0));
+    assert_eq!(stack.oneshot(post()).await.unwrap_err().to_string(), "scripted: the service is broken");
     assert_eq!(in_flight(&pool), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_kept_answer_is_returned_where_the_service_is_not_ready_again_by_the_deadline() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let probe = limited().stalls_after(1);
+    let probe = limited().never_ready_after(1);
     let context = RequestContext::new().with_timeout(seconds(5));
     let start = Instant::now();
     let answer = context.scope(MarathonLayer::new(pool.clone()).layer(probe.clone()).oneshot(post())).await;
     assert_eq!((answer.unwrap().status().as_u16(), start.elapsed()), (429, seconds(5)));
-    assert_eq!((probe.calls(), in_flight(&pool)), (1, 0));
+    assert_eq!((probe.counts().calls, in_flight(&pool)), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn polling_for_readiness_reserves_nothing_in_the_pool() {
     let wall = wall();
-    let server = Server::rotating(wall.clone(), seconds(3600));
+    let server = rotating(wall.clone(), seconds(3600));
     let pool = Pool::builder("openai").origin(accounts::ORIGIN).credential(oauth("a", Some(seconds(0))));
     let pool = pool.token_source(server.clone()).clock(wall).build().unwrap();
     let mut stack = MarathonLayer::new(pool.clone()).layer(limited());
@@ -195,37 +193,37 @@ async fn polling_for_readiness_reserves_nothing_in_the_pool() {
         ServiceExt::<Request<Full<Bytes>>>::ready(&mut stack).await.unwrap();
     }
     settle().await;
-    assert_eq!((in_flight(&pool), server.exchanges()), (0, 0));
+    assert_eq!((in_flight(&pool), server.exchanges().len()), (0, 0));
     assert!(!accounts::look(&pool, "a").refreshing);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_waits_for_a_refresh_takes_nobody_elses_place() {
     let wall = wall();
-    let server = Server::rotating(wall.clone(), seconds(3600));
-    server.close();
+    let server = rotating(wall.clone(), seconds(3600));
+    server.hold();
     let pool = Pool::builder("openai").origin(accounts::ORIGIN).token_source(server.clone()).clock(wall);
     let pool = pool.credentials([oauth("a", Some(seconds(0))), oauth("b", None)]).build().unwrap();
-    let probe = Probe::new(|_| async { Ok(answer(200)) });
+    let probe = ScriptedProvider::new();
     let stack = MarathonLayer::new(pool.clone()).layer(ConcurrencyLimit::new(probe.clone(), 1));
 
     let waiting = tokio::spawn(RequestContext::new().with_pin("a").scope(stack.clone().oneshot(post())));
     settle().await;
-    assert_eq!((server.exchanges(), probe.calls()), (1, 0));
+    assert_eq!((server.exchanges().len(), probe.counts().calls), (1, 0));
     for _ in 0..3 {
         let other = RequestContext::new().with_pin("b").scope(stack.clone().oneshot(post()));
         let other = tokio::time::timeout(seconds(1), other).await.expect("the place is free");
         assert_eq!(other.unwrap().status(), 200);
     }
-    server.open();
+    server.release();
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
-    assert_eq!(probe.calls(), 4);
+    assert_eq!(probe.counts().calls, 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_token_source_may_use_the_only_place_of_the_client_that_waits_for_it() {
     let wall = wall();
-    let probe = Probe::new(|_| async { Ok(answer(200)) });
+    let probe = ScriptedProvider::new();
     let client = ConcurrencyLimit::new(probe.clone(), 1);
     let shared = client.clone();
     let source = token_source_fn(move |_| {
@@ -239,5 +237,5 @@ async fn the_token_source_may_use_the_only_place_of_the_client_that_waits_for_it
     let pool = pool.credential(oauth("a", Some(seconds(0)))).build().unwrap();
     let stack = MarathonLayer::new(pool).layer(client);
     let answers = tokio::time::timeout(seconds(1), twenty_at_once(stack)).await.expect("no deadlock");
-    assert_eq!((answers, probe.calls()), (20, 21));
+    assert_eq!((answers, probe.counts().calls), (20, 21));
 }

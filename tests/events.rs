@@ -1,11 +1,7 @@
 //! Which events come, in which order, and what people read.
 
-#[path = "support/provider.rs"]
-mod provider;
 #[path = "support/stage.rs"]
 mod stage;
-#[path = "support/tokens.rs"]
-mod tokens;
 
 use std::io::ErrorKind;
 use std::num::NonZeroU32;
@@ -15,18 +11,17 @@ use oauth_marathon::config::WhenAllCooling;
 use oauth_marathon::notify::{Event, EventStream};
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::replay::ReplayBody;
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Credential, RequestContext, TokenSet};
 use tokio::time::Instant;
 
-use provider::{Provider, Reply, broken, never, ok, status};
 use stage::{Stage, key, login, pass, pool, post, seconds, settings, under};
-use tokens::{Grant, Tokens};
 
 fn limited(rest: &str) -> Reply {
-    status(429).header("retry-after", rest)
+    Reply::status(429).header("retry-after", rest)
 }
 
-fn stage(pool: PoolBuilder, provider: Provider) -> (Stage, EventStream) {
+fn stage(pool: PoolBuilder, provider: ScriptedProvider) -> (Stage, EventStream) {
     let stage = Stage::new(pool, provider);
     let events = stage.pool.events();
     (stage, events)
@@ -41,7 +36,7 @@ fn lines(events: &mut EventStream) -> Vec<String> {
 async fn a_limit_is_told_first_and_then_the_switch() {
     let a = Credential::new("a", TokenSet::new("t0ken")).label("work");
     let (stage, mut events) =
-        stage(pool(&[]).credentials([a, login("b")]), Provider::new().on("t0ken", [limited("20")]));
+        stage(pool(&[]).credentials([a, login("b")]), ScriptedProvider::new().always("t0ken", limited("20")));
     stage.post().await;
     let (cooling, switch) = (events.try_recv().unwrap(), events.try_recv().unwrap());
     assert!(matches!(&cooling, Event::CoolingDown { credential, rests_for, .. }
@@ -59,7 +54,8 @@ async fn a_limit_is_told_first_and_then_the_switch() {
 
 #[tokio::test(start_paused = true)]
 async fn of_many_requests_that_are_limited_at_once_one_rest_is_told() {
-    let (stage, mut events) = stage(pool(&["a", "b"]), Provider::new().on("a", [limited("20").after(seconds(1))]));
+    let (stage, mut events) =
+        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited("20").after(seconds(1))));
     let requests: Vec<_> = (0..10).map(|_| stage.spawn()).collect();
     for request in requests {
         request.await.unwrap();
@@ -74,7 +70,8 @@ async fn a_notifier_hears_the_same_in_the_same_order() {
     let (tell, told) = mpsc::channel();
     let notified =
         pool(&["a", "b"]).notifier(move |event: &Event| tell.send(event.clone()).expect("it is listened to"));
-    let (stage, mut events) = stage(notified, Provider::new().on("a", [limited("1")]).on("b", [limited("2")]));
+    let (stage, mut events) =
+        stage(notified, ScriptedProvider::new().always("a", limited("1")).always("b", limited("2")));
     stage.post().await;
     pass(3).await;
     let streamed: Vec<_> = std::iter::from_fn(|| events.try_recv()).collect();
@@ -85,16 +82,17 @@ async fn a_notifier_hears_the_same_in_the_same_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_is_told_and_is_no_switch() {
-    let source = pool(&["a", "b"]).token_source(Tokens::new());
-    let (stage, mut events) = stage(source, Provider::new().on("a", [status(401)]));
+    let source = pool(&["a", "b"]).token_source(ScriptedTokens::new());
+    let (stage, mut events) = stage(source, ScriptedProvider::new().always("a", Reply::status(401)));
     stage.post().await;
     assert_eq!(lines(&mut events), ["Credential \"a\" of \"openai\" has a new token."]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_login_that_is_over_is_told_once_and_before_the_switch() {
-    let tokens = Tokens::new().on("a", [Grant::Refused]);
-    let (stage, mut events) = stage(pool(&["a", "b"]).token_source(tokens), Provider::new().on("a", [status(401)]));
+    let tokens = ScriptedTokens::new().always("a", Grant::refused());
+    let (stage, mut events) =
+        stage(pool(&["a", "b"]).token_source(tokens), ScriptedProvider::new().always("a", Reply::status(401)));
     stage.post().await;
     stage.post().await;
     assert_eq!(
@@ -108,13 +106,14 @@ async fn a_login_that_is_over_is_told_once_and_before_the_switch() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_fails_for_now_is_told_with_its_cause() {
-    let tokens = Tokens::new().on("a", [Grant::Busy]);
-    let (stage, mut events) = stage(pool(&["a", "b"]).token_source(tokens), Provider::new().on("a", [status(401)]));
+    let tokens = ScriptedTokens::new().always("a", Grant::busy());
+    let (stage, mut events) =
+        stage(pool(&["a", "b"]).token_source(tokens), ScriptedProvider::new().always("a", Reply::status(401)));
     stage.post().await;
     assert_eq!(
         lines(&mut events),
         [
-            "The token of credential \"a\" of \"openai\" could not be refreshed: the server is busy",
+            "The token of credential \"a\" of \"openai\" could not be refreshed: scripted: the server is busy",
             "Credential \"a\" of \"openai\" rests for 30 s: token not accepted.",
             "Auth error on \"openai\". Switching OAuth credential... (from \"a\" to \"b\")",
         ]
@@ -123,7 +122,7 @@ async fn a_refresh_that_fails_for_now_is_told_with_its_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn exhaustion_is_told_once_until_an_account_has_recovered() {
-    let provider = Provider::new().on("a", [limited("60")]).on("b", [limited("20")]);
+    let provider = ScriptedProvider::new().always("a", limited("60")).always("b", limited("20"));
     let (stage, mut events) = stage(pool(&["a", "b"]), provider);
     for _ in 0..5 {
         stage.post().await;
@@ -144,7 +143,7 @@ async fn exhaustion_is_told_once_until_an_account_has_recovered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recovery_is_told_at_its_time_though_nobody_asks() {
-    let provider = Provider::new().on("a", [limited("5")]).on("b", [limited("2")]);
+    let provider = ScriptedProvider::new().always("a", limited("5")).always("b", limited("2"));
     let (stage, mut events) = stage(pool(&["a", "b"]), provider);
     stage.post().await;
     let start = Instant::now();
@@ -161,7 +160,7 @@ async fn a_recovery_is_told_at_its_time_though_nobody_asks() {
 #[tokio::test(start_paused = true)]
 async fn an_account_that_another_one_convicts_is_told_to_rest_after_the_switch() {
     let keys = pool(&[]).credentials([key("k"), key("l")]);
-    let (stage, mut events) = stage(keys, Provider::new().on("k", [status(403)]));
+    let (stage, mut events) = stage(keys, ScriptedProvider::new().always("k", Reply::status(403)));
     stage.post().await;
     assert_eq!(stage::names(&mut events), ["failed_over", "cooling_down"]);
 }
@@ -169,31 +168,36 @@ async fn an_account_that_another_one_convicts_is_told_to_rest_after_the_switch()
 #[tokio::test(start_paused = true)]
 async fn a_switch_is_told_only_if_this_request_makes_it() {
     // The body cannot be sent again.
-    let (once, mut events) = stage(pool(&["a", "b"]), Provider::new().on("a", [limited("20")]));
+    let (once, mut events) = stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited("20")));
     once.send(post().map(|body| ReplayBody::new(body, 4))).await;
     assert_eq!(stage::names(&mut events), ["cooling_down"]);
 
     // No more accounts are to be tried.
     let one = settings(|it| it.max_attempts = NonZeroU32::new(1));
-    let (capped, mut events) = stage(pool(&["a", "b"]).settings(one), Provider::new().on("a", [limited("20")]));
+    let (capped, mut events) =
+        stage(pool(&["a", "b"]).settings(one), ScriptedProvider::new().always("a", limited("20")));
     capped.post().await;
     assert_eq!(stage::names(&mut events), ["cooling_down"]);
 
     // No time is left.
-    let (late, mut events) = stage(pool(&["a", "b"]), Provider::new().on("a", [limited("20").after(seconds(2))]));
+    let (late, mut events) =
+        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited("20").after(seconds(2))));
     late.send(under(&RequestContext::new().with_timeout(seconds(1)), post())).await;
     assert_eq!(stage::names(&mut events), ["cooling_down"]);
 
     // The same account has recovered while the request waited.
     let waits = settings(|it| it.when_all_cooling = WhenAllCooling::Wait);
-    let (waited, mut events) = stage(pool(&["a"]).settings(waits), Provider::new().on("a", [limited("2"), ok()]));
+    let (waited, mut events) = stage(pool(&["a"]).settings(waits), ScriptedProvider::new().on("a", [limited("2")]));
     assert_eq!(waited.post().await.status, 200);
     assert_eq!(stage::names(&mut events), ["cooling_down", "exhausted", "recovered"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_answered_or_at_fault_is_no_news() {
-    let (stage, mut events) = stage(pool(&["a", "b"]), Provider::new().on("a", [ok(), status(400), status(404)]));
+    let (stage, mut events) = stage(
+        pool(&["a", "b"]),
+        ScriptedProvider::new().on("a", [Reply::ok(), Reply::status(400)]).always("a", Reply::status(404)),
+    );
     for _ in 0..3 {
         stage.post().await;
     }
@@ -202,7 +206,8 @@ async fn a_request_that_is_answered_or_at_fault_is_no_news() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_goes_away_is_told_with_the_account_in_use() {
-    let (stage, mut events) = stage(pool(&["a", "b"]), Provider::new().on("a", [limited("20")]).on("b", [never()]));
+    let (stage, mut events) =
+        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited("20")).always("b", Reply::pending()));
     let waiting = stage.spawn();
     pass(1).await;
     waiting.abort();
@@ -212,19 +217,19 @@ async fn a_caller_who_goes_away_is_told_with_the_account_in_use() {
 
 #[tokio::test(start_paused = true)]
 async fn a_switch_has_a_notice_for_people_that_says_why_and_how_long_to_show_it() {
-    let reset = || broken(ErrorKind::ConnectionReset);
+    let reset = || Reply::error(ErrorKind::ConnectionReset);
     for (reply, cause) in [
-        (status(429), "Rate limited"),
-        (status(401), "Auth error"),
-        (status(403), "Auth error"),
-        (status(402), "Request failed"),
-        (status(500), "Request failed"),
+        (Reply::status(429), "Rate limited"),
+        (Reply::status(401), "Auth error"),
+        (Reply::status(403), "Auth error"),
+        (Reply::status(402), "Request failed"),
+        (Reply::status(500), "Request failed"),
         (reset(), "Request failed"),
     ] {
         let short = settings(|it| it.toast_duration = seconds(3));
         let keys = || pool(&[]).credentials([key("k"), key("l")]);
         for (pool, duration) in [(keys(), seconds(8)), (keys().settings(short), seconds(3))] {
-            let (stage, mut events) = stage(pool, Provider::new().on("k", [reply.clone()]));
+            let (stage, mut events) = stage(pool, ScriptedProvider::new().always("k", reply.clone()));
             stage.post().await;
             let toasts: Vec<_> =
                 std::iter::from_fn(|| events.try_recv()).filter_map(|event: Event| event.toast()).collect();

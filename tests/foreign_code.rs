@@ -1,11 +1,7 @@
 //! A user's code that fails costs its own opinion, and nobody anything else: every run here is compared with one without it.
 
-#[path = "support/provider.rs"]
-mod provider;
 #[path = "support/stage.rs"]
 mod stage;
-#[path = "support/tokens.rs"]
-mod tokens;
 
 use std::io::ErrorKind;
 use std::sync::atomic::AtomicUsize;
@@ -15,12 +11,11 @@ use std::sync::{Arc, OnceLock, mpsc};
 use oauth_marathon::classify::{Answer, Classifier};
 use oauth_marathon::notify::Event;
 use oauth_marathon::pool::{Candidate, Choice, PoolBuilder, Standing, Strategy};
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{ErrorKind as Failure, MarathonLayer, Pool};
 
-use provider::{Provider, Reply, broken, ok, status};
 use stage::{Stage, pass, pool, post, seconds};
-use tokens::{Grant, Tokens};
 
 const REQUESTS: usize = 10_000;
 
@@ -28,20 +23,20 @@ const REQUESTS: usize = 10_000;
 fn mixture(id: usize) -> impl Iterator<Item = Reply> {
     let turn = 7 + id;
     let reply = move |at: usize| match at % (5 * turn) {
-        0 => status(429).header("retry-after", "20"),
-        3 => broken(ErrorKind::ConnectionReset),
-        n if n == turn => status(401),
-        n if n == 2 * turn => status(403),
-        n if n == 3 * turn => status(402),
-        n if n == 4 * turn => status(400),
-        n if n == 4 * turn + 1 => status(503).header("retry-after", "1"),
-        _ => ok(),
+        0 => Reply::status(429).header("retry-after", "20"),
+        3 => Reply::error(ErrorKind::ConnectionReset),
+        n if n == turn => Reply::status(401),
+        n if n == 2 * turn => Reply::status(403),
+        n if n == 3 * turn => Reply::status(402),
+        n if n == 4 * turn => Reply::status(400),
+        n if n == 4 * turn + 1 => Reply::status(503).header("retry-after", "1"),
+        _ => Reply::ok(),
     };
     (1..=2 * REQUESTS).map(reply)
 }
 
-fn mixed() -> Provider {
-    ["a", "b", "c"].iter().enumerate().fold(Provider::new(), |provider, (at, id)| provider.on(id, mixture(at)))
+fn mixed() -> ScriptedProvider {
+    ["a", "b", "c"].iter().enumerate().fold(ScriptedProvider::new(), |provider, (at, id)| provider.on(id, mixture(at)))
 }
 
 fn three() -> PoolBuilder {
@@ -150,7 +145,7 @@ impl Strategy for Saboteur {
 #[tokio::test(start_paused = true)]
 async fn a_choice_that_is_gone_by_the_time_it_is_made_falls_to_the_next_account() {
     let own = Arc::new(OnceLock::new());
-    let stage = Stage::new(three().strategy(Saboteur(own.clone())), Provider::new());
+    let stage = Stage::new(three().strategy(Saboteur(own.clone())), ScriptedProvider::new());
     own.set(stage.pool.clone()).unwrap();
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.post().await.status, 200);
@@ -180,8 +175,8 @@ async fn notifiers_that_panic_or_never_return_are_nobodys_burden() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_source_that_panics_is_a_refresh_that_failed_for_now() {
-    let tokens = Tokens::new().on("a", [Grant::Panics, Grant::Fresh]);
-    let provider = Provider::new().on("a", [status(401)]);
+    let tokens = ScriptedTokens::new().on("a", [Grant::panic()]);
+    let provider = ScriptedProvider::new().always("a", Reply::status(401));
     let stage = Stage::new(pool(&["a", "b"]).token_source(tokens.clone()), provider);
     let requests: Vec<_> = (0..100).map(|_| stage.spawn()).collect();
     for request in requests {
@@ -191,7 +186,7 @@ async fn a_token_source_that_panics_is_a_refresh_that_failed_for_now() {
     assert_eq!(stage.rest("a"), Some((Kind::Unauthorized, seconds(30))));
 
     pass(30).await;
-    stage.provider.script("b", [status(429)]);
+    stage.provider.set("b", Reply::status(429));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens().last().unwrap(), "a+", "its token set was kept");
 }

@@ -12,9 +12,10 @@ use browser::Browser;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use login::{Act, Script, callback, says, value};
+use login::{Script, callback, says, value};
 use oauth_marathon::config::OAuthServer;
 use oauth_marathon::login::{CallbackRefusal, LoginErrorKind, Progress};
+use oauth_marathon::testing::Reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -157,7 +158,7 @@ async fn what_is_not_the_answer_is_refused_with_a_page_and_the_login_goes_on() {
 async fn another_answer_with_the_same_state_is_refused_and_the_same_one_gets_the_same_page() {
     within(async {
         let gate = Arc::new(Semaphore::new(0));
-        let script = Script::new([Act::Held(gate.clone(), 200, TOKENS.to_owned())]);
+        let script = Script::new([says(200, TOKENS).held(gate.clone())]);
         let login = script.login().by_code().await.unwrap();
         let (url, browser) = (login.url().to_owned(), Browser::new());
         let good = callback(&url, "code=c0de");
@@ -203,7 +204,12 @@ async fn a_login_ends_as_the_browser_and_the_page_says_so() {
             ("code=c", vec![says(400, r#"{"error":"invalid_grant"}"#)], LoginErrorKind::Refused, "invalid_grant"),
             ("code=c", vec![says(200, "<html>hello")], LoginErrorKind::Unreachable, "no token response"),
             ("code=c", vec![says(500, "<html>")], LoginErrorKind::Unreachable, "(500)"),
-            ("code=c", vec![Act::Break], LoginErrorKind::Unreachable, "the exchange with the server failed"),
+            (
+                "code=c",
+                vec![Reply::connection_error()],
+                LoginErrorKind::Unreachable,
+                "the exchange with the server failed",
+            ),
             ("code=c", vec![says(302, "")], LoginErrorKind::Refused, "(302)"),
         ] {
             let expected = acts.len();
@@ -394,7 +400,7 @@ async fn who_it_is_comes_from_the_userinfo_endpoint_where_no_id_token_says_so() 
             (says(200, r#"{"id":583231,"login":"octo"}"#), Some("583231"), 0),
             (says(403, "no"), Some("acct"), 0),
             (says(200, "<html>"), Some("acct"), 0),
-            (Act::Break, Some("acct"), 0),
+            (Reply::connection_error(), Some("acct"), 0),
         ] {
             let tokens = r#"{"access_token":"at","account_id":"acct"}"#;
             let script = Script::new([says(200, tokens), userinfo]);

@@ -6,8 +6,9 @@ mod login;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use login::{Act, Script, says, value};
+use login::{Script, says, value};
 use oauth_marathon::login::{LoggedIn, LoginError, LoginErrorKind, Progress};
+use oauth_marathon::testing::Reply;
 
 const DEVICE: &str = r#"{"device_code":"dc","user_code":"AB-CD","verification_uri":"https://auth.example.com/confirm",
     "expires_in":900,"interval":5}"#;
@@ -16,13 +17,13 @@ const SLOW: &str = r#"{"error":"slow_down"}"#;
 const TOKENS: &str = r#"{"access_token":"at","refresh_token":"rt","token_type":"bearer","user_id":"u1"}"#;
 
 /// Runs a login to its end; also when the token endpoint was asked, in seconds from the start.
-async fn run(acts: impl IntoIterator<Item = Act>) -> (Result<LoggedIn, LoginError>, Vec<u64>, Vec<Progress>) {
+async fn run(acts: impl IntoIterator<Item = Reply>) -> (Result<LoggedIn, LoginError>, Vec<u64>, Vec<Progress>) {
     run_with(DEVICE, acts).await
 }
 
 async fn run_with(
     device: &str,
-    acts: impl IntoIterator<Item = Act>,
+    acts: impl IntoIterator<Item = Reply>,
 ) -> (Result<LoggedIn, LoginError>, Vec<u64>, Vec<Progress>) {
     let script = Script::new([says(200, device)].into_iter().chain(acts));
     let steps = Arc::new(Mutex::new(Vec::new()));
@@ -130,11 +131,11 @@ async fn once_the_code_has_expired_nothing_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn trouble_is_waited_out_with_longer_pauses_which_end_with_the_trouble() {
     let acts = [
-        Act::Break,
-        Act::Hang,
+        Reply::connection_error(),
+        Reply::pending(),
         says(502, "<html>bad gateway</html>"),
         says(200, "<html>maintenance</html>"),
-        Act::After(503, 90),
+        Reply::status(503).header("retry-after", "90"),
         says(400, PENDING),
         says(200, TOKENS),
     ];
@@ -149,7 +150,8 @@ async fn trouble_is_waited_out_with_longer_pauses_which_end_with_the_trouble() {
 #[tokio::test(start_paused = true)]
 async fn trouble_to_the_end_is_the_source_of_the_expiry() {
     let device = DEVICE.replace("900", "60");
-    let (outcome, polls, _) = run_with(&device, [Act::Break, Act::Break, says(500, "")]).await;
+    let (outcome, polls, _) =
+        run_with(&device, [Reply::connection_error(), Reply::connection_error(), says(500, "")]).await;
     let error = outcome.unwrap_err();
     assert_eq!((error.kind(), polls), (LoginErrorKind::Expired, vec![5, 15, 35]));
     let source = std::error::Error::source(&error).unwrap();
@@ -171,8 +173,8 @@ async fn a_device_code_that_is_not_given_is_an_error_at_once() {
         (says(400, r#"{"error":"unauthorized_client"}"#), LoginErrorKind::Refused),
         (says(200, r#"{"error":"device_flow_disabled"}"#), LoginErrorKind::Refused),
         (says(503, ""), LoginErrorKind::Unreachable),
-        (Act::Hang, LoginErrorKind::Unreachable),
-        (Act::Break, LoginErrorKind::Unreachable),
+        (Reply::pending(), LoginErrorKind::Unreachable),
+        (Reply::connection_error(), LoginErrorKind::Unreachable),
     ] {
         let script = Script::new([act]);
         assert_eq!(script.login().by_device().await.unwrap_err().kind(), kind);

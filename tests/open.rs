@@ -2,27 +2,20 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/probe.rs"]
-mod probe;
-#[path = "support/scripted_store.rs"]
-mod scripted_store;
 
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use accounts::{ORIGIN, Server, answer, day, look, names, oauth, post, seconds, settle, token, wall};
+use accounts::{ORIGIN, day, look, names, oauth, post, rotating, seconds, settle, wall};
 use oauth_marathon::classify::{Answer, classify_fn};
-use oauth_marathon::clock::{WallClock, clock_fn};
+use oauth_marathon::clock::WallClock;
 use oauth_marathon::notify::{Event, LoginReason};
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::store::{
     CasOutcome, Cooldown, Entry, HealthChange, Intent, MemoryStore, Record, Revision, Store, StoreKey,
 };
+use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedStore, ScriptedTokens};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{BoxError, Credential, ErrorKind, Generation, MarathonLayer, Pool, RequestContext, Secret};
-use probe::Probe;
-use scripted_store::ScriptedStore;
 use tower::{Layer, ServiceExt};
 
 const HOUR: Duration = seconds(3600);
@@ -94,12 +87,10 @@ async fn two_seconds() {
 }
 
 /// Sends one request that each token is answered with so.
-async fn send(pool: &Pool, statuses: &'static [(&'static str, u16)]) -> u16 {
-    let probe = Probe::new(move |request| async move {
-        let sent = token(&request);
-        Ok(answer(statuses.iter().find(|(token, _)| *token == sent).map_or(200, |(_, status)| *status)))
-    });
-    MarathonLayer::new(pool.clone()).layer(probe).oneshot(post()).await.unwrap().status().as_u16()
+async fn send(pool: &Pool, statuses: &[(&str, u16)]) -> u16 {
+    let provider = ScriptedProvider::new();
+    let provider = statuses.iter().fold(provider, |it, (token, status)| it.always(token, Reply::status(*status)));
+    MarathonLayer::new(pool.clone()).layer(provider).oneshot(post()).await.unwrap().status().as_u16()
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,8 +204,8 @@ async fn the_rest_of_one_model_is_shared_and_so_is_its_end() {
         let limited = Verdict::new(Kind::Throttled).with_scope(Scope::Model).with_retry_after(seconds(60));
         (reply.status() == 429).then_some(limited)
     };
-    let probe = Probe::new(|request| async move { Ok(answer(if token(&request) == "a" { 429 } else { 200 })) });
-    let stack = MarathonLayer::new(one.clone()).classifier(classify_fn(of_the_model)).layer(probe);
+    let provider = ScriptedProvider::new().always("a", Reply::status(429));
+    let stack = MarathonLayer::new(one.clone()).classifier(classify_fn(of_the_model)).layer(provider);
     let answered = RequestContext::new().with_model("large").scope(stack.oneshot(post())).await.unwrap();
     assert_eq!(answered.status(), 200);
 
@@ -288,7 +279,7 @@ async fn an_update_wins_over_what_others_have_stored_meanwhile() {
 
 #[tokio::test(start_paused = true)]
 async fn while_the_store_fails_the_pool_goes_on_from_memory_and_catches_up() {
-    let store = ScriptedStore::default();
+    let store = ScriptedStore::new();
     put(&store, static_key("a")).await;
     let pool = builder(store.clone()).open().await.unwrap();
     let mut events = pool.events();
@@ -296,7 +287,7 @@ async fn while_the_store_fails_the_pool_goes_on_from_memory_and_catches_up() {
     pool.add(static_key("b")).unwrap();
     let error = pool.flush().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(error.to_string().contains("could not be stored: the disk is full"), "{error}");
+    assert!(error.to_string().contains("could not be stored: scripted: the store cannot be written"), "{error}");
     tokio::time::sleep(seconds(600)).await;
     assert_eq!((ids(&pool), send(&pool, &[("a", 429)]).await), (vec!["a".to_owned(), "b".to_owned()], 200));
     let told = names(&mut events);
@@ -308,7 +299,7 @@ async fn while_the_store_fails_the_pool_goes_on_from_memory_and_catches_up() {
 
     // The same for reading.
     store.set_unreadable(true);
-    put(&store.inner, static_key("c")).await;
+    put(store.memory(), static_key("c")).await;
     two_seconds().await;
     assert_eq!((ids(&pool), names(&mut events)), (vec!["b".to_owned(), "a".to_owned()], vec!["store_failed"]));
     store.set_unreadable(false);
@@ -335,11 +326,14 @@ async fn a_store_that_cannot_be_opened_is_an_error_and_never_an_empty_pool() {
     let error = builder(NoList).open().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StoreUnsupported);
 
-    let store = ScriptedStore::default();
+    let store = ScriptedStore::new();
     store.set_unreadable(true);
     let error = builder(store).open().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(error.to_string().contains("\"openai\" could not be loaded: the disk is gone"), "{error}");
+    assert!(
+        error.to_string().contains("\"openai\" could not be loaded: scripted: the store cannot be read"),
+        "{error}"
+    );
 
     let store = MemoryStore::new();
     put(&store, Credential::new("a", Secret::new("s3cret\n"))).await;
@@ -361,16 +355,16 @@ async fn a_record_that_cannot_be_used_costs_that_change_alone() {
     assert_eq!(send(&pool, &[]).await, 200);
 }
 
-/// A wall clock that is set by hand.
-fn jumping() -> (impl WallClock, Arc<AtomicI64>) {
-    let offset = Arc::new(AtomicI64::new(0));
-    let (set, steady) = (offset.clone(), wall());
-    let clock = clock_fn(move || {
-        let offset = set.load(SeqCst);
-        let away = Duration::from_secs(offset.unsigned_abs());
-        if offset < 0 { steady.now() - away } else { steady.now() + away }
-    });
-    (clock, offset)
+/// A wall clock that is wrong by so many seconds.
+fn wrong(by: i64) -> ManualClock {
+    let clock = wall();
+    jump(&clock, by);
+    clock
+}
+
+fn jump(clock: &ManualClock, by: i64) {
+    let away = Duration::from_secs(by.unsigned_abs());
+    clock.set(if by < 0 { clock.now() - away } else { clock.now() + away });
 }
 
 #[tokio::test(start_paused = true)]
@@ -379,18 +373,15 @@ async fn no_jump_of_the_clock_leaves_a_credential_stuck() {
         [(YEARS, 0), (0, -YEARS), (-YEARS, 0), (0, YEARS), (YEARS, -YEARS), (3600, 0), (0, -3600)]
     {
         let store = store_of(&["a", "b"]).await;
-        let server = Server::rotating(wall(), HOUR);
+        let server = rotating(wall(), HOUR);
         put(&store, oauth("t", Some(seconds(1800)))).await;
-        let (clock, offset) = jumping();
-        offset.store(at_noting, SeqCst);
-        let pool = builder(store.clone()).clock(clock).open().await.unwrap();
+        let pool = builder(store.clone()).clock(wrong(at_noting)).open().await.unwrap();
         assert_eq!(send(&pool, &[("a", 429), ("b", 402)]).await, 200);
         pool.flush().await.unwrap();
         pool.shutdown().await;
 
-        let (clock, offset) = jumping();
-        offset.store(at_opening, SeqCst);
-        let pool = builder(store.clone()).clock(clock).token_source(server.clone()).open().await.unwrap();
+        let pool = builder(store.clone()).clock(wrong(at_opening)).token_source(server.clone());
+        let pool = pool.open().await.unwrap();
         let longest = rests_for(&pool, "a").max(rests_for(&pool, "b")).unwrap_or_default();
         assert!(longest <= 2 * 3600, "{at_noting} {at_opening}: {longest} s");
         // The token that seems to be expired is refreshed once, and no more.
@@ -400,25 +391,27 @@ async fn no_jump_of_the_clock_leaves_a_credential_stuck() {
         for id in ["a", "b"] {
             assert_eq!(rests_for(&pool, id), None, "{at_noting} {at_opening}: {id}");
         }
-        assert!(server.exchanges() <= 1, "{at_noting} {at_opening}: {}", server.exchanges());
+        assert!(server.exchanges().len() <= 1, "{at_noting} {at_opening}: {}", server.exchanges().len());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_jump_while_the_pool_runs_moves_none_of_its_rests() {
     let store = store_of(&["a", "b"]).await;
-    let (clock, offset) = jumping();
-    let pool = builder(store.clone()).clock(clock).open().await.unwrap();
+    let clock = wall();
+    let pool = builder(store.clone()).clock(clock.clone()).open().await.unwrap();
     assert_eq!(send(&pool, &[("a", 429)]).await, 200);
     two_seconds().await;
-    for jump in [YEARS, -YEARS, 0, 86_400, -86_400] {
-        offset.store(jump, SeqCst);
+    let mut wrong = 0;
+    for by in [YEARS, -YEARS, 0, 86_400, -86_400] {
+        jump(&clock, by - wrong);
+        wrong = by;
         put(&store, static_key("c")).await;
         two_seconds().await;
         remove(&store, "c").await;
         two_seconds().await;
         let left = rests_for(&pool, "a").unwrap_or_default();
-        assert!(left <= 28, "{jump}: {left}");
+        assert!(left <= 28, "{by}: {left}");
     }
 }
 
@@ -426,8 +419,8 @@ async fn a_jump_while_the_pool_runs_moves_none_of_its_rests() {
 async fn what_a_dead_process_began_is_taken_up_when_the_pool_opens() {
     for (refused, reason) in [(false, None), (true, Some(LoginReason::RefreshLost))] {
         let server = match refused {
-            true => Server::new(|_, _| Err(oauth_marathon::refresh::RefreshError::login_needed("it was used before"))),
-            false => Server::rotating(wall(), HOUR),
+            true => ScriptedTokens::new().otherwise(Grant::refused()),
+            false => rotating(wall(), HOUR),
         };
         let store = store_of(&["b"]).await;
         let mut record = Record::new(oauth("a", Some(Duration::ZERO)), Generation::new(3));
@@ -444,13 +437,13 @@ async fn what_a_dead_process_began_is_taken_up_when_the_pool_opens() {
         // The next start knows, and asks nobody.
         let pool = builder(store.clone()).token_source(server.clone()).open().await.unwrap();
         settle().await;
-        assert_eq!((server.exchanges(), out(&pool, "a")), (1, reason));
+        assert_eq!((server.exchanges().len(), out(&pool, "a")), (1, reason));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_one_refreshes_all_use() {
-    let server = Server::rotating(wall(), HOUR);
+    let server = rotating(wall(), HOUR);
     let store = MemoryStore::new();
     put(&store, oauth("a", Some(Duration::ZERO))).await;
     let open = async || builder(store.clone()).token_source(server.clone()).open().await.unwrap();
@@ -459,69 +452,49 @@ async fn a_token_that_one_refreshes_all_use() {
     two_seconds().await;
     assert_eq!(look(&other, "a").generation.get(), 2, "without a request");
     assert_eq!(send(&other, &[("a-1", 500)]).await, 200);
-    assert_eq!(server.exchanges(), 1);
+    assert_eq!(server.exchanges().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_login_that_is_removed_while_it_is_refreshed_stays_removed() {
-    let server = Server::rotating(wall(), HOUR);
+    let server = rotating(wall(), HOUR);
     let store = store_of(&["b"]).await;
     put(&store, oauth("a", Some(Duration::ZERO))).await;
     store.set_order("openai", &["a".into()]).await.unwrap();
     let pool = builder(store.clone()).token_source(server.clone()).open().await.unwrap();
-    server.close();
-    let probe = Probe::new(|_| async { Ok(answer(200)) });
-    let call = tokio::spawn(MarathonLayer::new(pool.clone()).layer(probe).oneshot(post()));
+    server.hold();
+    let client = MarathonLayer::new(pool.clone()).layer(ScriptedProvider::new());
+    let call = tokio::spawn(client.oneshot(post()));
     settle().await;
     assert!(look(&pool, "a").refreshing);
     remove(&store, "a").await;
     two_seconds().await;
     assert_eq!(call.await.unwrap().unwrap().status(), 200);
-    server.open();
+    server.release();
     two_seconds().await;
     assert_eq!((ids(&pool), held(&store, "a").await), (vec!["b".to_owned()], None));
 }
 
-/// Counts notes, and panics over each.
-#[derive(Clone, Default)]
-struct Touchy(MemoryStore, Arc<Mutex<usize>>);
-
-impl Store for Touchy {
-    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
-        self.0.load(key).await
+async fn scripted_of(ids: &[&str]) -> ScriptedStore {
+    let store = ScriptedStore::new();
+    for id in ids {
+        put(&store, static_key(id)).await;
     }
-
-    async fn compare_and_set(
-        &self,
-        key: &StoreKey,
-        expected: Option<Revision>,
-        next: Option<Record>,
-    ) -> Result<CasOutcome, BoxError> {
-        self.0.compare_and_set(key, expected, next).await
-    }
-
-    async fn load_all(&self, provider: &str) -> Result<Vec<Entry>, BoxError> {
-        self.0.load_all(provider).await
-    }
-
-    fn note_health(&self, _: &StoreKey, _: Generation, _: HealthChange) {
-        *self.1.lock().unwrap() += 1;
-        panic!("a store that panics");
-    }
+    store
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_failures_and_recoveries_are_noted_and_a_panic_costs_the_note() {
-    let store = Touchy(store_of(&["a", "b"]).await, Arc::default());
+    let store = scripted_of(&["a", "b"]).await.panicking_over_notes();
     let pool = builder(store.clone()).open().await.unwrap();
     for _ in 0..100 {
         assert_eq!(send(&pool, &[]).await, 200);
     }
     two_seconds().await;
-    assert_eq!(*store.1.lock().unwrap(), 0);
+    assert_eq!(store.notes(), 0);
     assert_eq!(send(&pool, &[("a", 429)]).await, 200);
     two_seconds().await;
-    assert_eq!(*store.1.lock().unwrap(), 1);
+    assert_eq!(store.notes(), 1);
     assert_eq!(rests_for(&pool, "a"), Some(28));
     pool.add(static_key("c")).unwrap();
     two_seconds().await;
@@ -531,10 +504,10 @@ async fn only_failures_and_recoveries_are_noted_and_a_panic_costs_the_note() {
 #[tokio::test(start_paused = true)]
 async fn nothing_of_a_pool_stays_after_it() {
     for shut_down in [false, true] {
-        let store = Touchy(store_of(&["a"]).await, Arc::default());
+        let store = scripted_of(&["a"]).await;
         let pool = builder(store.clone()).open().await.unwrap();
         settle().await;
-        assert!(Arc::strong_count(&store.1) > 1);
+        assert!(store.clones() > 1);
         pool.add(static_key("b")).unwrap();
         if shut_down {
             pool.shutdown().await;
@@ -542,7 +515,7 @@ async fn nothing_of_a_pool_stays_after_it() {
         }
         drop(pool);
         settle().await;
-        assert_eq!(Arc::strong_count(&store.1), 1, "{shut_down}");
+        assert_eq!(store.clones(), 1, "{shut_down}");
     }
 }
 

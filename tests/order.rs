@@ -2,13 +2,8 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/probe.rs"]
-mod probe;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-use accounts::{ORIGIN, answer, keys, look, lost, names, post, settle, token};
+use accounts::{ORIGIN, keys, look, names, post, settle};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::classify::ClassifyLayer;
@@ -18,26 +13,23 @@ use oauth_marathon::notify::NotifyLayer;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::replay::ReplayLayer;
 use oauth_marathon::retry::RetryLayer;
+use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::verdict::{Kind, Verdict};
 use oauth_marathon::{Credential, ErrorKind, MarathonLayer, Pool, RequestContext, Secret};
-use probe::Probe;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
 /// Refuses each key with a status of its own, or breaks the connection; all others are fine.
-fn provider(refuses: &'static [(&'static str, u16)]) -> Probe {
-    Probe::new(move |request| async move {
-        match refuses.iter().find(|(key, _)| *key == token(&request)) {
-            Some((_, 0)) => Err(lost()),
-            Some((_, status)) => Ok(answer(*status)),
-            None => Ok(answer(200)),
-        }
+fn provider(refuses: &[(&str, u16)]) -> ScriptedProvider {
+    refuses.iter().fold(ScriptedProvider::new().otherwise(Reply::ok().body("body")), |provider, (key, status)| {
+        let reply = if *status == 0 { Reply::connection_error() } else { Reply::status(*status).body("body") };
+        provider.always(key, reply)
     })
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_layer_works_without_a_context_of_another() {
     let pool = keys(&["a"]).build().unwrap();
-    let (fine, limited) = (|| provider(&[]), || provider(&[("a", 429), ("", 429)]));
+    let (fine, limited) = (|| provider(&[]), || provider(&[("a", 429)]).otherwise(Reply::status(429).body("body")));
 
     assert_eq!(NotifyLayer::new().layer(limited()).oneshot(post()).await.unwrap().status(), 429);
     assert_eq!(ReplayLayer::default().layer(limited()).oneshot(post()).await.unwrap().status(), 429);
@@ -46,7 +38,7 @@ async fn each_layer_works_without_a_context_of_another() {
     // Without a classifier an answer is an answer.
     let probe = limited();
     let retried = RetryLayer::new(&Settings::default()).layer(probe.clone()).oneshot(post()).await.unwrap();
-    assert_eq!((retried.status().as_u16(), probe.calls()), (429, 1));
+    assert_eq!((retried.status().as_u16(), probe.counts().calls), (429, 1));
     assert!(RetryLayer::new(&Settings::default()).layer(fine()).oneshot(post()).await.is_ok());
 
     let judged = ClassifyLayer::new().layer(limited()).oneshot(post()).await.unwrap();
@@ -84,7 +76,7 @@ async fn outcome(refuses: &'static [(&'static str, u16)], by_hand: bool) -> Stri
     let attempts: Vec<_> = attempts.map(|a| (a.credential, a.verdict.map(|verdict| verdict.to_string()))).collect();
     let snapshot = pool.snapshot().credentials.into_iter();
     let health: Vec<_> = snapshot.map(|c| (c.id, c.successes, c.failures, c.in_flight, c.last_status)).collect();
-    format!("{answer}\n{attempts:?}\n{health:?}\n{:?}\n{}", names(&mut events), probe.calls())
+    format!("{answer}\n{attempts:?}\n{health:?}\n{:?}\n{}", names(&mut events), probe.counts().calls)
 }
 
 async fn collect<B>(answer: Result<Response<B>, oauth_marathon::BoxError>) -> String
@@ -133,7 +125,7 @@ async fn with_the_credential_above_the_loop_a_request_keeps_its_credential_and_t
     assert_eq!(wrong.clone().oneshot(post()).await.unwrap().status(), 429);
     assert!(matches!(look(&pool, "a").standing, Standing::Cooling { .. }));
     assert_eq!(wrong.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!(probe.calls(), 2);
+    assert_eq!(probe.counts().calls, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +141,7 @@ async fn with_the_classifier_above_the_credential_failures_are_returned_and_teac
         assert_eq!(wrong.clone().oneshot(post()).await.unwrap().status(), 429);
     }
     let a = look(&pool, "a");
-    assert_eq!((a.standing, a.failures, a.in_flight, probe.calls()), (Standing::Ready, 0, 0, 2));
+    assert_eq!((a.standing, a.failures, a.in_flight, probe.counts().calls), (Standing::Ready, 0, 0, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,20 +149,20 @@ async fn redirects_above_the_stack_are_requests_of_their_own() {
     use tower_http::follow_redirect::FollowRedirectLayer;
     use tower_http::follow_redirect::policy::Limited;
 
-    let script = |request: Request<()>| async move {
-        let to = match request.uri().path() {
+    let script = |request: &Recorded| {
+        let (path, token) = (request.head.uri().path(), request.token());
+        let to = match path {
             "/v1/chat" => "/v2/chat",
             "/v2/chat" => "https://elsewhere.example.org/v3",
-            _ => return Ok(answer(if token(&request).is_empty() { 200 } else { 500 })),
+            _ => return token.map(|_| Reply::status(500)),
         };
         // The first account is limited at the first place only.
-        let limited = token(&request) == "a" && request.uri().path() == "/v1/chat";
-        let status = if limited { 429 } else { 307 };
-        Ok(Response::builder().status(status).header("location", to).body(Full::from("moved")).unwrap())
+        let status = if token == Some("a") && path == "/v1/chat" { 429 } else { 307 };
+        Some(Reply::status(status).header("location", to).body("moved"))
     };
     for (passes, calls) in [(true, 4), (false, 3)] {
         let pool = keys(&["a", "b"]).build().unwrap();
-        let probe = Probe::new(script);
+        let probe = ScriptedProvider::new().answering(script);
         let stack = ServiceBuilder::new()
             .layer(FollowRedirectLayer::with_policy(Limited::new(5)))
             .layer(MarathonLayer::new(pool.clone()).pass_other_origins(passes))
@@ -178,7 +170,7 @@ async fn redirects_above_the_stack_are_requests_of_their_own() {
         // A body that is not empty is not sent on by the redirect layer.
         let request = Request::get("https://api.example.com/v1/chat").body(Full::<bytes::Bytes>::default()).unwrap();
         let outcome = stack.oneshot(request).await;
-        assert_eq!(probe.calls(), calls, "429, two redirects, and the other origin if it may be asked");
+        assert_eq!(probe.counts().calls, calls, "429, two redirects, and the other origin if it may be asked");
         match outcome {
             Ok(answer) => assert!(passes && answer.status() == 200),
             Err(error) => {
@@ -206,13 +198,13 @@ async fn the_usual_layers_of_others_stand_above_and_below() {
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
 
     // A timeout above is a caller that goes away.
-    let stuck = Probe::<Full<bytes::Bytes>>::new(|_| std::future::pending());
+    let stuck = ScriptedProvider::new().otherwise(Reply::pending());
     let mut events = pool.events();
     let stack = ServiceBuilder::new().layer(TimeoutLayer::new(accounts::seconds(5)));
     let stack = stack.layer(MarathonLayer::new(pool.clone())).service(stuck.clone());
     assert!(stack.oneshot(post()).await.unwrap_err().is::<tower::timeout::error::Elapsed>());
     settle().await;
-    assert_eq!((stuck.cancelled(), names(&mut events)), (1, vec!["canceled"]));
+    assert_eq!((stuck.counts().cancelled, names(&mut events)), (1, vec!["canceled"]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,14 +212,7 @@ async fn a_stack_inside_a_stack_keeps_a_log_of_its_own() {
     let outer_pool = keys(&["a", "b"]).build().unwrap();
     let key = |id: &str| Credential::new(id, Secret::new(id)).header("x-inner");
     let inner_pool = Pool::builder("inner").origin(ORIGIN).credentials([key("x"), key("y")]).build().unwrap();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let probe = Probe::new(move |request: Request<()>| {
-        let call = calls.fetch_add(1, SeqCst);
-        async move {
-            let inner = request.headers()["x-inner"].to_str().unwrap() == "x";
-            Ok(answer(if call == 0 && inner { 429 } else { 200 }))
-        }
-    });
+    let probe = ScriptedProvider::reading("x-inner".parse().unwrap()).on("x", [Reply::status(429)]);
     let stack = ServiceBuilder::new()
         .layer(MarathonLayer::new(outer_pool.clone()))
         .layer(MarathonLayer::new(inner_pool.clone()))

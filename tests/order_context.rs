@@ -2,27 +2,30 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/probe.rs"]
-mod probe;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use accounts::{answer, keys, post, token};
+use accounts::{answer, keys, post};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::credential::CredentialLayer;
+use oauth_marathon::testing::{ProbeLayer, Reply, ScriptedProvider};
 use oauth_marathon::{MarathonLayer, RequestContext};
-use probe::Probe;
 use tokio_test::task;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 /// Refuses the key `a` with 429.
-fn limited() -> Probe {
-    Probe::new(|request| async move { Ok(answer(if token(&request) == "a" { 429 } else { 200 })) })
+fn limited() -> ScriptedProvider {
+    ScriptedProvider::new().always("a", Reply::status(429))
+}
+
+/// What the request carries after `Bearer`.
+fn token<B>(request: &Request<B>) -> String {
+    request.headers()["authorization"].to_str().unwrap().replace("Bearer ", "")
 }
 
 fn used(context: &RequestContext) -> Vec<String> {
@@ -66,7 +69,7 @@ async fn the_service_below_may_borrow_and_need_not_be_send() {
 
 #[tokio::test(start_paused = true)]
 async fn the_service_below_finds_the_context_in_the_request_and_in_the_task() {
-    let probe = Probe::new(|request: Request<()>| {
+    let client = service_fn(|request: Request<Full<Bytes>>| {
         let in_request = RequestContext::of(request.extensions()).unwrap().clone();
         let in_call = RequestContext::current().expect("set while the service is called");
         async move {
@@ -76,10 +79,12 @@ async fn the_service_below_finds_the_context_in_the_request_and_in_the_task() {
                 assert_eq!(used(context).last().unwrap(), &token(&request), "each attempt is noted before it is sent");
                 assert_eq!(context.group(), Some("chat 7"));
             }
-            Ok(answer(if token(&request) == "a" { 429 } else { 200 }))
+            Ok::<_, Infallible>(answer(if token(&request) == "a" { 429 } else { 200 }))
         }
     });
-    let stack = MarathonLayer::new(keys(&["a", "b"]).build().unwrap()).context_in_extensions(true).layer(probe.clone());
+    let probe = ProbeLayer::new();
+    let stack = MarathonLayer::new(keys(&["a", "b"]).build().unwrap()).context_in_extensions(true);
+    let stack = stack.layer(probe.layer(client));
     assert!(RequestContext::current().is_none());
     let context = RequestContext::new().with_group("chat 7");
 
@@ -91,7 +96,7 @@ async fn the_service_below_finds_the_context_in_the_request_and_in_the_task() {
     stack.oneshot(request).await.unwrap();
     assert_eq!(used(&context), ["b"], "of the latest call");
     assert!(RequestContext::current().is_none());
-    assert_eq!(probe.completed(), 3);
+    assert_eq!(probe.counts().completed, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,14 +110,14 @@ async fn a_dropped_call_still_has_its_context() {
     }
     let seen = Arc::new(Mutex::new(Vec::new()));
     let witness = seen.clone();
-    let probe = Probe::<Full<Bytes>>::new(move |_| {
+    let client = service_fn(move |_: Request<Full<Bytes>>| {
         let witness = Witness(witness.clone());
         async move {
             let _witness = witness;
-            std::future::pending().await
+            std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>().await
         }
     });
-    let stack = MarathonLayer::new(keys(&["a"]).build().unwrap()).layer(probe);
+    let stack = MarathonLayer::new(keys(&["a"]).build().unwrap()).layer(ProbeLayer::new().layer(client));
     let mut request = task::spawn(stack.oneshot(post()));
     assert!(request.poll().is_pending());
     drop(request);
@@ -121,15 +126,15 @@ async fn a_dropped_call_still_has_its_context() {
 
 #[tokio::test(start_paused = true)]
 async fn spawned_work_has_the_context_only_where_it_was_carried_over() {
-    let probe = Probe::new(|_| async {
+    let client = service_fn(async |_: Request<Full<Bytes>>| {
         let left = tokio::spawn(async { RequestContext::current().is_some() });
         let carried = RequestContext::current().unwrap();
         let carried = tokio::spawn(carried.scope(async { used(&RequestContext::current().unwrap()) }));
         assert!(!left.await.unwrap());
         assert_eq!(carried.await.unwrap(), ["a"]);
-        Ok(answer(200))
+        Ok::<_, Infallible>(answer(200))
     });
-    let stack = MarathonLayer::new(keys(&["a"]).build().unwrap()).layer(probe.clone());
+    let stack = MarathonLayer::new(keys(&["a"]).build().unwrap()).layer(ProbeLayer::new().layer(client));
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
 }
 
@@ -185,17 +190,12 @@ async fn a_request_made_below_the_stack_inherits_the_pin_and_nothing_else() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_through_a_layer_alone_under_one_context_are_apart() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let client = service_fn(move |request: Request<Full<Bytes>>| {
-        log.lock().unwrap().push(token(&request));
-        async { Ok::<_, Infallible>(answer(200)) }
-    });
-    let alone = CredentialLayer::new(keys(&["a", "b"]).build().unwrap()).layer(client);
+    let provider = ScriptedProvider::new();
+    let alone = CredentialLayer::new(keys(&["a", "b"]).build().unwrap()).layer(provider.clone());
     let context = RequestContext::new();
     for _ in 0..3 {
         assert_eq!(context.clone().scope(alone.clone().oneshot(post())).await.unwrap().status(), 200);
     }
-    assert_eq!(*seen.lock().unwrap(), ["a", "a", "a"], "what one call has used is not held against the next");
+    assert_eq!(provider.tokens(), ["a", "a", "a"], "what one call has used is not held against the next");
     assert_eq!(used(&context), ["a"], "the caller sees the latest call");
 }

@@ -1,11 +1,7 @@
 //! One request that is always refused must not cost the accounts, their refresh tokens or the other requests anything.
 
-#[path = "support/provider.rs"]
-mod provider;
 #[path = "support/stage.rs"]
 mod stage;
-#[path = "support/tokens.rs"]
-mod tokens;
 
 use std::time::Duration;
 
@@ -14,11 +10,11 @@ use http::Request;
 use http_body_util::Full;
 use oauth_marathon::notify::Event;
 use oauth_marathon::pool::PoolBuilder;
+use oauth_marathon::testing::{Exchange, Reply, ScriptedProvider, ScriptedTokens};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-use provider::{Provider, ok, status};
 use stage::{Stage, key, pool, seconds};
-use tokens::Tokens;
 
 const REQUESTS: u32 = 10_000;
 
@@ -35,7 +31,9 @@ fn request(poison: bool) -> Request<Full<Bytes>> {
 
 /// Sends 9,000 good requests with 1,000 bad ones among them, and says how often a bad one was sent on average, at most.
 async fn run(pool: PoolBuilder, most_sends: usize) {
-    let provider = Provider::new().on("/poison", [status(403).after(LATENCY)]).on("/good", [ok().after(LATENCY)]);
+    let provider = ScriptedProvider::new()
+        .answering(|request| (request.head.uri().path() == "/poison").then(|| Reply::status(403).after(LATENCY)))
+        .otherwise(Reply::ok().after(LATENCY));
     let stage = Stage::new(pool, provider);
     let mut events = stage.pool.events();
     let mut told = Vec::new();
@@ -53,17 +51,23 @@ async fn run(pool: PoolBuilder, most_sends: usize) {
         assert!(!poison || answer.attempts.len() <= most_sends, "{:?}", answer.attempts);
     }
     assert!(stage.all_ready());
-    let seen = stage.provider.seen();
-    assert_eq!(seen.iter().filter(|seen| seen.uri.path() == "/good").count(), 9_000, "each was sent once");
-    assert!(seen.iter().filter(|seen| seen.uri.path() == "/poison").count() <= 1_000 * most_sends);
+    let seen = stage.provider.requests();
+    assert_eq!(seen.iter().filter(|seen| seen.head.uri().path() == "/good").count(), 9_000, "each was sent once");
+    assert!(seen.iter().filter(|seen| seen.head.uri().path() == "/poison").count() <= 1_000 * most_sends);
     let harm = |event: &&Event| !matches!(event, Event::FailedOver { .. } | Event::Refreshed { .. });
     assert_eq!(told.iter().find(harm), None);
 }
 
+/// When the tokens of a credential were to be replaced.
+fn times(tokens: &ScriptedTokens, credential: &str) -> Vec<Instant> {
+    let mine = |exchange: Exchange| (exchange.credential == credential).then_some(exchange.at);
+    tokens.exchanges().into_iter().filter_map(mine).collect()
+}
+
 /// No two forced refreshes of one account are less than a minute apart.
-fn at_most_one_a_minute(tokens: &Tokens, credentials: &[&str]) {
+fn at_most_one_a_minute(tokens: &ScriptedTokens, credentials: &[&str]) {
     for credential in credentials {
-        let times = tokens.times(credential);
+        let times = times(tokens, credential);
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= seconds(60)), "{credential}: {times:?}");
     }
     // Half an hour, and the token source was asked at all.
@@ -72,14 +76,14 @@ fn at_most_one_a_minute(tokens: &Tokens, credentials: &[&str]) {
 
 #[tokio::test(start_paused = true)]
 async fn it_costs_a_pool_of_three_logins_one_refresh_a_minute_and_nothing_else() {
-    let tokens = Tokens::new();
+    let tokens = ScriptedTokens::new();
     run(pool(&["a", "b", "c"]).token_source(tokens.clone()), 3).await;
     at_most_one_a_minute(&tokens, &["a", "b", "c"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_costs_a_single_login_one_refresh_a_minute_and_nothing_else() {
-    let tokens = Tokens::new();
+    let tokens = ScriptedTokens::new();
     run(pool(&["a"]).token_source(tokens.clone()), 2).await;
     at_most_one_a_minute(&tokens, &["a"]);
 }

@@ -8,22 +8,21 @@ mod model;
 mod replay;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use http_body_util::Full;
 use oauth_marathon::classify::{Answer, Classifier, StandardClassifier, classify_fn};
 use oauth_marathon::config::Settings;
 use oauth_marathon::pool::Standing;
-use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
+use oauth_marathon::testing::{Exchange, Grant, Recorded, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::{Scope, Verdict};
 use oauth_marathon::{Credential, MarathonLayer, Material, Pool, RequestContext, Secret, TokenSet};
 use proptest::prelude::*;
 use tokio::time::Instant;
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, ServiceExt};
 
 use self::cases::{Case, Kind, Step, case};
 use self::model::{Model, Outcome, Renewal, Seen, What};
@@ -43,44 +42,39 @@ fn note(script: &mut Script, id: &str, what: What) {
     script.seen.push(Seen { at: Instant::now(), id: id.to_owned(), what });
 }
 
-fn answer(script: &Shared, request: &Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, io::Error> {
+fn answer(script: &Shared, request: &Recorded) -> Reply {
     let mut script = script.lock().unwrap();
     let outcome = script.outcomes.pop_front().unwrap_or(Outcome::Status(200));
-    let value = request.headers()["authorization"].to_str().unwrap();
-    let (id, _) = value.strip_prefix("Bearer ").unwrap().split_once('/').unwrap();
+    let (id, _) = request.token().unwrap().split_once('/').unwrap();
     note(&mut script, id, What::Sent(outcome));
-    let answer = |status: u16| Response::builder().status(status);
-    let answer = match outcome {
-        Outcome::Status(status) => answer(status),
-        Outcome::Limited(None) => answer(429),
-        Outcome::Limited(Some(seconds)) => answer(429).header("retry-after", seconds),
-        Outcome::PartLimited(None) => answer(429).header("x-scope", "model"),
-        Outcome::PartLimited(Some(seconds)) => answer(429).header("x-scope", "model").header("retry-after", seconds),
-        Outcome::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
+    let limited = |rest: Option<u64>| match rest {
+        Some(seconds) => Reply::status(429).body("{}").header("retry-after", seconds.to_string()),
+        None => Reply::status(429).body("{}"),
     };
-    Ok(answer.body(Full::new(Bytes::from_static(b"{}"))).unwrap())
+    match outcome {
+        Outcome::Status(status) => Reply::status(status).body("{}"),
+        Outcome::Limited(rest) => limited(rest),
+        Outcome::PartLimited(rest) => limited(rest).header("x-scope", "model"),
+        Outcome::Broken => Reply::connection_error(),
+    }
+}
+
+fn grant(script: &Shared, exchange: &Exchange) -> Grant {
+    let mut script = script.lock().unwrap();
+    let renewal = script.renewals.pop_front().unwrap_or(Renewal::Renewed);
+    let id = exchange.credential.as_str();
+    note(&mut script, id, What::Refreshed(renewal));
+    match renewal {
+        Renewal::Renewed => Grant::tokens(TokenSet::new(format!("{id}/{}", script.seen.len())).with_refresh("refresh")),
+        Renewal::NotNow => Grant::busy(),
+        Renewal::Refused => Grant::refused(),
+    }
 }
 
 /// What the answers to limits of one language model mean.
 fn of_one_model(answer: &Answer<'_>) -> Option<Verdict> {
     answer.headers().get("x-scope")?;
     StandardClassifier::new().answer(answer).map(|verdict| verdict.with_scope(Scope::Model))
-}
-
-struct Source(Shared);
-
-impl TokenSource for Source {
-    async fn refresh(&self, request: RefreshRequest) -> Result<TokenSet, RefreshError> {
-        let mut script = self.0.lock().unwrap();
-        let renewal = script.renewals.pop_front().unwrap_or(Renewal::Renewed);
-        let id = request.credential().as_str();
-        note(&mut script, id, What::Refreshed(renewal));
-        match renewal {
-            Renewal::Renewed => Ok(TokenSet::new(format!("{id}/{}", script.seen.len())).with_refresh("refresh")),
-            Renewal::NotNow => Err(RefreshError::transient("not now")),
-            Renewal::Refused => Err(RefreshError::login_needed("refused")),
-        }
-    }
 }
 
 fn material(id: &str, kind: Kind, version: usize) -> Material {
@@ -110,9 +104,11 @@ impl World {
             ..Script::default()
         };
         let script = Arc::new(Mutex::new(script));
+        let asked = script.clone();
+        let tokens = ScriptedTokens::new().answering(move |exchange| Some(grant(&asked, exchange)));
         let pool = Pool::builder("test")
             .origin("https://api.example.com")
-            .token_source(Source(script.clone()))
+            .token_source(tokens)
             .settings(case.settings.clone())
             .build()
             .unwrap();
@@ -200,13 +196,13 @@ impl World {
     async fn request(&mut self, asked: usize) -> Result<(), TestCaseError> {
         let script = self.script.clone();
         script.lock().unwrap().seen.clear();
-        let provider = service_fn(move |request| std::future::ready(answer(&script, &request)));
+        let provider = ScriptedProvider::new().answering(move |request| Some(answer(&script, request)));
         let client = ServiceBuilder::new()
             .layer(MarathonLayer::new(self.pool.clone()).classifier(classify_fn(of_one_model)))
             .service(provider);
         let (name, body) = [("", "hello"), ("x", r#"{"model":"x"}"#), ("y", r#"{"a":[],"model":"y"}"#)][asked % 3];
         name.clone_into(&mut self.model.asked);
-        let request = Request::post("https://api.example.com/v1").body(Full::from(body)).unwrap();
+        let request = Request::post("https://api.example.com/v1").body(Full::<Bytes>::from(body)).unwrap();
         let (context, begun) = (RequestContext::new(), Instant::now());
         // Time is paused: it passes only when nothing else can happen.
         let day = Duration::from_secs(24 * 3600);

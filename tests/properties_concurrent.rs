@@ -1,21 +1,20 @@
 //! Many tasks over one pool on several threads: nothing is counted twice, nothing is lost, nobody waits for ever.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::pool::CredentialSnapshot;
-use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
+use oauth_marathon::testing::{Exchange, Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Scope;
 use oauth_marathon::{Credential, MarathonLayer, Pool, RequestContext, Secret, TokenSet};
 use proptest::prelude::*;
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, ServiceExt};
 
 /// What each send counted as, by the provider.
 #[derive(Debug, Default)]
@@ -24,42 +23,34 @@ struct Counts {
     failures: AtomicU64,
     /// Refused for the request's sake: neither a success nor a failure of the credential.
     neither: AtomicU64,
-    refreshes: AtomicU64,
 }
 
-fn answer(counts: &Counts, random: u64) -> Result<Response<Full<Bytes>>, io::Error> {
-    let answer = |status: u16| Response::builder().status(status);
-    let (count, answer) = match random % 16 {
-        0..8 => (&counts.successes, answer(200)),
-        8 => (&counts.failures, answer(429)),
-        9 => (&counts.failures, answer(429).header("retry-after", "0")),
-        10 => (&counts.failures, answer(401)),
-        11 => (&counts.failures, answer(402)),
-        12 => (&counts.neither, answer(400)),
-        13 => (&counts.neither, answer(404)),
-        _ => {
-            counts.failures.fetch_add(1, Relaxed);
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
+fn answer(counts: &Counts, random: u64) -> Reply {
+    let (count, reply) = match random % 16 {
+        0..8 => (&counts.successes, Reply::ok()),
+        8 => (&counts.failures, Reply::status(429)),
+        9 => (&counts.failures, Reply::status(429).header("retry-after", "0")),
+        10 => (&counts.failures, Reply::status(401)),
+        11 => (&counts.failures, Reply::status(402)),
+        12 => (&counts.neither, Reply::status(400)),
+        13 => (&counts.neither, Reply::status(404)),
+        _ => (&counts.failures, Reply::connection_error()),
     };
     count.fetch_add(1, Relaxed);
-    Ok(answer.body(Full::new(Bytes::from_static(b"{}"))).unwrap())
+    let reply = reply.body("{}");
+    if random & 0x1000 > 0 { reply.yielding() } else { reply }
 }
 
-struct Source(Arc<Counts>);
-
-impl TokenSource for Source {
-    async fn refresh(&self, _: RefreshRequest) -> Result<TokenSet, RefreshError> {
-        let number = self.0.refreshes.fetch_add(1, Relaxed);
-        tokio::task::yield_now().await;
-        if number % 5 == 4 {
-            return Err(RefreshError::transient("not now"));
-        }
-        Ok(TokenSet::new(format!("token-{number}")).with_refresh("refresh"))
-    }
+/// Every fifth refresh fails.
+fn tokens() -> ScriptedTokens {
+    let grant = |exchange: &Exchange| match exchange.number % 5 {
+        0 => Grant::busy(),
+        _ => Grant::tokens(TokenSet::new(format!("token-{}", exchange.number)).with_refresh("refresh")),
+    };
+    ScriptedTokens::new().answering(move |exchange| Some(grant(exchange).yielding()))
 }
 
-fn pool(counts: &Arc<Counts>, accounts: usize, keys: bool) -> Pool {
+fn pool(accounts: usize, keys: bool) -> Pool {
     Pool::builder("test")
         .origin("https://api.example.com")
         .credentials((0..accounts).map(|number| {
@@ -69,7 +60,7 @@ fn pool(counts: &Arc<Counts>, accounts: usize, keys: bool) -> Pool {
                 _ => Credential::new(id, Secret::new("key")),
             }
         }))
-        .token_source(Source(counts.clone()))
+        .token_source(tokens())
         .build()
         .unwrap()
 }
@@ -78,15 +69,8 @@ fn pool(counts: &Arc<Counts>, accounts: usize, keys: bool) -> Pool {
 async fn task(pool: Pool, counts: Arc<Counts>, requests: usize, seed: u64) -> BTreeMap<String, u64> {
     let mut sends = BTreeMap::new();
     let random = std::sync::Mutex::new(fastrand::Rng::with_seed(seed));
-    let provider = service_fn(|_: Request<Full<Bytes>>| {
-        let (counts, random) = (counts.clone(), random.lock().unwrap().u64(..));
-        async move {
-            if random & 0x1000 > 0 {
-                tokio::task::yield_now().await;
-            }
-            answer(&counts, random)
-        }
-    });
+    let provider = ScriptedProvider::new();
+    let provider = provider.answering(move |_| Some(answer(&counts, random.lock().unwrap().u64(..))));
     let client = ServiceBuilder::new().layer(MarathonLayer::new(pool.clone())).service(provider);
     for number in 0..requests {
         let request =
@@ -115,7 +99,7 @@ proptest! {
     fn the_counts_add_up_however_the_tasks_interleave(accounts in 1_usize..6, tasks in 2_u64..16, requests in 1_usize..30, seed: u64, keys: bool) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
         let counts = Arc::new(Counts::default());
-        let pool = pool(&counts, accounts, keys);
+        let pool = pool(accounts, keys);
         let noted = runtime.block_on(async {
             let tasks: Vec<_> = (0..tasks)
                 .map(|number| tokio::spawn(task(pool.clone(), counts.clone(), requests, seed.wrapping_add(number))))

@@ -2,19 +2,16 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/probe.rs"]
-mod probe;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-use accounts::{ORIGIN, Server, answer, day, in_flight, keys, look, names, oauth, post, seconds, settle, token, wall};
+use accounts::{ORIGIN, day, in_flight, keys, look, names, oauth, post, rotating, seconds, settle, wall};
 use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::refresh::{RefreshError, RefreshErrorKind};
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{BoxError, Error, ErrorKind, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
-use probe::Probe;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
@@ -22,9 +19,9 @@ use tower::{Layer, ServiceExt};
 const HOUR: Duration = seconds(3600);
 
 /// A pool of one account whose token lives this long, and the server that replaces it by one of an hour.
-fn one(life: Option<Duration>) -> (PoolBuilder, Server) {
+fn one(life: Option<Duration>) -> (PoolBuilder, ScriptedTokens) {
     let wall = wall();
-    let server = Server::rotating(wall.clone(), HOUR);
+    let server = rotating(wall.clone(), HOUR);
     (
         Pool::builder("openai").origin(ORIGIN).token_source(server.clone()).clock(wall).credential(oauth("a", life)),
         server,
@@ -32,12 +29,14 @@ fn one(life: Option<Duration>) -> (PoolBuilder, Server) {
 }
 
 /// Accepts every token but these.
-fn refusing(tokens: &'static [&'static str]) -> Probe {
-    Probe::new(move |request| async move { Ok(answer(if tokens.contains(&&*token(&request)) { 401 } else { 200 })) })
+fn refusing(tokens: &[&str]) -> ScriptedProvider {
+    tokens.iter().fold(ScriptedProvider::new(), |provider, token| provider.always(token, Reply::status(401)))
 }
 
-fn hundred(stack: &Marathon<Probe>) -> Vec<JoinHandle<Result<u16, BoxError>>> {
-    let call = |stack: Marathon<Probe>| async { stack.oneshot(post()).await.map(|answer| answer.status().as_u16()) };
+fn hundred(stack: &Marathon<ScriptedProvider>) -> Vec<JoinHandle<Result<u16, BoxError>>> {
+    let call = |stack: Marathon<ScriptedProvider>| async {
+        stack.oneshot(post()).await.map(|answer| answer.status().as_u16())
+    };
     (0..100).map(|_| tokio::spawn(call(stack.clone()))).collect()
 }
 
@@ -47,15 +46,15 @@ async fn a_hundred_that_meet_an_expired_token_share_one_exchange() {
         let (pool, server) = one(Some(Duration::ZERO));
         let pool = pool.build().unwrap();
         let probe = refusing(&["a-1"]);
-        server.close();
+        server.hold();
         let mut calls = hundred(&MarathonLayer::new(pool.clone()).layer(probe.clone()));
         settle().await;
         if first_goes_away {
             calls.remove(0).abort();
         }
         settle().await;
-        assert_eq!((server.exchanges(), probe.calls()), (1, 0));
-        server.open();
+        assert_eq!((server.exchanges().len(), probe.counts().calls), (1, 0));
+        server.release();
         for call in calls {
             assert_eq!(call.await.unwrap().unwrap(), 200);
         }
@@ -69,20 +68,23 @@ async fn a_hundred_share_the_failure_too() {
     let pool = pool.build().unwrap();
     let mut events = pool.events();
     let probe = refusing(&[]);
-    server.set_broken(true);
+    server.set("a", Grant::busy());
     let stack = MarathonLayer::new(pool.clone()).layer(probe.clone());
     for call in hundred(&stack) {
         let error = call.await.unwrap().unwrap_err();
         let ours = Error::find(&*error).unwrap();
         assert_eq!((ours.kind(), ours.retry_after()), (ErrorKind::Refresh, Some(seconds(30))));
         let cause = std::error::Error::source(ours).unwrap().downcast_ref::<RefreshError>().unwrap();
-        assert_eq!((cause.kind(), cause.to_string()), (RefreshErrorKind::Transient, "the server is down".to_owned()));
+        assert_eq!(
+            (cause.kind(), cause.to_string()),
+            (RefreshErrorKind::Transient, "scripted: the server is busy".to_owned())
+        );
     }
-    assert_eq!((server.exchanges(), probe.calls()), (1, 0));
+    assert_eq!((server.exchanges().len(), probe.counts().calls), (1, 0));
     assert_eq!(names(&mut events), ["refresh_failed", "cooling_down", "exhausted"]);
 
     // The token set was kept: it works as soon as the rest is over.
-    server.set_broken(false);
+    server.set("a", Grant::fresh());
     tokio::time::advance(seconds(30)).await;
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(server.spent(), ["a-r1", "a-r1"]);
@@ -96,7 +98,7 @@ async fn a_storm_of_refusals_causes_one_exchange() {
     for call in hundred(&MarathonLayer::new(pool.clone()).layer(probe.clone())) {
         assert_eq!(call.await.unwrap().unwrap(), 200);
     }
-    assert_eq!(server.exchanges(), 1);
+    assert_eq!(server.exchanges().len(), 1);
     let a = look(&pool, "a");
     assert_eq!((a.standing, a.successes), (Standing::Ready, 100));
 }
@@ -106,18 +108,8 @@ async fn late_refusals_of_the_old_token_touch_nothing() {
     let (pool, server) = one(Some(HOUR));
     let pool = pool.build().unwrap();
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
-    let held = gate.clone();
-    let probe = Probe::new(move |request| {
-        let held = held.clone();
-        async move {
-            if token(&request) != "a-1" {
-                return Ok(answer(200));
-            }
-            let _turn = held.acquire().await.unwrap();
-            Ok(answer(401))
-        }
-    });
-    let stack = MarathonLayer::new(pool.clone()).layer(probe);
+    let provider = ScriptedProvider::new().always("a-1", Reply::status(401).held(gate.clone()));
+    let stack = MarathonLayer::new(pool.clone()).layer(provider);
     let late: Vec<_> = (0..10).map(|_| tokio::spawn(stack.clone().oneshot(post()))).collect();
     settle().await;
     gate.add_permits(1);
@@ -128,7 +120,7 @@ async fn late_refusals_of_the_old_token_touch_nothing() {
         assert_eq!(call.await.unwrap().unwrap().status(), 200);
     }
     let a = look(&pool, "a");
-    assert_eq!((server.exchanges(), a.generation.get(), a.standing, a.successes), (1, 2, Standing::Ready, 10));
+    assert_eq!((server.exchanges().len(), a.generation.get(), a.standing, a.successes), (1, 2, Standing::Ready, 10));
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,13 +133,13 @@ async fn a_token_is_replaced_inside_the_margin_and_the_moment_is_jittered() {
         for second in 3290..3370 {
             tokio::time::advance(if second == 3290 { seconds(3290) } else { seconds(1) }).await;
             stack.clone().oneshot(post()).await.unwrap();
-            if server.exchanges() == 1 {
+            if server.exchanges().len() == 1 {
                 assert!((3300..=3360).contains(&second), "{second}");
                 moments.insert(second);
                 break;
             }
         }
-        assert_eq!(server.exchanges(), 1);
+        assert_eq!(server.exchanges().len(), 1);
     }
     assert!(moments.len() > 3, "{moments:?}");
 }
@@ -157,46 +149,41 @@ async fn an_early_exchange_that_fails_leaves_the_valid_token_in_use_for_a_while(
     let (pool, server) = one(Some(HOUR));
     let pool = pool.build().unwrap();
     let mut events = pool.events();
-    server.set_broken(true);
+    server.set("a", Grant::busy());
     let probe = refusing(&[]);
     let stack = MarathonLayer::new(pool.clone()).layer(probe.clone());
     tokio::time::advance(seconds(3400)).await;
     for _ in 0..50 {
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
     }
-    assert_eq!((server.exchanges(), names(&mut events)), (1, vec!["refresh_failed"]));
+    assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["refresh_failed"]));
     assert_eq!((look(&pool, "a").standing, look(&pool, "a").failures), (Standing::Ready, 0));
     tokio::time::advance(seconds(31)).await;
-    server.set_broken(false);
+    server.set("a", Grant::fresh());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!((server.exchanges(), look(&pool, "a").generation.get()), (2, 2));
+    assert_eq!((server.exchanges().len(), look(&pool, "a").generation.get()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_early_exchange_that_is_refused_for_good_says_so_at_once_and_uses_up_the_valid_token() {
     let wall = wall();
-    let server = Server::new(|_, _| Err(RefreshError::login_needed("log in again")));
+    let server = ScriptedTokens::new().otherwise(Grant::refused());
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(server.clone()).clock(wall);
     let pool = pool.credential(oauth("a", Some(HOUR))).build().unwrap();
     let mut events = pool.events();
-    let expired = Arc::new(AtomicBool::new(false));
-    let seen = expired.clone();
-    let probe = Probe::new(move |_| {
-        let status = if seen.load(SeqCst) { 401 } else { 200 };
-        async move { Ok(answer(status)) }
-    });
-    let stack = MarathonLayer::new(pool.clone()).layer(probe);
+    let provider = ScriptedProvider::new();
+    let stack = MarathonLayer::new(pool.clone()).layer(provider.clone());
     tokio::time::advance(seconds(3400)).await;
     for _ in 0..10 {
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
     }
-    assert_eq!((server.exchanges(), names(&mut events)), (1, vec!["login_needed"]));
-    expired.store(true, SeqCst);
+    assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["login_needed"]));
+    provider.set("a-1", Reply::status(401));
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 401);
     assert!(matches!(look(&pool, "a").standing, Standing::Out { .. }));
     let error = stack.oneshot(post()).await.unwrap_err();
     assert_eq!(Error::find(&*error).unwrap().kind(), ErrorKind::LoginNeeded);
-    assert_eq!(server.exchanges(), 1, "a refused refresh token is not sent again");
+    assert_eq!(server.exchanges().len(), 1, "a refused refresh token is not sent again");
     assert_eq!(names(&mut events), ["exhausted"], "who has been told to log in is not told again");
 }
 
@@ -206,20 +193,20 @@ async fn forced_exchanges_of_one_account_are_a_minute_apart() {
     let mut settings = Settings::default();
     settings.auth_failure_cooldown = Duration::ZERO;
     let pool = pool.settings(settings).build().unwrap();
-    let probe = Probe::new(|_| async { Ok(answer(401)) });
+    let probe = ScriptedProvider::new().otherwise(Reply::status(401));
     let stack = MarathonLayer::new(pool.clone()).layer(probe);
     for second in 0..150 {
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 401, "{second}");
         tokio::time::advance(seconds(1)).await;
     }
-    assert_eq!(server.exchanges(), 3, "at 0, 60 and 120 s");
+    assert_eq!(server.exchanges().len(), 3, "at 0, 60 and 120 s");
     assert_eq!(server.spent(), ["a-r1", "a-r2", "a-r3"], "the rotated refresh token is used next");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_good_takes_the_account_out_and_the_request_goes_on() {
     let wall = wall();
-    let server = Server::new(|_, _| Err(RefreshError::login_needed("log in again")));
+    let server = ScriptedTokens::new().otherwise(Grant::refused());
     let pool = keys(&["b"]).token_source(server.clone()).clock(wall).build().unwrap();
     pool.add(oauth("a", Some(Duration::ZERO))).unwrap();
     let mut events = pool.events();
@@ -233,7 +220,7 @@ async fn a_refusal_for_good_takes_the_account_out_and_the_request_goes_on() {
     }
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert!(matches!(look(&pool, "a").standing, Standing::Out { .. }));
-    assert_eq!((server.exchanges(), names(&mut events)), (1, vec!["login_needed"]));
+    assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["login_needed"]));
 
     // New tokens of a person bring it back.
     pool.update("a", TokenSet::new("a-9").with_refresh("a-r9").expires_at(day(HOUR))).unwrap();
@@ -243,7 +230,7 @@ async fn a_refusal_for_good_takes_the_account_out_and_the_request_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_pool_of_many_lost_logins_says_so() {
     let wall = wall();
-    let server = Server::new(|_, _| Err(RefreshError::login_needed("log in again")));
+    let server = ScriptedTokens::new().otherwise(Grant::refused());
     let ids: Vec<_> = (0..25).map(|id| format!("account {id}")).collect();
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(server).clock(wall);
     let pool = pool.credentials(ids.iter().map(|id| oauth(id, Some(Duration::ZERO)))).build().unwrap();
@@ -260,11 +247,11 @@ async fn a_request_that_may_wait_waits_for_a_failed_exchange_to_be_tried_again()
     let mut settings = Settings::default();
     settings.when_all_cooling = WhenAllCooling::Wait;
     let stack = MarathonLayer::new(pool.settings(settings).build().unwrap()).layer(refusing(&[]));
-    server.set_broken(true);
+    server.set("a", Grant::busy());
     let start = Instant::now();
     let waiting = tokio::spawn(stack.oneshot(post()));
     settle().await;
-    server.set_broken(false);
+    server.set("a", Grant::fresh());
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
-    assert_eq!((server.exchanges(), start.elapsed()), (2, seconds(30)));
+    assert_eq!((server.exchanges().len(), start.elapsed()), (2, seconds(30)));
 }

@@ -2,19 +2,18 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/probe.rs"]
-mod probe;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use accounts::{ORIGIN, answer, day, look, names, oauth, post, seconds, settle, wall};
+use accounts::{ORIGIN, day, look, names, oauth, post, seconds, settle, wall};
+use bytes::Bytes;
+use http_body_util::Full;
 use oauth_marathon::notify::{Event, EventStream, LoginReason};
 use oauth_marathon::pool::Standing;
-use oauth_marathon::refresh::{OAuth2, RefreshError, RefreshRequest, token_source_fn};
+use oauth_marathon::refresh::{OAuth2, RefreshError, TokenSource, token_source_fn};
 use oauth_marathon::store::{CasOutcome, Intent, MemoryStore, Record, Store, StoreKey};
+use oauth_marathon::testing::{Grant, Recorded, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Pool, Secret, TokenSet};
-use probe::Probe;
 use tower::{Layer, ServiceExt};
 
 const HOUR: Duration = seconds(3600);
@@ -23,74 +22,41 @@ fn key() -> StoreKey {
     StoreKey::new("openai", "a")
 }
 
-/// What a refresh token is answered with.
-#[derive(Debug, Clone)]
-enum Grant {
-    Fresh,
-    Refused,
-    /// No answer comes.
-    Lost,
-    /// An answer comes that has no tokens.
-    Busy,
-    /// Others store this, and it is refused.
-    RefusedAfter(Box<Record>),
-    /// Others remove it, and it is refused.
-    RefusedAfterRemoval,
+/// Fresh tokens that live for an hour.
+fn fresh() -> Reply {
+    Reply::ok().body(r#"{"access_token":"a-2","refresh_token":"a-r2","expires_in":3600}"#)
 }
 
-/// An OAuth server that notes which refresh tokens it gets.
-#[derive(Clone, Default)]
-struct Server {
-    script: Arc<Mutex<Vec<Grant>>>,
-    spent: Arc<Mutex<Vec<String>>>,
+/// The refresh token was used before.
+fn refused() -> Reply {
+    Reply::status(400).body(r#"{"error":"invalid_grant"}"#)
 }
 
-impl Server {
-    /// The script's last line is repeated.
-    fn new(script: impl IntoIterator<Item = Grant>) -> Self {
-        let mut script: Vec<_> = script.into_iter().collect();
-        script.reverse();
-        Self { script: Arc::new(Mutex::new(script)), ..Self::default() }
-    }
-
-    fn spent(&self) -> Vec<String> {
-        self.spent.lock().unwrap().clone()
-    }
-
-    fn next(&self) -> Grant {
-        let mut script = self.script.lock().unwrap();
-        if script.len() > 1 { script.pop().unwrap() } else { script[0].clone() }
-    }
-
-    async fn refresh(&self, request: RefreshRequest, store: &MemoryStore) -> Result<TokenSet, RefreshError> {
-        let old = request.tokens().refresh().unwrap().expose().to_owned();
-        let count = {
-            let mut spent = self.spent.lock().unwrap();
-            spent.push(old);
-            spent.len() + 1
-        };
-        match self.next() {
-            Grant::Fresh => {
-                let tokens = TokenSet::new(format!("a-{count}")).with_refresh(format!("a-r{count}"));
-                return Ok(tokens.expires_at(day(HOUR)));
-            }
-            Grant::Refused => {}
-            Grant::Lost => return Err(RefreshError::transient("the answer was lost")),
-            Grant::Busy => return Err(busy(request).await),
-            Grant::RefusedAfter(record) => put(store, *record).await,
-            Grant::RefusedAfterRemoval => remove(store).await,
-        }
-        Err(RefreshError::login_needed("it was used before"))
-    }
+/// No answer comes.
+fn lost() -> Reply {
+    Reply::connection_error()
 }
 
-/// What a token endpoint says that answers 503.
-async fn busy(request: RefreshRequest) -> RefreshError {
-    let http = tower::service_fn(async |_: http::Request<http_body_util::Full<bytes::Bytes>>| {
-        Ok::<_, std::convert::Infallible>(answer(503))
+/// An answer comes that has no tokens.
+fn busy() -> Reply {
+    Reply::status(503)
+}
+
+/// The token endpoint; the script's last line is repeated.
+fn server(script: impl IntoIterator<Item = Reply>) -> ScriptedProvider {
+    let mut last = None;
+    let server = script.into_iter().fold(ScriptedProvider::new(), |server, reply| {
+        last = Some(reply.clone());
+        server.then(reply)
     });
-    let source = OAuth2::new("https://id.example.com/token", "mine", http);
-    oauth_marathon::refresh::TokenSource::refresh(&source, request).await.unwrap_err()
+    server.otherwise(last.expect("a script"))
+}
+
+/// The refresh tokens that it was sent.
+fn spent(server: &ScriptedProvider) -> Vec<String> {
+    let body = |request: Recorded| String::from_utf8(request.body.unwrap().to_vec()).unwrap();
+    let token = |body: String| body.split('&').find_map(|pair| pair.strip_prefix("refresh_token=")).unwrap().to_owned();
+    server.requests().into_iter().map(|request| token(body(request))).collect()
 }
 
 async fn put(store: &MemoryStore, record: Record) {
@@ -120,17 +86,43 @@ fn theirs(generation: u64) -> Record {
 }
 
 /// A process whose token lives so long, with a key beside it.
-fn process(server: &Server, store: &MemoryStore, life: Duration) -> (Pool, Marathon<Probe>, EventStream) {
-    let (server, shared) = (server.clone(), store.clone());
-    let source = token_source_fn(move |request| {
-        let (server, store) = (server.clone(), shared.clone());
-        async move { server.refresh(request, &store).await }
-    });
+fn process(
+    server: &ScriptedProvider,
+    store: &MemoryStore,
+    life: Duration,
+) -> (Pool, Marathon<ScriptedProvider>, EventStream) {
+    process_over(endpoint(server), store, life)
+}
+
+fn endpoint(server: &ScriptedProvider) -> impl TokenSource + use<> {
+    OAuth2::<_, Full<Bytes>>::new("https://id.example.com/token", "mine", server.clone()).clock(wall())
+}
+
+fn process_over(
+    source: impl TokenSource,
+    store: &MemoryStore,
+    life: Duration,
+) -> (Pool, Marathon<ScriptedProvider>, EventStream) {
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(source).store(store.clone()).clock(wall());
     let pool = pool.credentials([oauth("a", Some(life)), Credential::new("b", Secret::new("key"))]).build().unwrap();
-    let stack = MarathonLayer::new(pool.clone()).layer(Probe::new(|_| async { Ok(answer(200)) }));
+    let stack = MarathonLayer::new(pool.clone()).layer(ScriptedProvider::new());
     let events = pool.events();
     (pool, stack, events)
+}
+
+/// Refuses, after others have stored this record or removed theirs.
+fn refused_after(record: Option<Record>, store: &MemoryStore) -> impl TokenSource + use<> {
+    let store = store.clone();
+    token_source_fn(move |_| {
+        let (store, record) = (store.clone(), record.clone());
+        async move {
+            match record {
+                Some(record) => put(&store, record).await,
+                None => remove(&store).await,
+            }
+            Err(RefreshError::login_needed("it was used before"))
+        }
+    })
 }
 
 fn out(pool: &Pool) -> Option<LoginReason> {
@@ -140,19 +132,19 @@ fn out(pool: &Pool) -> Option<LoginReason> {
     }
 }
 
-async fn send(stack: &Marathon<Probe>) {
+async fn send(stack: &Marathon<ScriptedProvider>) {
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nobody_refreshes_while_others_do_and_requests_go_on_with_another_account() {
-    let (server, store) = (Server::new([Grant::Fresh]), MemoryStore::new());
+    let (server, store) = (server([fresh()]), MemoryStore::new());
     let lease = store.lease(&key(), HOUR).await.unwrap().unwrap();
     let (pool, stack, mut events) = process(&server, &store, Duration::ZERO);
     let begin = tokio::time::Instant::now();
     send(&stack).await;
     assert_eq!(begin.elapsed(), seconds(5));
-    assert_eq!(server.spent(), [""; 0]);
+    assert_eq!(spent(&server), [""; 0]);
     let Standing::Cooling { rests_for, .. } = look(&pool, "a").standing else { panic!() };
     assert_eq!(rests_for, seconds(5), "no long rest: the others are about to end");
     assert_eq!(look(&pool, "b").successes, 1);
@@ -163,30 +155,30 @@ async fn nobody_refreshes_while_others_do_and_requests_go_on_with_another_accoun
     tokio::time::advance(seconds(5)).await;
     assert!(pool.remove("b"));
     send(&stack).await;
-    assert_eq!(server.spent(), ["a-r1"]);
+    assert_eq!(spent(&server), ["a-r1"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_valid_token_stays_in_use_while_others_refresh_it() {
-    let (server, store) = (Server::new([Grant::Fresh]), MemoryStore::new());
+    let (server, store) = (server([fresh()]), MemoryStore::new());
     let (pool, stack, mut events) = process(&server, &store, HOUR);
     tokio::time::advance(seconds(3500)).await;
     let lease = store.lease(&key(), HOUR).await.unwrap();
     send(&stack).await;
-    assert_eq!((server.spent(), look(&pool, "a").standing), (vec![], Standing::Ready));
+    assert_eq!((spent(&server), look(&pool, "a").standing), (vec![], Standing::Ready));
     assert_eq!((look(&pool, "a").successes, names(&mut events)), (1, vec![]), "and nothing is wrong");
     drop(lease);
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_eight_processes_that_wait_one_exchanges_and_all_others_adopt() {
-    let (server, store) = (Server::new([Grant::Fresh]), MemoryStore::new());
+    let (server, store) = (server([fresh()]), MemoryStore::new());
     let processes: Vec<_> = (0..8).map(|_| process(&server, &store, Duration::ZERO)).collect();
     let calls: Vec<_> = processes.iter().map(|(_, stack, _)| tokio::spawn(stack.clone().oneshot(post()))).collect();
     for call in calls {
         assert_eq!(call.await.unwrap().unwrap().status(), 200);
     }
-    assert_eq!(server.spent(), ["a-r1"]);
+    assert_eq!(spent(&server), ["a-r1"]);
     for (pool, _, mut events) in processes {
         assert_eq!((look(&pool, "a").generation.get(), look(&pool, "a").successes), (2, 1));
         assert_eq!(names(&mut events), ["refreshed"]);
@@ -195,17 +187,17 @@ async fn of_eight_processes_that_wait_one_exchanges_and_all_others_adopt() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_process_began_is_tried_once_and_recovers_where_the_server_lets_it() {
-    let (server, store) = (Server::new([Grant::Fresh]), MemoryStore::new());
+    let (server, store) = (server([fresh()]), MemoryStore::new());
     put(&store, interrupted()).await;
     let (pool, stack, mut events) = process(&server, &store, Duration::ZERO);
     send(&stack).await;
-    assert_eq!((server.spent(), look(&pool, "a").generation.get()), (vec!["a-r1".to_owned()], 2));
+    assert_eq!((spent(&server), look(&pool, "a").generation.get()), (vec!["a-r1".to_owned()], 2));
     assert_eq!((names(&mut events), held(&store).await.intent), (vec!["refreshed"], None));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_process_lost_is_named_costs_this_credential_alone_and_is_known_to_all() {
-    let (server, store) = (Server::new([Grant::Refused]), MemoryStore::new());
+    let (server, store) = (server([refused()]), MemoryStore::new());
     put(&store, interrupted()).await;
     for _ in 0..3 {
         let (pool, stack, mut events) = process(&server, &store, Duration::ZERO);
@@ -214,7 +206,7 @@ async fn what_a_dead_process_lost_is_named_costs_this_credential_alone_and_is_kn
         assert_eq!(look(&pool, "b").successes, 1);
         let event = events.try_recv().unwrap();
         assert!(matches!(event, Event::LoginNeeded { reason: LoginReason::RefreshLost, .. }), "{event}");
-        assert_eq!(server.spent(), ["a-r1"], "it is not tried again");
+        assert_eq!(spent(&server), ["a-r1"], "it is not tried again");
     }
     assert_eq!(held(&store).await.health.out, Some(LoginReason::RefreshLost));
 
@@ -228,14 +220,14 @@ async fn what_a_dead_process_lost_is_named_costs_this_credential_alone_and_is_kn
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_a_lost_refresh_only_after_one_that_had_no_answer() {
     let cases = [
-        (vec![Grant::Refused], LoginReason::RefreshRefused),
-        (vec![Grant::Lost, Grant::Refused], LoginReason::RefreshLost),
-        (vec![Grant::Lost, Grant::Lost, Grant::Refused], LoginReason::RefreshLost),
-        (vec![Grant::Busy, Grant::Refused], LoginReason::RefreshRefused),
-        (vec![Grant::Lost, Grant::Busy, Grant::Refused], LoginReason::RefreshLost),
+        (vec![refused()], LoginReason::RefreshRefused),
+        (vec![lost(), refused()], LoginReason::RefreshLost),
+        (vec![lost(), lost(), refused()], LoginReason::RefreshLost),
+        (vec![busy(), refused()], LoginReason::RefreshRefused),
+        (vec![lost(), busy(), refused()], LoginReason::RefreshLost),
     ];
     for (script, reason) in cases {
-        let (server, store) = (Server::new(script.clone()), MemoryStore::new());
+        let (server, store) = (server(script.clone()), MemoryStore::new());
         let (pool, stack, _) = process(&server, &store, Duration::ZERO);
         assert!(pool.remove("b"));
         for _ in &script {
@@ -249,8 +241,9 @@ async fn a_refusal_is_a_lost_refresh_only_after_one_that_had_no_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_others_have_stored_a_newer_token_is_no_failure() {
-    let (server, store) = (Server::new([Grant::RefusedAfter(Box::new(theirs(2)))]), MemoryStore::new());
-    let (pool, stack, mut events) = process(&server, &store, Duration::ZERO);
+    let store = MemoryStore::new();
+    let source = refused_after(Some(theirs(2)), &store);
+    let (pool, stack, mut events) = process_over(source, &store, Duration::ZERO);
     send(&stack).await;
     assert_eq!((look(&pool, "a").generation.get(), look(&pool, "a").successes), (2, 1));
     assert_eq!((names(&mut events), held(&store).await), (vec!["refreshed"], theirs(2)));
@@ -258,8 +251,9 @@ async fn a_refusal_after_others_have_stored_a_newer_token_is_no_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_others_have_removed_the_credential_only_removes_it() {
-    let (server, store) = (Server::new([Grant::RefusedAfterRemoval]), MemoryStore::new());
-    let (pool, stack, mut events) = process(&server, &store, Duration::ZERO);
+    let store = MemoryStore::new();
+    let source = refused_after(None, &store);
+    let (pool, stack, mut events) = process_over(source, &store, Duration::ZERO);
     send(&stack).await;
     assert!(pool.snapshot().credential("a").is_none());
     assert_eq!((names(&mut events), store.load(&key()).await.unwrap()), (vec![], None));
@@ -267,11 +261,11 @@ async fn a_refusal_after_others_have_removed_the_credential_only_removes_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_dies_while_it_refreshes_leaves_the_lease_and_the_intent_behind() {
-    let (server, store) = (Server::new([Grant::Fresh]), MemoryStore::new());
-    let waiting = token_source_fn(|_| std::future::pending::<Result<TokenSet, RefreshError>>());
+    let (server, store) = (server([fresh()]), MemoryStore::new());
+    let waiting = ScriptedTokens::new().otherwise(Grant::pending());
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(waiting).store(store.clone()).clock(wall());
     let pool = pool.credential(oauth("a", Some(Duration::ZERO))).build().unwrap();
-    let stack = MarathonLayer::new(pool).layer(Probe::new(|_| async { Ok(answer(200)) }));
+    let stack = MarathonLayer::new(pool).layer(ScriptedProvider::new());
     // Its own runtime, on a thread of its own, dies with all tasks.
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -285,12 +279,12 @@ async fn a_process_that_dies_while_it_refreshes_leaves_the_lease_and_the_intent_
     assert_eq!(held(&store).await.intent.unwrap().generation.get(), 1);
     let (pool, stack, _) = process(&server, &store, Duration::ZERO);
     send(&stack).await;
-    assert_eq!((server.spent(), look(&pool, "a").generation.get()), (vec!["a-r1".to_owned()], 2));
+    assert_eq!((spent(&server), look(&pool, "a").generation.get()), (vec!["a-r1".to_owned()], 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_whose_only_login_is_lost_says_so() {
-    let (server, store) = (Server::new([Grant::Refused]), MemoryStore::new());
+    let (server, store) = (server([refused()]), MemoryStore::new());
     put(&store, interrupted()).await;
     let (pool, stack, _) = process(&server, &store, Duration::ZERO);
     assert!(pool.remove("b"));

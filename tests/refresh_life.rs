@@ -2,30 +2,27 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/probe.rs"]
-mod probe;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use accounts::{ORIGIN, Server, answer, day, look, names, oauth, post, seconds, settle, token, wall};
-use oauth_marathon::clock::clock_fn;
+use accounts::{ORIGIN, day, look, names, oauth, post, rotating, seconds, settle, wall};
 use oauth_marathon::pool::Standing;
 use oauth_marathon::refresh::{RefreshError, token_source_fn};
+use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Credential, Error, ErrorKind, Marathon, MarathonLayer, Pool, Secret, TokenSet};
-use probe::Probe;
 use tokio_test::task;
 use tower::{Layer, ServiceExt};
 
 const HOUR: Duration = seconds(3600);
 
 /// Accepts every token.
-fn fine() -> Probe {
-    Probe::new(|_| async { Ok(answer(200)) })
+fn fine() -> ScriptedProvider {
+    ScriptedProvider::new()
 }
 
 /// A pool of one account whose token has expired, and a stack over it.
-fn expired(server: &Server) -> (Pool, Marathon<Probe>) {
+fn expired(server: &ScriptedTokens) -> (Pool, Marathon<ScriptedProvider>) {
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(server.clone()).clock(wall());
     let pool = pool.credential(oauth("a", Some(Duration::ZERO))).build().unwrap();
     let stack = MarathonLayer::new(pool.clone()).layer(fine());
@@ -38,10 +35,7 @@ fn kind(error: &oauth_marathon::BoxError) -> ErrorKind {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_source_that_panics_fails_this_refresh_and_nothing_else() {
-    let server = Server::new(|count, _| {
-        assert!(count > 1, "a test of panics");
-        Ok(TokenSet::new("a-2"))
-    });
+    let server = ScriptedTokens::new().on("a", [Grant::panic(), Grant::tokens(TokenSet::new("a-2"))]);
     let (pool, stack) = expired(&server);
     let error = stack.clone().oneshot(post()).await.unwrap_err();
     assert_eq!(kind(&error), ErrorKind::Refresh);
@@ -54,8 +48,8 @@ async fn a_token_source_that_panics_fails_this_refresh_and_nothing_else() {
 
 #[test]
 fn without_a_runtime_a_refresh_is_an_error_and_no_panic() {
-    let source = token_source_fn(|_| async { Ok(TokenSet::new("a-2")) });
-    let pool = Pool::builder("openai").origin(ORIGIN).token_source(source).clock(clock_fn(|| day(HOUR)));
+    let source = ScriptedTokens::new();
+    let pool = Pool::builder("openai").origin(ORIGIN).token_source(source).clock(ManualClock::new(day(HOUR)));
     let pool = pool.credential(oauth("a", Some(Duration::ZERO))).build().unwrap();
     let stack = MarathonLayer::new(pool.clone()).layer(fine());
     let mut request = task::spawn(stack.oneshot(post()));
@@ -67,9 +61,9 @@ fn without_a_runtime_a_refresh_is_an_error_and_no_panic() {
 
 #[test]
 fn a_refresh_that_is_cut_short_with_its_runtime_leaves_the_pool_usable() {
-    let server = Server::new(|_, _| Ok(TokenSet::new("a-2")));
+    let server = ScriptedTokens::new().always("a", Grant::tokens(TokenSet::new("a-2")));
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    server.close();
+    server.hold();
     let first = runtime();
     let pool = first.block_on(async {
         let (pool, stack) = expired(&server);
@@ -80,15 +74,15 @@ fn a_refresh_that_is_cut_short_with_its_runtime_leaves_the_pool_usable() {
     });
     drop(first);
     assert!(!look(&pool, "a").refreshing);
-    server.open();
+    server.release();
     pool.clear("a", oauth_marathon::verdict::Scope::Credential);
     let answer = runtime().block_on(MarathonLayer::new(pool).layer(fine()).oneshot(post()));
-    assert_eq!((answer.unwrap().status().as_u16(), server.exchanges()), (200, 2));
+    assert_eq!((answer.unwrap().status().as_u16(), server.exchanges().len()), (200, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_source_that_goes_through_its_own_stack_fails_fast() {
-    let own: Arc<OnceLock<Marathon<Probe>>> = Arc::default();
+    let own: Arc<OnceLock<Marathon<ScriptedProvider>>> = Arc::default();
     let handle = own.clone();
     let source = token_source_fn(move |_| {
         let stack = handle.get().unwrap().clone();
@@ -107,18 +101,18 @@ async fn a_token_source_that_goes_through_its_own_stack_fails_fast() {
 
 #[tokio::test(start_paused = true)]
 async fn a_removal_wins_over_a_refresh_under_way() {
-    let server = Server::rotating(wall(), HOUR);
+    let server = rotating(wall(), HOUR);
     let (pool, stack) = expired(&server);
     let mut events = pool.events();
     pool.add(Credential::new("b", Secret::new("b"))).unwrap();
-    server.close();
+    server.hold();
     let waiting = tokio::spawn(stack.clone().oneshot(post()));
     settle().await;
     assert!(pool.remove("a"));
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200, "it went on with another account at once");
     // Another account of the same name is none of the refresh's business.
     pool.add(Credential::new("a", Secret::new("key"))).unwrap();
-    server.open();
+    server.release();
     settle().await;
     assert_eq!((look(&pool, "a").expires_at, look(&pool, "a").standing), (None, Standing::Ready));
     assert_eq!(names(&mut events), [""; 0]);
@@ -126,27 +120,20 @@ async fn a_removal_wins_over_a_refresh_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn an_update_wins_over_a_refresh_under_way_however_that_ends() {
-    let fails = |kind: fn(&'static str) -> RefreshError| Server::new(move |_, _| Err(kind("failed")));
-    let servers = [
-        Server::new(|_, _| Ok(TokenSet::new("of the server"))),
-        fails(RefreshError::transient),
-        fails(RefreshError::login_needed),
-    ];
-    for (case, server) in servers.iter().enumerate() {
-        let (pool, _) = expired(server);
+    let grants = [Grant::tokens(TokenSet::new("of the server")), Grant::busy(), Grant::refused()];
+    for (case, grant) in grants.into_iter().enumerate() {
+        let server = ScriptedTokens::new().always("a", grant);
+        let (pool, _) = expired(&server);
         let mut events = pool.events();
-        server.close();
-        let probe = Probe::new(|request| async move {
-            assert_ne!(token(&request), "a-1");
-            Ok(answer(200))
-        });
-        let stack = MarathonLayer::new(pool.clone()).layer(probe);
+        server.hold();
+        let provider = ScriptedProvider::new().always("a-1", Reply::panic());
+        let stack = MarathonLayer::new(pool.clone()).layer(provider);
         let waiting = tokio::spawn(stack.clone().oneshot(post()));
         settle().await;
         let tokens = TokenSet::new("of a person").with_refresh("new").expires_at(day(HOUR));
         pool.update("a", tokens.clone()).unwrap();
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200, "nobody else waits any more");
-        server.open();
+        server.release();
         assert_eq!(waiting.await.unwrap().unwrap().status(), 200, "{case}");
         let a = look(&pool, "a");
         assert_eq!((a.standing, a.generation.get(), a.expires_at), (Standing::Ready, 2, tokens.expiry()), "{case}");
@@ -161,34 +148,34 @@ async fn an_update_wins_over_a_refresh_under_way_however_that_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_waits_for_the_refreshes_under_way_and_refuses_new_requests() {
-    let server = Server::rotating(wall(), HOUR);
+    let server = rotating(wall(), HOUR);
     let (pool, stack) = expired(&server);
-    server.close();
+    server.hold();
     let waiting = tokio::spawn(stack.clone().oneshot(post()));
     settle().await;
     let mut shutdown = task::spawn(pool.shutdown());
     assert!(shutdown.poll().is_pending());
     assert_eq!(kind(&stack.clone().oneshot(post()).await.unwrap_err()), ErrorKind::Closed);
-    server.open();
+    server.release();
     settle().await;
     assert!(shutdown.poll().is_ready());
     assert_eq!(look(&pool, "a").generation.get(), 2, "the new token is not lost");
     assert_eq!(kind(&waiting.await.unwrap().unwrap_err()), ErrorKind::Closed);
-    assert_eq!(server.exchanges(), 1);
+    assert_eq!(server.exchanges().len(), 1);
     pool.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn tokens_of_a_short_life_cause_no_storm() {
     for (life, most) in [(Duration::ZERO, 1), (seconds(1), 13), (seconds(5), 3)] {
-        let server = Server::rotating(wall(), life);
+        let server = rotating(wall(), life);
         let (_, stack) = expired(&server);
         // A hundred requests a second for ten seconds.
         for _ in 0..1000 {
             let _ = stack.clone().oneshot(post()).await;
             tokio::time::advance(Duration::from_millis(10)).await;
         }
-        let exchanges = server.exchanges();
+        let exchanges = server.exchanges().len();
         assert!((1..=most).contains(&exchanges), "{exchanges} exchanges of tokens that live {life:?}");
     }
 }

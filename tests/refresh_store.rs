@@ -2,20 +2,15 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/probe.rs"]
-mod probe;
-#[path = "support/scripted_store.rs"]
-mod scripted_store;
 
 use std::time::Duration;
 
-use accounts::{ORIGIN, Server, answer, day, look, names, oauth, post, seconds, token, wall};
+use accounts::{ORIGIN, day, look, names, oauth, post, rotating, seconds, wall};
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{CasOutcome, Cooldown, MemoryStore, Record, Store, StoreKey};
+use oauth_marathon::testing::{Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens, StoreCall};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Material, Pool, TokenSet};
-use probe::Probe;
-use scripted_store::{Call, Save, ScriptedStore};
 use tower::{Layer, ServiceExt};
 
 const HOUR: Duration = seconds(3600);
@@ -41,44 +36,41 @@ fn stored(access: &str, generation: u64) -> Record {
 }
 
 /// A pool of one account whose token has expired; the stack refuses that token.
-fn expired(server: &Server, store: impl Store) -> (Pool, Marathon<Probe>) {
+fn expired(server: &ScriptedTokens, store: impl Store) -> (Pool, Marathon<ScriptedProvider>) {
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(server.clone()).store(store).clock(wall());
     let pool = pool.credential(oauth("a", Some(Duration::ZERO))).build().unwrap();
-    let probe = Probe::new(|request| async move {
-        assert_ne!(token(&request), "a-1");
-        Ok(answer(200))
-    });
-    let stack = MarathonLayer::new(pool.clone()).layer(probe);
+    let provider = ScriptedProvider::new().always("a-1", Reply::panic());
+    let stack = MarathonLayer::new(pool.clone()).layer(provider);
     (pool, stack)
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_intent_is_stored_before_the_exchange_and_the_new_token_before_it_is_used() {
-    let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default());
+    let (server, store) = (rotating(wall(), HOUR), ScriptedStore::new());
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(server).store(store.clone()).clock(wall());
     let pool = pool.credential(oauth("a", Some(Duration::ZERO))).build().unwrap();
-    let log = store.log.clone();
-    let probe = Probe::new(move |_| {
-        log.lock().unwrap().push(Call::Sent);
-        async { Ok(answer(200)) }
+    let seen = store.clone();
+    let provider = ScriptedProvider::new().answering(move |_| {
+        assert_eq!(seen.take_calls(), [StoreCall::Lease, StoreCall::Load, StoreCall::Intent, StoreCall::Save]);
+        None
     });
-    MarathonLayer::new(pool).layer(probe).oneshot(post()).await.unwrap();
-    assert_eq!(store.calls(), [Call::Lease, Call::Load, Call::Begin, Call::Save, Call::Sent]);
-    let (generation, kept) = held(&store.inner).await;
+    MarathonLayer::new(pool).layer(provider.clone()).oneshot(post()).await.unwrap();
+    assert_eq!((provider.tokens(), store.take_calls()), (vec!["a-2".to_owned()], vec![]));
+    let (generation, kept) = held(store.memory()).await;
     assert_eq!((generation, kept.access().expose()), (2, "a-2"));
     assert_eq!(kept.refresh().unwrap().expose(), "a-r2");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_cannot_be_read_spends_no_refresh_token() {
-    let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default());
+    let (server, store) = (rotating(wall(), HOUR), ScriptedStore::new());
     store.set_unreadable(true);
     let (pool, stack) = expired(&server, store.clone());
     let error = stack.clone().oneshot(post()).await.unwrap_err();
     let error = Error::find(&*error).unwrap();
     assert_eq!(error.kind(), ErrorKind::Refresh);
     assert!(error.to_string().contains("the token store could not be read"), "{error}");
-    assert_eq!(server.exchanges(), 0);
+    assert_eq!(server.exchanges().len(), 0);
     assert!(matches!(look(&pool, "a").standing, Standing::Cooling { rests_for, .. } if rests_for == seconds(30)));
 
     store.set_unreadable(false);
@@ -89,14 +81,17 @@ async fn a_store_that_cannot_be_read_spends_no_refresh_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_could_not_be_noted_is_not_begun() {
-    let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default());
+    let (server, store) = (rotating(wall(), HOUR), ScriptedStore::new());
     store.set_unwritable(true);
     let (pool, stack) = expired(&server, store.clone());
     let mut events = pool.events();
     let error = stack.clone().oneshot(post()).await.unwrap_err();
     let cause = Error::find(&*error).unwrap().to_string();
-    assert!(cause.contains("not begun, as the token store could not be written: the disk is full"), "{cause}");
-    assert_eq!((server.exchanges(), names(&mut events)[0]), (0, "refresh_failed"));
+    assert!(
+        cause.contains("not begun, as the token store could not be written: scripted: the store cannot be written"),
+        "{cause}"
+    );
+    assert_eq!((server.exchanges().len(), names(&mut events)[0]), (0, "refresh_failed"));
 
     store.set_unwritable(false);
     tokio::time::advance(seconds(30)).await;
@@ -106,25 +101,25 @@ async fn a_refresh_that_could_not_be_noted_is_not_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn a_valid_token_stays_in_use_while_the_store_is_full() {
-    let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default());
+    let (server, store) = (rotating(wall(), HOUR), ScriptedStore::new());
     store.set_unwritable(true);
     let pool = Pool::builder("openai").origin(ORIGIN).token_source(server.clone()).store(store).clock(wall());
     let pool = pool.credential(oauth("a", Some(HOUR))).build().unwrap();
-    let stack = MarathonLayer::new(pool.clone()).layer(Probe::new(|_| async { Ok(answer(200)) }));
+    let stack = MarathonLayer::new(pool.clone()).layer(ScriptedProvider::new());
     tokio::time::advance(seconds(3500)).await;
     let mut events = pool.events();
     for _ in 0..10 {
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
     }
-    assert_eq!((server.exchanges(), look(&pool, "a").standing), (0, Standing::Ready));
+    assert_eq!((server.exchanges().len(), look(&pool, "a").standing), (0, Standing::Ready));
     assert_eq!(names(&mut events), ["refresh_failed"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_token_that_cannot_be_stored_is_used_from_memory_and_stored_soon() {
     for save in [Save::Fails, Save::WorksAndFails, Save::Hangs] {
-        let server = Server::rotating(wall(), HOUR);
-        let store = ScriptedStore::default().saves([Save::Works, save.clone(), Save::Fails, Save::Fails]);
+        let server = rotating(wall(), HOUR);
+        let store = ScriptedStore::new().saves([Save::Works, save.clone(), Save::Fails, Save::Fails]);
         let (pool, stack) = expired(&server, store.clone());
         let mut events = pool.events();
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200, "{save:?}");
@@ -133,7 +128,7 @@ async fn a_new_token_that_cannot_be_stored_is_used_from_memory_and_stored_soon()
         let lease = store.lease(&key(), Duration::ZERO).await.unwrap();
         assert!(lease.is_none(), "{save:?}: nobody else may try the old refresh token meanwhile");
         tokio::time::sleep(seconds(10)).await;
-        let (generation, kept) = held(&store.inner).await;
+        let (generation, kept) = held(store.memory()).await;
         assert_eq!((generation, kept.refresh().unwrap().expose()), (2, "a-r2"), "{save:?}");
         assert!(store.lease(&key(), seconds(1)).await.unwrap().is_some(), "{save:?}: the lease is given back");
         assert_eq!(server.spent(), ["a-r1"], "{save:?}");
@@ -142,8 +137,8 @@ async fn a_new_token_that_cannot_be_stored_is_used_from_memory_and_stored_soon()
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_waits_to_be_stored_is_refreshed_in_its_turn() {
-    let server = Server::rotating(wall(), HOUR);
-    let store = ScriptedStore::default().saves([Save::Works, Save::Fails]);
+    let server = rotating(wall(), HOUR);
+    let store = ScriptedStore::new().saves([Save::Works, Save::Fails]);
     let (_pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
     store.set_unwritable(true);
@@ -154,31 +149,31 @@ async fn a_token_that_waits_to_be_stored_is_refreshed_in_its_turn() {
     tokio::time::advance(seconds(30)).await;
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(server.spent(), ["a-r1", "a-r2"]);
-    assert_eq!(held(&store.inner).await.0, 3);
+    assert_eq!(held(store.memory()).await.0, 3);
     tokio::time::sleep(seconds(61)).await;
-    assert_eq!(held(&store.inner).await.0, 3, "nothing older is stored over it");
+    assert_eq!(held(store.memory()).await.0, 3, "nothing older is stored over it");
     assert!(store.lease(&key(), seconds(1)).await.unwrap().is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_stores_what_waits_to_be_stored() {
-    let server = Server::rotating(wall(), HOUR);
-    let store = ScriptedStore::default().saves([Save::Works, Save::Fails]);
+    let server = rotating(wall(), HOUR);
+    let store = ScriptedStore::new().saves([Save::Works, Save::Fails]);
     let (pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!(held(&store.inner).await.0, 1);
+    assert_eq!(held(store.memory()).await.0, 1);
     pool.shutdown().await;
-    assert_eq!(held(&store.inner).await.0, 2);
+    assert_eq!(held(store.memory()).await.0, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_token_in_the_store_is_adopted_without_an_exchange() {
-    let (server, store) = (Server::rotating(wall(), HOUR), MemoryStore::new());
+    let (server, store) = (rotating(wall(), HOUR), MemoryStore::new());
     put(&store, stored("theirs", 7)).await;
     let (pool, stack) = expired(&server, store.clone());
     let mut events = pool.events();
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (7, 0));
+    assert_eq!((look(&pool, "a").generation.get(), server.exchanges().len()), (7, 0));
     assert_eq!(names(&mut events), ["refreshed"]);
 
     // The one after it goes on from there.
@@ -190,7 +185,7 @@ async fn a_newer_token_in_the_store_is_adopted_without_an_exchange() {
 
 #[tokio::test(start_paused = true)]
 async fn an_older_token_in_the_store_is_replaced() {
-    let (server, store) = (Server::rotating(wall(), HOUR), MemoryStore::new());
+    let (server, store) = (rotating(wall(), HOUR), MemoryStore::new());
     put(&store, stored("older", 1)).await;
     let (pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
@@ -203,44 +198,43 @@ async fn whoever_was_quicker_meanwhile_is_followed() {
     // Before the exchange, so that there is none, and after it.
     let theirs = || Save::After(Box::new(stored("theirs", 5)));
     for (saves, exchanges) in [(vec![theirs()], 0), (vec![Save::Works, theirs()], 1)] {
-        let (server, store) = (Server::rotating(wall(), HOUR), ScriptedStore::default().saves(saves));
+        let (server, store) = (rotating(wall(), HOUR), ScriptedStore::new().saves(saves));
         let (pool, stack) = expired(&server, store.clone());
         assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
-        assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (5, exchanges));
+        assert_eq!((look(&pool, "a").generation.get(), server.exchanges().len()), (5, exchanges));
         assert_eq!(look(&pool, "a").expires_at, Some(day(HOUR)));
-        assert_eq!(held(&store.inner).await.1.access().expose(), "theirs");
+        assert_eq!(held(store.memory()).await.1.access().expose(), "theirs");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_removal_by_others_wins_over_a_refresh_and_is_not_undone() {
-    let (server, store) =
-        (Server::rotating(wall(), HOUR), ScriptedStore::default().saves([Save::Works, Save::AfterRemoval]));
+    let (server, store) = (rotating(wall(), HOUR), ScriptedStore::new().saves([Save::Works, Save::AfterRemoval]));
     let (pool, stack) = expired(&server, store.clone());
     let error = stack.oneshot(post()).await.unwrap_err();
     assert_eq!(Error::find(&*error).unwrap().kind(), ErrorKind::NoCredential);
     assert!(pool.snapshot().credentials.is_empty());
-    assert_eq!((store.inner.load(&key()).await.unwrap(), server.exchanges()), (None, 1));
+    assert_eq!((store.memory().load(&key()).await.unwrap(), server.exchanges().len()), (None, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_others_changed_meanwhile_is_kept_beside_the_new_token() {
     let mut cooled = stored("a", 1);
     cooled.health.cooldowns.push(Cooldown::new(Kind::Billing, day(HOUR)));
-    let server = Server::rotating(wall(), HOUR);
-    let store = ScriptedStore::default().saves([Save::Works, Save::After(Box::new(cooled.clone()))]);
-    put(&store.inner, stored("a", 1)).await;
+    let server = rotating(wall(), HOUR);
+    let store = ScriptedStore::new().saves([Save::Works, Save::After(Box::new(cooled.clone()))]);
+    put(store.memory(), stored("a", 1)).await;
     let (pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!((look(&pool, "a").generation.get(), server.exchanges()), (2, 1));
-    let kept = store.inner.load(&key()).await.unwrap().unwrap().record;
+    assert_eq!((look(&pool, "a").generation.get(), server.exchanges().len()), (2, 1));
+    let kept = store.memory().load(&key()).await.unwrap().unwrap().record;
     assert_eq!((kept.generation.get(), &kept.health), (2, &cooled.health));
-    assert_eq!(held(&store.inner).await.1.access().expose(), "a-2");
+    assert_eq!(held(store.memory()).await.1.access().expose(), "a-2");
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_pools_over_one_store_exchange_once() {
-    let (server, store) = (Server::rotating(wall(), HOUR), MemoryStore::new());
+    let (server, store) = (rotating(wall(), HOUR), MemoryStore::new());
     let (first_pool, first) = expired(&server, store.clone());
     let (second_pool, second) = expired(&server, store);
     assert_eq!(first.clone().oneshot(post()).await.unwrap().status(), 200);

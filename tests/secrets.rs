@@ -4,17 +4,13 @@
 mod accounts;
 #[path = "support/canary.rs"]
 mod canary;
-#[path = "support/probe.rs"]
-mod probe;
 
-use std::convert::Infallible;
 use std::error::Error as _;
-use std::sync::{Arc, Mutex};
 
-use accounts::{answer, keys, post, wall};
+use accounts::{keys, post, wall};
 use bytes::Bytes;
 use canary::{CANARY, Shown, key, oauth, secret, subscription, tokens};
-use http::{Request, Response};
+use http::Request;
 use http_body_util::Full;
 use oauth_marathon::classify::ClassifyLayer;
 use oauth_marathon::config::{OAuthServer, Settings};
@@ -24,8 +20,8 @@ use oauth_marathon::refresh::{RefreshRequest, TokenSource};
 use oauth_marathon::replay::ReplayLayer;
 use oauth_marathon::retry::RetryLayer;
 use oauth_marathon::store::{MemoryStore, Record, Store, StoreKey};
+use oauth_marathon::testing::ScriptedProvider;
 use oauth_marathon::{Credential, Generation, MarathonLayer, Material, Secret, TokenSet};
-use probe::Probe;
 use tower::{Layer, Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
@@ -70,26 +66,14 @@ async fn values_that_hold_a_secret_do_not_print_it() {
 async fn layers_services_and_futures_do_not_print_it() {
     let mut shown = Shown::default();
     let pool = keys(&[]).credential(key()).build().unwrap();
-    #[derive(Clone, Debug)]
-    struct Client;
-    impl Service<Request<Full<Bytes>>> for Client {
-        type Response = Response<Full<Bytes>>;
-        type Error = Infallible;
-        type Future = std::future::Ready<Result<Self::Response, Infallible>>;
-        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
-            std::task::Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-            assert!(format!("{request:?}").contains("Sensitive") || !request.headers().contains_key("x-api-key"));
-            std::future::ready(Ok(answer(200)))
-        }
-    }
+    let client = ScriptedProvider::new();
     macro_rules! each {
         ($($layer:expr),* $(,)?) => { $({
             let layer = $layer;
             shown.add(&layer);
-            let mut service = layer.layer(Client);
-            let future = service.ready().await.unwrap().call(post());
+            let mut service = layer.layer(client.clone());
+            let ready = ServiceExt::<Request<Full<Bytes>>>::ready(&mut service).await.unwrap();
+            let future = ready.call(post());
             shown.add(&service);
             shown.add(&future);
             shown.add(&future.await.unwrap());
@@ -103,24 +87,23 @@ async fn layers_services_and_futures_do_not_print_it() {
         MarathonLayer::new(pool.clone()),
     );
     shown.add(&(ReplayLayer::default(), OriginGuardLayer::new(pool.clone())));
-    shown.add(&(ReplayLayer::default().layer(Client), OriginGuardLayer::new(pool.clone()).layer(Client)));
+    let guarded = OriginGuardLayer::new(pool.clone()).layer(client.clone());
+    shown.add(&(ReplayLayer::default().layer(client.clone()), guarded));
+    let sent = client.requests();
+    let keys: Vec<_> = sent.iter().filter_map(|request| request.head.headers().get("x-api-key")).collect();
+    assert!(!keys.is_empty() && keys.iter().all(|key| key.is_sensitive()));
     shown.check();
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_injected_headers_are_marked_sensitive() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let requests = seen.clone();
-    let probe = Probe::new(move |request| {
-        requests.lock().unwrap().push(request);
-        async { Ok(answer(200)) }
-    });
+    let provider = ScriptedProvider::new();
     let pool = keys(&[])
         .credential(Credential::new("a", Secret::new(secret("access"))).extra_header("x-account", secret("extra")));
-    let stack = MarathonLayer::new(pool.build().unwrap()).layer(probe);
+    let stack = MarathonLayer::new(pool.build().unwrap()).layer(provider.clone());
     stack.oneshot(post()).await.unwrap();
-    let requests = seen.lock().unwrap();
-    let (request, mut shown) = (&requests[0], Shown::default());
+    let requests = provider.requests();
+    let (request, mut shown) = (&requests[0].head, Shown::default());
     assert_eq!(request.headers()["authorization"], format!("Bearer {}", secret("access")));
     assert_eq!(request.headers()["x-account"], secret("extra"));
     assert!(request.headers().values().all(http::HeaderValue::is_sensitive));

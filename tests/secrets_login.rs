@@ -8,8 +8,6 @@ mod browser;
 mod canary;
 #[path = "support/login.rs"]
 mod login;
-#[path = "support/probe.rs"]
-mod probe;
 #[path = "support/recorder.rs"]
 mod recorder;
 
@@ -17,8 +15,9 @@ use std::sync::{Arc, Mutex};
 
 use browser::Browser;
 use canary::{CANARY, Shown};
-use login::{Act, Script, callback, says, value};
+use login::{Script, callback, says, value};
 use oauth_marathon::login::{LoggedIn, Login, LoginError};
+use oauth_marathon::testing::Reply;
 use recorder::Recorder;
 
 const GOOD: &str = r#"{"access_token":"c4n4ry-at","refresh_token":"c4n4ry-rt","expires_in":5,"account_id":"a",
@@ -84,7 +83,8 @@ async fn by_device(answer: &(u16, &str), shown: &mut Shown, steps: &Arc<Mutex<Ve
         "verification_uri":"https://auth.example.com/c","verification_uri_complete":"https://auth.example.com/c4n4ry"}"#;
     const PENDING: &str = r#"{"error":"authorization_pending","device_code":"c4n4ry-code"}"#;
     let again = vec![says(answer.0, answer.1); 10];
-    let script = Script::new([says(200, DEVICE), says(400, PENDING), Act::Break].into_iter().chain(again));
+    let script =
+        Script::new([says(200, DEVICE), says(400, PENDING), Reply::connection_error()].into_iter().chain(again));
     let login = watched(&script, steps).by_device().await.unwrap();
     shown.add(&login);
     add(shown, login.finish().await);

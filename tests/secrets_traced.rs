@@ -4,17 +4,13 @@
 mod accounts;
 #[path = "support/canary.rs"]
 mod canary;
-#[path = "support/probe.rs"]
-mod probe;
 #[path = "support/recorder.rs"]
 mod recorder;
 
-use std::sync::{Arc, Mutex};
-
-use accounts::{answer, keys, lost, post, seconds, settle, wall};
+use accounts::{keys, post, seconds, settle, wall};
 use canary::{CANARY, Shown, key, oauth, subscription};
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::{MarathonLayer, RequestContext};
-use probe::Probe;
 use recorder::Recorder;
 use tower::{Layer, ServiceExt};
 
@@ -23,12 +19,11 @@ async fn ordeal(token_endpoint: (u16, &'static str), statuses: &'static [u16], s
     let pool = keys(&[]).clock(wall()).token_source(oauth(token_endpoint.0, token_endpoint.1));
     let pool = pool.credentials([subscription(), key()]).build().unwrap();
     let mut events = pool.events();
-    let calls = Arc::new(Mutex::new(statuses.iter().cycle()));
-    let probe = Probe::new(move |_| {
-        let status = *calls.lock().unwrap().next().unwrap();
-        async move { if status == 0 { Err(lost()) } else { Ok(answer(status)) } }
+    // In turn, for longer than the requests take.
+    let provider = statuses.iter().cycle().take(100).fold(ScriptedProvider::new(), |provider, status| {
+        provider.then(if *status == 0 { Reply::connection_error() } else { Reply::status(*status).body("body") })
     });
-    let stack = MarathonLayer::new(pool.clone()).layer(probe);
+    let stack = MarathonLayer::new(pool.clone()).layer(provider);
     for pin in [None, Some("a"), Some("k"), Some("nobody"), None] {
         let context = pin.map_or_else(RequestContext::new, |pin| RequestContext::new().with_pin(pin));
         match context.clone().scope(stack.clone().oneshot(post())).await {

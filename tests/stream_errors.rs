@@ -2,28 +2,21 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/frames.rs"]
-mod frames;
-#[path = "support/probe.rs"]
-mod probe;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use accounts::{in_flight, keys, look, names, post, seconds, settle, token};
+use accounts::{in_flight, keys, look, names, post, seconds, settle};
 use bytes::Bytes;
-use frames::{Frames, Step, data, trailers};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::classify::{Answer, classify_fn};
 use oauth_marathon::config::Settings;
 use oauth_marathon::pool::{PoolBuilder, Standing};
+use oauth_marathon::testing::{BodyStep, Reply, ScriptedBody, ScriptedProvider};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{BoxError, MarathonBody, MarathonLayer, Pool, RequestContext};
-use probe::Probe;
 use tokio::time::Instant;
 use tokio_test::task;
 use tower::{Layer, Service, ServiceExt};
@@ -38,55 +31,57 @@ const BUSY: &str =
 const LIMITED: &str =
     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow\"}}\n\n";
 
-fn stream(steps: impl IntoIterator<Item = Step>) -> Response<Frames> {
-    typed("text/event-stream", steps)
+/// A frame of text.
+fn data(text: &'static str) -> BodyStep {
+    BodyStep::data(text)
 }
 
-fn typed(content_type: &'static str, steps: impl IntoIterator<Item = Step>) -> Response<Frames> {
-    let mut answer = Frames::new(steps).answer(200);
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer
+/// The trailer `x-sum` of this value.
+fn trailers(value: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([("x-sum".parse().unwrap(), HeaderValue::from_static(value))])
 }
 
-type Script = Arc<Mutex<HashMap<String, Vec<Response<Frames>>>>>;
+fn stream(steps: impl IntoIterator<Item = BodyStep>) -> Reply {
+    streamed(ScriptedBody::new(steps))
+}
 
-/// A stack over a provider that answers each token by its script.
+fn streamed(body: ScriptedBody) -> Reply {
+    Reply::ok().header("content-type", "text/event-stream").stream(body)
+}
+
+fn typed(content_type: &'static str, steps: impl IntoIterator<Item = BodyStep>) -> Reply {
+    Reply::ok().header("content-type", content_type).stream(ScriptedBody::new(steps))
+}
+
+/// A stack over a provider that answers each token by its script, and then with "ok".
 struct Stage {
     pool: Pool,
-    script: Script,
-    seen: Arc<Mutex<Vec<String>>>,
+    provider: ScriptedProvider,
 }
 
 impl Stage {
     fn new(pool: PoolBuilder) -> Self {
-        Self { pool: pool.build().unwrap(), script: Script::default(), seen: Arc::default() }
+        let ok = ScriptedBody::new([data("ok")]);
+        Self { pool: pool.build().unwrap(), provider: ScriptedProvider::new().otherwise(Reply::ok().stream(ok)) }
     }
 
     fn of(ids: &[&str]) -> Self {
         Self::new(keys(ids))
     }
 
-    fn on(self, token: &str, answers: impl IntoIterator<Item = Response<Frames>>) -> Self {
-        let answers: Vec<_> = answers.into_iter().collect();
-        self.script.lock().unwrap().insert(token.to_owned(), answers.into_iter().rev().collect());
-        self
+    fn on(self, token: &str, answers: impl IntoIterator<Item = Reply>) -> Self {
+        Self { pool: self.pool, provider: self.provider.on(token, answers) }
     }
 
     fn client(
         &self,
         layer: fn(MarathonLayer) -> MarathonLayer,
-    ) -> impl Service<Request<Full<Bytes>>, Response = Response<MarathonBody<Frames>>, Error = BoxError> + use<> {
-        let (script, seen) = (self.script.clone(), self.seen.clone());
-        let provider = Probe::new(move |request: Request<()>| {
-            let token = token(&request);
-            seen.lock().unwrap().push(token.clone());
-            let answer = script.lock().unwrap().get_mut(&token).and_then(Vec::pop);
-            async move { Ok(answer.unwrap_or_else(|| Frames::new([data("ok")]).answer(200))) }
-        });
-        layer(MarathonLayer::new(self.pool.clone())).layer(provider)
+    ) -> impl Service<Request<Full<Bytes>>, Response = Response<MarathonBody<ScriptedBody>>, Error = BoxError> + use<>
+    {
+        layer(MarathonLayer::new(self.pool.clone())).layer(self.provider.clone())
     }
 
-    async fn send(&self) -> Response<MarathonBody<Frames>> {
+    async fn send(&self) -> Response<MarathonBody<ScriptedBody>> {
         self.client(|layer| layer).oneshot(post()).await.unwrap()
     }
 
@@ -96,7 +91,7 @@ impl Stage {
     }
 
     fn tokens(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
+        self.provider.tokens()
     }
 
     /// Successes, failures and places in use.
@@ -161,10 +156,10 @@ async fn where_nothing_is_left_the_caller_gets_the_stream_as_it_came() {
     let (front, back) = error.split_at(40);
     for steps in [
         vec![data(error)],
-        vec![data(front), Step::Yield, data(back)],
-        vec![data(START), data(LIMITED), Step::Pause(seconds(9)), data("more")],
-        vec![data(front), data(back), Step::Trailers("7")],
-        vec![data(error), Step::Error],
+        vec![data(front), BodyStep::Yield, data(back)],
+        vec![data(START), data(LIMITED), BodyStep::Pause(seconds(9)), data("more")],
+        vec![data(front), data(back), BodyStep::Trailers(trailers("7"))],
+        vec![data(error), BodyStep::Error],
     ] {
         let stage = Stage::of(&["a"]).on("a", [stream(steps.clone())]);
         let start = Instant::now();
@@ -177,7 +172,7 @@ async fn where_nothing_is_left_the_caller_gets_the_stream_as_it_came() {
         assert_eq!((stage.rests("a"), in_flight(&stage.pool)), (Some(Kind::Throttled), 0));
         let (text, whole) = read(answer.into_body()).await;
         let more = if steps.len() == 4 { "more" } else { "" };
-        assert_eq!((text, whole), (format!("{error}{more}"), !matches!(steps.last(), Some(Step::Error))));
+        assert_eq!((text, whole), (format!("{error}{more}"), !matches!(steps.last(), Some(BodyStep::Error))));
     }
 }
 
@@ -194,7 +189,7 @@ async fn a_refused_stream_is_not_given_again_from_memory() {
 #[tokio::test(start_paused = true)]
 async fn a_late_limit_lets_the_account_rest_before_the_next_request() {
     let stage =
-        Stage::of(&["a", "b"]).on("a", [stream([data(START), data(TEXT), data(LIMITED), Step::Pause(seconds(5))])]);
+        Stage::of(&["a", "b"]).on("a", [stream([data(START), data(TEXT), data(LIMITED), BodyStep::Pause(seconds(5))])]);
     let mut events = stage.pool.events();
     let mut body = stage.send().await.into_body();
     body.frame().await.unwrap().unwrap();
@@ -243,15 +238,15 @@ async fn a_clean_end_a_missing_end_and_a_broken_body_are_told_apart() {
     for (name, steps, whole, failures) in [
         ("clean", vec![data(START), data(TEXT), data(STOP)], true, 0),
         ("missing", vec![data(START), data(TEXT)], true, 1),
-        ("broken", vec![data(START), data(TEXT), Step::Error], false, 1),
-        ("broken after its end", vec![data(START), data(TEXT), data(STOP), Step::Error], false, 0),
-        ("late error, then broken", vec![data(TEXT), data(LIMITED), Step::Error], false, 1),
+        ("broken", vec![data(START), data(TEXT), BodyStep::Error], false, 1),
+        ("broken after its end", vec![data(START), data(TEXT), data(STOP), BodyStep::Error], false, 0),
+        ("late error, then broken", vec![data(TEXT), data(LIMITED), BodyStep::Error], false, 1),
         ("no dialect", vec![data("data: 1\n\n"), data("data: 2\n\n")], true, 0),
     ] {
         for told in [false, true] {
-            let answer = stream([]).map(|_| Frames::new(steps.clone()));
-            let answer = if told { answer.map(Frames::telling_its_end) } else { answer };
-            let stage = Stage::of(&["a", "b"]).on("a", [answer]);
+            let body = ScriptedBody::new(steps.clone());
+            let body = if told { body.telling_its_end() } else { body };
+            let stage = Stage::of(&["a", "b"]).on("a", [streamed(body)]);
             assert_eq!(stage.text().await.1, whole, "{name}");
             assert_eq!(stage.counts("a"), (1, failures, 0), "{name}, its end told: {told}");
         }
@@ -266,7 +261,7 @@ async fn a_stream_that_ends_before_its_content_is_tried_again() {
     assert_eq!(stage.text().await, (format!("{TEXT}{STOP}"), true));
     assert_eq!(stage.tokens(), ["a", "a"]);
     // The connection broke: as often as after any broken connection.
-    let broken = || stream([data(START), Step::Error]);
+    let broken = || stream([data(START), BodyStep::Error]);
     let stage = Stage::of(&["a", "b"]).on("a", [broken(), broken()]).on("b", [good()]);
     assert_eq!(stage.text().await, (format!("{TEXT}{STOP}"), true));
     assert_eq!((stage.tokens(), stage.counts("a").1), (vec!["a".into(), "a".into(), "b".into()], 2));
@@ -277,8 +272,8 @@ async fn a_stream_that_ends_before_its_content_is_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_says_something_outranks_a_stream_that_broke_off() {
-    let broken = || stream([data(START), Step::Error]);
-    let limited = Frames::new([data("slow")]).answer(429);
+    let broken = || stream([data(START), BodyStep::Error]);
+    let limited = Reply::status(429).stream(ScriptedBody::new([data("slow")]));
     let stage = Stage::of(&["a", "b"]).on("a", [limited]).on("b", [broken(), broken()]);
     let answer = stage.send().await;
     assert_eq!(answer.status(), 429);
@@ -290,7 +285,7 @@ async fn an_answer_that_says_something_outranks_a_stream_that_broke_off() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_is_held_until_its_time_is_up_and_content_not_at_all() {
-    let late = Step::Pause(seconds(12));
+    let late = BodyStep::Pause(seconds(12));
     let stage = Stage::of(&["a"]).on("a", [stream([data(START), late.clone(), data(TEXT), data(STOP)])]);
     let start = Instant::now();
     let answer = stage.send().await;
@@ -298,7 +293,7 @@ async fn silence_is_held_until_its_time_is_up_and_content_not_at_all() {
     assert_eq!(read(answer.into_body()).await.0, format!("{START}{TEXT}{STOP}"));
 
     // After the bound the caller gets what there is, and an error is a late one.
-    let steps = [data(PING), Step::Pause(seconds(20)), data(PING), Step::Pause(seconds(20)), data(LIMITED)];
+    let steps = [data(PING), BodyStep::Pause(seconds(20)), data(PING), BodyStep::Pause(seconds(20)), data(LIMITED)];
     let stage = Stage::of(&["a", "b"]).on("a", [stream(steps)]);
     let start = Instant::now();
     let answer = stage.send().await;
@@ -308,7 +303,7 @@ async fn silence_is_held_until_its_time_is_up_and_content_not_at_all() {
 
     let mut settings = Settings::default();
     settings.stream_hold = Duration::ZERO;
-    let stage = Stage::new(keys(&["a"]).settings(settings)).on("a", [stream([Step::Stall])]);
+    let stage = Stage::new(keys(&["a"]).settings(settings)).on("a", [stream([BodyStep::Stall])]);
     let start = Instant::now();
     let answer = stage.send().await;
     assert_eq!((start.elapsed(), stage.counts("a")), (seconds(0), (1, 0, 1)));
@@ -320,7 +315,7 @@ async fn silence_is_held_until_its_time_is_up_and_content_not_at_all() {
 async fn holding_neither_outlasts_the_deadline_nor_counts_as_a_slow_head() {
     let mut settings = Settings::default();
     settings.attempt_timeout = Some(seconds(5));
-    let slow = || stream([data(PING), Step::Pause(seconds(9)), data(TEXT), data(STOP)]);
+    let slow = || stream([data(PING), BodyStep::Pause(seconds(9)), data(TEXT), data(STOP)]);
     let stage = Stage::new(keys(&["a", "b"]).settings(settings)).on("a", [slow(), slow()]);
     let start = Instant::now();
     assert_eq!(stage.send().await.status(), 200);
@@ -351,32 +346,31 @@ async fn pings_alone_are_held_up_to_their_bounds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_leaves_while_a_stream_is_held_blames_nobody() {
-    let handle = Arc::new(());
-    let silent = stream([]).map(|_| Frames::new([data(START), Step::Stall]).holding(handle.clone()));
-    let stage = Stage::of(&["a", "b"]).on("a", [silent]);
+    let silent = ScriptedBody::new([data(START), BodyStep::Stall]);
+    let body = silent.watch();
+    let stage = Stage::of(&["a", "b"]).on("a", [streamed(silent)]);
     let mut call = task::spawn(stage.client(|layer| layer).oneshot(post()));
     for _ in 0..3 {
         assert!(call.poll().is_pending());
     }
-    assert_eq!((stage.counts("a"), Arc::strong_count(&handle)), ((0, 0, 1), 2));
+    assert_eq!((stage.counts("a"), body.open()), ((0, 0, 1), 1));
     drop(call);
-    assert_eq!((stage.counts("a"), Arc::strong_count(&handle)), ((0, 0, 0), 1));
+    assert_eq!((stage.counts("a"), body.open()), ((0, 0, 0), 0));
     assert_eq!(stage.rests("a"), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_has_no_stream_is_not_held() {
-    let silent = |content_type| typed(content_type, [Step::Stall]);
-    let mut gzip = silent("text/event-stream");
-    gzip.headers_mut().insert("content-encoding", HeaderValue::from_static("gzip"));
-    let mut no_content = silent("text/event-stream");
-    *no_content.status_mut() = http::StatusCode::NO_CONTENT;
+    let silent = |content_type| typed(content_type, [BodyStep::Stall]);
+    let gzip = silent("text/event-stream").header("content-encoding", "gzip");
+    let no_content = Reply::status(204).header("content-type", "text/event-stream");
+    let no_content = no_content.stream(ScriptedBody::new([BodyStep::Stall]));
     for answer in [silent("text/plain"), silent("application/json"), gzip, no_content] {
         let stage = Stage::of(&["a"]).on("a", [answer]);
         let mut call = task::spawn(stage.client(|layer| layer).oneshot(post()));
         assert!(call.poll().is_ready());
     }
-    let empty = stream([]).map(|_| Frames::new([]).telling_its_end());
+    let empty = streamed(ScriptedBody::new([]).telling_its_end());
     for (method, answer) in [(Method::HEAD, silent("text/event-stream")), (Method::POST, empty)] {
         let stage = Stage::of(&["a"]).on("a", [answer]);
         let mut request = post();
@@ -411,11 +405,10 @@ async fn lines_and_arrays_are_streams_too() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_and_lengths_stay_exact() {
-    let cut = |text: &'static str| text.as_bytes().chunks(7).map(|chunk| Step::Data(Bytes::from_static(chunk)));
+    let cut = |text: &'static str| text.as_bytes().chunks(7).map(|chunk| BodyStep::Data(Bytes::from_static(chunk)));
     let text: &'static str = format!("{START}{PING}{TEXT}{TEXT}{STOP}").leak();
-    let steps: Vec<_> = cut(text).chain([Step::Trailers("42")]).collect();
-    let answer = stream([]).map(|_| Frames::new(steps).sized());
-    let stage = Stage::of(&["a"]).on("a", [answer]);
+    let steps: Vec<_> = cut(text).chain([BodyStep::Trailers(trailers("42"))]).collect();
+    let stage = Stage::of(&["a"]).on("a", [streamed(ScriptedBody::new(steps).stating_its_length())]);
     let answer = stage.send().await;
     let mut body = answer.into_body();
     let mut left = text.len();
@@ -442,11 +435,11 @@ async fn nothing_is_lost_and_lengths_stay_exact() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_first_content_nothing_is_read_ahead() {
-    let frames = Frames::new([data(START), data(TEXT), data(TEXT), data(STOP)]);
-    let taken = frames.taken();
-    let stage = Stage::of(&["a"]).on("a", [stream([]).map(|_| frames)]);
+    let frames = ScriptedBody::new([data(START), data(TEXT), data(TEXT), data(STOP)]);
+    let watch = frames.watch();
+    let stage = Stage::of(&["a"]).on("a", [streamed(frames)]);
     let mut body = stage.send().await.into_body();
-    let taken = || taken.load(std::sync::atomic::Ordering::SeqCst);
+    let taken = || watch.frames_taken();
     settle().await;
     assert_eq!(taken(), 2, "the content and what came before it");
     for expected in [2, 2, 3, 4] {

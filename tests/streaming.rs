@@ -2,40 +2,40 @@
 
 #[path = "support/accounts.rs"]
 mod accounts;
-#[path = "support/frames.rs"]
-mod frames;
-#[path = "support/probe.rs"]
-mod probe;
 
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accounts::{in_flight, keys, look, post, seconds, settle};
 use bytes::Bytes;
-use frames::{Frames, Step, data, trailers};
-use http::{Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
+use oauth_marathon::testing::{BodyStep, Reply, ScriptedBody, ScriptedProvider};
 use oauth_marathon::{BoxError, MarathonBody, MarathonLayer, Pool};
-use probe::Probe;
 use tokio::time::Instant;
 use tokio_test::task;
 use tower::{Layer, ServiceExt};
 
-/// Sends one request whose answer has this body.
-async fn answered(status: u16, body: Frames) -> (Pool, Response<MarathonBody<Frames>>) {
-    sent(post(), body.answer(status)).await
+/// A frame of text.
+fn data(text: &'static str) -> BodyStep {
+    BodyStep::data(text)
 }
 
-async fn sent(request: Request<Full<Bytes>>, answer: Response<Frames>) -> (Pool, Response<MarathonBody<Frames>>) {
+/// The trailer `x-sum` of this value.
+fn trailers(value: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([("x-sum".parse().unwrap(), HeaderValue::from_static(value))])
+}
+
+/// Sends one request whose answer has this body.
+async fn answered(status: u16, body: ScriptedBody) -> (Pool, Response<MarathonBody<ScriptedBody>>) {
+    sent(post(), Reply::status(status).stream(body)).await
+}
+
+async fn sent(request: Request<Full<Bytes>>, reply: Reply) -> (Pool, Response<MarathonBody<ScriptedBody>>) {
     let pool = keys(&["a"]).build().unwrap();
-    let answer = Arc::new(Mutex::new(Some(answer)));
-    let probe = Probe::new(move |_| {
-        let answer = answer.lock().unwrap().take().expect("one request");
-        async { Ok(answer) }
-    });
-    let response = MarathonLayer::new(pool.clone()).layer(probe).oneshot(request).await.unwrap();
+    // One request: another one would see a panic.
+    let provider = ScriptedProvider::new().then(reply).otherwise(Reply::panic());
+    let response = MarathonLayer::new(pool.clone()).layer(provider).oneshot(request).await.unwrap();
     (pool, response)
 }
 
@@ -47,7 +47,7 @@ async fn read<B: Body<Data = Bytes, Error = BoxError> + Unpin>(mut body: B) -> (
             Ok(Ok(data)) => text.push_str(std::str::from_utf8(&data).unwrap()),
             Ok(Err(frame)) => sum = Some(frame.into_trailers().unwrap()["x-sum"].to_str().unwrap().to_owned()),
             Err(error) => {
-                assert_eq!(error.to_string(), "the stream broke off");
+                assert_eq!(error.to_string(), "scripted: the body broke off");
                 return (text, sum, "error");
             }
         }
@@ -58,15 +58,16 @@ async fn read<B: Body<Data = Bytes, Error = BoxError> + Unpin>(mut body: B) -> (
 
 #[tokio::test(start_paused = true)]
 async fn a_good_answer_passes_through_frame_by_frame() {
-    let frames = Frames::new([data("one"), Step::Pause(seconds(9)), data("two"), Step::Trailers("42")]);
-    let taken = frames.taken();
+    let frames =
+        ScriptedBody::new([data("one"), BodyStep::Pause(seconds(9)), data("two"), BodyStep::Trailers(trailers("42"))]);
+    let watch = frames.watch();
     let (pool, answer) = answered(200, frames).await;
     let mut body = answer.into_body();
     settle().await;
-    assert_eq!(taken.load(SeqCst), 0, "nothing is read ahead");
+    assert_eq!(watch.frames_taken(), 0, "nothing is read ahead");
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
     settle().await;
-    assert_eq!((taken.load(SeqCst), in_flight(&pool)), (1, 1));
+    assert_eq!((watch.frames_taken(), in_flight(&pool)), (1, 1));
     assert!(task::spawn(body.frame()).poll().is_pending());
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "two");
     assert_eq!(body.frame().await.unwrap().unwrap().into_trailers().unwrap(), trailers("42"));
@@ -77,11 +78,12 @@ async fn a_good_answer_passes_through_frame_by_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn the_length_is_as_exact_as_the_clients() {
-    let (_, answer) = answered(200, Frames::new([data("12345"), data("67")]).sized().telling_its_end()).await;
+    let (_, answer) =
+        answered(200, ScriptedBody::new([data("12345"), data("67")]).stating_its_length().telling_its_end()).await;
     assert_eq!((answer.body().size_hint().exact(), answer.body().is_end_stream()), (Some(7), false));
-    let (_, answer) = answered(200, Frames::new([data("12345")])).await;
+    let (_, answer) = answered(200, ScriptedBody::new([data("12345")])).await;
     assert_eq!((answer.body().size_hint().lower(), answer.body().size_hint().upper()), (0, None));
-    let (_, answer) = answered(429, Frames::new([data("12345"), data("67")])).await;
+    let (_, answer) = answered(429, ScriptedBody::new([data("12345"), data("67")])).await;
     let mut body = answer.into_body();
     assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(7), false), "it was read to its end");
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "1234567");
@@ -90,13 +92,13 @@ async fn the_length_is_as_exact_as_the_clients() {
 
 #[tokio::test(start_paused = true)]
 async fn the_place_is_given_back_at_the_end_at_an_error_and_when_the_body_is_dropped() {
-    let endings: [(&str, Vec<Step>, u64); 3] = [
+    let endings: [(&str, Vec<BodyStep>, u64); 3] = [
         ("an end that is asked for", vec![data("x")], 0),
-        ("trailers", vec![data("x"), Step::Trailers("1")], 0),
-        ("an error", vec![data("x"), Step::Error], 1),
+        ("trailers", vec![data("x"), BodyStep::Trailers(trailers("1"))], 0),
+        ("an error", vec![data("x"), BodyStep::Error], 1),
     ];
     for (name, steps, failures) in endings {
-        let (pool, answer) = answered(200, Frames::new(steps)).await;
+        let (pool, answer) = answered(200, ScriptedBody::new(steps)).await;
         let mut body = answer.into_body();
         body.frame().await.unwrap().unwrap();
         assert_eq!(in_flight(&pool), 1, "{name}");
@@ -106,11 +108,11 @@ async fn the_place_is_given_back_at_the_end_at_an_error_and_when_the_body_is_dro
         drop(body);
         assert_eq!(in_flight(&pool), 0, "{name}");
     }
-    let (pool, answer) = answered(200, Frames::new([data("x")])).await;
+    let (pool, answer) = answered(200, ScriptedBody::new([data("x")])).await;
     drop(answer);
     assert_eq!((in_flight(&pool), look(&pool, "a").failures), (0, 0));
     // A server drops a body of known length after its last frame, without asking for the end.
-    let (pool, answer) = answered(200, Frames::new([data("x"), data("y")]).telling_its_end()).await;
+    let (pool, answer) = answered(200, ScriptedBody::new([data("x"), data("y")]).telling_its_end()).await;
     let mut body = answer.into_body();
     body.frame().await.unwrap().unwrap();
     assert_eq!(in_flight(&pool), 1);
@@ -121,34 +123,46 @@ async fn the_place_is_given_back_at_the_end_at_an_error_and_when_the_body_is_dro
 #[tokio::test(start_paused = true)]
 async fn answers_without_a_body_give_the_place_back_at_once() {
     for status in [101, 204, 304] {
-        let (pool, answer) = answered(status, Frames::new([Step::Stall])).await;
+        let (pool, answer) = answered(status, ScriptedBody::new([BodyStep::Stall])).await;
         assert_eq!((answer.status().as_u16(), in_flight(&pool)), (status, 0));
     }
-    let (pool, empty) = answered(200, Frames::new([]).telling_its_end()).await;
+    let (pool, empty) = answered(200, ScriptedBody::new([]).telling_its_end()).await;
     assert_eq!((empty.status().as_u16(), in_flight(&pool)), (200, 0));
     let mut head = post();
     *head.method_mut() = Method::HEAD;
-    let (pool, answer) = sent(head, Frames::new([Step::Stall]).answer(200)).await;
+    let (pool, answer) = sent(head, Reply::ok().stream(ScriptedBody::new([BodyStep::Stall]))).await;
     assert_eq!((answer.status().as_u16(), in_flight(&pool), look(&pool, "a").successes), (200, 0, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_answer_reaches_the_caller_byte_for_byte() {
     let big: &'static str = "0123456789abcdef".repeat(5000).leak();
-    let late = Step::Pause(seconds(2));
+    let late = BodyStep::Pause(seconds(2));
     type Read = (String, Option<&'static str>, &'static str);
-    let cases: [(&str, Vec<Step>, Read); 8] = [
+    let cases: [(&str, Vec<BodyStep>, Read); 8] = [
         ("empty", vec![], (String::new(), None, "end")),
-        ("in pieces", vec![data("a"), Step::Yield, data("b")], ("ab".into(), None, "end")),
-        ("with trailers", vec![data("a"), Step::Trailers("7")], ("a".into(), Some("7"), "end")),
-        ("over the cap", vec![data(big), data(big), data(big), Step::Trailers("7")], (big.repeat(3), Some("7"), "end")),
-        ("too slow", vec![data("a"), late.clone(), data("b"), Step::Trailers("7")], ("ab".into(), Some("7"), "end")),
-        ("erroring midway", vec![data("a"), Step::Error], ("a".into(), None, "error")),
-        ("slow to end", vec![data("a"), Step::Trailers("7"), late.clone()], ("a".into(), Some("7"), "end")),
-        ("slow, then erroring", vec![data("a"), late, data("b"), Step::Error], ("ab".into(), None, "error")),
+        ("in pieces", vec![data("a"), BodyStep::Yield, data("b")], ("ab".into(), None, "end")),
+        ("with trailers", vec![data("a"), BodyStep::Trailers(trailers("7"))], ("a".into(), Some("7"), "end")),
+        (
+            "over the cap",
+            vec![data(big), data(big), data(big), BodyStep::Trailers(trailers("7"))],
+            (big.repeat(3), Some("7"), "end"),
+        ),
+        (
+            "too slow",
+            vec![data("a"), late.clone(), data("b"), BodyStep::Trailers(trailers("7"))],
+            ("ab".into(), Some("7"), "end"),
+        ),
+        ("erroring midway", vec![data("a"), BodyStep::Error], ("a".into(), None, "error")),
+        (
+            "slow to end",
+            vec![data("a"), BodyStep::Trailers(trailers("7")), late.clone()],
+            ("a".into(), Some("7"), "end"),
+        ),
+        ("slow, then erroring", vec![data("a"), late, data("b"), BodyStep::Error], ("ab".into(), None, "error")),
     ];
     for (name, steps, (text, sum, end)) in cases {
-        let (pool, answer) = answered(429, Frames::new(steps)).await;
+        let (pool, answer) = answered(429, ScriptedBody::new(steps)).await;
         assert_eq!((answer.status().as_u16(), in_flight(&pool)), (429, 0), "{name}");
         let read = read(answer.into_body()).await;
         assert!(read.0 == text, "{name}: {} bytes instead of {}", read.0.len(), text.len());
@@ -159,10 +173,10 @@ async fn a_failed_answer_reaches_the_caller_byte_for_byte() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_failure_is_waited_for_a_quarter_of_a_second_and_no_longer() {
     let start = Instant::now();
-    let frames = Frames::new([data("a"), Step::Stall]);
-    let taken = frames.taken();
+    let frames = ScriptedBody::new([data("a"), BodyStep::Stall]);
+    let watch = frames.watch();
     let (_, answer) = answered(429, frames).await;
-    assert_eq!((start.elapsed(), taken.load(SeqCst)), (Duration::from_millis(250), 1));
+    assert_eq!((start.elapsed(), watch.frames_taken()), (Duration::from_millis(250), 1));
     let mut body = answer.into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "a");
     assert!(task::spawn(body.frame()).poll().is_pending());
@@ -171,10 +185,10 @@ async fn a_slow_failure_is_waited_for_a_quarter_of_a_second_and_no_longer() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_over_the_cap_is_left_where_it_is() {
     let chunk: &'static str = "x".repeat(50_000).leak();
-    let frames = Frames::new(vec![data(chunk); 10]).sized();
-    let taken = frames.taken();
+    let frames = ScriptedBody::new(vec![data(chunk); 10]).stating_its_length();
+    let watch = frames.watch();
     let (_, answer) = answered(429, frames).await;
-    assert_eq!(taken.load(SeqCst), 3, "128 KiB and what was under way");
+    assert_eq!(watch.frames_taken(), 3, "128 KiB and what was under way");
     assert_eq!(answer.body().size_hint().exact(), Some(500_000), "what was read and the rest");
     let length = answer.into_body().collect().await.unwrap().to_bytes().len();
     assert_eq!(length, 500_000);
@@ -182,7 +196,7 @@ async fn a_failure_over_the_cap_is_left_where_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_broke_off_does_not_claim_to_be_whole() {
-    let (_, answer) = answered(429, Frames::new([data("12345"), Step::Error])).await;
+    let (_, answer) = answered(429, ScriptedBody::new([data("12345"), BodyStep::Error])).await;
     let hint = answer.body().size_hint();
     assert_eq!((hint.lower(), hint.upper(), answer.body().is_end_stream()), (5, None, false));
 }

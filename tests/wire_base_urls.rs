@@ -47,7 +47,7 @@ async fn below_the_stack_the_token_stays_with_its_base_url_and_does_not_even_rea
             .layer(MarathonLayer::new(pool.clone()))
             .layer(FollowRedirectLayer::with_policy(bare_policy()))
             .layer(OriginGuardLayer::new(pool))
-            .service(capture.clone());
+            .service(capture.provider.clone());
         assert_eq!(stack.oneshot(request(API)).await.unwrap().status(), 200, "{what}");
         capture.check(&id, same, &what);
         assert_eq!(capture.seen()[0].0, "https://eu.example.com/v9/v1/chat");
@@ -64,7 +64,7 @@ async fn above_the_stack_an_absolute_redirect_to_the_base_url_is_another_origin_
         let (strict, passing) = (Capture::redirecting(code, location), Capture::redirecting(code, location));
         let redirect = FollowRedirectLayer::with_policy(bare_policy());
         let stack = ServiceBuilder::new().layer(redirect).layer(MarathonLayer::new(pool.clone()));
-        match stack.service(strict.clone()).oneshot(request(API)).await {
+        match stack.service(strict.provider.clone()).oneshot(request(API)).await {
             Ok(_) => {
                 assert!(to_pool, "{what}");
                 strict.check(&id, true, &what);
@@ -81,7 +81,7 @@ async fn above_the_stack_an_absolute_redirect_to_the_base_url_is_another_origin_
         ServiceBuilder::new()
             .layer(redirect)
             .layer(marathon)
-            .service(passing.clone())
+            .service(passing.provider.clone())
             .oneshot(request(API))
             .await
             .unwrap();
@@ -101,7 +101,7 @@ async fn a_guard_that_cannot_tell_whose_token_it_sees_lets_none_out_to_the_origi
             .layer(FollowRedirectLayer::with_policy(bare_policy()))
             .layer(BufferLayer::new(4))
             .layer(OriginGuardLayer::new(pool))
-            .service(capture.clone());
+            .service(capture.provider.clone());
         assert_eq!(stack.oneshot(request(API)).await.unwrap().status(), 200, "{what}");
         capture.check(credential.id().as_str(), false, &what);
     }

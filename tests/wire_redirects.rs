@@ -42,13 +42,13 @@ async fn below_the_stack_with_the_guard_only_the_same_origin_gets_the_credential
         let (marathon, guard) = (MarathonLayer::new(pool.clone()), OriginGuardLayer::new(pool));
         let redirect = FollowRedirectLayer::with_policy(bare_policy());
         let stack = ServiceBuilder::new().layer(marathon.clone()).layer(redirect).layer(guard.clone());
-        stack.service(bare.clone()).oneshot(request(origin)).await.unwrap();
+        stack.service(bare.provider.clone()).oneshot(request(origin)).await.unwrap();
         bare.check(credential.id().as_str(), same, &what);
 
         // The same under a policy that drops some headers by itself.
         let redirect = FollowRedirectLayer::with_policy(standard_policy());
         let stack = ServiceBuilder::new().layer(marathon).layer(redirect).layer(guard);
-        stack.service(usual_one.clone()).oneshot(request(origin)).await.unwrap();
+        stack.service(usual_one.provider.clone()).oneshot(request(origin)).await.unwrap();
         usual_one.check(credential.id().as_str(), same, &what);
         count += 1;
     }
@@ -63,13 +63,13 @@ async fn below_the_stack_without_the_guard_the_credential_leaks_which_is_why_the
         let (bare, usual_one) = (Capture::redirecting(code, location), Capture::redirecting(code, location));
         let redirect = FollowRedirectLayer::with_policy(bare_policy());
         let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool.clone())).layer(redirect);
-        stack.service(bare.clone()).oneshot(request(origin)).await.unwrap();
+        stack.service(bare.provider.clone()).oneshot(request(origin)).await.unwrap();
         assert!(has_just(id, &bare.seen()[1].1), "{what}");
 
         // The usual policy of tower-http knows `authorization`, and no other header.
         let redirect = FollowRedirectLayer::with_policy(standard_policy());
         let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool)).layer(redirect);
-        stack.service(usual_one.clone()).oneshot(request(origin)).await.unwrap();
+        stack.service(usual_one.provider.clone()).oneshot(request(origin)).await.unwrap();
         if !same {
             let leaks: Vec<_> =
                 expected(id).iter().map(|(name, _)| *name).filter(|name| *name != "authorization").collect();
@@ -86,7 +86,7 @@ async fn above_the_stack_another_origin_is_refused_or_gets_the_request_without_a
         let (strict, passing) = (Capture::redirecting(code, location), Capture::redirecting(code, location));
         let redirect = FollowRedirectLayer::with_policy(bare_policy());
         let stack = ServiceBuilder::new().layer(redirect).layer(MarathonLayer::new(pool.clone()));
-        match stack.service(strict.clone()).oneshot(request(origin)).await {
+        match stack.service(strict.provider.clone()).oneshot(request(origin)).await {
             Ok(answer) => {
                 assert!(same && answer.status() == 200, "{what}");
                 strict.check(id, true, &what);
@@ -102,7 +102,7 @@ async fn above_the_stack_another_origin_is_refused_or_gets_the_request_without_a
         let redirect = FollowRedirectLayer::with_policy(bare_policy());
         let marathon = MarathonLayer::new(pool).pass_other_origins(true);
         let stack = ServiceBuilder::new().layer(redirect).layer(marathon);
-        stack.service(passing.clone()).oneshot(request(origin)).await.unwrap();
+        stack.service(passing.provider.clone()).oneshot(request(origin)).await.unwrap();
         passing.check(id, same, &what);
     }
 }

@@ -8,8 +8,8 @@ use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use oauth_marathon::replay::{ReplayBody, ReplayableBody};
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 
-use crate::provider::{Provider, status};
 use crate::stage::{Stage, pool, post, seconds};
 
 /// A body of which there is no copy.
@@ -31,7 +31,10 @@ impl ReplayableBody for Original {
 }
 
 fn limited() -> Stage {
-    Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(429).header("retry-after", "5").body("slow down")]))
+    Stage::new(
+        pool(&["a", "b"]),
+        ScriptedProvider::new().always("a", Reply::status(429).header("retry-after", "5").body("slow down")),
+    )
 }
 
 // Behaviour 7.
@@ -42,7 +45,7 @@ async fn a_stream_over_the_limit_is_sent_once_and_the_next_request_starts_with_t
     let answer = stage.send(request).await;
     assert_eq!((answer.status, answer.body.as_str()), (429, "slow down"));
     assert_eq!(stage.tokens(), ["a"]);
-    assert_eq!(stage.provider.seen()[0].body, "{\"hello\":1}", "it went out whole");
+    assert_eq!(stage.provider.requests()[0].body.as_deref(), Some(&b"{\"hello\":1}"[..]), "it went out whole");
 
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);

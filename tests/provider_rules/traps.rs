@@ -1,18 +1,17 @@
 //! What must not be believed: words of the user, wrong types, numbers beyond reason, bodies cut short.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use http_body_util::Full;
 use oauth_marathon::classify::provider::{Family, ProviderRules, Rule};
 use oauth_marathon::classify::{ClassifyLayer, classify_fn};
 use oauth_marathon::testing::invariants::check_classifier;
-use oauth_marathon::testing::parsers;
+use oauth_marathon::testing::{Reply, ScriptedProvider, parsers};
 use oauth_marathon::verdict::{Kind, Remedy, Scope, TimeSource, Verdict};
 use oauth_marathon::{Credential, MarathonLayer, Pool, RequestContext, Secret};
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, ServiceExt};
 
 use super::support::{inside, judge, said, sample};
 
@@ -238,14 +237,8 @@ fn the_rules_for_classifiers_are_kept() {
     }
 }
 
-fn provider(
-    status: u16,
-    body: &'static str,
-) -> impl tower::Service<Request<Full<Bytes>>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send> + Clone
-{
-    service_fn(move |_: Request<Full<Bytes>>| async move {
-        Ok(Response::builder().status(status).body(Full::from(body)).unwrap())
-    })
+fn provider(status: u16, body: &'static str) -> ScriptedProvider {
+    ScriptedProvider::new().otherwise(Reply::status(status).body(body))
 }
 
 async fn kind_through(layer: MarathonLayer, status: u16, body: &'static str) -> Kind {
@@ -255,7 +248,7 @@ async fn kind_through(layer: MarathonLayer, status: u16, body: &'static str) -> 
     let noted = seen.clone();
     context
         .scope(async move {
-            let request = Request::post("https://api.example.com/v1/chat").body(Full::from("{}")).unwrap();
+            let request = Request::post("https://api.example.com/v1/chat").body(Full::<Bytes>::from("{}")).unwrap();
             let answer = client.oneshot(request).await.unwrap();
             let report = RequestContext::of(answer.extensions());
             *noted.lock().unwrap() = report.and_then(|report| report.attempts().first()?.verdict);
@@ -289,6 +282,6 @@ async fn the_stack_asks_the_rules_of_its_pools_provider() {
 async fn the_rules_serve_a_classify_layer_alone() {
     let layer = ClassifyLayer::with(ProviderRules::for_provider("anthropic"));
     let client = ServiceBuilder::new().layer(layer).service(provider(400, NO_CREDITS));
-    let answer = client.oneshot(Request::new(Full::default())).await.unwrap();
+    let answer = client.oneshot(Request::new(Full::<Bytes>::default())).await.unwrap();
     assert_eq!(answer.extensions().get::<Verdict>().map(Verdict::kind), Some(Kind::Billing));
 }

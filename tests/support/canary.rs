@@ -5,14 +5,13 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
 use http_body_util::Full;
 use oauth_marathon::notify::Event;
 use oauth_marathon::refresh::OAuth2;
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::{BoxError, Credential, Secret, TokenSet};
 
 use crate::accounts::{day, wall};
-use crate::probe::Probe;
 
 /// In all of them, so that one search finds any.
 pub(crate) const CANARY: &str = "c4n4ry";
@@ -34,9 +33,8 @@ pub(crate) fn key() -> Credential {
 }
 
 /// A token endpoint that answers with this body.
-pub(crate) fn oauth(status: u16, body: &'static str) -> OAuth2<Probe, Full<Bytes>> {
-    let endpoint =
-        Probe::new(move |_| async move { Ok(Response::builder().status(status).body(Full::from(body)).unwrap()) });
+pub(crate) fn oauth(status: u16, body: &'static str) -> OAuth2<ScriptedProvider, Full<Bytes>> {
+    let endpoint = ScriptedProvider::new().otherwise(Reply::status(status).body(body));
     OAuth2::new("https://auth.example.com/token", "my-client", endpoint)
         .client_secret(secret("client"))
         .parameter("audience", secret("parameter"))

@@ -1,34 +1,17 @@
 //! An OAuth server by script for logins: one answer after the other, and a note of what was asked.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use oauth_marathon::config::OAuthServer;
 use oauth_marathon::login::Login;
-use tokio::sync::Semaphore;
+use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use tokio::time::Instant;
-use tower::service_fn;
 
-/// What the server does next.
-#[derive(Debug, Clone)]
-pub(crate) enum Act {
-    Answer(u16, String),
-    /// The same, with `Retry-After`.
-    After(u16, u64),
-    /// The same, once the gate has a permit.
-    Held(Arc<Semaphore>, u16, String),
-    /// No answer ever.
-    Hang,
-    Break,
-}
-
-pub(crate) fn says(status: u16, body: &str) -> Act {
-    Act::Answer(status, body.to_owned())
+pub(crate) fn says(status: u16, body: &str) -> Reply {
+    Reply::status(status).body(body.to_owned())
 }
 
 /// A request as it came: its path, its body, and when.
@@ -43,19 +26,25 @@ pub(crate) struct Asked {
 /// The server. A clone is the same one.
 #[derive(Clone)]
 pub(crate) struct Script {
-    acts: Arc<Mutex<VecDeque<Act>>>,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    server: ScriptedProvider,
     begun: Instant,
 }
 
 impl Script {
-    pub(crate) fn new(acts: impl IntoIterator<Item = Act>) -> Self {
-        let acts = Arc::new(Mutex::new(acts.into_iter().collect()));
-        Self { acts, asked: Arc::default(), begun: Instant::now() }
+    /// One answer after the other; a request more than that sees a panic.
+    pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let server = ScriptedProvider::new().otherwise(Reply::panic());
+        Self { server: replies.into_iter().fold(server, ScriptedProvider::then), begun: Instant::now() }
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+        let asked = |request: Recorded| Asked {
+            path: request.head.uri().path().to_owned(),
+            body: String::from_utf8(request.body.unwrap_or_default().to_vec()).unwrap(),
+            headers: request.head.headers().clone(),
+            at: request.at - self.begun,
+        };
+        self.server.requests().into_iter().map(asked).collect()
     }
 
     /// A login at this server.
@@ -70,33 +59,7 @@ impl Script {
     }
 
     pub(crate) fn login_at(&self, server: OAuthServer) -> Login {
-        let script = self.clone();
-        let http = service_fn(move |request: Request<Full<Bytes>>| {
-            let script = script.clone();
-            async move {
-                let (head, body) = request.into_parts();
-                let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-                let (path, at) = (head.uri.path().to_owned(), script.begun.elapsed());
-                script.asked.lock().unwrap().push(Asked { path, body, headers: head.headers, at });
-                let act = script.acts.lock().unwrap().pop_front().expect("the script goes on");
-                let (status, body, retry_after) = match act {
-                    Act::Answer(status, body) => (status, body, None),
-                    Act::Held(gate, status, body) => {
-                        gate.acquire().await.unwrap().forget();
-                        (status, body, None)
-                    }
-                    Act::After(status, seconds) => (status, String::new(), Some(seconds)),
-                    Act::Hang => std::future::pending().await,
-                    Act::Break => return Err(std::io::Error::other("reset")),
-                };
-                let mut answer = Response::builder().status(status);
-                if let Some(seconds) = retry_after {
-                    answer = answer.header("retry-after", seconds);
-                }
-                Ok(answer.body(Full::<Bytes>::from(body)).unwrap())
-            }
-        });
-        Login::new(server, http)
+        Login::new::<_, Full<Bytes>, _>(server, self.server.clone())
     }
 }
 

@@ -1,17 +1,11 @@
 //! Where redirects lead, the credentials that must not follow there, and a service that notes what reaches it.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
-
 use bytes::Bytes;
-use http::header::LOCATION;
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, Request, Uri};
 use http_body_util::Full;
+use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::{Credential, Secret, TokenSet};
-use tower::Service;
 use tower_http::follow_redirect::policy::{Limited, Policy, PolicyExt, Standard, clone_body_fn};
 
 pub(crate) const CODES: [u16; 5] = [301, 302, 303, 307, 308];
@@ -84,18 +78,18 @@ pub(crate) fn has_just(id: &str, headers: &HeaderMap) -> bool {
 /// Answers the first request with a redirect and the others with 200, and notes what reaches it.
 #[derive(Debug, Clone)]
 pub(crate) struct Capture {
-    code: u16,
-    location: Arc<str>,
-    seen: Arc<Mutex<Vec<(Uri, HeaderMap)>>>,
+    pub(crate) provider: ScriptedProvider,
 }
 
 impl Capture {
     pub(crate) fn redirecting(code: u16, location: &str) -> Self {
-        Self { code, location: location.into(), seen: Arc::default() }
+        let provider = ScriptedProvider::new().then(Reply::status(code).header("location", location));
+        Self { provider }
     }
 
     pub(crate) fn seen(&self) -> Vec<(Uri, HeaderMap)> {
-        self.seen.lock().unwrap().clone()
+        let seen = |request: Recorded| (request.head.uri().clone(), request.head.headers().clone());
+        self.provider.requests().into_iter().map(seen).collect()
     }
 
     /// The first request had the credential; the second had it, or nothing secret at all. Nothing else was lost.
@@ -110,26 +104,5 @@ impl Capture {
         } else {
             assert_eq!(secrets(second), [""; 0], "{what}");
         }
-    }
-}
-
-impl Service<Request<Full<Bytes>>> for Capture {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        let mut seen = self.seen.lock().unwrap();
-        seen.push((request.uri().clone(), request.headers().clone()));
-        let answer = Response::builder();
-        let answer = match seen.len() {
-            1 => answer.status(self.code).header(LOCATION, &*self.location),
-            _ => answer,
-        };
-        ready(Ok(answer.body(Full::default()).unwrap()))
     }
 }

@@ -12,11 +12,10 @@ use oauth_marathon::context::Attempt;
 use oauth_marathon::notify::{Event, EventStream, LoginReason};
 use oauth_marathon::pool::{CredentialSnapshot, PoolBuilder, Standing};
 use oauth_marathon::replay::ReplayableBody;
+use oauth_marathon::testing::ScriptedProvider;
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{BoxError, Credential, Error, Marathon, MarathonLayer, Pool, RequestContext, Secret, TokenSet};
 use tower::{Layer, ServiceExt};
-
-use crate::provider::Provider;
 
 /// An account that can be refreshed, where the pool has a token source. Its token is its id.
 pub fn login(id: &str) -> Credential {
@@ -83,16 +82,20 @@ impl Answer {
 #[derive(Clone)]
 pub struct Stage {
     pub pool: Pool,
-    pub provider: Provider,
-    pub client: Marathon<Provider>,
+    pub provider: ScriptedProvider,
+    pub client: Marathon<ScriptedProvider>,
 }
 
 impl Stage {
-    pub fn new(pool: PoolBuilder, provider: Provider) -> Self {
+    pub fn new(pool: PoolBuilder, provider: ScriptedProvider) -> Self {
         Self::with(pool, provider, |layer| layer)
     }
 
-    pub fn with(pool: PoolBuilder, provider: Provider, layer: impl FnOnce(MarathonLayer) -> MarathonLayer) -> Self {
+    pub fn with(
+        pool: PoolBuilder,
+        provider: ScriptedProvider,
+        layer: impl FnOnce(MarathonLayer) -> MarathonLayer,
+    ) -> Self {
         let pool = pool.build().expect("a well-formed pool");
         let client = layer(MarathonLayer::new(pool.clone())).layer(provider.clone());
         Self { pool, provider, client }

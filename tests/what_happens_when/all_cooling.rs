@@ -2,10 +2,10 @@
 
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::{Settings, WhenAllCooling};
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use tokio::time::Instant;
 
-use crate::provider::{Provider, Reply, ok, status};
 use crate::stage::{Stage, pass, pool, post, seconds, settings, under};
 
 fn mode(mode: WhenAllCooling) -> Settings {
@@ -13,12 +13,12 @@ fn mode(mode: WhenAllCooling) -> Settings {
 }
 
 fn limited(rest: &str) -> Reply {
-    status(429).header("retry-after", rest)
+    Reply::status(429).header("retry-after", rest)
 }
 
 #[tokio::test(start_paused = true)]
 async fn answer_gives_the_last_failure_again_with_the_time_of_the_first_recovery() {
-    let provider = Provider::new().on("a", [limited("60")]).on("b", [limited("90").body("the last")]);
+    let provider = ScriptedProvider::new().always("a", limited("60")).always("b", limited("90").body("the last"));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     stage.post().await;
     pass(10).await;
@@ -31,7 +31,7 @@ async fn answer_gives_the_last_failure_again_with_the_time_of_the_first_recovery
 
 #[tokio::test(start_paused = true)]
 async fn answer_lets_one_request_look_after_half_of_a_rest_that_was_guessed() {
-    let provider = Provider::new().on("a", [status(429), ok().after(seconds(5))]);
+    let provider = ScriptedProvider::new().on("a", [Reply::status(429)]).always("a", Reply::ok().after(seconds(5)));
     let stage = Stage::new(pool(&["a"]), provider);
     stage.post().await;
     pass(14).await;
@@ -50,7 +50,7 @@ async fn answer_lets_one_request_look_after_half_of_a_rest_that_was_guessed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_that_fails_begins_the_rest_anew() {
-    let stage = Stage::new(pool(&["a"]), Provider::new().on("a", [status(429), status(429), ok()]));
+    let stage = Stage::new(pool(&["a"]), ScriptedProvider::new().on("a", [Reply::status(429), Reply::status(429)]));
     stage.post().await;
     pass(15).await;
     assert_eq!(stage.post().await.status, 429);
@@ -64,7 +64,8 @@ async fn a_look_that_fails_begins_the_rest_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_whose_caller_goes_away_leaves_the_next_one_free() {
-    let stage = Stage::new(pool(&["a"]), Provider::new().on("a", [status(429), ok().after(seconds(9)), ok()]));
+    let stage =
+        Stage::new(pool(&["a"]), ScriptedProvider::new().on("a", [Reply::status(429), Reply::ok().after(seconds(9))]));
     stage.post().await;
     pass(15).await;
     let probe = stage.spawn();
@@ -76,7 +77,10 @@ async fn a_look_whose_caller_goes_away_leaves_the_next_one_free() {
 
 #[tokio::test(start_paused = true)]
 async fn probe_sends_one_request_at_a_time_although_all_rest() {
-    let provider = Provider::new().on("a", [limited("600"), ok().after(seconds(5))]).on("b", [limited("900")]);
+    let provider = ScriptedProvider::new()
+        .on("a", [limited("600")])
+        .always("a", Reply::ok().after(seconds(5)))
+        .always("b", limited("900"));
     let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Probe)), provider);
     stage.post().await;
     let probe = stage.spawn();
@@ -89,7 +93,7 @@ async fn probe_sends_one_request_at_a_time_although_all_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn wait_goes_on_when_the_first_account_recovers() {
-    let provider = Provider::new().on("a", [limited("5"), ok()]).on("b", [limited("90")]);
+    let provider = ScriptedProvider::new().on("a", [limited("5")]).always("b", limited("90"));
     let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
     let start = Instant::now();
     let answer = stage.post().await;
@@ -100,7 +104,7 @@ async fn wait_goes_on_when_the_first_account_recovers() {
 
 #[tokio::test(start_paused = true)]
 async fn wait_holds_for_a_request_that_finds_all_resting() {
-    let provider = Provider::new().on("a", [limited("5"), ok()]);
+    let provider = ScriptedProvider::new().on("a", [limited("5")]);
     let stage = Stage::new(pool(&["a"]).settings(mode(WhenAllCooling::Wait)), provider);
     let requests = [stage.spawn(), stage.spawn(), stage.spawn()];
     for request in requests {
@@ -112,7 +116,10 @@ async fn wait_holds_for_a_request_that_finds_all_resting() {
 
 #[tokio::test(start_paused = true)]
 async fn wait_never_lasts_past_the_deadline() {
-    let stage = Stage::new(pool(&["a"]).settings(mode(WhenAllCooling::Wait)), Provider::new().on("a", [limited("5")]));
+    let stage = Stage::new(
+        pool(&["a"]).settings(mode(WhenAllCooling::Wait)),
+        ScriptedProvider::new().always("a", limited("5")),
+    );
     let start = Instant::now();
     let answer = stage.send(under(&RequestContext::new().with_timeout(seconds(4)), post())).await;
     assert_eq!((answer.status, answer.retry_after()), (429, Some("5")));
@@ -122,7 +129,7 @@ async fn wait_never_lasts_past_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn wait_lasts_no_longer_in_all_than_the_setting_says() {
     let waits = settings(|it| (it.when_all_cooling, it.max_wait) = (WhenAllCooling::Wait, seconds(12)));
-    let stage = Stage::new(pool(&["a"]).settings(waits), Provider::new().on("a", [limited("5")]));
+    let stage = Stage::new(pool(&["a"]).settings(waits), ScriptedProvider::new().always("a", limited("5")));
     let start = Instant::now();
     assert_eq!(stage.post().await.status, 429);
     assert_eq!(start.elapsed().as_secs(), 10);
@@ -131,18 +138,21 @@ async fn wait_lasts_no_longer_in_all_than_the_setting_says() {
 
 #[tokio::test(start_paused = true)]
 async fn error_comes_with_the_time_of_the_first_recovery() {
-    let stage = Stage::new(pool(&["a"]).settings(mode(WhenAllCooling::Error)), Provider::new().on("a", [limited("8")]));
+    let stage = Stage::new(
+        pool(&["a"]).settings(mode(WhenAllCooling::Error)),
+        ScriptedProvider::new().always("a", limited("8")),
+    );
     assert_eq!(stage.post().await.status, 429, "the request that ran into it has its answer");
     pass(3).await;
     assert_eq!(stage.refused(post()).await.retry_after(), Some(seconds(5)));
     pass(5).await;
-    stage.provider.script("a", [ok()]);
+    stage.provider.set("a", Reply::ok());
     assert_eq!(stage.post().await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_account_that_recovers_while_another_is_tried_is_not_waited_for_in_vain() {
-    let provider = Provider::new().on("a", [limited("1"), ok()]).on("b", [limited("600").after(seconds(2))]);
+    let provider = ScriptedProvider::new().on("a", [limited("1")]).always("b", limited("600").after(seconds(2)));
     let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b", "a"]);
@@ -151,7 +161,7 @@ async fn an_account_that_recovers_while_another_is_tried_is_not_waited_for_in_va
 #[tokio::test(start_paused = true)]
 async fn rounds_without_a_wait_end_with_the_time_that_a_request_may_wait() {
     let slow = || limited("1").after(seconds(2));
-    let provider = Provider::new().on("a", [slow()]).on("b", [slow()]);
+    let provider = ScriptedProvider::new().always("a", slow()).always("b", slow());
     let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
     assert_eq!(stage.post().await.status, 429);
     assert!(

@@ -4,11 +4,10 @@ use std::io::ErrorKind;
 
 use oauth_marathon::TokenSet;
 use oauth_marathon::config::WhenAllCooling;
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
 
-use crate::provider::{Provider, broken, ok, status};
 use crate::stage::{Stage, login, names, pass, pool, seconds, settings};
-use crate::tokens::{Grant, Tokens};
 
 fn probing() -> oauth_marathon::config::Settings {
     settings(|it| it.when_all_cooling = WhenAllCooling::Probe)
@@ -16,7 +15,7 @@ fn probing() -> oauth_marathon::config::Settings {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_lifts_a_limit_that_began_before_it() {
-    let provider = Provider::new().on("a", [status(429).header("retry-after", "600"), ok()]);
+    let provider = ScriptedProvider::new().on("a", [Reply::status(429).header("retry-after", "600")]);
     let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
     let mut events = stage.pool.events();
     assert_eq!(stage.post().await.status, 429);
@@ -29,8 +28,8 @@ async fn a_success_lifts_a_limit_that_began_before_it() {
 #[tokio::test(start_paused = true)]
 async fn a_success_lifts_the_rest_after_a_broken_connection_of_its_own() {
     let own = pool(&[]).credential(login("a").base_url("https://proxy.example.com"));
-    let reset = || broken(ErrorKind::ConnectionReset);
-    let stage = Stage::new(own.settings(probing()), Provider::new().on("a", [reset(), reset(), ok()]));
+    let reset = || Reply::error(ErrorKind::ConnectionReset);
+    let stage = Stage::new(own.settings(probing()), ScriptedProvider::new().on("a", [reset(), reset()]));
     assert!(stage.try_send(crate::stage::post()).await.is_err());
     assert_eq!(stage.rest("a"), Some((Kind::Network, seconds(30))));
     assert_eq!(stage.post().await.status, 200);
@@ -40,7 +39,7 @@ async fn a_success_lifts_the_rest_after_a_broken_connection_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn a_success_shows_that_a_bill_is_paid_but_not_that_a_token_is_good() {
     for (code, left) in [(402, None), (401, Some(Kind::Unauthorized))] {
-        let provider = Provider::new().on("a", [status(code), ok()]);
+        let provider = ScriptedProvider::new().on("a", [Reply::status(code)]);
         let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
         stage.post().await;
         assert_eq!(stage.post().await.status, 200);
@@ -50,7 +49,9 @@ async fn a_success_shows_that_a_bill_is_paid_but_not_that_a_token_is_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_that_began_before_a_limit_does_not_lift_it() {
-    let provider = Provider::new().on("a", [ok().after(seconds(10)), status(429).header("retry-after", "60")]);
+    let provider = ScriptedProvider::new()
+        .on("a", [Reply::ok().after(seconds(10))])
+        .always("a", Reply::status(429).header("retry-after", "60"));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     let early = stage.spawn();
     pass(1).await;
@@ -63,7 +64,8 @@ async fn a_success_that_began_before_a_limit_does_not_lift_it() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_an_old_token_does_not_hold_up_the_new_one() {
     for code in [402, 429] {
-        let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(code).after(seconds(10))]));
+        let stage =
+            Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(code).after(seconds(10))));
         let late = stage.spawn();
         pass(1).await;
         stage.pool.update("a", TokenSet::new("a2")).unwrap();
@@ -77,7 +79,8 @@ async fn a_limit_of_an_old_token_does_not_hold_up_the_new_one() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_an_old_token_leads_to_the_new_one_without_a_refresh() {
     for code in [401, 403] {
-        let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(code).after(seconds(10))]));
+        let stage =
+            Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(code).after(seconds(10))));
         let late = stage.spawn();
         pass(1).await;
         stage.pool.update("a", TokenSet::new("a2")).unwrap();
@@ -89,8 +92,8 @@ async fn a_refusal_of_an_old_token_leads_to_the_new_one_without_a_refresh() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_of_an_old_token_does_not_lift_what_the_new_one_rests_for() {
-    let limited = || status(429).header("retry-after", "600");
-    let provider = Provider::new().on("a", [limited(), ok().after(seconds(10))]);
+    let limited = || Reply::status(429).header("retry-after", "600");
+    let provider = ScriptedProvider::new().on("a", [limited()]).always("a", Reply::ok().after(seconds(10)));
     let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
     stage.post().await;
     let probe = stage.spawn();
@@ -102,7 +105,7 @@ async fn a_success_of_an_old_token_does_not_lift_what_the_new_one_rests_for() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outcome_of_a_removed_account_does_not_reach_another_one_of_the_same_name() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(429).after(seconds(10)), ok()]));
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().on("a", [Reply::status(429).after(seconds(10))]));
     let late = stage.spawn();
     pass(1).await;
     assert!(stage.pool.remove("a"));
@@ -114,10 +117,12 @@ async fn an_outcome_of_a_removed_account_does_not_reach_another_one_of_the_same_
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_of_an_old_token_that_fails_late_is_not_held_against_the_new_one() {
-    for grant in [Grant::Refused, Grant::Busy] {
-        let late = Box::leak(Box::new(grant));
-        let tokens = Tokens::new().on("a", [Grant::Late(seconds(5), late), Grant::Fresh]);
-        let provider = Provider::new().on("a", [status(401)]).on("a2", [ok(), status(401)]);
+    for grant in [Grant::refused(), Grant::busy()] {
+        let tokens = ScriptedTokens::new().on("a", [grant.clone().after(seconds(5))]);
+        let provider = ScriptedProvider::new()
+            .always("a", Reply::status(401))
+            .on("a2", [Reply::ok()])
+            .always("a2", Reply::status(401));
         let stage = Stage::new(pool(&["a", "b"]).token_source(tokens.clone()), provider);
         let mut events = stage.pool.events();
         let waiting = stage.spawn();

@@ -1,14 +1,13 @@
 //! Nobody to send the request with.
 
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{ErrorKind, RequestContext};
 
-use crate::provider::{Provider, status};
 use crate::stage::{Stage, key, login, pool, post, under};
-use crate::tokens::{Grant, Tokens};
 
 #[tokio::test(start_paused = true)]
 async fn without_any_account_the_error_says_how_to_add_one() {
-    let stage = Stage::new(pool(&[]), Provider::new());
+    let stage = Stage::new(pool(&[]), ScriptedProvider::new());
     let error = stage.refused(post()).await;
     assert_eq!(error.kind(), ErrorKind::NoCredential);
     assert!(error.to_string().contains("PoolBuilder::credential or Pool::add"), "{error}");
@@ -19,16 +18,20 @@ async fn without_any_account_the_error_says_how_to_add_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_token_whose_refresh_is_refused_too_leads_to_the_next_account() {
-    let tokens = Tokens::new().on("a", [Grant::Refused]);
-    let stage = Stage::new(pool(&["a", "b"]).token_source(tokens), Provider::new().on("a", [status(401)]));
+    let tokens = ScriptedTokens::new().always("a", Grant::refused());
+    let stage =
+        Stage::new(pool(&["a", "b"]).token_source(tokens), ScriptedProvider::new().always("a", Reply::status(401)));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_refusal_of_the_only_login_is_returned_and_then_the_error_says_what_to_do() {
-    let tokens = Tokens::new().on("a", [Grant::Refused]);
-    let stage = Stage::new(pool(&["a"]).token_source(tokens), Provider::new().on("a", [status(401).body("expired")]));
+    let tokens = ScriptedTokens::new().always("a", Grant::refused());
+    let stage = Stage::new(
+        pool(&["a"]).token_source(tokens),
+        ScriptedProvider::new().always("a", Reply::status(401).body("expired")),
+    );
     assert_eq!(stage.post().await.body, "expired");
     let error = stage.refused(post()).await;
     assert_eq!(error.kind(), ErrorKind::LoginNeeded);
@@ -38,9 +41,11 @@ async fn the_refusal_of_the_only_login_is_returned_and_then_the_error_says_what_
 
 #[tokio::test(start_paused = true)]
 async fn a_request_pinned_to_a_login_that_is_over_says_so() {
-    let tokens = Tokens::new().on("a", [Grant::Refused]);
-    let stage =
-        Stage::new(pool(&["a"]).credential(key("k")).token_source(tokens), Provider::new().on("a", [status(401)]));
+    let tokens = ScriptedTokens::new().always("a", Grant::refused());
+    let stage = Stage::new(
+        pool(&["a"]).credential(key("k")).token_source(tokens),
+        ScriptedProvider::new().always("a", Reply::status(401)),
+    );
     stage.post().await;
     let error = stage.refused(under(&RequestContext::new().with_pin("a"), post())).await;
     assert_eq!(error.kind(), ErrorKind::LoginNeeded);
@@ -49,7 +54,7 @@ async fn a_request_pinned_to_a_login_that_is_over_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_was_never_sent_has_no_attempts() {
-    let stage = Stage::new(pool(&["a"]), Provider::new());
+    let stage = Stage::new(pool(&["a"]), ScriptedProvider::new());
     let context = RequestContext::new().with_pin("nobody");
     stage.refused(under(&context, post())).await;
     assert!(context.attempts().is_empty());

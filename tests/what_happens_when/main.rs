@@ -1,11 +1,7 @@
 //! The table of what happens when, row by row.
 
-#[path = "../support/provider.rs"]
-mod provider;
 #[path = "../support/stage.rs"]
 mod stage;
-#[path = "../support/tokens.rs"]
-mod tokens;
 
 mod all_cooling;
 mod forbidden;

@@ -1,15 +1,17 @@
 //! Changing the pool while it is in use.
 
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::{Kind, Scope};
 use oauth_marathon::{ErrorKind, Secret, TokenSet};
 
-use crate::provider::{Provider, ok, status};
 use crate::stage::{Stage, key, login, pass, pool, post, seconds};
-use crate::tokens::{Grant, Tokens};
 
 #[tokio::test(start_paused = true)]
 async fn an_account_that_is_added_or_removed_counts_at_once() {
-    let stage = Stage::new(pool(&["a"]), Provider::new().on("a", [ok().after(seconds(5)), status(429)]));
+    let stage = Stage::new(
+        pool(&["a"]),
+        ScriptedProvider::new().on("a", [Reply::ok().after(seconds(5))]).always("a", Reply::status(429)),
+    );
     let under_way = stage.spawn();
     pass(1).await;
     stage.pool.add(login("b")).unwrap();
@@ -23,7 +25,7 @@ async fn an_account_that_is_added_or_removed_counts_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_update_takes_effect_at_the_next_send() {
-    let stage = Stage::new(pool(&["a"]), Provider::new());
+    let stage = Stage::new(pool(&["a"]), ScriptedProvider::new());
     stage.post().await;
     stage.pool.update("a", TokenSet::new("a2")).unwrap();
     stage.post().await;
@@ -37,7 +39,7 @@ async fn an_update_takes_effect_at_the_next_send() {
 
 #[tokio::test(start_paused = true)]
 async fn a_malformed_update_leaves_the_old_token_in_use() {
-    let stage = Stage::new(pool(&["a"]), Provider::new());
+    let stage = Stage::new(pool(&["a"]), ScriptedProvider::new());
     for secret in ["", " a", "a\r\nx: y", "é"] {
         assert_eq!(stage.pool.update("a", Secret::new(secret)).unwrap_err().kind(), ErrorKind::Config);
     }
@@ -48,8 +50,8 @@ async fn a_malformed_update_leaves_the_old_token_in_use() {
 
 #[tokio::test(start_paused = true)]
 async fn an_update_wins_over_a_refresh_that_is_under_way() {
-    let tokens = Tokens::new().on("a", [Grant::Slow(seconds(5))]);
-    let stage = Stage::new(pool(&["a"]).token_source(tokens), Provider::new().on("a", [status(401)]));
+    let tokens = ScriptedTokens::new().always("a", Grant::fresh().after(seconds(5)));
+    let stage = Stage::new(pool(&["a"]).token_source(tokens), ScriptedProvider::new().always("a", Reply::status(401)));
     let waiting = stage.spawn();
     pass(1).await;
     stage.pool.update("a", TokenSet::new("by-hand")).unwrap();
@@ -59,7 +61,7 @@ async fn an_update_wins_over_a_refresh_that_is_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn clearing_lifts_what_belongs_to_the_scope() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(401)]));
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(401)));
     stage.post().await;
     assert!(stage.pool.clear("a", Scope::Network));
     assert_eq!(stage.rest("a").map(|(cause, _)| cause), Some(Kind::Unauthorized));
@@ -71,7 +73,10 @@ async fn clearing_lifts_what_belongs_to_the_scope() {
 
 #[tokio::test(start_paused = true)]
 async fn the_whole_set_is_replaced_in_one_step_and_those_that_stay_keep_their_health() {
-    let stage = Stage::new(pool(&["a", "b", "c"]), Provider::new().on("a", [status(429).header("retry-after", "60")]));
+    let stage = Stage::new(
+        pool(&["a", "b", "c"]),
+        ScriptedProvider::new().always("a", Reply::status(429).header("retry-after", "60")),
+    );
     stage.post().await;
     stage.pool.replace(vec![login("d"), login("c"), login("a"), login("b")]).unwrap();
     assert_eq!(stage.order(), ["d", "c", "b", "a"]);
@@ -84,7 +89,7 @@ async fn the_whole_set_is_replaced_in_one_step_and_those_that_stay_keep_their_he
 
 #[tokio::test(start_paused = true)]
 async fn a_set_with_a_mistake_changes_nothing() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new());
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new());
     let broken = key("k").base_url("http://example.com");
     for set in [vec![login("c"), broken], vec![login("c"), login("c")]] {
         assert_eq!(stage.pool.replace(set).unwrap_err().kind(), ErrorKind::Config);
@@ -94,8 +99,8 @@ async fn a_set_with_a_mistake_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_invalidated_token_is_refreshed_before_its_next_use_and_only_the_one_that_was_seen() {
-    let tokens = Tokens::new();
-    let stage = Stage::new(pool(&["a"]).credential(key("k")).token_source(tokens.clone()), Provider::new());
+    let tokens = ScriptedTokens::new();
+    let stage = Stage::new(pool(&["a"]).credential(key("k")).token_source(tokens.clone()), ScriptedProvider::new());
     let first = stage.of("a").generation;
     assert!(stage.pool.invalidate("a", first));
     stage.post().await;
@@ -110,8 +115,9 @@ async fn an_invalidated_token_is_refreshed_before_its_next_use_and_only_the_one_
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_the_refresh_that_is_under_way_and_refuses_new_requests() {
-    let tokens = Tokens::new().on("a", [Grant::Slow(seconds(5))]);
-    let stage = Stage::new(pool(&["a"]).token_source(tokens.clone()), Provider::new().on("a", [status(401)]));
+    let tokens = ScriptedTokens::new().always("a", Grant::fresh().after(seconds(5)));
+    let stage =
+        Stage::new(pool(&["a"]).token_source(tokens.clone()), ScriptedProvider::new().always("a", Reply::status(401)));
     let waiting = stage.spawn();
     pass(1).await;
     let start = tokio::time::Instant::now();

@@ -10,12 +10,12 @@ use oauth_marathon::model::ModelRequest;
 use oauth_marathon::notify::Event;
 use oauth_marathon::replay::ReplayBody;
 use oauth_marathon::retry::RetryLayer;
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{RequestContext, TokenSet};
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::provider::{Provider, ok, status};
 use crate::stage::{login, names, pass, pool, post, seconds, settings, under};
 use crate::told::{chat, limited, model_limited, resting, stage};
 
@@ -25,7 +25,7 @@ fn to(uri: &str, body: &'static str) -> Request<Full<Bytes>> {
 
 #[tokio::test(start_paused = true)]
 async fn other_models_go_on_with_the_account_and_it_stays_the_active_one() {
-    let stage = stage(pool(&["a", "b"]), Provider::new().on("a", [model_limited(60), ok()]));
+    let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", [model_limited(60)]));
     assert_eq!(stage.send(chat("large")).await.status, 200);
     assert_eq!(stage.send(chat("small")).await.status, 200);
     assert_eq!(stage.send(chat("large")).await.status, 200);
@@ -42,7 +42,7 @@ async fn other_models_go_on_with_the_account_and_it_stays_the_active_one() {
 
 #[tokio::test(start_paused = true)]
 async fn the_events_name_the_model() {
-    let provider = Provider::new().on("a", [model_limited(60), ok()]).on("b", [model_limited(30), ok()]);
+    let provider = ScriptedProvider::new().on("a", [model_limited(60)]).on("b", [model_limited(30)]);
     let stage = stage(pool(&["a", "b"]), provider);
     let mut events = stage.pool.events();
     assert_eq!(stage.send(chat("large")).await.status, 429);
@@ -77,7 +77,7 @@ async fn the_events_name_the_model() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pin_is_kept_and_its_account_rests_for_the_model_alone() {
-    let stage = stage(pool(&["a", "b"]), Provider::new().on("a", [model_limited(60), ok()]));
+    let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", [model_limited(60)]));
     let pinned = |model| under(&RequestContext::new().with_pin("a"), chat(model));
     assert_eq!(stage.send(pinned("large")).await.status, 429);
     let answer = stage.send(pinned("large")).await;
@@ -88,9 +88,9 @@ async fn a_pin_is_kept_and_its_account_rests_for_the_model_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn when_all_rest_for_a_model_its_own_answer_comes_with_its_own_recovery() {
-    let provider = Provider::new()
-        .on("a", [model_limited(60).body("large of a"), model_limited(20).body("small of a"), ok()])
-        .on("b", [model_limited(90).body("large of b"), model_limited(10).body("small of b"), ok()]);
+    let provider = ScriptedProvider::new()
+        .on("a", [model_limited(60).body("large of a"), model_limited(20).body("small of a")])
+        .on("b", [model_limited(90).body("large of b"), model_limited(10).body("small of b")]);
     let stage = stage(pool(&["a", "b"]), provider);
     assert_eq!(stage.send(chat("large")).await.body, "large of b");
     assert_eq!(stage.send(chat("small")).await.body, "small of b");
@@ -107,7 +107,7 @@ async fn when_all_rest_for_a_model_its_own_answer_comes_with_its_own_recovery() 
 
 #[tokio::test(start_paused = true)]
 async fn a_rest_of_the_whole_account_counts_beside_that_of_a_model() {
-    let provider = Provider::new().on("a", [model_limited(60), limited(90), ok()]).on("b", [limited(70), ok()]);
+    let provider = ScriptedProvider::new().on("a", [model_limited(60), limited(90)]).on("b", [limited(70)]);
     let stage = stage(pool(&["a", "b"]), provider);
     assert_eq!(stage.send(chat("large")).await.status, 429, "a for the model, b as a whole");
     let answer = stage.send(chat("large")).await;
@@ -121,7 +121,7 @@ async fn a_rest_of_the_whole_account_counts_beside_that_of_a_model() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_is_for_the_first_account_that_has_the_model_back() {
     let waits = settings(|it| it.when_all_cooling = WhenAllCooling::Wait);
-    let provider = Provider::new().on("a", [model_limited(5), ok()]).on("b", [model_limited(50), ok()]);
+    let provider = ScriptedProvider::new().on("a", [model_limited(5)]).on("b", [model_limited(50)]);
     let stage = stage(pool(&["a", "b"]).settings(waits), provider);
     let start = Instant::now();
     assert_eq!(stage.send(chat("large")).await.status, 200);
@@ -131,8 +131,9 @@ async fn a_wait_is_for_the_first_account_that_has_the_model_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_guess_about_a_model_is_tried_once_half_of_it_is_over_by_one_at_a_time() {
-    let guessed = status(429).header("x-kind", "throttled").header("x-scope", "model");
-    let stage = stage(pool(&["a"]), Provider::new().on("a", [guessed, ok().after(seconds(5))]));
+    let guessed = Reply::status(429).header("x-kind", "throttled").header("x-scope", "model");
+    let stage =
+        stage(pool(&["a"]), ScriptedProvider::new().on("a", [guessed]).always("a", Reply::ok().after(seconds(5))));
     assert_eq!(stage.send(chat("large")).await.status, 429);
     pass(14).await;
     assert_eq!(stage.send(chat("large")).await.status, 429);
@@ -150,7 +151,7 @@ async fn a_guess_about_a_model_is_tried_once_half_of_it_is_over_by_one_at_a_time
 #[tokio::test(start_paused = true)]
 async fn a_success_lifts_the_rest_of_its_own_model_only() {
     let probing = settings(|it| it.when_all_cooling = WhenAllCooling::Probe);
-    let provider = Provider::new().on("a", [model_limited(600), model_limited(600), ok()]);
+    let provider = ScriptedProvider::new().on("a", [model_limited(600), model_limited(600)]);
     let stage = stage(pool(&["a"]).settings(probing), provider);
     let mut events = stage.pool.events();
     stage.send(chat("large")).await;
@@ -164,7 +165,7 @@ async fn a_success_lifts_the_rest_of_its_own_model_only() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_late_changes_nothing_that_came_after_it() {
-    let provider = Provider::new().on("a", [ok().after(seconds(10)), model_limited(600), ok()]);
+    let provider = ScriptedProvider::new().on("a", [Reply::ok().after(seconds(10)), model_limited(600)]);
     let stage = stage(pool(&["a", "b"]), provider);
     let early = stage.clone();
     let early = tokio::spawn(async move { early.send(chat("large")).await.status });
@@ -174,7 +175,7 @@ async fn what_is_late_changes_nothing_that_came_after_it() {
     assert_eq!(resting(&stage, "a"), [("large".to_owned(), 591)], "a success that began before it");
 
     stage.pool.clear("a", Scope::Credential);
-    stage.provider.script("a", [model_limited(600).after(seconds(10))]);
+    stage.provider.set("a", model_limited(600).after(seconds(10)));
     let late = stage.clone();
     let late = tokio::spawn(async move { late.send(chat("large")).await.status });
     pass(1).await;
@@ -185,7 +186,7 @@ async fn what_is_late_changes_nothing_that_came_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_token_has_the_limits_of_its_account() {
-    let stage = stage(pool(&["a", "b"]), Provider::new().on("a", [model_limited(600)]));
+    let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", model_limited(600)));
     stage.send(chat("large")).await;
     stage.pool.update("a", TokenSet::new("a2")).unwrap();
     assert_eq!(resting(&stage, "a"), [("large".to_owned(), 600)]);
@@ -196,10 +197,9 @@ async fn a_new_token_has_the_limits_of_its_account() {
 
 #[tokio::test(start_paused = true)]
 async fn for_one_cause_the_later_end_wins() {
-    let provider = Provider::new().on(
-        "a",
-        [model_limited(60).after(seconds(1)), model_limited(5).after(seconds(2)), model_limited(100).after(seconds(3))],
-    );
+    let provider = ScriptedProvider::new()
+        .on("a", [model_limited(60).after(seconds(1)), model_limited(5).after(seconds(2))])
+        .always("a", model_limited(100).after(seconds(3)));
     let stage = stage(pool(&["a", "b"]), provider);
     let send = || {
         let stage = stage.clone();
@@ -215,7 +215,9 @@ async fn for_one_cause_the_later_end_wins() {
 
 #[tokio::test(start_paused = true)]
 async fn clearing_lifts_one_model_or_all_or_everything() {
-    let provider = Provider::new().on("a", [model_limited(60), model_limited(60), model_limited(60), limited(60)]);
+    let provider = ScriptedProvider::new()
+        .on("a", [model_limited(60), model_limited(60), model_limited(60)])
+        .always("a", limited(60));
     let stage = stage(pool(&["a", "b"]), provider);
     for model in ["x", "y", "z"] {
         stage.send(chat(model)).await;
@@ -236,8 +238,8 @@ async fn clearing_lifts_one_model_or_all_or_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_models_of_an_account_let_all_of_it_rest_for_the_shortest_time() {
-    let script = (0..65).map(|at| model_limited(100 + at)).chain([ok()]);
-    let stage = stage(pool(&["a", "b"]), Provider::new().on("a", script));
+    let script = (0..65).map(|at| model_limited(100 + at));
+    let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", script));
     for at in 0..64 {
         stage.send(chat(&format!("model-{at}"))).await;
     }
@@ -250,7 +252,7 @@ async fn too_many_models_of_an_account_let_all_of_it_rest_for_the_shortest_time(
 
 #[tokio::test(start_paused = true)]
 async fn two_models_over_two_accounts_each_find_their_own() {
-    let provider = Provider::new().on("a", [model_limited(60), ok()]).on("b", [ok(), model_limited(60), ok()]);
+    let provider = ScriptedProvider::new().on("a", [model_limited(60)]).on("b", [Reply::ok(), model_limited(60)]);
     let stage = stage(pool(&["a", "b"]), provider);
     stage.send(chat("large")).await;
     let small = RequestContext::new().with_pin("b");
@@ -265,18 +267,18 @@ async fn two_models_over_two_accounts_each_find_their_own() {
     for request in requests.collect::<Vec<_>>() {
         assert_eq!(request.await.unwrap(), 200);
     }
-    let sent: Vec<_> = stage.provider.seen().into_iter().skip(before).collect();
+    let sent: Vec<_> = stage.provider.requests().into_iter().skip(before).collect();
     assert_eq!(sent.len(), 40, "nobody ran into a limit that was known");
     for seen in sent {
-        let large = String::from_utf8_lossy(&seen.body).contains("large");
-        assert_eq!(seen.token, if large { "b" } else { "a" });
+        let large = String::from_utf8_lossy(seen.body.as_deref().unwrap()).contains("large");
+        assert_eq!(seen.token(), Some(if large { "b" } else { "a" }));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_model_is_found_in_the_path_or_named_by_the_context_or_by_a_source_of_ones_own() {
     let own = |request: &ModelRequest<'_>| request.headers().get("x-model")?.to_str().ok().map(str::to_owned);
-    let provider = Provider::new().on("a", [model_limited(60), model_limited(60), model_limited(60), ok()]);
+    let provider = ScriptedProvider::new().on("a", [model_limited(60), model_limited(60), model_limited(60)]);
     let stage = stage(pool(&["a", "b"]).model_source(own), provider);
     let path = "https://api.example.com/v1beta/models/gemini:generateContent";
     stage.send(to(path, "{}")).await;
@@ -295,7 +297,7 @@ async fn the_model_is_found_in_the_path_or_named_by_the_context_or_by_a_source_o
 
 #[tokio::test(start_paused = true)]
 async fn a_streamed_body_tells_its_model_after_it_was_sent() {
-    let stage = stage(pool(&["a", "b"]), Provider::new().on("a", [model_limited(60), ok()]));
+    let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", [model_limited(60)]));
     let (head, body) = chat("large").into_parts();
     let streamed = Request::from_parts(head, ReplayBody::new(body, 1_000));
     assert_eq!(stage.send(streamed).await.status, 200);
@@ -304,7 +306,7 @@ async fn a_streamed_body_tells_its_model_after_it_was_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_whose_model_nobody_knows_rest_together_and_apart_from_the_others() {
-    let stage = stage(pool(&["a", "b"]), Provider::new().on("a", [model_limited(60), ok()]));
+    let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", [model_limited(60)]));
     stage.send(to("https://api.example.com/v1/chat", "no JSON")).await;
     assert_eq!(resting(&stage, "a"), [(String::new(), 60)]);
     stage.send(chat("large")).await;
@@ -318,7 +320,7 @@ async fn a_credential_layer_alone_goes_by_what_the_context_names() {
         (answer.status() == 429).then(|| Verdict::new(Kind::Throttled).with_scope(Scope::Model))
     }));
     let pool = pool(&["a", "b"]).build().unwrap();
-    let provider = Provider::new().on("a", [status(429)]);
+    let provider = ScriptedProvider::new().always("a", Reply::status(429));
     let client =
         ServiceBuilder::new().layer(CredentialLayer::new(pool.clone())).layer(classify).service(provider.clone());
     let send = |model: Option<&str>| {
@@ -350,7 +352,7 @@ async fn a_request_that_is_dropped_before_its_model_is_told_leaves_the_limit_beh
         })
         .layer(CredentialLayer::new(pool.clone()))
         .layer(classify)
-        .service(Provider::new().on("a", [status(429)]));
+        .service(ScriptedProvider::new().always("a", Reply::status(429)));
     let models = || pool.snapshot().credential("a").unwrap().models.clone();
     let mut request = Box::pin(client.oneshot(chat("large")));
     assert!(tokio::time::timeout(seconds(1), &mut request).await.is_err());

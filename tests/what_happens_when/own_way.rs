@@ -1,8 +1,8 @@
 //! Accounts of several kinds in one pool: each goes out in its own way, and as a whole.
 
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::{Credential, Secret};
 
-use crate::provider::{Provider, status};
 use crate::stage::{Stage, key, login, pool, post};
 
 fn accounts() -> [Credential; 3] {
@@ -15,7 +15,7 @@ fn accounts() -> [Credential; 3] {
 
 #[tokio::test(start_paused = true)]
 async fn token_headers_and_base_url_of_two_accounts_are_never_mixed() {
-    let provider = Provider::new().on("a", [status(429)]).on("k", [status(429)]);
+    let provider = ScriptedProvider::new().always("a", Reply::status(429)).always("k", Reply::status(429));
     let stage = Stage::new(pool(&[]).credentials(accounts()), provider);
     let mut request = post();
     for (name, value) in
@@ -27,13 +27,17 @@ async fn token_headers_and_base_url_of_two_accounts_are_never_mixed() {
 
     let sent: Vec<_> = stage
         .provider
-        .seen()
+        .requests()
         .iter()
         .map(|seen| {
-            let mut headers: Vec<_> =
-                seen.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+            let mut headers: Vec<_> = seen
+                .head
+                .headers()
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+                .collect();
             headers.sort();
-            (seen.uri.to_string(), headers)
+            (seen.head.uri().to_string(), headers)
         })
         .collect();
     let headers = |headers: &[&str]| headers.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -53,11 +57,11 @@ async fn token_headers_and_base_url_of_two_accounts_are_never_mixed() {
 
 #[tokio::test(start_paused = true)]
 async fn what_carries_a_secret_is_marked_as_sensitive() {
-    let provider = Provider::new().on("a", [status(429)]);
+    let provider = ScriptedProvider::new().always("a", Reply::status(429));
     let stage = Stage::new(pool(&[]).credentials(accounts()), provider);
     stage.post().await;
-    for seen in stage.provider.seen() {
+    for seen in stage.provider.requests() {
         let secret = ["authorization", "x-api-key", "chatgpt-account-id", "x-project"];
-        assert!(secret.iter().filter_map(|name| seen.headers.get(*name)).all(|value| value.is_sensitive()));
+        assert!(secret.iter().filter_map(|name| seen.head.headers().get(*name)).all(|value| value.is_sensitive()));
     }
 }

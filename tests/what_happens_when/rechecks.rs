@@ -3,10 +3,10 @@
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::{OnBan, WhenAllCooling};
 use oauth_marathon::notify::LoginReason;
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use tokio::time::Instant;
 
-use crate::provider::{Provider, Reply, broken, ok};
 use crate::stage::{Stage, names, pass, pool, post, seconds, settings, under};
 use crate::told::{banned, chat, limited, model_used_up, resting, stage, used_up};
 
@@ -15,18 +15,18 @@ const DAY: u64 = 24 * HOUR;
 
 /// Sends a request every minute for so long, and says at which minutes they went out.
 async fn sent(stage: &Stage, minutes: u64, model: &str) -> Vec<u64> {
-    let (start, before) = (Instant::now(), stage.provider.seen().len());
+    let (start, before) = (Instant::now(), stage.provider.requests().len());
     for _ in 0..minutes {
         pass(60).await;
         stage.send(chat(model)).await;
     }
-    stage.provider.seen().iter().skip(before).map(|seen| (seen.at - start).as_secs() / 60).collect()
+    stage.provider.requests().iter().skip(before).map(|seen| (seen.at - start).as_secs() / 60).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reset_in_eighteen_days_rests_eight_and_is_looked_into_at_growing_intervals() {
     fastrand::seed(1);
-    let stage = stage(pool(&["a"]), Provider::new().on("a", [used_up(18 * DAY)]));
+    let stage = stage(pool(&["a"]), ScriptedProvider::new().always("a", used_up(18 * DAY)));
     stage.post().await;
     assert_eq!(stage.rest("a"), Some((Kind::QuotaExhausted, seconds(8 * DAY))));
     let check = stage.of("a").next_check.unwrap();
@@ -42,7 +42,7 @@ async fn a_reset_in_eighteen_days_rests_eight_and_is_looked_into_at_growing_inte
 #[tokio::test(start_paused = true)]
 async fn the_first_look_at_a_reset_in_two_hours_comes_after_a_quarter_and_the_next_ones_later() {
     fastrand::seed(1);
-    let stage = stage(pool(&["a"]), Provider::new().on("a", [used_up(2 * HOUR), used_up(60)]));
+    let stage = stage(pool(&["a"]), ScriptedProvider::new().on("a", [used_up(2 * HOUR)]).always("a", used_up(60)));
     stage.post().await;
     let looks = sent(&stage, 119, "large").await;
     assert_eq!(looks.len(), 3, "{looks:?}");
@@ -52,7 +52,7 @@ async fn the_first_look_at_a_reset_in_two_hours_comes_after_a_quarter_and_the_ne
 
 #[tokio::test(start_paused = true)]
 async fn a_look_that_succeeds_ends_the_rest_and_one_that_fails_renews_it() {
-    let provider = Provider::new().on("a", [used_up(2 * DAY), used_up(3 * DAY), ok()]);
+    let provider = ScriptedProvider::new().on("a", [used_up(2 * DAY), used_up(3 * DAY)]);
     let stage = stage(pool(&["a"]), provider);
     let mut events = stage.pool.events();
     stage.post().await;
@@ -69,13 +69,13 @@ async fn a_look_that_succeeds_ends_the_rest_and_one_that_fails_renews_it() {
 
 #[tokio::test(start_paused = true)]
 async fn as_long_as_another_account_serves_the_stated_time_is_kept() {
-    let stage = stage(pool(&["a", "b"]), Provider::new().on("a", [used_up(DAY), ok()]));
+    let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", [used_up(DAY)]));
     stage.post().await;
     assert!(!sent(&stage, 60, "large").await.is_empty());
     pass(10 * HOUR).await;
     stage.post().await;
     assert_eq!(stage.tokens().iter().filter(|token| *token == "a").count(), 1);
-    stage.provider.script("b", [limited(600)]);
+    stage.provider.set("b", limited(600));
     assert_eq!(stage.post().await.status, 429);
     assert_eq!(stage.post().await.status, 200, "nobody else is left, and the look was due");
     assert_eq!(stage.tokens().last().unwrap(), "a");
@@ -83,10 +83,12 @@ async fn as_long_as_another_account_serves_the_stated_time_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn one_request_at_a_time_goes_to_see_and_it_alone() {
-    for slow in
-        [ok().after(seconds(30)), used_up(DAY).after(seconds(30)), broken(std::io::ErrorKind::ConnectionRefused)]
-    {
-        let stage = stage(pool(&["a"]), Provider::new().on("a", [used_up(DAY), slow]));
+    for slow in [
+        Reply::ok().after(seconds(30)),
+        used_up(DAY).after(seconds(30)),
+        Reply::error(std::io::ErrorKind::ConnectionRefused),
+    ] {
+        let stage = stage(pool(&["a"]), ScriptedProvider::new().on("a", [used_up(DAY)]).always("a", slow));
         stage.post().await;
         pass(4 * HOUR).await;
         let requests: Vec<_> = (0..20)
@@ -105,7 +107,7 @@ async fn one_request_at_a_time_goes_to_see_and_it_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_whose_caller_goes_away_is_not_made_again_at_once() {
-    let stage = stage(pool(&["a"]), Provider::new().on("a", [used_up(DAY), ok().after(seconds(30)), ok()]));
+    let stage = stage(pool(&["a"]), ScriptedProvider::new().on("a", [used_up(DAY), Reply::ok().after(seconds(30))]));
     stage.post().await;
     pass(4 * HOUR).await;
     let look = stage.spawn();
@@ -119,7 +121,7 @@ async fn a_look_whose_caller_goes_away_is_not_made_again_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_near_or_no_quota_or_to_be_an_error_is_not_looked_into() {
-    let reply = |reply: Reply| Provider::new().on("a", [reply, ok()]);
+    let reply = |reply: Reply| ScriptedProvider::new().on("a", [reply]);
     let error = settings(|it| it.when_all_cooling = WhenAllCooling::Error);
     for (provider, pool, rest) in [
         (reply(used_up(HOUR)), pool(&["a"]), HOUR),
@@ -138,7 +140,7 @@ async fn what_is_near_or_no_quota_or_to_be_an_error_is_not_looked_into() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pinned_request_looks_into_its_own_account_only() {
-    let provider = Provider::new().on("a", [used_up(DAY), ok()]).on("b", [used_up(DAY), ok()]);
+    let provider = ScriptedProvider::new().on("a", [used_up(DAY)]).on("b", [used_up(DAY)]);
     let stage = stage(pool(&["a", "b"]), provider);
     stage.post().await;
     pass(4 * HOUR).await;
@@ -150,7 +152,7 @@ async fn a_pinned_request_looks_into_its_own_account_only() {
 
 #[tokio::test(start_paused = true)]
 async fn the_quota_of_a_model_is_looked_into_by_a_request_for_that_model() {
-    let stage = stage(pool(&["a"]), Provider::new().on("a", [model_used_up(DAY), ok()]));
+    let stage = stage(pool(&["a"]), ScriptedProvider::new().on("a", [model_used_up(DAY)]));
     stage.send(chat("large")).await;
     pass(4 * HOUR).await;
     assert_eq!(stage.send(chat("small")).await.status, 200);
@@ -163,7 +165,7 @@ async fn the_quota_of_a_model_is_looked_into_by_a_request_for_that_model() {
 #[tokio::test(start_paused = true)]
 async fn a_week_that_is_used_up_dominates_the_five_hours_that_are_too() {
     let provider =
-        Provider::new().on("a", [used_up(7 * DAY).after(seconds(1)), used_up(5 * HOUR).after(seconds(2)), ok()]);
+        ScriptedProvider::new().on("a", [used_up(7 * DAY).after(seconds(1)), used_up(5 * HOUR).after(seconds(2))]);
     let stage = stage(pool(&["a", "b"]), provider);
     for request in [stage.spawn(), stage.spawn()] {
         request.await.unwrap();
@@ -177,7 +179,7 @@ async fn a_week_that_is_used_up_dominates_the_five_hours_that_are_too() {
 #[tokio::test(start_paused = true)]
 async fn a_ban_can_be_carried_to_the_next_account_by_a_setting() {
     let carried = settings(|it| it.on_ban = OnBan::Next);
-    let stage = stage(pool(&["a", "b"]).settings(carried), Provider::new().on("a", [banned()]));
+    let stage = stage(pool(&["a", "b"]).settings(carried), ScriptedProvider::new().always("a", banned()));
     let mut events = stage.pool.events();
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
@@ -185,18 +187,18 @@ async fn a_ban_can_be_carried_to_the_next_account_by_a_setting() {
     assert_eq!(names(&mut events), ["login_needed", "failed_over"]);
 
     stage.pool.clear("a", oauth_marathon::verdict::Scope::Credential);
-    stage.provider.script("b", [banned()]);
-    stage.provider.script("a", [limited(60)]);
+    stage.provider.set("b", banned());
+    stage.provider.set("a", limited(60).body("limited"));
     let answer = stage.post().await;
-    assert_eq!((answer.status, answer.body.as_str()), (429, "status 429"), "an answer about one account is the lesser");
+    assert_eq!((answer.status, answer.body.as_str()), (429, "limited"), "an answer about one account is the lesser");
     stage.pool.clear("a", oauth_marathon::verdict::Scope::Credential);
-    stage.provider.script("a", [banned()]);
+    stage.provider.set("a", banned());
     assert_eq!(stage.post().await.body, "verify yourself", "nobody is left to carry it to");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_ban_is_returned_even_after_another_failure() {
-    let provider = Provider::new().on("a", [limited(60)]).on("b", [banned()]);
+    let provider = ScriptedProvider::new().always("a", limited(60)).always("b", banned());
     let stage = stage(pool(&["a", "b", "c"]), provider);
     assert_eq!(stage.post().await.body, "verify yourself");
     assert_eq!(stage.tokens(), ["a", "b"]);

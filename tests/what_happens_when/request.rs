@@ -3,17 +3,17 @@
 use std::num::NonZeroU32;
 
 use http::Method;
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{ErrorKind, RequestContext};
 use tower::ServiceExt;
 
-use crate::provider::{Provider, never, ok, status};
 use crate::stage::{Stage, key, names, pass, pool, post, seconds, settings, under};
-use crate::tokens::{Grant, Tokens};
 
 #[tokio::test(start_paused = true)]
 async fn a_request_at_fault_is_returned_at_once_and_nobody_suffers() {
     for code in [400, 404, 405, 409, 410, 413, 415, 418, 422, 431, 451] {
-        let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(code).body("your fault")]));
+        let stage =
+            Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(code).body("your fault")));
         let answer = stage.post().await;
         assert_eq!((answer.status, answer.body.as_str()), (code, "your fault"));
         assert_eq!(stage.tokens(), ["a"], "{code}");
@@ -28,14 +28,17 @@ async fn an_answer_about_the_request_outranks_load_and_load_outranks_one_account
         [(403, 429, 429), (429, 403, 429), (401, 402, 402), (429, 400, 400), (402, 503, 503), (429, 503, 503)]
     {
         let keys = pool(&[]).credentials([key("k"), key("l")]);
-        let stage = Stage::new(keys, Provider::new().on("k", [status(first)]).on("l", [status(second)]));
+        let stage = Stage::new(
+            keys,
+            ScriptedProvider::new().always("k", Reply::status(first)).always("l", Reply::status(second)),
+        );
         assert_eq!(stage.post().await.status, best, "{first} {second}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_report_of_the_attempts_comes_with_the_answer_and_in_the_callers_context() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(429)]));
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(429)));
     let context = RequestContext::new();
     let answer = stage.send(under(&context, post())).await;
     let told: Vec<_> = answer
@@ -52,7 +55,7 @@ async fn the_report_of_the_attempts_comes_with_the_answer_and_in_the_callers_con
 #[tokio::test(start_paused = true)]
 async fn no_more_accounts_are_tried_than_the_setting_says() {
     for (most, tokens) in [(1, &["a"][..]), (2, &["a", "b"]), (3, &["a", "b", "c"]), (9, &["a", "b", "c"])] {
-        let provider = ["a", "b", "c"].iter().fold(Provider::new(), |it, id| it.on(id, [status(429)]));
+        let provider = ["a", "b", "c"].iter().fold(ScriptedProvider::new(), |it, id| it.always(id, Reply::status(429)));
         let settings = settings(|it| it.max_attempts = NonZeroU32::new(most));
         let stage = Stage::new(pool(&["a", "b", "c"]).settings(settings), provider);
         assert_eq!(stage.post().await.status, 429);
@@ -62,7 +65,9 @@ async fn no_more_accounts_are_tried_than_the_setting_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pinned_request_is_not_told_of_another_accounts_failure() {
-    let provider = Provider::new().on("a", [status(429).body("limit of a")]).on("b", [status(402).body("bill of b")]);
+    let provider = ScriptedProvider::new()
+        .always("a", Reply::status(429).body("limit of a"))
+        .always("b", Reply::status(402).body("bill of b"));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     assert_eq!(stage.post().await.status, 429);
     let told = |id: &str| stage.send(under(&RequestContext::new().with_pin(id), post()));
@@ -72,7 +77,10 @@ async fn a_pinned_request_is_not_told_of_another_accounts_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pinned_request_uses_its_account_alone() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("b", [ok(), status(429).header("retry-after", "9")]));
+    let stage = Stage::new(
+        pool(&["a", "b"]),
+        ScriptedProvider::new().on("b", [Reply::ok()]).always("b", Reply::status(429).header("retry-after", "9")),
+    );
     let pinned = || under(&RequestContext::new().with_pin("b"), post());
     assert_eq!(stage.send(pinned()).await.status, 200);
     assert_eq!(stage.send(pinned()).await.status, 429);
@@ -87,7 +95,7 @@ async fn a_pinned_request_uses_its_account_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pin_that_names_nobody_is_an_error_that_names_who_there_is() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new());
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new());
     let error = stage.refused(under(&RequestContext::new().with_pin("c"), post())).await;
     assert_eq!(error.kind(), ErrorKind::UnknownCredential);
     assert!(error.to_string().contains("\"c\"") && error.to_string().contains("[\"a\", \"b\"]"), "{error}");
@@ -96,19 +104,20 @@ async fn a_pin_that_names_nobody_is_an_error_that_names_who_there_is() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_new_begins_after_the_deadline_and_what_is_under_way_is_not_cut_short() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [status(429).after(seconds(3))]));
+    let stage =
+        Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(429).after(seconds(3))));
     let answer = stage.send(under(&RequestContext::new().with_timeout(seconds(2)), post())).await;
     assert_eq!(answer.status, 429);
     assert_eq!(stage.tokens(), ["a"]);
 
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [ok().after(seconds(3))]));
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::ok().after(seconds(3))));
     let answer = stage.send(under(&RequestContext::new().with_timeout(seconds(2)), post())).await;
     assert_eq!(answer.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_goes_away_leaves_no_trace() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [never()]));
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::pending()));
     let mut events = stage.pool.events();
     let waiting = stage.spawn();
     pass(1).await;
@@ -123,8 +132,9 @@ async fn a_caller_who_goes_away_leaves_no_trace() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_outlives_the_caller_who_waited_for_it() {
-    let tokens = Tokens::new().on("a", [Grant::Slow(seconds(5))]);
-    let stage = Stage::new(pool(&["a"]).token_source(tokens.clone()), Provider::new().on("a", [status(401)]));
+    let tokens = ScriptedTokens::new().always("a", Grant::fresh().after(seconds(5)));
+    let stage =
+        Stage::new(pool(&["a"]).token_source(tokens.clone()), ScriptedProvider::new().always("a", Reply::status(401)));
     let waiting = stage.spawn();
     pass(1).await;
     assert!(stage.of("a").refreshing);
@@ -137,7 +147,7 @@ async fn a_refresh_outlives_the_caller_who_waited_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_is_in_use_until_the_answer_is_read_or_dropped() {
-    let stage = Stage::new(pool(&["a"]), Provider::new());
+    let stage = Stage::new(pool(&["a"]), ScriptedProvider::new().otherwise(Reply::ok().body("hello")));
     let answer = stage.client.clone().oneshot(post()).await.unwrap();
     assert_eq!(stage.of("a").in_flight, 1);
     drop(answer);

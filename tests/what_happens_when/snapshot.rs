@@ -5,16 +5,15 @@ use std::time::UNIX_EPOCH;
 use oauth_marathon::TokenSet;
 use oauth_marathon::config::StrategyName;
 use oauth_marathon::pool::Standing;
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
 
-use crate::provider::{Provider, never, ok, status};
 use crate::stage::{Stage, login, pass, pool, seconds, settings};
-use crate::tokens::{Grant, Tokens};
 
 #[tokio::test(start_paused = true)]
 async fn those_that_recover_join_the_tail_in_the_order_of_recovery() {
-    let limited = |rest| [status(429).header("retry-after", rest), ok()];
-    let provider = Provider::new().on("a", limited("10")).on("b", limited("5"));
+    let limited = |rest| [Reply::status(429).header("retry-after", rest)];
+    let provider = ScriptedProvider::new().on("a", limited("10")).on("b", limited("5"));
     let stage = Stage::new(pool(&["a", "b", "c"]), provider);
     stage.post().await;
     assert_eq!(stage.order(), ["c", "b", "a"]);
@@ -27,7 +26,7 @@ async fn those_that_recover_join_the_tail_in_the_order_of_recovery() {
 #[tokio::test(start_paused = true)]
 async fn round_robin_takes_each_in_turn_and_leaves_out_those_that_rest() {
     let settings = settings(|it| it.strategy = StrategyName::RoundRobin);
-    let provider = Provider::new().on("b", [ok(), status(429)]);
+    let provider = ScriptedProvider::new().on("b", [Reply::ok()]).always("b", Reply::status(429));
     let stage = Stage::new(pool(&["a", "b", "c"]).settings(settings), provider);
     for _ in 0..7 {
         assert_eq!(stage.post().await.status, 200);
@@ -40,13 +39,16 @@ async fn a_snapshot_shows_order_health_and_tokens_in_the_making() {
     let expiry = UNIX_EPOCH + seconds(4_000_000_000);
     let tokens = TokenSet::new("a").with_refresh("refresh-a").expires_at(expiry);
     let a = oauth_marathon::Credential::new("a", tokens).label("work account").subject("acct_1");
-    let source = Tokens::new().on("b", [Grant::Slow(seconds(60))]);
-    let provider = Provider::new().on("a", [ok(), status(429).header("retry-after", "60")]).on("b", [status(401)]);
+    let source = ScriptedTokens::new().always("b", Grant::fresh().after(seconds(60)));
+    let provider = ScriptedProvider::new()
+        .on("a", [Reply::ok()])
+        .always("a", Reply::status(429).header("retry-after", "60"))
+        .always("b", Reply::status(401));
     let stage = Stage::new(pool(&[]).credentials([a, login("b"), login("c")]).token_source(source), provider);
     stage.post().await;
     let _waiting = stage.spawn();
     pass(1).await;
-    stage.provider.script("c", [never()]);
+    stage.provider.set("c", Reply::pending());
     let _pending = {
         let stage = stage.clone();
         let context = oauth_marathon::RequestContext::new().with_pin("c");

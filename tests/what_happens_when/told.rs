@@ -5,9 +5,9 @@ use http::Request;
 use http_body_util::Full;
 use oauth_marathon::classify::{Answer, Classifier, classify_fn};
 use oauth_marathon::pool::PoolBuilder;
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 
-use crate::provider::{Provider, Reply, status};
 use crate::stage::{Stage, seconds};
 
 fn classifier() -> impl Classifier {
@@ -28,13 +28,13 @@ fn classifier() -> impl Classifier {
 }
 
 /// A stage whose classifier reads those headers.
-pub(crate) fn stage(pool: PoolBuilder, provider: Provider) -> Stage {
+pub(crate) fn stage(pool: PoolBuilder, provider: ScriptedProvider) -> Stage {
     Stage::with(pool, provider, |layer| layer.classifier(classifier()))
 }
 
 /// 429: limited for so many seconds.
 pub(crate) fn limited(rest: u64) -> Reply {
-    status(429).header("retry-after", rest.to_string())
+    Reply::status(429).header("retry-after", rest.to_string())
 }
 
 /// The same, for the model of the request alone.
@@ -53,7 +53,7 @@ pub(crate) fn model_used_up(rest: u64) -> Reply {
 }
 
 pub(crate) fn banned() -> Reply {
-    status(403).header("x-kind", "banned").body("verify yourself")
+    Reply::status(403).header("x-kind", "banned").body("verify yourself")
 }
 
 /// A request for this model.

@@ -2,15 +2,16 @@
 
 use std::io::{self, ErrorKind};
 
+use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Error, ErrorKind as Failure};
 
-use crate::provider::{Provider, broken, never, ok, status};
 use crate::stage::{Stage, login, pool, post, seconds, settings};
 
 #[tokio::test(start_paused = true)]
 async fn each_broken_connection_counts_and_after_the_retries_the_next_account_serves() {
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", [broken(ErrorKind::ConnectionReset)]));
+    let stage =
+        Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::error(ErrorKind::ConnectionReset)));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "a", "b"]);
     assert_eq!(stage.of("a").failures, 2);
@@ -21,7 +22,7 @@ async fn each_broken_connection_counts_and_after_the_retries_the_next_account_se
 #[tokio::test(start_paused = true)]
 async fn without_retries_the_next_account_serves_at_once() {
     let settings = settings(|it| it.network_retry_attempts = 0);
-    let provider = Provider::new().on("a", [broken(ErrorKind::ConnectionReset)]);
+    let provider = ScriptedProvider::new().always("a", Reply::error(ErrorKind::ConnectionReset));
     let stage = Stage::new(pool(&["a", "b"]).settings(settings), provider);
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
@@ -30,7 +31,7 @@ async fn without_retries_the_next_account_serves_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_account_with_a_base_url_of_its_own_rests_when_that_breaks() {
     let own = login("a").base_url("https://proxy.example.com");
-    let provider = Provider::new().on("a", [broken(ErrorKind::ConnectionRefused)]);
+    let provider = ScriptedProvider::new().always("a", Reply::error(ErrorKind::ConnectionRefused));
     let stage = Stage::new(pool(&[]).credentials([own, login("b")]), provider);
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "a", "b"]);
@@ -39,8 +40,7 @@ async fn an_account_with_a_base_url_of_its_own_rests_when_that_breaks() {
 
 #[tokio::test(start_paused = true)]
 async fn when_every_connection_breaks_the_callers_own_error_comes_back() {
-    let reset = || [broken(ErrorKind::ConnectionReset)];
-    let stage = Stage::new(pool(&["a", "b"]), Provider::new().on("a", reset()).on("b", reset()));
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().otherwise(Reply::connection_error()));
     let error = stage.try_send(post()).await.unwrap_err();
     assert_eq!(error.downcast_ref::<io::Error>().unwrap().kind(), ErrorKind::ConnectionReset);
     assert_eq!(stage.tokens(), ["a", "a", "b", "b"]);
@@ -48,7 +48,8 @@ async fn when_every_connection_breaks_the_callers_own_error_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn any_answer_says_more_than_a_broken_connection() {
-    let provider = Provider::new().on("a", [status(429)]).on("b", [broken(ErrorKind::ConnectionReset)]);
+    let provider =
+        ScriptedProvider::new().always("a", Reply::status(429)).always("b", Reply::error(ErrorKind::ConnectionReset));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     assert_eq!(stage.post().await.status, 429);
 }
@@ -56,14 +57,15 @@ async fn any_answer_says_more_than_a_broken_connection() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_does_not_begin_in_time_counts_as_a_broken_connection() {
     let settings = settings(|it| it.attempt_timeout = Some(seconds(5)));
-    let stage = Stage::new(pool(&["a", "b"]).settings(settings.clone()), Provider::new().on("a", [never()]));
+    let stage =
+        Stage::new(pool(&["a", "b"]).settings(settings.clone()), ScriptedProvider::new().always("a", Reply::pending()));
     let start = tokio::time::Instant::now();
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(start.elapsed().as_secs(), 10);
     assert_eq!(stage.tokens(), ["a", "a", "b"]);
     assert_eq!((stage.of("a").failures, stage.of("a").in_flight), (2, 0));
 
-    let stage = Stage::new(pool(&["a"]).settings(settings), Provider::new().on("a", [never()]));
+    let stage = Stage::new(pool(&["a"]).settings(settings), ScriptedProvider::new().always("a", Reply::pending()));
     let error = stage.try_send(post()).await.unwrap_err();
     assert_eq!(Error::find(&*error).unwrap().kind(), Failure::AttemptTimeout);
     assert!(error.to_string().contains("attemptTimeoutMs (5000 ms)"), "{error}");
@@ -72,7 +74,7 @@ async fn an_answer_that_does_not_begin_in_time_counts_as_a_broken_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_answer_within_the_time_is_waited_for() {
     let settings = settings(|it| it.attempt_timeout = Some(seconds(5)));
-    let provider = Provider::new().on("a", [ok().after(seconds(4))]);
+    let provider = ScriptedProvider::new().always("a", Reply::ok().after(seconds(4)));
     let stage = Stage::new(pool(&["a", "b"]).settings(settings), provider);
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a"]);

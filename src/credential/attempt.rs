@@ -1,5 +1,6 @@
 //! One attempt: begun with a lease, and settled exactly once.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::Response;
@@ -8,8 +9,8 @@ use super::late::Late;
 use super::settle::settle;
 use crate::account::CredentialId;
 use crate::context::{Plan, RequestContext};
-use crate::error::Error;
-use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered};
+use crate::error::{Error, ErrorKind};
+use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered, Unavailable};
 use crate::verdict::{Scope, Verdict};
 
 /// An attempt under way. Dropped, it is a cancellation, which changes no health; unless a layer above has judged it, as it
@@ -36,7 +37,7 @@ pub(super) fn acquire(
         {
             return Ok(Acquired::Lease(lease));
         }
-        return ask(pool, context, None, None, &Tried::default(), 0);
+        return ask(pool, context, Stay::default(), None, &Tried::default(), 0);
     }
     let last = call.last().and_then(|attempt| attempt.credential.clone());
     let same = renewed.cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
@@ -47,26 +48,48 @@ pub(super) fn acquire(
     // The pool may run a strategy, which is foreign code.
     drop(call);
     drop(unsettled);
-    ask(pool, context, same.as_ref(), renewed, &tried, attempts)
+    let bound = pool.settings().max_attempts.is_some_and(|most| tried.distinct() >= most.get() as usize);
+    ask(pool, context, Stay { on: same.as_ref(), bound }, renewed, &tried, attempts)
+}
+
+/// The credential that a request means to go on with.
+#[derive(Default)]
+struct Stay<'a> {
+    on: Option<&'a CredentialId>,
+    /// No other one may take its place: the request has used as many as it may.
+    bound: bool,
 }
 
 fn ask(
     pool: &Pool,
     context: &RequestContext,
-    same: Option<&CredentialId>,
+    stay: Stay<'_>,
     renewed: Option<&CredentialId>,
     tried: &Tried,
     attempts: usize,
 ) -> Result<Acquired, Error> {
     let model = model_of(pool, context);
+    let bound = stay.on.filter(|_| stay.bound && context.pin().is_none());
     let ask = Ask {
-        pin: context.pin(),
-        same,
+        pin: context.pin().or(bound),
+        same: stay.on,
         tried: &|id| tried.contains(id),
         model: model.as_ref(),
         when_all_cooling: pool.settings().when_all_cooling,
     };
-    pool.acquire(&ask, &Choice::new(attempts, context.group()), renewed)
+    let acquired = pool.acquire(&ask, &Choice::new(attempts, context.group()), renewed);
+    match (bound, acquired) {
+        (Some(id), Ok(Acquired::None(_))) => Ok(Acquired::None(Unavailable::Error(no_other(id)))),
+        (Some(id), Err(error)) if error.kind() == ErrorKind::UnknownCredential => Err(no_other(id)),
+        (_, acquired) => acquired,
+    }
+}
+
+#[cold]
+fn no_other(id: &CredentialId) -> Error {
+    let message =
+        format!("the credential {id:?} was removed or rests since, and maxAttempts allows the request no other");
+    Error::new(ErrorKind::NoCredential, message)
 }
 
 /// The model that a request asks for, where it matters.
@@ -93,8 +116,16 @@ impl Tried {
         tried
     }
 
+    fn ids(&self) -> impl Iterator<Item = &CredentialId> {
+        self.few.iter().flatten().chain(&self.more)
+    }
+
     fn contains(&self, id: &CredentialId) -> bool {
-        self.few.iter().flatten().chain(&self.more).any(|tried| tried == id)
+        self.ids().any(|tried| tried == id)
+    }
+
+    fn distinct(&self) -> usize {
+        self.ids().collect::<HashSet<_>>().len()
     }
 }
 

@@ -106,6 +106,11 @@ impl Replay {
             Plan::Same(id) | Plan::Pause(id) => Some(id).filter(|id| model.serving().any(|other| other == *id)),
             _ => None,
         };
+        // Where as many were used as may be, no other one takes its place.
+        let bound = matches!(plan, Plan::Same(_) | Plan::Pause(_)) && self.within_limit(model) == Plan::Stop;
+        if bound && same.is_none() {
+            return Pick::Nobody(None);
+        }
         let ready = same.or_else(|| model.serving().find(|id| !self.round.tried(id))).cloned();
         let picked = match (ready, model.first_to_recover()) {
             (Some(id), _) => id,

@@ -30,7 +30,7 @@ async fn chat(State(app): State<App>) -> Result<Response, Failed> {
 /// Reads the provider's answer first.
 async fn summary(State(app): State<App>) -> Result<String, Failed> {
     let answer = app.client.oneshot(request()).await?;
-    Ok(format!("{} bytes", answer.into_body().collect().await.map_err(BoxError::from)?.to_bytes().len()))
+    Ok(format!("{} bytes", answer.into_body().collect().await?.to_bytes().len()))
 }
 
 async fn active(State(app): State<App>) -> String {

@@ -4,6 +4,7 @@
 mod stage;
 
 mod all_cooling;
+mod cap;
 mod forbidden;
 mod late;
 mod limits;

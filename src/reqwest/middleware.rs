@@ -1,9 +1,8 @@
 //! The middleware.
 
-use std::future::{Future, pending, poll_fn, ready};
+use std::future::{Future, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::task::{Poll, ready};
 
 use ::reqwest::{Request, Response};
 use http::Extensions;
@@ -78,23 +77,16 @@ impl MarathonMiddleware {
         mut lent: Lent<'a>,
         next: Next<'a>,
     ) -> impl Future<Output = Result<Response>> + Send + 'a {
-        let mut request = Some(request);
         async move {
             let Lent { extensions, call, .. } = &mut lent;
             let (extensions, call) = (Mutex::new(Some(&mut **extensions)), &*call);
+            // The stack goes before the answer is awaited.
             let answer = {
                 let mut stack = self.layer.layer(NextService::new(next, call, &extensions));
-                poll_fn(|cx| {
-                    let ready = ready!(stack.poll_ready(cx));
-                    Poll::Ready(ready.map(|()| request.take().map(|request| stack.call(request))))
-                })
-                .await
+                let ready = poll_fn(|cx| Service::<http::Request<RequestBody>>::poll_ready(&mut stack, cx)).await;
+                ready.map(|()| stack.call(request))
             };
-            let answer = match answer {
-                Ok(Some(answer)) => answer.await.map_err(error_out)?,
-                Ok(None) => pending().await,
-                Err(error) => return Err(error_out(error)),
-            };
+            let answer = answer.map_err(error_out)?.await.map_err(error_out)?;
             if let Some(context) = RequestContext::of(answer.extensions()) {
                 call.enter(context);
             }

@@ -1,0 +1,71 @@
+//! Wall clocks that are wrong, or jump.
+
+use std::time::Duration;
+
+use oauth_marathon::clock::WallClock;
+use oauth_marathon::testing::ManualClock;
+
+use crate::accounts::{oauth, rotating, seconds, settle, wall};
+use crate::support::{HOUR, builder, put, remove, rests_for, send, static_key, store_of, two_seconds};
+
+const YEARS: i64 = 2 * 365 * 86_400;
+
+/// A wall clock that is wrong by so many seconds.
+fn wrong(by: i64) -> ManualClock {
+    let clock = wall();
+    jump(&clock, by);
+    clock
+}
+
+fn jump(clock: &ManualClock, by: i64) {
+    let away = Duration::from_secs(by.unsigned_abs());
+    clock.set(if by < 0 { clock.now() - away } else { clock.now() + away });
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_jump_of_the_clock_leaves_a_credential_stuck() {
+    for (at_noting, at_opening) in
+        [(YEARS, 0), (0, -YEARS), (-YEARS, 0), (0, YEARS), (YEARS, -YEARS), (3600, 0), (0, -3600)]
+    {
+        let store = store_of(&["a", "b"]).await;
+        let server = rotating(wall(), HOUR);
+        put(&store, oauth("t", Some(seconds(1800)))).await;
+        let pool = builder(store.clone()).clock(wrong(at_noting)).open().await.unwrap();
+        assert_eq!(send(&pool, &[("a", 429), ("b", 402)]).await, 200);
+        pool.flush().await.unwrap();
+        pool.shutdown().await;
+
+        let pool = builder(store.clone()).clock(wrong(at_opening)).token_source(server.clone());
+        let pool = pool.open().await.unwrap();
+        let longest = rests_for(&pool, "a").max(rests_for(&pool, "b")).unwrap_or_default();
+        assert!(longest <= 2 * 3600, "{at_noting} {at_opening}: {longest} s");
+        // The token that seems to be expired is refreshed once, and no more.
+        assert_eq!(send(&pool, &[]).await, 200);
+        tokio::time::advance(seconds(2 * 3600)).await;
+        settle().await;
+        for id in ["a", "b"] {
+            assert_eq!(rests_for(&pool, id), None, "{at_noting} {at_opening}: {id}");
+        }
+        assert!(server.exchanges().len() <= 1, "{at_noting} {at_opening}: {}", server.exchanges().len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jump_while_the_pool_runs_moves_none_of_its_rests() {
+    let store = store_of(&["a", "b"]).await;
+    let clock = wall();
+    let pool = builder(store.clone()).clock(clock.clone()).open().await.unwrap();
+    assert_eq!(send(&pool, &[("a", 429)]).await, 200);
+    two_seconds().await;
+    let mut wrong = 0;
+    for by in [YEARS, -YEARS, 0, 86_400, -86_400] {
+        jump(&clock, by - wrong);
+        wrong = by;
+        put(&store, static_key("c")).await;
+        two_seconds().await;
+        remove(&store, "c").await;
+        two_seconds().await;
+        let left = rests_for(&pool, "a").unwrap_or_default();
+        assert!(left <= 28, "{by}: {left}");
+    }
+}

@@ -37,6 +37,11 @@ pub(super) fn left(time: SystemTime, now: SystemTime) -> Option<Duration> {
     time.duration_since(now).ok().filter(|left| !left.is_zero())
 }
 
+/// How long ago `time` was; nothing if it is still to come, as after a jump of the clock.
+pub(super) fn ago(time: SystemTime, now: SystemTime) -> Option<Duration> {
+    now.duration_since(time).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

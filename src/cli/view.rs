@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::terminal::{BAD, BOLD, CARE, DIM, GOOD};
-use super::text::{left, line, span};
+use super::text::{ago, left, line, span};
 use crate::account::Material;
 use crate::notify::LoginReason;
 use crate::store::{Cooldown, Entry};
@@ -31,6 +31,9 @@ pub(super) struct View {
     /// Why it is out, or why it rests.
     reason: Option<String>,
     rests_for_ms: Option<u64>,
+    /// The status that was noted last, and when.
+    last_status: Option<u16>,
+    last_status_at: Option<u64>,
     cooldowns: Vec<Rest>,
     expires_at: Option<u64>,
     refreshable: bool,
@@ -86,6 +89,8 @@ impl View {
             state,
             reason,
             rests_for_ms: whole.and_then(|rest| left(rest.until, now)).map(millis),
+            last_status: record.health.last_status.map(|last| last.status.as_u16()),
+            last_status_at: record.health.last_status.map(|last| since_1970(last.at)),
             cooldowns: lasting.iter().map(|rest| Rest::of(rest)).collect(),
             expires_at: tokens.and_then(|tokens| tokens.expiry()).map(since_1970),
             refreshable: credential.material.refresh_token().is_some(),
@@ -117,6 +122,16 @@ impl View {
             State::Out => BAD,
         };
         Cell { text, style }
+    }
+
+    fn last_cell(&self, now: SystemTime) -> Cell {
+        let at = self.last_status_at.map(|at| SystemTime::UNIX_EPOCH + Duration::from_millis(at));
+        let text = match (self.last_status, at.and_then(|at| ago(at, now))) {
+            (None, _) => "-".to_owned(),
+            (Some(status), Some(ago)) => format!("{status}, {} ago", span(ago)),
+            (Some(status), None) => status.to_string(),
+        };
+        Cell { text, style: DIM }
     }
 
     fn token_cell(&self, now: SystemTime) -> Cell {
@@ -186,16 +201,16 @@ pub(super) fn table(providers: &[ProviderView], now: SystemTime) -> String {
     let name =
         |text: Option<&str>| Cell { text: text.map_or_else(|| "-".to_owned(), line), style: anstyle::Style::new() };
     let heading = |text: &str| Cell { text: text.to_owned(), style: BOLD };
-    let mut rows = vec![["PROVIDER", "ID", "LABEL", "SUBJECT", "STATE", "TOKEN"].map(heading)];
+    let mut rows = vec![["PROVIDER", "ID", "LABEL", "SUBJECT", "STATE", "LAST", "TOKEN"].map(heading)];
     for provider in providers {
         rows.extend(provider.credentials.iter().map(|view| {
             let (label, subject) = (name(view.label.as_deref()), name(view.subject.as_deref()));
-            let (state, token) = (view.state_cell(now), view.token_cell(now));
-            [name(Some(&provider.provider)), name(Some(&view.id)), label, subject, state, token]
+            let (state, last, token) = (view.state_cell(now), view.last_cell(now), view.token_cell(now));
+            [name(Some(&provider.provider)), name(Some(&view.id)), label, subject, state, last, token]
         }));
     }
     let width = |cell: &Cell| cell.text.chars().count();
-    let mut widths = [0; 6];
+    let mut widths = [0; 7];
     for row in &rows {
         for (most, cell) in widths.iter_mut().zip(row) {
             *most = width(cell).max(*most);
@@ -216,77 +231,4 @@ pub(super) fn table(providers: &[ProviderView], now: SystemTime) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use super::*;
-    use crate::account::Credential;
-    use crate::secret::Secret;
-    use crate::store::{Intent, Record, Revision};
-    use crate::token::{Generation, TokenSet};
-
-    fn now() -> SystemTime {
-        at(1_000_000)
-    }
-
-    fn at(seconds: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(seconds)
-    }
-
-    fn providers() -> Vec<ProviderView> {
-        let entry = |credential: Credential| Entry::new(Record::new(credential, Generation::new(3)), Revision::new(1));
-        let tokens = || TokenSet::new("c4n4ry").with_refresh("c4n4ry");
-        let mut resting =
-            entry(Credential::new("work", tokens().expires_at(at(1_003_120))).label("a@example.com").subject("1"));
-        resting.record.health.cooldowns = vec![
-            Cooldown::new(Kind::Network, at(1_000_010)),
-            Cooldown::new(Kind::Throttled, at(1_000_250)),
-            Cooldown::new(Kind::Billing, at(999_999)),
-        ];
-        let mut model = entry(Credential::new("home", tokens().expires_at(at(1))).label("h\u{1b}[2J"));
-        model.record.health.cooldowns = vec![Cooldown::new(Kind::QuotaExhausted, at(1_000_060)).with_model("large")];
-        let mut out = entry(Credential::new("old", TokenSet::new("c4n4ry")));
-        out.record.health.out = Some(LoginReason::RefreshRefused);
-        out.record.health.cooldowns = vec![Cooldown::new(Kind::Throttled, at(1_000_250))];
-        let mut begun = entry(Credential::new("begun", tokens()));
-        begun.record.intent = Some(Intent::new(Generation::new(3), now()));
-        let key = entry(Credential::new("key", Secret::new("c4n4ry")));
-        vec![
-            ProviderView::of("openai".to_owned(), &[resting, model, out, begun], now()),
-            ProviderView::of("other".to_owned(), &[key], now()),
-        ]
-    }
-
-    #[test]
-    fn the_table() {
-        let table = anstream::adapter::strip_str(&table(&providers(), now())).to_string();
-        assert_eq!(
-            table,
-            "\
-PROVIDER  ID     LABEL          SUBJECT  STATE                                      TOKEN
-openai    work   a@example.com  1        rests 4m 10s (rate limit)                  for 52m 0s
-openai    home   h\\u{1b}[2J     -        active; large rests 1m 0s (quota used up)  expired
-openai    old    -              -        out: log in again (refresh refused)        expiry unknown, no refresh token
-openai    begun  -              -        ready                                      a refresh has begun
-other     key    -              -        active                                     key
-"
-        );
-    }
-
-    #[test]
-    fn the_json() {
-        let all = serde_json::to_value(providers()).unwrap();
-        let expected = serde_json::json!({
-            "id": "work", "label": "a@example.com", "subject": "1", "kind": "oauth", "active": false, "state": "resting",
-            "reason": "rate limit", "restsForMs": 250_000,
-            "cooldowns": [
-                { "cause": "network", "model": null, "until": 1_000_010_000, "guessed": false },
-                { "cause": "rate limit", "model": null, "until": 1_000_250_000, "guessed": false },
-            ],
-            "expiresAt": 1_003_120_000, "refreshable": true, "refreshing": false, "generation": 3,
-        });
-        assert_eq!(all[0]["credentials"][0], expected);
-        assert_eq!(all[0]["credentials"][2]["state"], "out");
-        assert!(!all.to_string().contains("c4n4ry"));
-    }
-}
+mod tests;

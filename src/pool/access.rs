@@ -30,7 +30,7 @@ pub(crate) struct Slot {
     pub(crate) in_flight: AtomicU32,
     pub(crate) successes: AtomicU64,
     pub(crate) last_status: AtomicU16,
-    /// Whether a success has something to lift, and so has to take the pool's lock.
+    /// Whether a success has something to lift or to note, and so has to take the pool's lock.
     pub(crate) troubled: AtomicBool,
     /// What its latest answer said about limits.
     pub(crate) quota: Latest,

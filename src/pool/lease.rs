@@ -59,7 +59,7 @@ impl Lease {
         &self.access
     }
 
-    /// Whether the credential rests, for some model at least.
+    /// Whether the credential may rest, for some model at least.
     pub(crate) fn rests(&self) -> bool {
         self.access.slot.troubled.load(Relaxed)
     }

@@ -20,6 +20,7 @@ mod custody;
 mod exchange;
 mod follow;
 mod handle;
+mod last_status;
 mod late;
 mod lease;
 mod lift;

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use http::StatusCode;
+
 use crate::account::CredentialId;
 use crate::notify::LoginReason;
-use crate::store::{Cooldown, HealthChange};
+use crate::store::{Cooldown, HealthChange, LastStatus};
 use crate::token::Generation;
 use crate::verdict::{Kind, Scope};
 
@@ -30,7 +32,9 @@ pub(super) struct Outbox {
 pub(super) struct Note {
     pub(super) id: CredentialId,
     pub(super) generation: Generation,
-    step: Step,
+    step: Option<Step>,
+    /// What it was answered after all steps so far.
+    answered: Option<StatusCode>,
 }
 
 /// One step of health, with times of the monotonic clock: no foreign clock is read under the pool's lock.
@@ -60,20 +64,28 @@ impl Outbox {
     #[inline]
     pub(super) fn note(&mut self, id: &CredentialId, generation: Generation, step: impl FnOnce() -> Step) {
         if self.is_attended {
-            self.push(Note { id: id.clone(), generation, step: step() });
+            self.push(id, generation, step());
         }
     }
 
     #[cold]
-    fn push(&mut self, note: Note) {
+    fn push(&mut self, id: &CredentialId, generation: Generation, step: Step) {
         // A storm of failures alike is one note.
         match self.notes.last_mut() {
-            Some(last)
-                if last.id == note.id && last.generation == note.generation && last.step.is_before(&note.step) =>
-            {
-                last.step = note.step;
+            Some(last) if last.is_of(id, generation) && last.step.as_ref().is_none_or(|held| held.is_before(&step)) => {
+                last.step = Some(step);
             }
-            _ => self.notes.push(note),
+            _ => self.notes.push(Note { id: id.clone(), generation, step: Some(step), answered: None }),
+        }
+    }
+
+    /// Notes what a credential was answered, beside the step that came of it.
+    #[cold]
+    pub(super) fn answered(&mut self, id: &CredentialId, generation: Generation, status: StatusCode) {
+        match self.notes.last_mut() {
+            _ if !self.is_attended => {}
+            Some(last) if last.is_of(id, generation) => last.answered = Some(status),
+            _ => self.notes.push(Note { id: id.clone(), generation, step: None, answered: Some(status) }),
         }
     }
 
@@ -161,8 +173,16 @@ impl Step {
 }
 
 impl Note {
+    fn is_of(&self, id: &CredentialId, generation: Generation) -> bool {
+        self.id == *id && self.generation == generation
+    }
+
     pub(super) fn change(&self, wall: SystemTime, now: Instant) -> HealthChange {
-        self.step.change(wall, now)
+        let change = self.step.as_ref().map_or_else(HealthChange::new, |step| step.change(wall, now));
+        match self.answered {
+            Some(status) => change.answered(LastStatus::new(status, wall)),
+            None => change,
+        }
     }
 }
 
@@ -181,6 +201,7 @@ mod tests {
     fn nothing_is_collected_where_nobody_comes() {
         let mut outbox = Outbox::default();
         outbox.note(&"a".into(), Generation::FIRST, || Step::Cleared);
+        outbox.answered(&"a".into(), Generation::FIRST, StatusCode::OK);
         outbox.change(&"a".into());
         outbox.reorder(vec!["a".into()]);
         assert!(!outbox.is_waiting() && outbox.take_notes().is_empty() && outbox.changed().is_empty());
@@ -192,13 +213,31 @@ mod tests {
         outbox.attend();
         for seconds in 1..=1000 {
             outbox.note(&"a".into(), Generation::FIRST, || rests(now, seconds));
+            outbox.answered(&"a".into(), Generation::FIRST, StatusCode::TOO_MANY_REQUESTS);
         }
         outbox.note(&"a".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
         outbox.note(&"a".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
         outbox.note(&"b".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
-        let steps: Vec<_> = outbox.take_notes().into_iter().map(|note| note.step).collect();
+        let notes: Vec<_> = outbox.take_notes().into_iter().map(|note| (note.step.unwrap(), note.answered)).collect();
         let lifted = Step::Lifted(Kind::Throttled, None);
-        assert_eq!(steps, [rests(now, 1000), lifted.clone(), lifted]);
+        let limited = Some(StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(notes, [(rests(now, 1000), limited), (lifted.clone(), None), (lifted, None)]);
+    }
+
+    #[test]
+    fn an_answer_is_noted_with_its_step_or_alone() {
+        let (now, wall, mut outbox) = (crate::clock::now(), UNIX_EPOCH, Outbox::default());
+        let (a, limited) = (CredentialId::from("a"), StatusCode::TOO_MANY_REQUESTS);
+        outbox.attend();
+        outbox.answered(&a, Generation::FIRST, StatusCode::OK);
+        outbox.note(&a, Generation::FIRST, || rests(now, 30));
+        outbox.answered(&a, Generation::FIRST, limited);
+        outbox.answered(&"b".into(), Generation::FIRST, StatusCode::OK);
+        let changes: Vec<_> = outbox.take_notes().iter().map(|note| note.change(wall, now)).collect();
+        let cooled = Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30));
+        let last = |status| LastStatus::new(status, wall);
+        let of_a = HealthChange::new().cooled(cooled).answered(last(limited));
+        assert_eq!(changes, [of_a, HealthChange::new().answered(last(StatusCode::OK))]);
     }
 
     #[test]
@@ -223,7 +262,7 @@ mod tests {
         assert_eq!(health.cooldowns, [Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30))]);
         Step::Lifted(Kind::Throttled, None).change(wall, now).apply(&mut health);
         Step::Out(LoginReason::Banned).change(wall, now).apply(&mut health);
-        assert_eq!(health, Health { cooldowns: Vec::new(), out: Some(LoginReason::Banned) });
+        assert_eq!(health, Health { out: Some(LoginReason::Banned), ..Health::default() });
         Step::Cleared.change(wall, now).apply(&mut health);
         assert_eq!(health, Health::default());
     }

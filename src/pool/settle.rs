@@ -81,6 +81,7 @@ impl State {
                     let model = (verdict.scope() == Scope::Model).then(|| request.model.unwrap_or(&unnamed));
                     let rest = Rest { cause: verdict.kind(), model, length, guessed, jitter: *jitter };
                     settled.add(self.rest(place, rest, now));
+                    self.note_failure(place, verdict);
                 }
                 Consequence::Renew => {
                     if let Some(entry) = self.entry_mut(place) {
@@ -88,7 +89,10 @@ impl State {
                     }
                 }
                 Consequence::Suspect => settled.suspect = true,
-                Consequence::Out(reason) => settled.add(self.take_out(place, reason, now)),
+                Consequence::Out(reason) => {
+                    settled.add(self.take_out(place, reason, now));
+                    self.note_failure(place, verdict);
+                }
             }
         }
         settled.next = match (consequence, verdict.kind()) {
@@ -114,7 +118,10 @@ impl State {
                     entry.last_failure = Some(now);
                 }
                 let cause = suspect.verdict.kind();
-                self.rest(place, Rest { cause, model: None, length: rest, guessed: true, jitter: fastrand::f64 }, now)
+                let rest = Rest { cause, model: None, length: rest, guessed: true, jitter: fastrand::f64 };
+                let effects = self.rest(place, rest, now);
+                self.note_failure(place, &suspect.verdict);
+                effects
             }
             _ => Effects::default(),
         }

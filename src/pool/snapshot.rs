@@ -56,7 +56,8 @@ pub struct CredentialSnapshot {
     pub failures: u64,
     /// How many attempts use it now, streaming answers included.
     pub in_flight: u32,
-    /// The last status that it was answered with.
+    /// The last status that it was answered with; in an [opened](crate::pool::PoolBuilder::open) pool, before its first answer,
+    /// the [one that is stored](crate::store::Health::last_status).
     pub last_status: Option<StatusCode>,
     /// What its latest answers said about limits, as far as it is still true.
     pub quota: Quota,

@@ -57,6 +57,8 @@ pub(crate) struct Entry {
     pub(crate) out: Option<LoginReason>,
     pub(crate) failures: u64,
     pub(crate) last_failure: Option<Instant>,
+    /// The last answer that the store knows of is a failure: the next success is noted there.
+    pub(super) is_noted_as_failing: bool,
     pub(crate) renewing: Renewing,
     pub(super) custody: Arc<Custody>,
 }
@@ -83,7 +85,7 @@ impl Effects {
 }
 
 impl Entry {
-    fn is_of(&self, slot: &Arc<Slot>) -> bool {
+    pub(super) fn is_of(&self, slot: &Arc<Slot>) -> bool {
         Arc::ptr_eq(&self.access.slot, slot)
     }
 }
@@ -148,6 +150,7 @@ impl State {
             out: None,
             failures: 0,
             last_failure: None,
+            is_noted_as_failing: false,
             renewing: Renewing::default(),
             custody: Arc::default(),
         };
@@ -264,9 +267,9 @@ impl State {
 }
 
 impl Entry {
-    /// Whether a success has something to lift.
+    /// Whether a success has something to lift, or to tell the store.
     pub(super) fn set_troubled(&self) {
-        let troubled = !self.cooldowns.is_empty() || !self.models.is_empty();
+        let troubled = !self.cooldowns.is_empty() || !self.models.is_empty() || self.is_noted_as_failing;
         self.access.slot.troubled.store(troubled, Relaxed);
     }
 }

@@ -66,6 +66,11 @@ impl State {
                 self.rest_until(place, new, end, guessed, moment.now);
             }
         }
+        if was.last_status != is.last_status
+            && let Some(entry) = self.entry_mut(place)
+        {
+            entry.know_last_status(is.last_status);
+        }
         match (was.out, is.out) {
             (was, Some(reason)) if was != Some(reason) => self.out_elsewhere(place, reason, moment.now),
             (Some(_), None) => {

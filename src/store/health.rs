@@ -2,10 +2,12 @@
 
 use std::time::SystemTime;
 
+use http::StatusCode;
+
 use crate::notify::LoginReason;
 use crate::verdict::{Kind, Scope};
 
-/// What keeps a credential from being used.
+/// What keeps a credential from being used, and what it was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Health {
@@ -13,6 +15,27 @@ pub struct Health {
     pub cooldowns: Vec<Cooldown>,
     /// It is out until a person acts.
     pub out: Option<LoginReason>,
+    /// The last status that was noted. A pool notes that of a failure that lets the credential rest or takes it out, and that
+    /// of the first success after it; an answer that changes nothing is not written down.
+    pub last_status: Option<LastStatus>,
+}
+
+/// What a credential was answered, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LastStatus {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// When it was noted.
+    pub at: SystemTime,
+}
+
+impl LastStatus {
+    /// A status that was answered then.
+    #[must_use]
+    pub const fn new(status: StatusCode, at: SystemTime) -> Self {
+        Self { status, at }
+    }
 }
 
 /// Until when a credential rests, and why.
@@ -92,6 +115,7 @@ enum Step {
     Cooled(Cooldown),
     Lifted(Kind, Scope, Option<String>),
     Out(Option<LoginReason>),
+    Answered(LastStatus),
     Cleared,
 }
 
@@ -120,7 +144,13 @@ impl HealthChange {
         self.and(Step::Out(reason))
     }
 
-    /// Nothing keeps it from being used.
+    /// It was answered. Of several answers the one that is noted last counts.
+    #[must_use]
+    pub fn answered(self, last: LastStatus) -> Self {
+        self.and(Step::Answered(last))
+    }
+
+    /// Nothing keeps it from being used. What it was answered stays.
     #[must_use]
     pub fn cleared(self) -> Self {
         self.and(Step::Cleared)
@@ -148,7 +178,8 @@ impl HealthChange {
     /// Adds a step and drops those that have no effect beside it, so that notes that wait for long stay few.
     fn and(mut self, step: Step) -> Self {
         match &step {
-            Step::Cleared => self.steps.clear(),
+            Step::Cleared => self.steps.retain(|earlier| matches!(earlier, Step::Answered(_))),
+            Step::Answered(_) => self.steps.retain(|earlier| !matches!(earlier, Step::Answered(_))),
             Step::Out(_) => self.steps.retain(|earlier| !matches!(earlier, Step::Out(_))),
             Step::Lifted(cause, scope, model) => self.steps.retain(|earlier| match earlier {
                 Step::Cooled(cooldown) => !cooldown.is_of(*cause, *scope, model.as_deref()),
@@ -183,7 +214,8 @@ impl Step {
                 health.cooldowns.retain(|held| !held.is_of(*cause, *scope, model.as_deref()));
             }
             Self::Out(reason) => health.out = *reason,
-            Self::Cleared => *health = Health::default(),
+            Self::Answered(last) => health.last_status = Some(*last),
+            Self::Cleared => *health = Health { last_status: health.last_status, ..Health::default() },
         }
     }
 }
@@ -202,6 +234,10 @@ mod tests {
         Cooldown::new(Kind::Throttled, at(until))
     }
 
+    fn answered(status: u16) -> LastStatus {
+        LastStatus::new(StatusCode::from_u16(status).unwrap(), at(status.into()))
+    }
+
     fn steps() -> Vec<HealthChange> {
         let new = HealthChange::new;
         vec![
@@ -216,12 +252,18 @@ mod tests {
             new().lifted(Kind::Throttled, Scope::Model, Some("large")),
             new().out(Some(LoginReason::Banned)),
             new().out(None),
+            new().answered(answered(429)),
+            new().answered(answered(200)),
             new().cleared(),
         ]
     }
 
     fn applied(changes: &[&HealthChange]) -> Health {
-        let mut health = Health { cooldowns: vec![throttled(25)], out: Some(LoginReason::Revoked) };
+        let mut health = Health {
+            cooldowns: vec![throttled(25)],
+            out: Some(LoginReason::Revoked),
+            last_status: Some(answered(500)),
+        };
         for change in changes {
             change.apply(&mut health);
         }
@@ -250,6 +292,16 @@ mod tests {
         assert!(many.steps.len() <= 2, "{}", many.steps.len());
         let many = (0..10_000).fold(HealthChange::new(), |change, at| change.cooled(throttled(at % 97)));
         assert_eq!(many.steps, [Step::Cooled(throttled(96))]);
+        let many =
+            (0..10_000).fold(HealthChange::new(), |change, _| change.answered(answered(429)).answered(answered(200)));
+        assert_eq!(many.steps, [Step::Answered(answered(200))]);
+    }
+
+    #[test]
+    fn what_was_answered_stays_whatever_is_lifted() {
+        let change = HealthChange::new().answered(answered(429)).cleared();
+        assert_eq!(applied(&[&change]), Health { last_status: Some(answered(429)), ..Health::default() });
+        assert_eq!(applied(&[&HealthChange::new().cleared()]).last_status, Some(answered(500)));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub use self::changes::{ChangeNotifier, Changes};
 pub use self::file::FileStore;
 #[cfg(feature = "cli")]
 pub(crate) use self::format::text_of;
-pub use self::health::{Cooldown, Health, HealthChange};
+pub use self::health::{Cooldown, Health, HealthChange, LastStatus};
 #[cfg(feature = "file-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
 pub use self::import::{Form, Import, Imported, LeftOut};

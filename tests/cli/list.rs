@@ -1,13 +1,20 @@
 //! `auth list`: what it shows, and that it shows nothing else.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::StatusCode;
 
 use oauth_marathon::notify::LoginReason;
-use oauth_marathon::store::{Cooldown, Record};
+use oauth_marathon::store::{Cooldown, LastStatus, Record};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Credential, Generation, Secret};
 
 use crate::run::{Home, tokens};
+
+/// After any time of day, so that nothing that is shown depends on that.
+fn far() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(32_503_680_000)
+}
 
 async fn filled() -> Home {
     let home = Home::new();
@@ -16,6 +23,7 @@ async fn filled() -> Home {
     let mut old = Record::new(Credential::new("old", tokens("old")).label("\u{1b}[2Jbob"), Generation::new(7));
     old.health.out = Some(LoginReason::Banned);
     old.health.cooldowns.push(Cooldown::new(Kind::Throttled, UNIX_EPOCH + Duration::from_secs(9)));
+    old.health.last_status = Some(LastStatus::new(StatusCode::TOO_MANY_REQUESTS, far()));
     home.add_record("openai", old).await;
     home.add("other", Credential::new("key", Secret::new("c4n4ry"))).await;
     home
@@ -28,10 +36,10 @@ async fn as_a_table() {
     assert_eq!(
         ran.out,
         "\
-PROVIDER  ID    LABEL              SUBJECT  STATE                          TOKEN
-openai    work  alice@example.com  user-1   active                         expired
-openai    old   \\u{1b}[2Jbob       -        out: banned or to be verified  expiry unknown
-other     key   -                  -        active                         key
+PROVIDER  ID    LABEL              SUBJECT  STATE                          LAST  TOKEN
+openai    work  alice@example.com  user-1   active                         -     expired
+openai    old   \\u{1b}[2Jbob       -        out: banned or to be verified  429   expiry unknown
+other     key   -                  -        active                         -     key
 "
     );
     assert_eq!(ran.err, "");
@@ -57,6 +65,8 @@ async fn as_json() {
           "id": "key",
           "kind": "key",
           "label": null,
+          "lastStatus": null,
+          "lastStatusAt": null,
           "reason": null,
           "refreshable": false,
           "refreshing": false,
@@ -73,6 +83,7 @@ async fn as_json() {
     );
     let old = home.listed("openai", "old").await;
     assert_eq!((&old["state"], &old["generation"], &old["refreshable"]), (&"out".into(), &7.into(), &true.into()));
+    assert_eq!((&old["lastStatus"], &old["lastStatusAt"]), (&429.into(), &32_503_680_000_000_u64.into()));
     assert_eq!((&old["cooldowns"], &old["active"]), (&serde_json::json!([]), &false.into()));
 }
 

@@ -36,7 +36,8 @@ async fn rests_are_shared_and_so_are_their_ends() {
     assert!(other.clear("a", Scope::Credential));
     two_seconds().await;
     assert_eq!(look(&one, "a").standing, Standing::Ready);
-    assert_eq!(held(&store, "a").await.unwrap().health, Default::default());
+    let health = held(&store, "a").await.unwrap().health;
+    assert_eq!((health.cooldowns, health.out), (Vec::new(), None));
 }
 
 #[tokio::test(start_paused = true)]

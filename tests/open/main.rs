@@ -6,6 +6,7 @@ mod accounts;
 mod clocks;
 mod following;
 mod health;
+mod last_status;
 mod opening;
 mod refreshes;
 mod support;

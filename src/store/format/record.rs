@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::members::{At, Problem, millis, set, within};
@@ -9,7 +10,7 @@ use super::words;
 use crate::account::{Credential, Material};
 use crate::notify::LoginReason;
 use crate::secret::Secret;
-use crate::store::{Cooldown, Entry, Health, Intent, Record, Revision};
+use crate::store::{Cooldown, Entry, Health, Intent, LastStatus, Record, Revision};
 use crate::token::{Generation, TokenSet};
 
 /// What a reason that this version does not know counts as: the credential stays unused.
@@ -68,6 +69,9 @@ fn extra_headers(at: &At<'_>, members: &Map<String, Value>) -> Result<Vec<(Strin
 fn health(at: &At<'_>, members: &Map<String, Value>) -> Result<Health, Problem> {
     let out = at.optional_text(members, "out")?.map(|word| words::reason(word).unwrap_or(UNKNOWN_REASON));
     let mut health = Health { out, ..Health::default() };
+    if let Some(members) = at.optional_object(members, "lastStatus")? {
+        health.last_status = Some(last_status(&at.key("lastStatus"), members)?);
+    }
     let cooldowns = at.optional_array(members, "cooldowns")?.map_or(&[][..], Vec::as_slice);
     let at = at.key("cooldowns");
     for (index, value) in cooldowns.iter().enumerate() {
@@ -75,6 +79,13 @@ fn health(at: &At<'_>, members: &Map<String, Value>) -> Result<Health, Problem> 
         health.cooldowns.extend(cooldown(&at, at.object(value)?)?);
     }
     Ok(health)
+}
+
+fn last_status(at: &At<'_>, members: &Map<String, Value>) -> Result<LastStatus, Problem> {
+    let number = u16::try_from(at.number(members, "status")?).ok();
+    let status = number.and_then(|number| StatusCode::from_u16(number).ok());
+    let status = status.ok_or_else(|| at.key("status").problem("a status from 100 to 999 was expected"))?;
+    Ok(LastStatus::new(status, at.time(members, "at")?))
 }
 
 /// `None` for one of a cause or a scope that this version does not know.
@@ -157,6 +168,13 @@ fn write_health(members: &mut Map<String, Value>, health: &Health) {
     if !(unknown && health.out == Some(UNKNOWN_REASON)) {
         set(members, "out", health.out.map(words::of_reason));
     }
+    match health.last_status {
+        None => set(members, "lastStatus", None::<Value>),
+        Some(last) => within(members, "lastStatus", |members| {
+            set(members, "status", Some(last.status.as_u16()));
+            set(members, "at", Some(millis(last.at)));
+        }),
+    }
     // Those that this version does not know are not its to lift.
     let strange = |members: &Map<String, Value>| {
         let known = |key: &str, known: fn(&str) -> bool| members.get(key).and_then(Value::as_str).is_some_and(known);
@@ -229,6 +247,9 @@ pub(in crate::store) fn cut(mut record: Record) -> Record {
     }
     for cooldown in &mut record.health.cooldowns {
         cooldown.until = cut(cooldown.until);
+    }
+    if let Some(last) = &mut record.health.last_status {
+        last.at = cut(last.at);
     }
     if let Some(intent) = &mut record.intent {
         intent.began = cut(intent.began);

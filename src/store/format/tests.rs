@@ -9,7 +9,7 @@ use super::*;
 use crate::account::Credential;
 use crate::notify::LoginReason;
 use crate::secret::Secret;
-use crate::store::{Cooldown, Health, Intent, Record, StoreKey};
+use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
 use crate::token::TokenSet;
 use crate::verdict::{Kind, Scope};
 
@@ -22,6 +22,7 @@ fn record(id: &str, generation: u64) -> Record {
         Cooldown::new(Kind::Throttled, at(1_900_000_001)).with_guessed(true),
         Cooldown::new(Kind::QuotaExhausted, at(1_900_000_002)).with_model("large"),
     ];
+    record.health.last_status = Some(LastStatus::new(http::StatusCode::TOO_MANY_REQUESTS, at(1_800_000_001)));
     record.intent = Some(Intent::new(Generation::new(generation), at(1_800_000_000)));
     record
 }
@@ -118,6 +119,7 @@ fn members_that_are_not_known_are_kept_at_every_level() {
         }
         work["extraHeaders"][0]["new"] = strange.clone();
         work["health"]["cooldowns"][1]["new"] = strange.clone();
+        work["health"]["lastStatus"]["new"] = strange.clone();
         let later = json!({ "cause": "tired", "scope": "credential", "until": "some day" });
         work["health"]["cooldowns"].as_array_mut().unwrap().push(later);
         work["health"]["out"] = json!("onHoliday");
@@ -144,11 +146,33 @@ fn members_that_are_not_known_are_kept_at_every_level() {
     let [home, work, _] = &provider["credentials"].as_array().unwrap()[..] else { panic!("{provider}") };
     assert_eq!(home["new"], strange);
     assert_eq!(work["oauth"], json!({ "access": "at-new", "new": strange }));
-    for within in [work, &work["health"], &work["intent"], &work["extraHeaders"][0], &work["health"]["cooldowns"][1]] {
+    let (health, extra) = (&work["health"], &work["extraHeaders"][0]);
+    for within in [work, health, &work["intent"], extra, &health["cooldowns"][1], &health["lastStatus"]] {
         assert_eq!(within["new"], strange, "{within}");
     }
     assert_eq!(work["health"]["cooldowns"][2]["cause"], "tired");
     assert_eq!(work["health"]["out"], "onHoliday");
+}
+
+/// As it was written before the last status was kept.
+#[test]
+fn a_text_without_a_last_status_is_read_and_written() {
+    let old = edited(&text_of(&book()), |value| {
+        let health = value["providers"]["openai"]["credentials"][0]["health"].as_object_mut().unwrap();
+        assert!(health.remove("lastStatus").is_some());
+    });
+    let mut document = Document::parse(&old).unwrap();
+    let mut book = document.book().unwrap();
+    let key = StoreKey::new("openai", "work");
+    let held = book.get(&key).unwrap().record.clone();
+    assert_eq!((held.health.last_status, held.health.cooldowns.len()), (None, 2));
+    let last = LastStatus::new(http::StatusCode::OK, UNIX_EPOCH + Duration::from_secs(1_800_000_009));
+    assert!(book.note(&key, held.generation, &crate::store::HealthChange::new().answered(last)).unwrap());
+    document.update(&book);
+    let written: Value = serde_json::from_slice(&document.text().unwrap()).unwrap();
+    let health = &written["providers"]["openai"]["credentials"][0]["health"];
+    assert_eq!(health["lastStatus"], json!({ "status": 200, "at": 1_800_000_009_000_u64 }));
+    assert_eq!(read(&document.text().unwrap()).unwrap(), book);
 }
 
 #[test]
@@ -165,7 +189,7 @@ fn a_later_version_is_read_and_known_as_such() {
 fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
     let text = text_of(&book());
     type Edit = fn(&mut Value);
-    let cases: [(Edit, &str); 11] = [
+    let cases: [(Edit, &str); 13] = [
         (|value| value["version"] = json!("sk-1"), "at /version: a whole number from 0 was expected"),
         (|value| value["version"] = json!(0), "its version is 0"),
         (|value| value["providers"] = json!(["sk-1"]), "at /providers: an object was expected"),
@@ -190,6 +214,14 @@ fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
         (
             |value| value["providers"]["openai"]["credentials"][0]["generation"] = json!(-1),
             "0/generation: a whole number",
+        ),
+        (
+            |value| value["providers"]["openai"]["credentials"][0]["health"]["lastStatus"]["status"] = json!(70_000),
+            "0/health/lastStatus/status: a status",
+        ),
+        (
+            |value| value["providers"]["openai"]["credentials"][0]["health"]["lastStatus"]["at"] = Value::Null,
+            "0/health/lastStatus/at: a time",
         ),
         (
             |value| value["providers"]["openai"]["credentials"][0]["revision"] = Value::Null,
@@ -235,7 +267,7 @@ proptest! {
         (id, access, refresh) in (secrets(), secrets(), proptest::option::of(secrets())),
         (label, model, header) in (proptest::option::of(secrets()), secrets(), secrets()),
         (generation, until, expiry, guessed) in (1..u64::MAX / 2, 0..1_u64 << 45, proptest::option::of(0..1_u64 << 45), any::<bool>()),
-        scope in 0..3,
+        (scope, status) in (0..3, 0..1_000_u16),
     ) {
         let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
         let mut tokens = TokenSet::new(access.as_str());
@@ -251,6 +283,9 @@ proptest! {
             1 => cooldown.with_model(model),
             _ => cooldown.with_scope(Scope::Provider),
         });
+        if let Ok(status) = http::StatusCode::from_u16(status) {
+            record.health.last_status = Some(LastStatus::new(status, at(until)));
+        }
         let mut book = Book::default();
         add(&mut book, record);
         let text = text_of(&book);

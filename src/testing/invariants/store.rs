@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
+use http::StatusCode;
 
 use super::store_calls::{load, set};
 use super::store_race::{first_writers, writers};
@@ -13,7 +14,7 @@ use super::violation::{Rule, Violation};
 use crate::account::{Credential, Material};
 use crate::notify::LoginReason;
 use crate::secret::Secret;
-use crate::store::{CasOutcome, Cooldown, Entry, HealthChange, Intent, Record, Revision, Store, StoreKey};
+use crate::store::{CasOutcome, Cooldown, Entry, HealthChange, Intent, LastStatus, Record, Revision, Store, StoreKey};
 use crate::token::{Generation, TokenSet};
 use crate::verdict::Kind;
 
@@ -160,7 +161,8 @@ fn record(rng: &mut Rng, key: &StoreKey, least: Generation, secrets: &mut Vec<St
     if rng.bool() {
         let cooled = Cooldown::new(Kind::Throttled, time(rng)).with_guessed(rng.bool());
         let of_a_model = Cooldown::new(Kind::QuotaExhausted, time(rng)).with_model("large");
-        HealthChange::new().cooled(cooled).cooled(of_a_model).apply(&mut record.health);
+        let answered = LastStatus::new(StatusCode::TOO_MANY_REQUESTS, time(rng));
+        HealthChange::new().cooled(cooled).cooled(of_a_model).answered(answered).apply(&mut record.health);
     }
     if rng.u8(0..4) == 0 {
         record.health.out = Some(LoginReason::RefreshRefused);

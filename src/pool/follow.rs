@@ -148,7 +148,7 @@ impl Pool {
         }
         seen.order = order;
         self.reset_active(&state);
-        drop(state);
+        self.unlock(state);
         for event in events {
             self.0.events.emit(|| event);
         }

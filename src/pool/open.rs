@@ -104,6 +104,8 @@ impl PoolBuilder {
         let found = pool.load_all().await.map_err(|source| pool.unreadable(source))?;
         let mut seen = Seen::default();
         let begun: Vec<_> = found.iter().filter(|entry| is_interrupted(entry)).map(id_of).collect();
+        // What is wrong in the store is corrected there, too.
+        pool.state().outbox.attend();
         pool.take_in(&mut seen, found)?;
         for credential in given {
             if pool.snapshot().credential(credential.id.as_str()).is_none() {
@@ -111,7 +113,6 @@ impl PoolBuilder {
                 pool.take_in_one(&mut seen, entry)?;
             }
         }
-        pool.state().outbox.attend();
         runtime.spawn(Follower::new(&pool, changes, seen).run());
         pool.carry(&runtime);
         for id in begun {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::outbox::Step;
 use super::rest::Rest;
 use super::rests::Cooldowns;
 use super::state::{Effects, State};
@@ -21,11 +22,20 @@ pub(super) struct Moment {
     pub(super) now: Instant,
 }
 
-/// When a stored cooldown ends, and whether that is a guess; `None` if it is over, or is about a model without a name.
+/// The end of a stored cooldown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End {
+    at: Instant,
+    guessed: bool,
+    /// It is farther away than any rest may be: a clock has jumped since.
+    jumped: bool,
+}
+
+/// When a stored cooldown ends; `None` if it is over, or is about a model without a name.
 ///
 /// No rest is longer than the settings allow, so an end that is farther away shows that a clock has jumped since. It then
 /// counts as a rest without a stated time.
-pub(super) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -> Option<(Instant, bool)> {
+pub(super) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -> Option<End> {
     if cooldown.model.is_none() && cooldown.scope == Scope::Model {
         return None;
     }
@@ -35,16 +45,18 @@ pub(super) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -
         true => guesses.into_iter().max().unwrap_or_default().min(settings.max_cooldown),
         false => settings.max_cooldown,
     };
-    let (left, guessed) = match left <= longest + SLACK {
-        true => (left, cooldown.guessed),
-        false => (settings.rate_limit_cooldown.min(settings.max_cooldown), true),
+    let jumped = left > longest + SLACK;
+    let (left, guessed) = match jumped {
+        true => (settings.rate_limit_cooldown.min(settings.max_cooldown), true),
+        false => (left, cooldown.guessed),
     };
-    Some((moment.now.checked_add(left)?, guessed))
+    Some(End { at: moment.now.checked_add(left)?, guessed, jumped })
 }
 
 impl State {
     /// Takes over what others have stored of a credential's health since it `was` looked at the last time. Nobody has to be
-    /// told of rests: whoever noted them has.
+    /// told of rests: whoever noted them has. Only an end that no rest can have is corrected in the store, or whoever opens
+    /// it next would let the credential rest again, for years.
     pub(super) fn take_over(
         &mut self,
         place: u32,
@@ -57,13 +69,16 @@ impl State {
             (one.cause, one.scope, &one.model) == (other.cause, other.scope, &other.model)
         };
         for gone in was.cooldowns.iter().filter(|gone| !is.cooldowns.iter().any(|held| same(held, gone))) {
-            if let Some((end, _)) = end_of(gone, settings, moment) {
-                self.lift_until(place, gone, end + SLACK);
+            if let Some(end) = end_of(gone, settings, moment) {
+                self.lift_until(place, gone, end.at + SLACK);
             }
         }
         for new in is.cooldowns.iter().filter(|new| !was.cooldowns.contains(new)) {
-            if let Some((end, guessed)) = end_of(new, settings, moment) {
-                self.rest_until(place, new, end, guessed, moment.now);
+            if let Some(end) = end_of(new, settings, moment) {
+                self.rest_until(place, new, end, moment.now);
+                if end.jumped {
+                    self.correct(place, new, end);
+                }
             }
         }
         if was.last_status != is.last_status
@@ -82,16 +97,29 @@ impl State {
     }
 
     /// Lets a credential rest at least until then, where that is later than its own rest by more than the slack.
-    fn rest_until(&mut self, place: u32, new: &Cooldown, until: Instant, guessed: bool, now: Instant) {
+    fn rest_until(&mut self, place: u32, new: &Cooldown, end: End, now: Instant) {
         let model = new.model.as_deref().map(Arc::from);
         let known = self.rests_of(place, model.as_ref()).and_then(|rests| rests.until_of(new.cause));
-        if known.is_some_and(|known| known + SLACK >= until) {
+        if known.is_some_and(|known| known + SLACK >= end.at) {
             return;
         }
-        let length = until.saturating_duration_since(now);
-        let rest = Rest { cause: new.cause, model: model.as_ref(), length, guessed, jitter: fastrand::f64 };
+        let length = end.at.saturating_duration_since(now);
+        let rest =
+            Rest { cause: new.cause, model: model.as_ref(), length, guessed: end.guessed, jitter: fastrand::f64 };
         // Whoever let it rest has told.
         let Effects { .. } = self.begin_rest(place, rest, now);
+    }
+
+    /// Stores this end in place of the one that is held there.
+    fn correct(&mut self, place: u32, held: &Cooldown, end: End) {
+        let Self { entries, outbox, .. } = self;
+        let Some(Some(entry)) = entries.get(place as usize) else { return };
+        let (cause, model) = (held.cause, held.model.as_deref().map(Arc::from));
+        for step in
+            [Step::Lifted(cause, model.clone()), Step::Rests { cause, model, until: end.at, guessed: end.guessed }]
+        {
+            outbox.note(&entry.credential.id, entry.access.generation, || step);
+        }
     }
 
     /// Ends a rest that others have ended, unless a later one has begun here.
@@ -155,16 +183,16 @@ mod tests {
         let moment = Moment { wall: UNIX_EPOCH + 10 * YEARS, now: crate::clock::now() };
         let rest = |left: Duration, guessed| {
             let cooldown = Cooldown::new(Kind::Throttled, moment.wall + left).with_guessed(guessed);
-            end_of(&cooldown, &settings, moment).map(|(end, guessed)| ((end - moment.now).as_secs(), guessed))
+            end_of(&cooldown, &settings, moment).map(|end| ((end.at - moment.now).as_secs(), end.guessed, end.jumped))
         };
         let day = Duration::from_secs(86_400);
-        assert_eq!(rest(Duration::from_secs(90), false), Some((90, false)));
-        assert_eq!(rest(Duration::from_secs(90), true), Some((90, true)));
-        assert_eq!(rest(8 * day, false), Some((8 * 86_400, false)));
-        assert_eq!(rest(9 * day, false), Some((30, true)));
-        assert_eq!(rest(day, true), Some((30, true)));
-        assert_eq!(rest(YEARS, false), Some((30, true)));
-        assert_eq!(rest(YEARS, true), Some((30, true)));
+        assert_eq!(rest(Duration::from_secs(90), false), Some((90, false, false)));
+        assert_eq!(rest(Duration::from_secs(90), true), Some((90, true, false)));
+        assert_eq!(rest(8 * day, false), Some((8 * 86_400, false, false)));
+        assert_eq!(rest(9 * day, false), Some((30, true, true)));
+        assert_eq!(rest(day, true), Some((30, true, true)));
+        assert_eq!(rest(YEARS, false), Some((30, true, true)));
+        assert_eq!(rest(YEARS, true), Some((30, true, true)));
         assert_eq!(rest(Duration::ZERO, false), None);
         let past = Cooldown::new(Kind::Throttled, moment.wall - YEARS);
         assert_eq!(end_of(&past, &settings, moment), None);

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use oauth_marathon::Generation;
 use oauth_marathon::clock::WallClock;
+use oauth_marathon::store::{Cooldown, HealthChange, Store};
 use oauth_marathon::testing::ManualClock;
+use oauth_marathon::verdict::Kind;
 
-use crate::accounts::{oauth, rotating, seconds, settle, wall};
-use crate::support::{HOUR, builder, put, remove, rests_for, send, static_key, store_of, two_seconds};
+use crate::accounts::{day, look, oauth, rotating, seconds, settle, wall};
+use crate::support::{HOUR, builder, held, key, put, remove, rests_for, send, static_key, store_of, two_seconds};
 
 const YEARS: i64 = 2 * 365 * 86_400;
 
@@ -48,6 +51,28 @@ async fn no_jump_of_the_clock_leaves_a_credential_stuck() {
         }
         assert!(server.exchanges().len() <= 1, "{at_noting} {at_opening}: {}", server.exchanges().len());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_no_rest_can_have_is_corrected_for_whoever_opens_next() {
+    let (store, clock) = (store_of(&["a", "b"]).await, wall());
+    let years = Duration::from_secs(YEARS.unsigned_abs());
+    for (id, model) in [("a", None), ("b", Some("large"))] {
+        let far = Cooldown::new(Kind::Throttled, clock.now() + years);
+        let far = model.into_iter().fold(far, |far, model| far.with_model(model));
+        store.note_health(&key(id), Generation::new(1), HealthChange::new().cooled(far));
+    }
+    let open = async || builder(store.clone()).clock(clock.clone()).open().await.unwrap();
+    let pool = open().await;
+    assert_eq!((rests_for(&pool, "a"), look(&pool, "b").models[0].rests_for.as_secs()), (Some(30), 30));
+    two_seconds().await;
+    for id in ["a", "b"] {
+        let stored = held(&store, id).await.unwrap().health.cooldowns;
+        assert!(stored.len() == 1 && stored[0].until == day(seconds(30)) && stored[0].guessed, "{id}: {stored:?}");
+    }
+    tokio::time::advance(seconds(30)).await;
+    let late = open().await;
+    assert_eq!((rests_for(&late, "a"), look(&late, "b").models.len()), (None, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,14 +13,15 @@ pub(crate) fn task() -> Option<Vec<String>> {
 
 /// Starts a process that runs the test function of this name, with a task.
 pub(crate) fn spawn(function: &str, task: &[&str]) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", function, "--nocapture", "--test-threads=1"])
-        .env(TASK, task.join("\n"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap()
+    command(function, task).spawn().unwrap()
+}
+
+/// The command of such a process.
+pub(crate) fn command(function: &str, task: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", function, "--nocapture", "--test-threads=1"]).env(TASK, task.join("\n"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    command
 }
 
 /// Waits for a process without blocking the runtime; says whether it ended well.

@@ -17,6 +17,8 @@ use crate::server::{Answer, Server, answer};
 struct Family {
     /// The number of the valid tokens.
     current: u32,
+    /// The access token has expired, whatever was said of its life.
+    expired: bool,
     revoked: bool,
 }
 
@@ -47,8 +49,7 @@ pub(crate) struct Rotating {
 impl Rotating {
     /// A server whose 401s come in batches of `together`.
     pub(crate) async fn start(together: usize) -> (Self, Server) {
-        let together = Arc::new(tokio::sync::Barrier::new(together));
-        let rotating = Self { state: Arc::default(), together };
+        let rotating = Self::new(together);
         let serve = rotating.clone();
         let server = Server::start(move |request| {
             let serve = serve.clone();
@@ -58,17 +59,27 @@ impl Rotating {
         (rotating, server)
     }
 
+    /// The same without a server of its own.
+    pub(crate) fn new(together: usize) -> Self {
+        Self { state: Arc::default(), together: Arc::new(tokio::sync::Barrier::new(together)) }
+    }
+
     /// Opens an account whose valid tokens have this number.
     pub(crate) fn open(&self, account: &str, current: u32) {
-        let family = Family { current, revoked: false };
+        let family = Family { current, expired: false, revoked: false };
         self.state.lock().unwrap().families.insert(account.to_owned(), family);
+    }
+
+    /// Ends the life of the account's access token.
+    pub(crate) fn expire(&self, account: &str) {
+        self.state.lock().unwrap().families.get_mut(account).unwrap().expired = true;
     }
 
     pub(crate) fn counts(&self) -> Counts {
         self.state.lock().unwrap().counts.clone()
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Answer {
         if request.uri().path() == "/token" {
             let body = request.into_body().collect().await.unwrap().to_bytes();
             return self.exchange(&body);
@@ -89,7 +100,10 @@ impl Rotating {
     fn accepts(&self, token: &str) -> bool {
         let mut state = self.state.lock().unwrap();
         let (account, number) = parse(token, "access");
-        let accepted = state.families.get(account).is_some_and(|known| !known.revoked && known.current == number);
+        let accepted = state
+            .families
+            .get(account)
+            .is_some_and(|known| !known.revoked && !known.expired && known.current == number);
         let counts = &mut state.counts;
         *if accepted { &mut counts.served } else { &mut counts.unauthorized } += 1;
         accepted
@@ -111,6 +125,7 @@ impl Rotating {
             return answer(400, r#"{"error":"invalid_grant"}"#);
         }
         family.current += 1;
+        family.expired = false;
         let next = family.current;
         let body = format!(
             r#"{{"access_token":"access.{account}.{next}","refresh_token":"refresh.{account}.{next}","token_type":"Bearer","expires_in":3600}}"#

@@ -28,7 +28,7 @@ impl Strategy for MostLeft {
 fn left(status: u16, left: u64) -> Reply {
     Reply::status(status)
         .header("x-ratelimit-limit-requests", "100")
-        .header("x-ratelimit-remaining-requests", &left.to_string())
+        .header("x-ratelimit-remaining-requests", left.to_string())
         .header("x-ratelimit-reset-requests", "1m0s")
 }
 

@@ -70,7 +70,7 @@ impl MarathonMiddleware {
         Ok((request, Lent { extensions, call, surrounding }))
     }
 
-    // Not an `async fn`: its arguments would be kept twice, and they are large.
+    #[expect(clippy::manual_async_fn, reason = "an async fn would keep its arguments twice, and they are large")]
     fn run<'a>(
         &'a self,
         request: http::Request<RequestBody>,

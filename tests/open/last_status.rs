@@ -1,11 +1,13 @@
 //! What a credential was last answered, noted in the store.
 
+use std::time::Duration;
+
+use oauth_marathon::MarathonLayer;
 use oauth_marathon::classify::{Answer, classify_fn};
 use oauth_marathon::notify::LoginReason;
 use oauth_marathon::store::{MemoryStore, Store};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
-use oauth_marathon::MarathonLayer;
 use tower::{Layer, ServiceExt};
 
 use crate::accounts::{day, look, post, seconds, wall};

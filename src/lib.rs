@@ -102,6 +102,7 @@ pub mod credential;
 pub mod docs;
 mod ending;
 mod error;
+mod header;
 #[cfg(feature = "login")]
 #[cfg_attr(docsrs, doc(cfg(feature = "login")))]
 pub mod login;

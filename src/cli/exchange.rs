@@ -1,16 +1,12 @@
-//! A refresh of one credential of a shared store, in the one right order: lease, read again, note the intent, exchange, store.
+//! A refresh that a person has asked for: in turn with other processes, with patience, and with word of what goes on.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::merge::renewed;
-use super::records::{Changed, Next, change};
-use crate::account::Material;
-use crate::clock::{SystemClock, WallClock};
+use crate::clock::SystemClock;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::notify::LoginReason;
-use crate::refresh::{RefreshError, RefreshErrorKind, RefreshRequest, TokenSource};
-use crate::store::{Entry, Intent, Record, Store, StoreKey};
-use crate::token::TokenSet;
+use crate::refresh::across::{self, Ended, Failure, Held, Saved, Turn, lease, save};
+use crate::refresh::{RefreshError, TokenSource};
+use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 
 /// How long another process may hold the lease: longer than its exchange takes.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -22,9 +18,9 @@ const MOST_WRITES: u32 = 6;
 #[derive(Debug)]
 pub(super) enum Refreshed {
     /// There are new tokens in the store.
-    New(Entry),
+    New(Record),
     /// Another process was faster, and its tokens are in the store.
-    Adopted(Entry),
+    Adopted(Record),
     /// It has no refresh token.
     NotRefreshable,
     /// It is not there any more.
@@ -45,106 +41,76 @@ pub(super) enum Told<'a> {
 ///
 /// # Errors
 ///
-/// If the store cannot do its part. Once new tokens were handed out, the error says that they are lost.
-pub(super) async fn refresh<S: Store>(
-    store: &S,
+/// If others hold the lease for too long, or the store gives out none; and if new tokens were handed out and are lost.
+pub(super) async fn refresh(
+    store: &dyn DynStore,
     provider: &str,
     seen: &Record,
     source: &impl TokenSource,
-    mut told: impl FnMut(Told<'_>),
+    mut told: impl FnMut(Told<'_>) + Send,
 ) -> Result<Refreshed, BoxError> {
-    let id = &seen.credential.id;
-    let key = StoreKey::new(provider, id);
-    let mut lease = store.lease(&key, Duration::ZERO).await?;
-    if lease.is_none() {
-        told(Told::Busy);
-        lease = store.lease(&key, PATIENCE).await?;
+    if seen.credential.material.refresh_token().is_none() {
+        return Ok(Refreshed::NotRefreshable);
     }
-    let Some(_lease) = lease else {
-        let message = format!(
-            "another process has been refreshing {key} for more than {} s; end it if it hangs",
-            PATIENCE.as_secs()
-        );
-        return Err(Error::new(ErrorKind::StoreBusy, message).into());
+    let key = StoreKey::new(provider, &seen.credential.id);
+    let _lease = wait(store, &key, &mut told).await?;
+    let held = Held {
+        credential: seen.credential.clone(),
+        generation: seen.generation,
+        is_stored: true,
+        follows: true,
+        insists: true,
     };
-    let Some(found) = store.load(&key).await? else { return Ok(Refreshed::Gone) };
-    let is_as_seen = found.record.generation == seen.generation;
-    let cut_short = found.record.intent.filter(|intent| is_as_seen && intent.generation == seen.generation);
-    if let Some(intent) = &cut_short {
-        told(Told::Interrupted(intent));
-    }
-    let now = SystemClock.now();
-    let marked = match change(store, &key, |record| mark(record, seen, now)).await? {
-        Changed::Stored(entry) => entry.record,
-        Changed::Unwanted(entry) if entry.record.generation > seen.generation => return Ok(Refreshed::Adopted(entry)),
-        Changed::Unwanted(_) => return Ok(Refreshed::NotRefreshable),
-        Changed::Absent | Changed::Removed => return Ok(Refreshed::Gone),
-    };
-    let Some(tokens) = marked.credential.material.tokens() else { return Ok(Refreshed::NotRefreshable) };
-    match source.refresh(RefreshRequest::new(provider, id, tokens.clone())).await {
-        Ok(tokens) => keep(store, &key, &marked, &tokens.issued(SystemClock.now())).await,
-        Err(error) => {
-            let out = (error.kind() == RefreshErrorKind::LoginNeeded).then_some(match cut_short {
-                Some(_) => LoginReason::RefreshLost,
-                None => LoginReason::RefreshRefused,
-            });
-            // Without an answer, to this refresh or to the earlier one, nobody knows whether the refresh token is spent: the
-            // mark stays.
-            if out.is_some() || (error.status().is_some() && cut_short.is_none()) {
-                change(store, &key, |record| unmark(record, &marked, out)).await?;
-            }
-            Ok(Refreshed::Refused(error))
+    let turn = Turn { store, key: &key, wall: &SystemClock, held: &held };
+    let mut pass_on = |word: across::Told<'_>| {
+        if let across::Told::Interrupted(intent) = word {
+            told(Told::Interrupted(intent));
         }
+    };
+    match turn.run(|request| source.refresh(request), &mut pass_on).await {
+        Ok(Ended::New(record)) => Ok(Refreshed::New(record)),
+        Ok(Ended::Adopted(record)) => Ok(Refreshed::Adopted(record)),
+        Ok(Ended::Removed) => Ok(Refreshed::Gone),
+        Ok(Ended::Unstored(record, error)) => keep(store, &key, &record, error).await,
+        Err(Failure { error, .. }) => Ok(Refreshed::Refused(error)),
     }
 }
 
-/// With the mark of a refresh that begins.
-fn mark(record: &Record, seen: &Record, now: SystemTime) -> Next {
-    if record.generation != seen.generation || record.credential.material.refresh_token().is_none() {
-        return Next::Keep;
+async fn wait(store: &dyn DynStore, key: &StoreKey, told: &mut impl FnMut(Told<'_>)) -> Result<StoreLease, BoxError> {
+    if let Some(lease) = lease(store, key, Duration::ZERO).await? {
+        return Ok(lease);
     }
-    let mut next = record.clone();
-    next.intent = Some(Intent::new(record.generation, now));
-    Next::Store(next)
-}
-
-/// The end of a refresh without new tokens. Tokens that came meanwhile are another matter.
-fn unmark(record: &Record, marked: &Record, out: Option<LoginReason>) -> Next {
-    if record.generation != marked.generation {
-        return Next::Keep;
-    }
-    let mut next = record.clone();
-    next.intent = None;
-    if out.is_some() {
-        next.health.out = out;
-    }
-    Next::Store(next)
+    told(Told::Busy);
+    lease(store, key, PATIENCE).await?.ok_or_else(|| {
+        let seconds = PATIENCE.as_secs();
+        let message =
+            format!("another process has been refreshing {key} for more than {seconds} s; end it if it hangs");
+        Error::new(ErrorKind::StoreBusy, message).into()
+    })
 }
 
 /// Stores the new tokens, if need be several times: the old refresh token may be of no more use.
-async fn keep<S: Store>(store: &S, key: &StoreKey, marked: &Record, tokens: &TokenSet) -> Result<Refreshed, BoxError> {
-    let next = |record: &Record| match record.generation == marked.generation {
-        true => Next::Store(renewed(record, Material::OAuth(tokens.clone()))),
-        false => Next::Keep,
-    };
+async fn keep(
+    store: &dyn DynStore,
+    key: &StoreKey,
+    record: &Record,
+    mut error: BoxError,
+) -> Result<Refreshed, BoxError> {
     let mut pause = Duration::from_millis(100);
-    for left in (0..MOST_WRITES).rev() {
-        match change(store, key, next).await {
-            Ok(Changed::Stored(entry)) => return Ok(Refreshed::New(entry)),
+    for _ in 1..MOST_WRITES {
+        tokio::time::sleep(pause).await;
+        match save(store, key, record, None).await {
+            Saved::Stored(record) => return Ok(Refreshed::New(*record)),
             // Somebody has logged in meanwhile.
-            Ok(Changed::Unwanted(entry)) => return Ok(Refreshed::Adopted(entry)),
-            Ok(Changed::Absent | Changed::Removed) => return Ok(Refreshed::Gone),
-            Err(error) if left == 0 => {
-                let message = format!(
-                    "the new tokens of {key} could not be stored and are lost; correct the store, and log in again"
-                );
-                return Err(Error::new(ErrorKind::Store, message).with_source(error).into());
-            }
-            Err(_) => tokio::time::sleep(pause).await,
+            Saved::Overtaken(record) => return Ok(Refreshed::Adopted(*record)),
+            Saved::Removed => return Ok(Refreshed::Gone),
+            Saved::Failed(again) => error = again,
         }
         pause *= 2;
     }
-    Ok(Refreshed::Gone)
+    let message =
+        format!("the new tokens of {key} could not be stored and are lost; correct the store, and log in again");
+    Err(Error::new(ErrorKind::Store, message).with_source(error).into())
 }
 
 #[cfg(test)]

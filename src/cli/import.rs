@@ -82,7 +82,7 @@ async fn take(store: &FileStore, known: &[Entry], one: Imported) -> Result<Strin
     });
     Ok(match changed.await? {
         Changed::Stored(_) => format!("{who} has the tokens of the file."),
-        Changed::Unwanted(_) => format!("{who} is as new as in the file, and stays as it is."),
+        Changed::Unwanted => format!("{who} is as new as in the file, and stays as it is."),
         Changed::Absent | Changed::Removed => format!("{who} was removed meanwhile, and stays so."),
     })
 }

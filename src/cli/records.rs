@@ -8,6 +8,7 @@ const MOST_TRIES: usize = 32;
 
 /// How [`change`] ended.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it lives for one call")]
 pub(super) enum Changed {
     /// It is this one now.
     Stored(Entry),
@@ -15,7 +16,7 @@ pub(super) enum Changed {
     /// There is none.
     Absent,
     /// The change was not wanted for what was found.
-    Unwanted(Entry),
+    Unwanted,
 }
 
 /// What to make of a record.
@@ -36,7 +37,7 @@ pub(super) async fn change<S: Store>(
     for _ in 0..MOST_TRIES {
         let Some(entry) = found else { return Ok(Changed::Absent) };
         let record = match next(&entry.record) {
-            Next::Keep => return Ok(Changed::Unwanted(entry)),
+            Next::Keep => return Ok(Changed::Unwanted),
             Next::Store(record) => Some(record),
             Next::Remove => None,
         };

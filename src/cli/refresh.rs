@@ -13,7 +13,7 @@ use crate::config::OAuthServer;
 use crate::error::BoxError;
 use crate::login::Login;
 use crate::refresh::{OAuth2, RefreshErrorKind};
-use crate::store::{Entry, FileStore};
+use crate::store::{Entry, FileStore, Record};
 
 type Source = OAuth2<Http, http_body_util::Full<bytes::Bytes>>;
 
@@ -91,15 +91,15 @@ async fn attended(
 
 fn report(provider: &str, entry: &Entry, outcome: Result<Refreshed, BoxError>) -> (Code, String) {
     let who = format!("{} of {provider}", name(entry));
-    let life = |entry: &Entry| {
-        let expiry = entry.record.credential.material.tokens().and_then(|tokens| tokens.expiry());
+    let life = |record: &Record| {
+        let expiry = record.credential.material.tokens().and_then(|tokens| tokens.expiry());
         let left = expiry.and_then(|expiry| left(expiry, Context::now()));
         left.map_or_else(String::new, |left| format!(", good for {}", span(left)))
     };
     match outcome {
-        Ok(Refreshed::New(entry)) => (Code::Done, format!("{who} has a new token{}.", life(&entry))),
-        Ok(Refreshed::Adopted(entry)) => {
-            (Code::Done, format!("{who} has a new token{}: another process has just refreshed it.", life(&entry)))
+        Ok(Refreshed::New(record)) => (Code::Done, format!("{who} has a new token{}.", life(&record))),
+        Ok(Refreshed::Adopted(record)) => {
+            (Code::Done, format!("{who} has a new token{}: another process has just refreshed it.", life(&record)))
         }
         Ok(Refreshed::NotRefreshable) => {
             (Code::Done, format!("{who} has no refresh token; there is nothing to refresh."))

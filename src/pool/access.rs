@@ -5,19 +5,17 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderName, HeaderValue};
-use zeroize::Zeroizing;
 
 use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::Error;
+use crate::header::secret_value;
 use crate::origin::BaseUrl;
 use crate::quota::Latest;
-use crate::secret::Secret;
 use crate::token::Generation;
 
 /// The part of a credential that stays while its token changes, with the counters that every request touches.
@@ -179,37 +177,10 @@ fn header_name(name: &str) -> Result<HeaderName, String> {
     Ok(parsed)
 }
 
-/// Whether a header can carry this token.
-pub(crate) fn is_sendable(token: &Secret) -> bool {
-    secret_value("", token.expose()).is_ok()
-}
-
-/// A header value that is marked sensitive and whose memory is wiped with its last copy.
-fn secret_value(scheme: &str, secret: &str) -> Result<HeaderValue, &'static str> {
-    if secret.is_empty() {
-        return Err("is empty");
-    }
-    if secret.trim() != secret {
-        return Err("begins or ends with white space; it was probably copied with a line break");
-    }
-    if !secret.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        return Err("contains characters that a header cannot carry (line breaks, control characters or non-ASCII)");
-    }
-    let space = if scheme.is_empty() { "" } else { " " };
-    // Reserved in full: a buffer that grew would leave unwiped copies behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(scheme.len() + space.len() + secret.len()));
-    for part in [scheme, space, secret] {
-        text.extend_from_slice(part.as_bytes());
-    }
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
-        .map_err(|_| "or its scheme contains characters that a header cannot carry")?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn prepare(credential: &Credential) -> Result<Access, Error> {
         let slot = Arc::new(Slot::new(credential, 0));

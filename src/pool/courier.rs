@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::custody::{STORE_LIMIT, STORE_TRIES, limited};
 use super::follow::{Failures, unless_closed};
 use super::handle::Pool;
-use super::plan::new_start;
 use crate::account::CredentialId;
 use crate::clock;
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::refresh::across::{STORE_LIMIT, STORE_TRIES, limited, new_start};
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
 
 /// What becomes of one record.

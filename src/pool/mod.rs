@@ -18,6 +18,7 @@ mod cooldown;
 mod courier;
 mod custody;
 mod exchange;
+mod failure;
 mod follow;
 mod handle;
 mod last_status;
@@ -30,7 +31,6 @@ mod models;
 mod open;
 mod outbox;
 mod pick;
-mod plan;
 mod ready;
 mod recheck;
 mod recovery;
@@ -41,6 +41,7 @@ mod rests;
 /// Public for this repository's benches alone; no promise covers it.
 #[doc(hidden)]
 pub mod rotation;
+mod saver;
 mod settle;
 mod snapshot;
 mod state;

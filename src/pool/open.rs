@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::builder::PoolBuilder;
-use super::custody::{STORE_LIMIT, limited};
 use super::follow::{Follower, Seen};
 use super::handle::Pool;
 use crate::account::{Credential, CredentialId};
 use crate::config::ProviderOAuth;
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::refresh::across::{STORE_LIMIT, limited};
 use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
 use crate::token::Generation;
 

@@ -7,26 +7,22 @@ use tokio::sync::oneshot;
 
 use super::access::Slot;
 use super::cooldown::refresh_failed;
-use super::custody::Counted;
-use super::exchange::{Exchange, Failure, LEASE_PATIENCE, Why};
+use super::exchange::{Exchange, RENEWING};
+use super::failure::{Failure, LEASE_PATIENCE, Why};
 use super::handle::{Inner, Pool, account};
-use super::plan::Held;
 use super::renewing::{Need, Renewal};
 use super::rest::Rest;
+use super::saver::Counted;
 use super::state::State;
 use crate::account::Credential;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::notify::Event;
 use crate::refresh::RefreshError;
+use crate::refresh::across::Held;
 use crate::store::{Record, StoreKey};
 use crate::token::Generation;
 use crate::verdict::Kind;
-
-tokio::task_local! {
-    /// The credential whose token this task is replacing: it cannot wait for itself.
-    pub(super) static RENEWING: Arc<Slot>;
-}
 
 impl Pool {
     /// Joins the refresh of a credential, or starts it.
@@ -65,6 +61,7 @@ impl Pool {
                 generation: entry.access.generation,
                 is_stored: false,
                 follows: self.0.follows,
+                insists: false,
             },
             slot: slot.clone(),
             custody: entry.custody.clone(),

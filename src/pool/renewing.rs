@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::access::Access;
-use super::exchange::{LEASE_PATIENCE, Why};
+use super::failure::{LEASE_PATIENCE, Why};
 use crate::notify::LoginReason;
 use crate::refresh::RefreshError;
 

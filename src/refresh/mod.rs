@@ -3,6 +3,7 @@
 //! A source performs one exchange. Who refreshes, when, and who waits is up to the pool: it runs one refresh of a
 //! credential at a time, in a task that outlives its callers, and shares the outcome among all who wait.
 
+pub(crate) mod across;
 pub(crate) mod body;
 mod error;
 mod oauth2;

@@ -1,11 +1,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
-use super::*;
+use super::super::merge::renewed;
+use super::super::records::{Next, change};
+use super::{MOST_WRITES, Refreshed, Told, refresh};
 use crate::account::Credential;
-use crate::refresh::token_source_fn;
-use crate::store::{CasOutcome, MemoryStore, Revision};
-use crate::token::Generation;
+use crate::clock::{SystemClock, WallClock};
+use crate::error::BoxError;
+use crate::notify::LoginReason;
+use crate::refresh::{RefreshError, RefreshRequest, TokenSource, token_source_fn};
+use crate::store::{CasOutcome, Entry, Intent, MemoryStore, Record, Revision, Store, StoreKey};
+use crate::token::{Generation, TokenSet};
 
 fn key() -> StoreKey {
     StoreKey::new("x", "a")
@@ -70,7 +76,7 @@ async fn tokens_that_somebody_else_has_stored_are_adopted_and_not_sent() {
     let _ = store.compare_and_set(&key(), Some(seen.revision), Some(newer.clone())).await.unwrap();
     let calls = Arc::default();
     let outcome = refresh(&store, "x", &seen.record, &source(&calls, async || ()), |_| ()).await.unwrap();
-    assert!(matches!(outcome, Refreshed::Adopted(entry) if entry.record == newer));
+    assert!(matches!(outcome, Refreshed::Adopted(record) if record == newer));
     assert_eq!(calls.load(Ordering::SeqCst), 0);
 }
 
@@ -166,6 +172,17 @@ async fn what_a_refusal_means_after_a_refresh_that_was_cut_short() {
 }
 
 #[tokio::test]
+async fn a_person_may_have_a_refused_token_tried_again() {
+    let store = MemoryStore::new();
+    let mut record = stored(&store, old()).await.record;
+    record.health.out = Some(LoginReason::RefreshRefused);
+    change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
+    let outcome = refresh(&store, "x", &record, &source(&Arc::default(), async || ()), |_| ()).await.unwrap();
+    assert!(matches!(outcome, Refreshed::New(_)), "{outcome:?}");
+    assert_eq!(held(&store).await.unwrap().health.out, None);
+}
+
+#[tokio::test]
 async fn without_a_refresh_token_nothing_is_sent() {
     let store = MemoryStore::new();
     let seen = stored(&store, TokenSet::new("old")).await;
@@ -209,7 +226,7 @@ async fn new_tokens_are_stored_again_and_again_and_a_loss_is_named() {
         let store = Full { inner, failures: failures.into() };
         let outcome = refresh(&store, "x", &seen.record, &source(&Arc::default(), async || ()), |_| ()).await;
         match outcome {
-            Ok(Refreshed::New(entry)) if !lost => assert_eq!(entry.record.generation, Generation::new(2)),
+            Ok(Refreshed::New(record)) if !lost => assert_eq!(record.generation, Generation::new(2)),
             Err(error) if lost => assert!(error.to_string().contains("are lost"), "{error}"),
             other => panic!("{other:?}"),
         }

@@ -2,22 +2,24 @@
 
 use std::time::SystemTime;
 
-use super::access::is_sendable;
 use crate::account::Credential;
+use crate::header::is_sendable;
 use crate::notify::LoginReason;
 use crate::store::{HealthChange, Intent, Record};
 use crate::token::Generation;
 use crate::verdict::{Kind, Scope};
 
-/// What the pool holds of a credential when its refresh begins.
+/// What is known of a credential when its refresh begins.
 #[derive(Debug, Clone)]
-pub(super) struct Held {
-    pub(super) credential: Credential,
-    pub(super) generation: Generation,
+pub(crate) struct Held {
+    pub(crate) credential: Credential,
+    pub(crate) generation: Generation,
     /// Whether the store has held a record of it.
-    pub(super) is_stored: bool,
+    pub(crate) is_stored: bool,
     /// Whether all of a credential is taken from the store, and not only its secret.
-    pub(super) follows: bool,
+    pub(crate) follows: bool,
+    /// Whether a person asks for it: a refresh token that is known to be refused is then tried again.
+    pub(crate) insists: bool,
 }
 
 /// What the refresh does.
@@ -58,7 +60,7 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan
         return Plan::Adopt(held.with_secret_of(found));
     }
     match found.health.out {
-        Some(reason @ (LoginReason::RefreshRefused | LoginReason::RefreshLost)) => Plan::Out(reason),
+        Some(reason @ (LoginReason::RefreshRefused | LoginReason::RefreshLost)) if !held.insists => Plan::Out(reason),
         _ => {
             let of_this_token = |intent: &Intent| intent.generation >= found.generation;
             let interrupted = found.intent.as_ref().is_some_and(of_this_token);
@@ -73,7 +75,7 @@ pub(super) fn refused(interrupted: bool) -> LoginReason {
 }
 
 /// What a new secret means for what was held against the old one, as in `State::renew`.
-pub(super) fn new_start() -> HealthChange {
+pub(crate) fn new_start() -> HealthChange {
     let old = [Kind::Unauthorized, Kind::Forbidden];
     let scopes = [Scope::Credential, Scope::Generation];
     let causes = old.into_iter().flat_map(|kind| scopes.map(|scope| (kind, scope)));
@@ -138,7 +140,7 @@ mod tests {
 
     fn held(is_stored: bool) -> Held {
         let Record { credential, generation, .. } = record(5);
-        Held { credential, generation, is_stored, follows: true }
+        Held { credential, generation, is_stored, follows: true, insists: false }
     }
 
     fn exchanges(base: Record, interrupted: bool) -> Plan {
@@ -197,6 +199,15 @@ mod tests {
         let Plan::Adopt(adopted) = plan(&held, Some(&record(6)), at(NOW)) else { panic!() };
         assert_eq!(adopted.credential.header.as_deref(), Some("x-ours"));
         assert_eq!(adopted.credential.material, record(6).credential.material);
+    }
+
+    #[test]
+    fn a_person_may_have_a_refused_token_tried_again() {
+        let held = Held { insists: true, ..held(true) };
+        let refused = out(record(5), LoginReason::RefreshRefused);
+        assert_eq!(plan(&held, Some(&refused), at(NOW)), exchanges(refused, false));
+        let lost = out(begun(record(5), 5), LoginReason::RefreshLost);
+        assert_eq!(plan(&held, Some(&lost), at(NOW)), exchanges(Record { intent: None, ..lost }, true));
     }
 
     #[test]

@@ -1,0 +1,39 @@
+//! Why a refresh brought no token.
+
+use std::time::Duration;
+
+use crate::notify::LoginReason;
+use crate::refresh::{RefreshError, across};
+
+/// How long a refresh waits while another process refreshes the same credential: longer than that takes where the OAuth
+/// server is well, and short enough that requests rather go on with another account.
+pub(super) const LEASE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a refresh brought no token.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: RefreshError,
+    pub(super) why: Why,
+}
+
+/// What that means for the credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    ForNow,
+    /// Others are refreshing it, and take their time.
+    Busy,
+    /// It needs a login.
+    Login(LoginReason),
+}
+
+impl From<RefreshError> for Failure {
+    fn from(error: RefreshError) -> Self {
+        across::Failure::from(error).into()
+    }
+}
+
+impl From<across::Failure> for Failure {
+    fn from(across::Failure { error, login }: across::Failure) -> Self {
+        Self { error, why: login.map_or(Why::ForNow, Why::Login) }
+    }
+}

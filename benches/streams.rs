@@ -62,7 +62,7 @@ fn at_most(limit: u64) -> LibraryBenchmarkConfig {
 #[bench::ping(Held::new(PING, DELTA))]
 #[bench::block(Held::new(BLOCK, DELTA))]
 // It has to be read to its last member, and no name tells what it is.
-#[bench::role(args = (Held::new(ROLE, CHUNK)), config = at_most(50 * 3_000))]
+#[bench::role(Held::new(ROLE, CHUNK))]
 fn fifty_frames_before(mut held: Held) -> Held {
     held.begin();
     held
@@ -101,7 +101,7 @@ fn long(before: &str, after: &str) -> String {
 #[bench::comments(Running::new(SSE, &":\n".repeat(30_000), 1))]
 #[bench::empty_data(Running::new(SSE, &"data\n".repeat(12_000), 1))]
 // Each line is a part of a value of its own.
-#[bench::brackets(args = (Running::new(SSE, &"[\n".repeat(30_000), 1)), config = at_most(60_000 * 66))]
+#[bench::brackets(Running::new(SSE, &"[\n".repeat(30_000), 1))]
 #[bench::nothing_but_words(Running::new(SSE, &format!("data: {{{}\n\n", "\"error\":null,".repeat(4_600)), 1))]
 fn sixty_thousand_bytes(mut running: Running) -> Running {
     running.read();

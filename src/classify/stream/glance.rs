@@ -48,17 +48,28 @@ fn is_one_line(data: &[u8]) -> bool {
     data.len() <= FRAME && memchr2(b'\n', b'\r', data).is_none()
 }
 
-/// Whether data that ends in a bracket surely is one line without the word `error`: no control characters, and no two r in a
-/// row. The compiler makes vector instructions of it that look for both at once.
+/// Whether data that ends in a bracket surely is one line without the word `error`.
+#[inline(never)]
 pub(super) fn is_plain(data: &[u8]) -> bool {
+    data.len() <= FRAME && has_neither(data, |byte| byte.saturating_sub(b' ' - 1))
+}
+
+/// Whether members of an object surely hold neither an object nor the word `error`.
+#[inline(never)]
+pub(super) fn is_flat(members: &[u8]) -> bool {
+    has_neither(members, |byte| byte ^ b'{')
+}
+
+/// Whether data of some length has neither a byte of which `of` makes zero nor two r in a row. The compiler makes vector
+/// instructions of it that look for both at once.
+#[inline(always)]
+fn has_neither(data: &[u8], of: impl Fn(u8) -> u8) -> bool {
     const STEP: usize = 32;
     let mut least = [u8::MAX; STEP];
-    let mut nearest = [u8::MAX; STEP];
     let mut look = |block: &[u8; STEP + 1]| {
         let ([these @ .., _], [_, next @ ..]) = (block, block);
-        for (((least, nearest), this), next) in least.iter_mut().zip(&mut nearest).zip(these).zip(next) {
-            *least = (*least).min(*this);
-            *nearest = (*nearest).min((this ^ b'r') | (next ^ b'r'));
+        for ((least, this), next) in least.iter_mut().zip(these).zip(next) {
+            *least = (*least).min(of(*this)).min((this ^ b'r') | (next ^ b'r'));
         }
     };
     // What the last step leaves over is looked at together with some of what comes before.
@@ -69,14 +80,12 @@ pub(super) fn is_plain(data: &[u8]) -> bool {
         rest = rest.get(STEP..).unwrap_or_default();
     }
     look(last);
-    let least = least.into_iter().fold(u8::MAX, u8::min);
-    let nearest = nearest.into_iter().fold(u8::MAX, u8::min);
-    least >= b' ' && nearest > 0 && data.len() <= FRAME
+    least.into_iter().fold(u8::MAX, u8::min) > 0
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_plain;
+    use super::{is_flat, is_plain};
 
     #[test]
     fn what_is_plain_has_neither_control_characters_nor_the_word_anywhere() {
@@ -92,5 +101,21 @@ mod tests {
             }
         }
         assert!(!is_plain(b"{}"), "too short for it");
+    }
+
+    #[test]
+    fn what_is_flat_has_neither_objects_nor_the_word_anywhere() {
+        for length in 34..140 {
+            let flat = "r.".repeat(length).split_at(length).0.to_owned();
+            assert!(is_flat(flat.as_bytes()), "{length}");
+            for at in 0..length - 5 {
+                for odd in ["error", "{xxxx", "\"\r\n{}"] {
+                    let mut text = flat.clone();
+                    text.replace_range(at..at + 5, odd);
+                    assert!(!is_flat(text.as_bytes()), "{length} {at} {odd:?}");
+                }
+            }
+        }
+        assert!(!is_flat(b"\"a\":1"), "too short for it");
     }
 }

@@ -2,6 +2,8 @@
 
 use memchr::memchr2;
 
+use super::eight::{first, is_before, marks};
+
 /// A place in JSON text. Each reader leaves it behind what was read; `None` means that the text is not as expected.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a>(&'a [u8]);
@@ -19,6 +21,11 @@ pub(super) enum Shape {
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
         Self(text)
+    }
+
+    /// What has not been read.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.0
     }
 
     #[inline]
@@ -39,8 +46,7 @@ impl<'a> Cursor<'a> {
             return Some(());
         }
         loop {
-            let key = self.text()?;
-            self.expect(b':')?;
+            let key = self.key()?;
             each(key, self)?;
             if !self.goes_on(b'}')? {
                 return Some(());
@@ -49,6 +55,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Gives the place of each element of an array to `each`, which reads or skips it.
+    #[inline(always)]
     pub(super) fn elements(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.expect(b'[')?;
         if self.ends(b']')? {
@@ -62,30 +69,33 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline(always)]
+    fn key(&mut self) -> Option<&'a [u8]> {
+        if let [b'"', text @ ..] = self.0
+            && let (key, [_, b':', rest @ ..]) = text.split_at_checked(end_of_text(text)?)?
+        {
+            self.0 = rest;
+            return Some(key);
+        }
+        let key = self.text()?;
+        self.expect(b':')?;
+        Some(key)
+    }
+
     /// A string as it is written, without its quotes.
     #[inline]
     pub(super) fn text(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
-        let text = self.0;
-        let mut from = 0;
-        loop {
-            let rest = text.get(from..)?;
-            let at = from + quote_or_backslash(rest)?;
-            if text.get(at) == Some(&b'"') {
-                self.0 = text.get(at + 1..)?;
-                return text.get(..at);
-            }
-            from = at + 2;
-        }
+        let at = end_of_text(self.0)?;
+        let (text, rest) = self.0.split_at_checked(at)?;
+        self.0 = rest.get(1..)?;
+        Some(text)
     }
 
     /// A number or a word as it is written.
+    #[inline]
     pub(super) fn word(&mut self) -> Option<&'a [u8]> {
         self.space();
-        if let Some((b"null", rest @ [b',' | b'}' | b']', ..])) = self.0.split_at_checked(4) {
-            self.0 = rest;
-            return Some(b"null");
-        }
         let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'\x0c');
         let length = self.0.iter().position(is_end).unwrap_or(self.0.len());
         let (word, rest) = self.0.split_at(length);
@@ -93,7 +103,12 @@ impl<'a> Cursor<'a> {
         (!word.is_empty()).then_some(word)
     }
 
+    #[inline(always)]
     pub(super) fn skip(&mut self) -> Option<()> {
+        if self.take_nothing() { Some(()) } else { self.skip_something() }
+    }
+
+    fn skip_something(&mut self) -> Option<()> {
         match self.shape()? {
             Shape::Text => self.text().map(drop),
             Shape::Word => self.word().map(drop),
@@ -101,8 +116,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Takes `null` or an empty string: what most members are that say nothing.
+    #[inline(always)]
+    pub(super) fn take_nothing(&mut self) -> bool {
+        let rest = self.0.strip_prefix(b"null").or_else(|| self.0.strip_prefix(b"\"\""));
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
     /// Whether the value says nothing: `null`, `false`, or empty. Skips it.
+    #[inline]
     pub(super) fn is_nothing(&mut self) -> Option<bool> {
+        if self.take_nothing() { Some(true) } else { self.is_nothing_longer() }
+    }
+
+    fn is_nothing_longer(&mut self) -> Option<bool> {
         match self.shape()? {
             Shape::Text => self.text().map(<[u8]>::is_empty),
             Shape::Word => self.word().map(|word| matches!(word, b"null" | b"false")),
@@ -167,8 +195,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// After a value: a comma and more, or the end.
-    #[inline]
+    #[inline(always)]
     fn goes_on(&mut self, end: u8) -> Option<bool> {
+        if let [b',', rest @ ..] = self.0 {
+            self.0 = rest;
+            return Some(true);
+        }
         if self.ends(end)? {
             return Some(false);
         }
@@ -177,51 +209,66 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Where the first of them is. Eight bytes at a time: most strings are so short that a vector search is not worth its beginning.
-#[inline]
-fn quote_or_backslash(text: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // The lowest bit that is set marks the first zero byte; higher ones may be wrong.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+/// Where the quote is that ends a string.
+#[inline(always)]
+fn end_of_text(text: &[u8]) -> Option<usize> {
     let mut rest = text;
     let mut from = 0;
-    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*eight);
-        let found = zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c));
-        if found != 0 {
-            return Some(from + (found.trailing_zeros() / 8) as usize);
+    while from < 64
+        && let Some((eight, after)) = rest.split_first_chunk()
+    {
+        let (quotes, backslashes) = (marks(eight, b'"'), marks(eight, b'\\'));
+        if is_before(backslashes, quotes) {
+            break;
+        }
+        if quotes != 0 {
+            return Some(from + first(quotes));
         }
         from += 8;
-        if from == 64 {
-            return memchr2(b'"', b'\\', after).map(|at| from + at);
-        }
         rest = after;
     }
-    rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).map(|at| from + at)
+    end_searched(text, from)
+}
+
+#[inline(never)]
+fn end_searched(text: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
+        if text.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        from = at + 2;
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::quote_or_backslash;
+    use super::end_of_text;
 
     #[test]
-    fn the_first_quote_or_backslash_is_found_wherever_it_is() {
+    fn the_end_of_a_string_is_found_wherever_it_is() {
         for length in 0..150 {
             let plain = vec![b'x'; length];
-            assert_eq!(quote_or_backslash(&plain), None);
+            assert_eq!(end_of_text(&plain), None);
             for at in 0..length {
-                for byte in *b"\"\\" {
-                    for other in *b"\"\\!#][\xa2\xdc\x00\xff" {
-                        // What differs in one bit, and what follows, does not matter.
-                        let mut text = plain.clone();
-                        text[at..].fill(other);
-                        text[at] = byte;
-                        assert_eq!(quote_or_backslash(&text), Some(at), "{length} {other}");
+                for other in *b"\"\\!#][\xa2\xdc\x00\xff" {
+                    // What differs in one bit, and what follows, does not matter.
+                    let mut text = plain.clone();
+                    text[at..].fill(other);
+                    text[at] = b'"';
+                    assert_eq!(end_of_text(&text), Some(at), "{length} {other}");
+                    // Nor does what is escaped.
+                    for escape in 0..at.saturating_sub(1) {
+                        let mut text = text.clone();
+                        text[escape] = b'\\';
+                        text[escape + 1] = other;
+                        assert_eq!(end_of_text(&text), Some(at), "{length} {other} {escape}");
                     }
                 }
             }
         }
-        assert_eq!(quote_or_backslash(b"!#][\xa2\xdc\x00\xff#]"), None);
+        assert_eq!(end_of_text(b"!#][\xa2\xdc\x00\xff#]"), None);
+        assert_eq!(end_of_text(br#"x\"y\\"z"#), Some(6));
+        assert_eq!(end_of_text(br#"x\"#), None);
     }
 }

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use memchr::memchr;
 use memchr::memmem::{self, Finder};
 
-use super::glance::is_plain;
+use super::glance::is_flat;
 use super::json::{Cursor, Shape};
 use super::names::{Named, named, promises_an_end};
 use super::scan::Frame;
@@ -136,10 +136,7 @@ fn by_shape(data: &[u8]) -> Meaning {
     match cursor.shape() {
         None => return of(What::Lifecycle),
         Some(Shape::Object) => match choices_alone(data) {
-            Some(choices) => {
-                seen.is_known = true;
-                Cursor::new(choices).elements(|choice| seen.choice(choice));
-            }
+            Some(choices) => seen = choices,
             // What could be read counts even where the rest is missing.
             None => drop(seen.object(&mut cursor, true)),
         },
@@ -168,14 +165,20 @@ fn by_shape(data: &[u8]) -> Meaning {
     Meaning { what, promises_an_end: seen.is_known }
 }
 
-/// The array of choices, where nothing else in the chunk can matter.
-fn choices_alone(data: &[u8]) -> Option<&[u8]> {
-    static CHOICES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""choices":["#));
-    let at = CHOICES.find(data)?;
-    let (before, choices) = data.split_at_checked(at + 10)?;
+/// What was seen of the array of choices, where nothing else in the chunk can matter.
+#[inline]
+fn choices_alone(data: &[u8]) -> Option<Seen<'_>> {
+    let (before, choices) = data.split_at_checked(memchr(b'[', data)?)?;
+    let members = before.get(1..)?;
     // As a member of another object it says something else.
-    let is_outside = memchr(b'{', before.get(1..)?).is_none() && (is_plain(data) || !has_error(data));
-    is_outside.then_some(choices)
+    let is_alone = || is_flat(members) || memchr(b'{', members).is_none() && !has_error(members);
+    if before.last_chunk() != Some(br#""choices":"#) || !is_alone() {
+        return None;
+    }
+    let mut seen = Seen { is_known: true, ..Seen::default() };
+    let mut cursor = Cursor::new(choices);
+    cursor.elements(|choice| seen.choice(choice))?;
+    (cursor.rest() == b"}" || !has_error(cursor.rest())).then_some(seen)
 }
 
 impl<'a> Seen<'a> {
@@ -229,7 +232,7 @@ impl<'a> Seen<'a> {
                 self.has_content |= !is_blank(value)?;
                 Some(())
             }
-            b"finish_reason" | b"finishReason" => {
+            key if key == b"finish_reason" || key == b"finishReason" => {
                 self.is_last |= !value.is_nothing()?;
                 Some(())
             }
@@ -258,7 +261,7 @@ fn blank_within(cursor: &mut Cursor<'_>, levels: u32) -> Option<bool> {
     cursor.members(|key, value| match key {
         b"id" | b"type" | b"event_type" | b"role" | b"status" | b"object" | b"model" | b"phase" => value.skip(),
         _ => {
-            blank &= blank_within(value, levels - 1)?;
+            blank &= value.take_nothing() || blank_within(value, levels - 1)?;
             Some(())
         }
     })?;

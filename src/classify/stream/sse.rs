@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 
+use super::eight::{first, marks};
 use super::json_array::Nesting;
 use super::scan::{FRAME, Frame, Kept};
 
@@ -36,7 +37,10 @@ pub(super) struct EventStream {
 impl EventStream {
     pub(super) fn next<'a, 'b: 'a>(&'a mut self, input: &mut &'b [u8]) -> Option<Frame<'a>> {
         self.forget_given();
-        if self.after_cr && !input.is_empty() {
+        if input.is_empty() {
+            return None;
+        }
+        if self.after_cr {
             self.after_cr = false;
             *input = input.strip_prefix(b"\n").unwrap_or(input);
         }
@@ -59,9 +63,13 @@ impl EventStream {
                 return None;
             };
             let (line, end) = input.split_at(at);
-            let is_crlf = end.starts_with(b"\r\n");
-            self.after_cr = end == b"\r";
-            *input = end.get(if is_crlf { 2 } else { 1 }..).unwrap_or_default();
+            *input = match end {
+                [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => rest,
+                _ => {
+                    self.after_cr = end.len() == 1;
+                    end.get(1..).unwrap_or_default()
+                }
+            };
             let is_event = if self.line.is_empty() { self.take(line) } else { self.take_kept(line) };
             if is_event {
                 return self.give();
@@ -203,26 +211,28 @@ impl EventStream {
 #[inline]
 fn whole(input: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     let (mut event, mut rest): (&[u8], _) = (&[], input);
-    if let Some(value) = rest.strip_prefix(b"event: ") {
+    if let Some((b"event: ", value)) = rest.split_first_chunk() {
         let (name, end) = value.split_at(memchr2(b'\n', b'\r', value)?);
         event = name.get(..NAME).unwrap_or(name);
         rest = end.strip_prefix(b"\n").or_else(|| end.strip_prefix(b"\r\n"))?;
     }
-    let value = rest.strip_prefix(b"data: ")?;
+    let Some((b"data: ", value)) = rest.split_first_chunk() else { return None };
     let (data, end) = value.split_at(memchr2(b'\n', b'\r', value)?);
     let rest = end.strip_prefix(b"\n\n").or_else(|| end.strip_prefix(b"\r\n\r\n"))?;
     (data.len() <= FRAME).then_some((Frame { event, data, is_whole: true }, rest))
 }
 
-/// Where the first line ends. Many lines are so short that a search is not worth its beginning.
+/// Where the first line ends.
 #[inline]
 fn line_end(input: &[u8]) -> Option<usize> {
-    const SHORT: usize = 8;
-    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    match input.iter().take(SHORT).position(is_end) {
-        Some(at) => Some(at),
-        None => memchr2(b'\n', b'\r', input.get(SHORT..)?).map(|at| at + SHORT),
-    }
+    let (from, rest) = match input.split_first_chunk() {
+        Some((eight, rest)) => match marks(eight, b'\n') | marks(eight, b'\r') {
+            0 => (eight.len(), rest),
+            found => return Some(first(found)),
+        },
+        None => (0, input),
+    };
+    memchr2(b'\n', b'\r', rest).map(|at| at + from)
 }
 
 /// The value of a line that is this field.

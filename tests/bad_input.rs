@@ -192,7 +192,7 @@ async fn a_wall_clock_that_jumps_moves_no_rest_and_no_expiry() {
         let tokens = ScriptedTokens::new();
         let expiry = clock.now() + seconds(1_000);
         let a = TokenSet::new("a").with_refresh("refresh-a").expires_at(expiry);
-        let provider = ScriptedProvider::new().on("a", [Reply::status(429).header("retry-after", "60")]);
+        let provider = ScriptedProvider::new().on("a", [Reply::limited(60)]);
         let accounts = pool(&[]).credentials([Credential::new("a", a), key("k")]);
         let stage = Stage::new(accounts.token_source(tokens.clone()).clock(clock.clone()), provider);
         stage.post().await;

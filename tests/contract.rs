@@ -3,7 +3,7 @@
 #[path = "support/accounts.rs"]
 mod accounts;
 
-use accounts::{in_flight, keys, oauth, post, rotating, seconds, settle, wall};
+use accounts::{in_flight, keys, oauth, post, refusing, rotating, seconds, settle, wall};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -28,11 +28,6 @@ use tower::{Layer, Service, ServiceExt};
 fn flaky() -> ScriptedProvider {
     let provider = ScriptedProvider::new();
     (0..3).fold(provider, |provider, _| provider.then(Reply::connection_error()).then(Reply::ok()))
-}
-
-/// Refuses the key `a` with 429.
-fn limited() -> ScriptedProvider {
-    ScriptedProvider::new().always("a", Reply::status(429))
 }
 
 /// How often the service was called and has answered, and how many calls are under way.
@@ -105,7 +100,7 @@ async fn the_stack_calls_only_what_it_has_polled_whatever_stands_below() {
     macro_rules! below {
         ($($name:literal, $slowness:literal: $wrap:expr),* $(,)?) => { $({
             let pool = keys(&["a", "b"]).build().unwrap();
-            let probe = limited().ready_late($slowness);
+            let probe = refusing(&[("a", 429)]).ready_late($slowness);
             let stack = MarathonLayer::new(pool.clone()).layer($wrap(probe.clone()));
             assert_eq!(three_calls(stack.clone()).await, [200; 3], $name);
             assert_eq!(twenty_at_once(stack).await, 20, $name);
@@ -126,7 +121,7 @@ async fn the_stack_can_be_called_through_whatever_stands_above() {
     macro_rules! above {
         ($($name:literal: $wrap:expr),* $(,)?) => { $({
             let pool = keys(&["a", "b"]).build().unwrap();
-            let probe = limited().ready_late(2);
+            let probe = refusing(&[("a", 429)]).ready_late(2);
             let service = $wrap(MarathonLayer::new(pool.clone()).layer(probe.clone()));
             assert_eq!(three_calls(service.clone()).await, [200; 3], $name);
             assert_eq!(twenty_at_once(service).await, 20, $name);
@@ -156,7 +151,7 @@ async fn a_shedding_service_that_is_full_is_a_broken_connection_and_no_panic() {
 #[tokio::test(start_paused = true)]
 async fn the_kept_answer_is_returned_where_the_service_breaks_before_the_second_attempt() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let probe = limited().readiness_fails_after(1);
+    let probe = refusing(&[("a", 429)]).readiness_fails_after(1);
     let context = RequestContext::new();
     let answer = context.clone().scope(MarathonLayer::new(pool.clone()).layer(probe.clone()).oneshot(post())).await;
     assert_eq!(answer.unwrap().status(), 429);
@@ -166,7 +161,7 @@ async fn the_kept_answer_is_returned_where_the_service_breaks_before_the_second_
 #[tokio::test(start_paused = true)]
 async fn the_error_of_a_service_that_never_is_ready_is_returned_as_it_is() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let stack = MarathonLayer::new(pool.clone()).layer(limited().readiness_fails_after(0));
+    let stack = MarathonLayer::new(pool.clone()).layer(refusing(&[("a", 429)]).readiness_fails_after(0));
     assert_eq!(stack.oneshot(post()).await.unwrap_err().to_string(), "scripted: the service is broken");
     assert_eq!(in_flight(&pool), 0);
 }
@@ -174,7 +169,7 @@ async fn the_error_of_a_service_that_never_is_ready_is_returned_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn the_kept_answer_is_returned_where_the_service_is_not_ready_again_by_the_deadline() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let probe = limited().never_ready_after(1);
+    let probe = refusing(&[("a", 429)]).never_ready_after(1);
     let context = RequestContext::new().with_timeout(seconds(5));
     let start = Instant::now();
     let answer = context.scope(MarathonLayer::new(pool.clone()).layer(probe.clone()).oneshot(post())).await;
@@ -188,7 +183,7 @@ async fn polling_for_readiness_reserves_nothing_in_the_pool() {
     let server = rotating(wall.clone(), seconds(3600));
     let pool = Pool::builder("openai").origin(accounts::ORIGIN).credential(oauth("a", Some(seconds(0))));
     let pool = pool.token_source(server.clone()).clock(wall).build().unwrap();
-    let mut stack = MarathonLayer::new(pool.clone()).layer(limited());
+    let mut stack = MarathonLayer::new(pool.clone()).layer(refusing(&[("a", 429)]));
     for _ in 0..3 {
         ServiceExt::<Request<Full<Bytes>>>::ready(&mut stack).await.unwrap();
     }

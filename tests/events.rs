@@ -17,10 +17,6 @@ use tokio::time::Instant;
 
 use stage::{Stage, key, login, pass, pool, post, seconds, settings, under};
 
-fn limited(rest: &str) -> Reply {
-    Reply::status(429).header("retry-after", rest)
-}
-
 fn stage(pool: PoolBuilder, provider: ScriptedProvider) -> (Stage, EventStream) {
     let stage = Stage::new(pool, provider);
     let events = stage.pool.events();
@@ -36,7 +32,7 @@ fn lines(events: &mut EventStream) -> Vec<String> {
 async fn a_limit_is_told_first_and_then_the_switch() {
     let a = Credential::new("a", TokenSet::new("t0ken")).label("work");
     let (stage, mut events) =
-        stage(pool(&[]).credentials([a, login("b")]), ScriptedProvider::new().always("t0ken", limited("20")));
+        stage(pool(&[]).credentials([a, login("b")]), ScriptedProvider::new().always("t0ken", Reply::limited(20)));
     stage.post().await;
     let (cooling, switch) = (events.try_recv().unwrap(), events.try_recv().unwrap());
     assert!(matches!(&cooling, Event::CoolingDown { credential, rests_for, .. }
@@ -55,7 +51,7 @@ async fn a_limit_is_told_first_and_then_the_switch() {
 #[tokio::test(start_paused = true)]
 async fn of_many_requests_that_are_limited_at_once_one_rest_is_told() {
     let (stage, mut events) =
-        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited("20").after(seconds(1))));
+        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(20).after(seconds(1))));
     let requests: Vec<_> = (0..10).map(|_| stage.spawn()).collect();
     for request in requests {
         request.await.unwrap();
@@ -71,7 +67,7 @@ async fn a_notifier_hears_the_same_in_the_same_order() {
     let notified =
         pool(&["a", "b"]).notifier(move |event: &Event| tell.send(event.clone()).expect("it is listened to"));
     let (stage, mut events) =
-        stage(notified, ScriptedProvider::new().always("a", limited("1")).always("b", limited("2")));
+        stage(notified, ScriptedProvider::new().always("a", Reply::limited(1)).always("b", Reply::limited(2)));
     stage.post().await;
     pass(3).await;
     let streamed: Vec<_> = std::iter::from_fn(|| events.try_recv()).collect();
@@ -122,7 +118,7 @@ async fn a_refresh_that_fails_for_now_is_told_with_its_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn exhaustion_is_told_once_until_an_account_has_recovered() {
-    let provider = ScriptedProvider::new().always("a", limited("60")).always("b", limited("20"));
+    let provider = ScriptedProvider::new().always("a", Reply::limited(60)).always("b", Reply::limited(20));
     let (stage, mut events) = stage(pool(&["a", "b"]), provider);
     for _ in 0..5 {
         stage.post().await;
@@ -143,7 +139,7 @@ async fn exhaustion_is_told_once_until_an_account_has_recovered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recovery_is_told_at_its_time_though_nobody_asks() {
-    let provider = ScriptedProvider::new().always("a", limited("5")).always("b", limited("2"));
+    let provider = ScriptedProvider::new().always("a", Reply::limited(5)).always("b", Reply::limited(2));
     let (stage, mut events) = stage(pool(&["a", "b"]), provider);
     stage.post().await;
     let start = Instant::now();
@@ -168,26 +164,27 @@ async fn an_account_that_another_one_convicts_is_told_to_rest_after_the_switch()
 #[tokio::test(start_paused = true)]
 async fn a_switch_is_told_only_if_this_request_makes_it() {
     // The body cannot be sent again.
-    let (once, mut events) = stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited("20")));
+    let (once, mut events) = stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(20)));
     once.send(post().map(|body| ReplayBody::new(body, 4))).await;
     assert_eq!(stage::names(&mut events), ["cooling_down"]);
 
     // No more accounts are to be tried.
     let one = settings(|it| it.max_attempts = NonZeroU32::new(1));
     let (capped, mut events) =
-        stage(pool(&["a", "b"]).settings(one), ScriptedProvider::new().always("a", limited("20")));
+        stage(pool(&["a", "b"]).settings(one), ScriptedProvider::new().always("a", Reply::limited(20)));
     capped.post().await;
     assert_eq!(stage::names(&mut events), ["cooling_down"]);
 
     // No time is left.
     let (late, mut events) =
-        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited("20").after(seconds(2))));
+        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(20).after(seconds(2))));
     late.send(under(&RequestContext::new().with_timeout(seconds(1)), post())).await;
     assert_eq!(stage::names(&mut events), ["cooling_down"]);
 
     // The same account has recovered while the request waited.
     let waits = settings(|it| it.when_all_cooling = WhenAllCooling::Wait);
-    let (waited, mut events) = stage(pool(&["a"]).settings(waits), ScriptedProvider::new().on("a", [limited("2")]));
+    let (waited, mut events) =
+        stage(pool(&["a"]).settings(waits), ScriptedProvider::new().on("a", [Reply::limited(2)]));
     assert_eq!(waited.post().await.status, 200);
     assert_eq!(stage::names(&mut events), ["cooling_down", "exhausted", "recovered"]);
 }
@@ -207,7 +204,7 @@ async fn a_request_that_is_answered_or_at_fault_is_no_news() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_goes_away_is_told_with_the_account_in_use() {
     let (stage, mut events) =
-        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited("20")).always("b", Reply::pending()));
+        stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(20)).always("b", Reply::pending()));
     let waiting = stage.spawn();
     pass(1).await;
     waiting.abort();

@@ -23,7 +23,7 @@ const REQUESTS: usize = 10_000;
 fn mixture(id: usize) -> impl Iterator<Item = Reply> {
     let turn = 7 + id;
     let reply = move |at: usize| match at % (5 * turn) {
-        0 => Reply::status(429).header("retry-after", "20"),
+        0 => Reply::limited(20),
         3 => Reply::error(ErrorKind::ConnectionReset),
         n if n == turn => Reply::status(401),
         n if n == 2 * turn => Reply::status(403),

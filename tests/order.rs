@@ -3,7 +3,7 @@
 #[path = "support/accounts.rs"]
 mod accounts;
 
-use accounts::{ORIGIN, keys, look, names, post, settle};
+use accounts::{ORIGIN, keys, look, names, post, refusing, settle};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::classify::ClassifyLayer;
@@ -18,18 +18,10 @@ use oauth_marathon::verdict::{Kind, Verdict};
 use oauth_marathon::{Credential, ErrorKind, MarathonLayer, Pool, RequestContext, Secret};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
-/// Refuses each key with a status of its own, or breaks the connection; all others are fine.
-fn provider(refuses: &[(&str, u16)]) -> ScriptedProvider {
-    refuses.iter().fold(ScriptedProvider::new().otherwise(Reply::ok().body("body")), |provider, (key, status)| {
-        let reply = if *status == 0 { Reply::connection_error() } else { Reply::status(*status).body("body") };
-        provider.always(key, reply)
-    })
-}
-
 #[tokio::test(start_paused = true)]
 async fn each_layer_works_without_a_context_of_another() {
     let pool = keys(&["a"]).build().unwrap();
-    let (fine, limited) = (|| provider(&[]), || provider(&[("a", 429)]).otherwise(Reply::status(429).body("body")));
+    let (fine, limited) = (|| refusing(&[]), || ScriptedProvider::new().otherwise(Reply::status(429).body("body")));
 
     assert_eq!(NotifyLayer::new().layer(limited()).oneshot(post()).await.unwrap().status(), 429);
     assert_eq!(ReplayLayer::default().layer(limited()).oneshot(post()).await.unwrap().status(), 429);
@@ -57,7 +49,7 @@ async fn each_layer_works_without_a_context_of_another() {
 async fn outcome(refuses: &'static [(&'static str, u16)], by_hand: bool) -> String {
     let pool = keys(&["a", "b", "c"]).build().unwrap();
     let mut events = pool.events();
-    let probe = provider(refuses);
+    let probe = refusing(refuses);
     let context = RequestContext::new();
     let answer = if by_hand {
         let stack = ServiceBuilder::new()
@@ -116,7 +108,7 @@ async fn the_facade_does_what_the_layers_put_together_by_hand_do() {
 #[tokio::test(start_paused = true)]
 async fn with_the_credential_above_the_loop_a_request_keeps_its_credential_and_the_next_one_moves_on() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let probe = provider(&[("a", 429)]);
+    let probe = refusing(&[("a", 429)]);
     let wrong = ServiceBuilder::new()
         .layer(CredentialLayer::new(pool.clone()))
         .layer(RetryLayer::new(&Settings::default()))
@@ -131,7 +123,7 @@ async fn with_the_credential_above_the_loop_a_request_keeps_its_credential_and_t
 #[tokio::test(start_paused = true)]
 async fn with_the_classifier_above_the_credential_failures_are_returned_and_teach_the_pool_nothing() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let probe = provider(&[("a", 429)]);
+    let probe = refusing(&[("a", 429)]);
     let wrong = ServiceBuilder::new()
         .layer(RetryLayer::new(&Settings::default()))
         .layer(ClassifyLayer::new())
@@ -188,7 +180,7 @@ async fn the_usual_layers_of_others_stand_above_and_below() {
     use tower_http::trace::TraceLayer;
 
     let pool = keys(&["a", "b"]).build().unwrap();
-    let probe = provider(&[("a", 429)]);
+    let probe = refusing(&[("a", 429)]);
     let stack = ServiceBuilder::new()
         .layer(TimeoutLayer::new(accounts::seconds(5)))
         .layer(TraceLayer::new_for_http())

@@ -8,20 +8,15 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use accounts::{answer, keys, post};
+use accounts::{answer, keys, post, refusing};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::credential::CredentialLayer;
-use oauth_marathon::testing::{ProbeLayer, Reply, ScriptedProvider};
+use oauth_marathon::testing::{ProbeLayer, ScriptedProvider};
 use oauth_marathon::{MarathonLayer, RequestContext};
 use tokio_test::task;
 use tower::{Layer, Service, ServiceExt, service_fn};
-
-/// Refuses the key `a` with 429.
-fn limited() -> ScriptedProvider {
-    ScriptedProvider::new().always("a", Reply::status(429))
-}
 
 /// What the request carries after `Bearer`.
 fn token<B>(request: &Request<B>) -> String {
@@ -140,7 +135,7 @@ async fn spawned_work_has_the_context_only_where_it_was_carried_over() {
 
 #[tokio::test(start_paused = true)]
 async fn the_attempts_can_be_read_afterwards_from_the_answer_and_from_the_callers_context() {
-    let stack = MarathonLayer::new(keys(&["a", "b"]).build().unwrap()).layer(limited());
+    let stack = MarathonLayer::new(keys(&["a", "b"]).build().unwrap()).layer(refusing(&[("a", 429)]));
     let context = RequestContext::new();
     let first = context.clone().scope(stack.clone().oneshot(post())).await.unwrap();
     assert_eq!(used(RequestContext::of(first.extensions()).unwrap()), ["a", "b"]);
@@ -155,7 +150,7 @@ async fn the_attempts_can_be_read_afterwards_from_the_answer_and_from_the_caller
 
 #[tokio::test(start_paused = true)]
 async fn calls_under_one_context_at_once_keep_their_logs_apart() {
-    let stack = MarathonLayer::new(keys(&["a", "b"]).build().unwrap()).layer(limited());
+    let stack = MarathonLayer::new(keys(&["a", "b"]).build().unwrap()).layer(refusing(&[("a", 429)]));
     let context = RequestContext::new();
     let calls = (0..10).map(|_| tokio::spawn(context.clone().scope(stack.clone().oneshot(post())))).collect::<Vec<_>>();
     for call in calls {
@@ -169,7 +164,7 @@ async fn calls_under_one_context_at_once_keep_their_logs_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_request_made_below_the_stack_inherits_the_pin_and_nothing_else() {
     let pool = keys(&["a", "b"]).build().unwrap();
-    let stack = MarathonLayer::new(pool.clone()).layer(limited());
+    let stack = MarathonLayer::new(pool.clone()).layer(refusing(&[("a", 429)]));
     let below = stack.clone();
     // A client that asks a second question of its own before it answers.
     let asking = service_fn(move |_: Request<Full<Bytes>>| {

@@ -29,7 +29,7 @@ fn answer(counts: &Counts, random: u64) -> Reply {
     let (count, reply) = match random % 16 {
         0..8 => (&counts.successes, Reply::ok()),
         8 => (&counts.failures, Reply::status(429)),
-        9 => (&counts.failures, Reply::status(429).header("retry-after", "0")),
+        9 => (&counts.failures, Reply::limited(0)),
         10 => (&counts.failures, Reply::status(401)),
         11 => (&counts.failures, Reply::status(402)),
         12 => (&counts.neither, Reply::status(400)),

@@ -6,7 +6,7 @@ mod accounts;
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::{ORIGIN, day, in_flight, keys, look, names, oauth, post, rotating, seconds, settle, wall};
+use accounts::{ORIGIN, day, in_flight, keys, look, names, oauth, post, refusing, rotating, seconds, settle, wall};
 use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::refresh::{RefreshError, RefreshErrorKind};
@@ -28,11 +28,6 @@ fn one(life: Option<Duration>) -> (PoolBuilder, ScriptedTokens) {
     )
 }
 
-/// Accepts every token but these.
-fn refusing(tokens: &[&str]) -> ScriptedProvider {
-    tokens.iter().fold(ScriptedProvider::new(), |provider, token| provider.always(token, Reply::status(401)))
-}
-
 fn hundred(stack: &Marathon<ScriptedProvider>) -> Vec<JoinHandle<Result<u16, BoxError>>> {
     let call = |stack: Marathon<ScriptedProvider>| async {
         stack.oneshot(post()).await.map(|answer| answer.status().as_u16())
@@ -45,7 +40,7 @@ async fn a_hundred_that_meet_an_expired_token_share_one_exchange() {
     for first_goes_away in [false, true] {
         let (pool, server) = one(Some(Duration::ZERO));
         let pool = pool.build().unwrap();
-        let probe = refusing(&["a-1"]);
+        let probe = refusing(&[("a-1", 401)]);
         server.hold();
         let mut calls = hundred(&MarathonLayer::new(pool.clone()).layer(probe.clone()));
         settle().await;
@@ -94,7 +89,7 @@ async fn a_hundred_share_the_failure_too() {
 async fn a_storm_of_refusals_causes_one_exchange() {
     let (pool, server) = one(Some(HOUR));
     let pool = pool.build().unwrap();
-    let probe = refusing(&["a-1"]);
+    let probe = refusing(&[("a-1", 401)]);
     for call in hundred(&MarathonLayer::new(pool.clone()).layer(probe.clone())) {
         assert_eq!(call.await.unwrap().unwrap(), 200);
     }

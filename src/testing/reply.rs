@@ -16,9 +16,10 @@ use super::body::ScriptedBody;
 /// use oauth_marathon::testing::Reply;
 /// use std::time::Duration;
 ///
-/// let limited = Reply::status(429).header("retry-after", "20").body("slow down");
+/// let limited = Reply::limited(20).body("slow down");
+/// let refused = Reply::status(403).header("x-request-id", "r1");
 /// let late = Reply::ok().after(Duration::from_secs(3));
-/// # let _ = (limited, late);
+/// # let _ = (limited, refused, late);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -57,6 +58,12 @@ impl Reply {
     #[must_use]
     pub fn ok() -> Self {
         Self::new(What::Status(StatusCode::OK))
+    }
+
+    /// A rate limit: status 429, with a `Retry-After` of so many seconds.
+    #[must_use]
+    pub fn limited(seconds: u64) -> Self {
+        Self::new(What::Status(StatusCode::TOO_MANY_REQUESTS)).header("retry-after", seconds.to_string())
     }
 
     /// A connection that breaks before an answer begins.

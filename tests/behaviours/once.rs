@@ -31,10 +31,7 @@ impl ReplayableBody for Original {
 }
 
 fn limited() -> Stage {
-    Stage::new(
-        pool(&["a", "b"]),
-        ScriptedProvider::new().always("a", Reply::status(429).header("retry-after", "5").body("slow down")),
-    )
+    Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(5).body("slow down")))
 }
 
 // Behaviour 7.

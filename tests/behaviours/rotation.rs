@@ -17,10 +17,7 @@ const NOW: u64 = 784_111_777;
 // Behaviour 1.
 #[tokio::test(start_paused = true)]
 async fn a_limited_account_hands_the_same_request_to_the_next_and_rests_at_the_back() {
-    let stage = Stage::new(
-        pool(&["a", "b"]),
-        ScriptedProvider::new().always("a", Reply::status(429).header("retry-after", "5")),
-    );
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(5)));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
     assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(5))));
@@ -84,8 +81,7 @@ async fn a_date_to_come_back_at_is_kept_to_the_second() {
 // Behaviour 12: here it is a choice, `whenAllCooling: error`.
 #[tokio::test(start_paused = true)]
 async fn if_asked_to_it_fails_without_sending_while_all_accounts_rest() {
-    let limited = |after| Reply::status(429).header("retry-after", after);
-    let provider = ScriptedProvider::new().always("a", limited("20")).always("b", limited("7"));
+    let provider = ScriptedProvider::new().always("a", Reply::limited(20)).always("b", Reply::limited(7));
     let settings = settings(|it| it.when_all_cooling = WhenAllCooling::Error);
     let stage = Stage::new(pool(&["a", "b"]).settings(settings), provider);
     assert_eq!(stage.post().await.status, 429);
@@ -99,8 +95,7 @@ async fn if_asked_to_it_fails_without_sending_while_all_accounts_rest() {
 // Behaviour 13.
 #[tokio::test(start_paused = true)]
 async fn after_a_one_second_limit_the_listed_order_is_swapped_for_good() {
-    let stage =
-        Stage::new(pool(&["a", "b"]), ScriptedProvider::new().on("a", [Reply::status(429).header("retry-after", "1")]));
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().on("a", [Reply::limited(1)]));
     stage.post().await;
     assert_eq!(stage.order(), ["b", "a"]);
     pass(2).await;
@@ -140,9 +135,7 @@ async fn a_closed_port_is_tried_as_often_as_the_settings_say_over_each_account()
 // Behaviour 19: the answer is the last 429.
 #[tokio::test(start_paused = true)]
 async fn when_all_are_limited_all_rest_and_the_answer_says_so() {
-    let provider = ScriptedProvider::new()
-        .always("a", Reply::status(429))
-        .always("b", Reply::status(429).header("retry-after", "90"));
+    let provider = ScriptedProvider::new().always("a", Reply::status(429)).always("b", Reply::limited(90));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     let answer = stage.post().await;
     assert_eq!((answer.status, answer.retry_after()), (429, Some("90")));
@@ -153,7 +146,7 @@ async fn when_all_are_limited_all_rest_and_the_answer_says_so() {
 // Behaviour 20: the rest is kept, and honoured.
 #[tokio::test(start_paused = true)]
 async fn a_single_account_rests_as_well() {
-    let limited = Reply::status(429).header("retry-after", "60").header("x-request-id", "r1").body("slow down");
+    let limited = Reply::limited(60).header("x-request-id", "r1").body("slow down");
     let stage = Stage::new(pool(&["a"]), ScriptedProvider::new().on("a", [limited]));
     assert_eq!(stage.post().await.body, "slow down");
     assert_eq!((stage.rest("a"), stage.of("a").failures), (Some((Kind::Throttled, seconds(60))), 1));

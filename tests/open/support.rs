@@ -5,11 +5,11 @@ use std::time::Duration;
 use oauth_marathon::notify::LoginReason;
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::{Reply, ScriptedProvider, ScriptedStore};
+use oauth_marathon::testing::ScriptedStore;
 use oauth_marathon::{Credential, Generation, MarathonLayer, Pool, Secret};
 use tower::{Layer, ServiceExt};
 
-use crate::accounts::{ORIGIN, look, post, seconds, wall};
+use crate::accounts::{ORIGIN, look, post, refusing, seconds, wall};
 
 pub(crate) const HOUR: Duration = seconds(3600);
 
@@ -80,9 +80,7 @@ pub(crate) async fn two_seconds() {
 
 /// Sends one request that each token is answered with so.
 pub(crate) async fn send(pool: &Pool, statuses: &[(&str, u16)]) -> u16 {
-    let provider = ScriptedProvider::new();
-    let provider = statuses.iter().fold(provider, |it, (token, status)| it.always(token, Reply::status(*status)));
-    MarathonLayer::new(pool.clone()).layer(provider).oneshot(post()).await.unwrap().status().as_u16()
+    MarathonLayer::new(pool.clone()).layer(refusing(statuses)).oneshot(post()).await.unwrap().status().as_u16()
 }
 
 pub(crate) async fn scripted_of(ids: &[&str]) -> ScriptedStore {

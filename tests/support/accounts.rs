@@ -9,7 +9,7 @@ use http_body_util::Full;
 use oauth_marathon::clock::WallClock;
 use oauth_marathon::notify::EventStream;
 use oauth_marathon::pool::{CredentialSnapshot, PoolBuilder};
-use oauth_marathon::testing::{ManualClock, ScriptedTokens};
+use oauth_marathon::testing::{ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Credential, Pool, Secret, TokenSet};
 
 pub(crate) const ORIGIN: &str = "https://api.example.com";
@@ -59,6 +59,13 @@ pub(crate) fn rotating(wall: ManualClock, life: Duration) -> ScriptedTokens {
         let (id, next) = (&exchange.credential, exchange.number + 1);
         let tokens = TokenSet::new(format!("{id}-{next}")).with_refresh(format!("{id}-r{next}"));
         tokens.expires_at(wall.now() + life)
+    })
+}
+
+/// Tells each of these tokens this status, always, and 200 to all others; 0 is a connection that breaks.
+pub(crate) fn refusing(refused: &[(&str, u16)]) -> ScriptedProvider {
+    refused.iter().fold(ScriptedProvider::new(), |provider, (token, status)| {
+        provider.always(token, if *status == 0 { Reply::connection_error() } else { Reply::status(*status) })
     })
 }
 

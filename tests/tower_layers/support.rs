@@ -19,5 +19,5 @@ pub(crate) fn request() -> Request<Full<Bytes>> {
 }
 
 pub(crate) fn limited() -> Reply {
-    Reply::status(429).header("retry-after", "60")
+    Reply::limited(60)
 }

@@ -12,13 +12,10 @@ fn mode(mode: WhenAllCooling) -> Settings {
     settings(|it| it.when_all_cooling = mode)
 }
 
-fn limited(rest: &str) -> Reply {
-    Reply::status(429).header("retry-after", rest)
-}
-
 #[tokio::test(start_paused = true)]
 async fn answer_gives_the_last_failure_again_with_the_time_of_the_first_recovery() {
-    let provider = ScriptedProvider::new().always("a", limited("60")).always("b", limited("90").body("the last"));
+    let provider =
+        ScriptedProvider::new().always("a", Reply::limited(60)).always("b", Reply::limited(90).body("the last"));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     stage.post().await;
     pass(10).await;
@@ -78,9 +75,9 @@ async fn a_look_whose_caller_goes_away_leaves_the_next_one_free() {
 #[tokio::test(start_paused = true)]
 async fn probe_sends_one_request_at_a_time_although_all_rest() {
     let provider = ScriptedProvider::new()
-        .on("a", [limited("600")])
+        .on("a", [Reply::limited(600)])
         .always("a", Reply::ok().after(seconds(5)))
-        .always("b", limited("900"));
+        .always("b", Reply::limited(900));
     let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Probe)), provider);
     stage.post().await;
     let probe = stage.spawn();
@@ -93,7 +90,7 @@ async fn probe_sends_one_request_at_a_time_although_all_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn wait_goes_on_when_the_first_account_recovers() {
-    let provider = ScriptedProvider::new().on("a", [limited("5")]).always("b", limited("90"));
+    let provider = ScriptedProvider::new().on("a", [Reply::limited(5)]).always("b", Reply::limited(90));
     let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
     let start = Instant::now();
     let answer = stage.post().await;
@@ -104,7 +101,7 @@ async fn wait_goes_on_when_the_first_account_recovers() {
 
 #[tokio::test(start_paused = true)]
 async fn wait_holds_for_a_request_that_finds_all_resting() {
-    let provider = ScriptedProvider::new().on("a", [limited("5")]);
+    let provider = ScriptedProvider::new().on("a", [Reply::limited(5)]);
     let stage = Stage::new(pool(&["a"]).settings(mode(WhenAllCooling::Wait)), provider);
     let requests = [stage.spawn(), stage.spawn(), stage.spawn()];
     for request in requests {
@@ -118,7 +115,7 @@ async fn wait_holds_for_a_request_that_finds_all_resting() {
 async fn wait_never_lasts_past_the_deadline() {
     let stage = Stage::new(
         pool(&["a"]).settings(mode(WhenAllCooling::Wait)),
-        ScriptedProvider::new().always("a", limited("5")),
+        ScriptedProvider::new().always("a", Reply::limited(5)),
     );
     let start = Instant::now();
     let answer = stage.send(under(&RequestContext::new().with_timeout(seconds(4)), post())).await;
@@ -129,7 +126,7 @@ async fn wait_never_lasts_past_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn wait_lasts_no_longer_in_all_than_the_setting_says() {
     let waits = settings(|it| (it.when_all_cooling, it.max_wait) = (WhenAllCooling::Wait, seconds(12)));
-    let stage = Stage::new(pool(&["a"]).settings(waits), ScriptedProvider::new().always("a", limited("5")));
+    let stage = Stage::new(pool(&["a"]).settings(waits), ScriptedProvider::new().always("a", Reply::limited(5)));
     let start = Instant::now();
     assert_eq!(stage.post().await.status, 429);
     assert_eq!(start.elapsed().as_secs(), 10);
@@ -140,7 +137,7 @@ async fn wait_lasts_no_longer_in_all_than_the_setting_says() {
 async fn error_comes_with_the_time_of_the_first_recovery() {
     let stage = Stage::new(
         pool(&["a"]).settings(mode(WhenAllCooling::Error)),
-        ScriptedProvider::new().always("a", limited("8")),
+        ScriptedProvider::new().always("a", Reply::limited(8)),
     );
     assert_eq!(stage.post().await.status, 429, "the request that ran into it has its answer");
     pass(3).await;
@@ -152,7 +149,8 @@ async fn error_comes_with_the_time_of_the_first_recovery() {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_that_recovers_while_another_is_tried_is_not_waited_for_in_vain() {
-    let provider = ScriptedProvider::new().on("a", [limited("1")]).always("b", limited("600").after(seconds(2)));
+    let provider =
+        ScriptedProvider::new().on("a", [Reply::limited(1)]).always("b", Reply::limited(600).after(seconds(2)));
     let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b", "a"]);
@@ -160,7 +158,7 @@ async fn an_account_that_recovers_while_another_is_tried_is_not_waited_for_in_va
 
 #[tokio::test(start_paused = true)]
 async fn rounds_without_a_wait_end_with_the_time_that_a_request_may_wait() {
-    let slow = || limited("1").after(seconds(2));
+    let slow = || Reply::limited(1).after(seconds(2));
     let provider = ScriptedProvider::new().always("a", slow()).always("b", slow());
     let stage = Stage::new(pool(&["a", "b"]).settings(mode(WhenAllCooling::Wait)), provider);
     assert_eq!(stage.post().await.status, 429);

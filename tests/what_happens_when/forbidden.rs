@@ -77,9 +77,7 @@ async fn a_pinned_request_is_compared_with_nobody() {
 #[tokio::test(start_paused = true)]
 async fn accounts_that_rest_are_not_there_to_compare_with() {
     let waits = settings(|it| it.when_all_cooling = WhenAllCooling::Wait);
-    let provider = ScriptedProvider::new()
-        .always("k", Reply::status(403))
-        .always("l", Reply::status(429).header("retry-after", "5"));
+    let provider = ScriptedProvider::new().always("k", Reply::status(403)).always("l", Reply::limited(5));
     let stage = Stage::new(pool(&[]).credentials([key("k"), key("l")]).settings(waits), provider);
     let no_time = RequestContext::new().with_pin("l").with_timeout(seconds(1));
     assert_eq!(stage.send(under(&no_time, post())).await.status, 429);

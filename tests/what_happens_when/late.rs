@@ -15,7 +15,7 @@ fn probing() -> oauth_marathon::config::Settings {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_lifts_a_limit_that_began_before_it() {
-    let provider = ScriptedProvider::new().on("a", [Reply::status(429).header("retry-after", "600")]);
+    let provider = ScriptedProvider::new().on("a", [Reply::limited(600)]);
     let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
     let mut events = stage.pool.events();
     assert_eq!(stage.post().await.status, 429);
@@ -49,9 +49,7 @@ async fn a_success_shows_that_a_bill_is_paid_but_not_that_a_token_is_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_that_began_before_a_limit_does_not_lift_it() {
-    let provider = ScriptedProvider::new()
-        .on("a", [Reply::ok().after(seconds(10))])
-        .always("a", Reply::status(429).header("retry-after", "60"));
+    let provider = ScriptedProvider::new().on("a", [Reply::ok().after(seconds(10))]).always("a", Reply::limited(60));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     let early = stage.spawn();
     pass(1).await;
@@ -92,7 +90,7 @@ async fn a_refusal_of_an_old_token_leads_to_the_new_one_without_a_refresh() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_of_an_old_token_does_not_lift_what_the_new_one_rests_for() {
-    let limited = || Reply::status(429).header("retry-after", "600");
+    let limited = || Reply::limited(600);
     let provider = ScriptedProvider::new().on("a", [limited()]).always("a", Reply::ok().after(seconds(10)));
     let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
     stage.post().await;

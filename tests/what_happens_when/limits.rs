@@ -42,7 +42,7 @@ async fn a_limit_of_years_ends_after_eight_days() {
 
 #[tokio::test(start_paused = true)]
 async fn of_several_limits_of_one_account_the_latest_end_counts() {
-    let limited = |after, rest: u64| Reply::status(429).header("retry-after", rest.to_string()).after(seconds(after));
+    let limited = |after, rest| Reply::limited(rest).after(seconds(after));
     let provider = ScriptedProvider::new().on("a", [limited(1, 60), limited(2, 5)]).always("a", limited(3, 100));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     let requests = [stage.spawn(), stage.spawn(), stage.spawn()];
@@ -58,7 +58,7 @@ async fn of_several_limits_of_one_account_the_latest_end_counts() {
 async fn causes_are_kept_apart_and_the_latest_end_counts() {
     let provider = ScriptedProvider::new()
         .on("a", [Reply::status(402).after(seconds(1))])
-        .always("a", Reply::status(429).header("retry-after", "60").after(seconds(2)));
+        .always("a", Reply::limited(60).after(seconds(2)));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     let requests = [stage.spawn(), stage.spawn()];
     for request in requests {

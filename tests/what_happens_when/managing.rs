@@ -73,10 +73,7 @@ async fn clearing_lifts_what_belongs_to_the_scope() {
 
 #[tokio::test(start_paused = true)]
 async fn the_whole_set_is_replaced_in_one_step_and_those_that_stay_keep_their_health() {
-    let stage = Stage::new(
-        pool(&["a", "b", "c"]),
-        ScriptedProvider::new().always("a", Reply::status(429).header("retry-after", "60")),
-    );
+    let stage = Stage::new(pool(&["a", "b", "c"]), ScriptedProvider::new().always("a", Reply::limited(60)));
     stage.post().await;
     stage.pool.replace(vec![login("d"), login("c"), login("a"), login("b")]).unwrap();
     assert_eq!(stage.order(), ["d", "c", "b", "a"]);

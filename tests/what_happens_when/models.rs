@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::stage::{login, names, pass, pool, post, seconds, settings, under};
-use crate::told::{chat, limited, model_limited, resting, stage};
+use crate::told::{chat, model_limited, resting, stage};
 
 fn to(uri: &str, body: &'static str) -> Request<Full<Bytes>> {
     Request::post(uri).body(Full::from(body)).unwrap()
@@ -107,7 +107,8 @@ async fn when_all_rest_for_a_model_its_own_answer_comes_with_its_own_recovery() 
 
 #[tokio::test(start_paused = true)]
 async fn a_rest_of_the_whole_account_counts_beside_that_of_a_model() {
-    let provider = ScriptedProvider::new().on("a", [model_limited(60), limited(90)]).on("b", [limited(70)]);
+    let provider =
+        ScriptedProvider::new().on("a", [model_limited(60), Reply::limited(90)]).on("b", [Reply::limited(70)]);
     let stage = stage(pool(&["a", "b"]), provider);
     assert_eq!(stage.send(chat("large")).await.status, 429, "a for the model, b as a whole");
     let answer = stage.send(chat("large")).await;
@@ -217,7 +218,7 @@ async fn for_one_cause_the_later_end_wins() {
 async fn clearing_lifts_one_model_or_all_or_everything() {
     let provider = ScriptedProvider::new()
         .on("a", [model_limited(60), model_limited(60), model_limited(60)])
-        .always("a", limited(60));
+        .always("a", Reply::limited(60));
     let stage = stage(pool(&["a", "b"]), provider);
     for model in ["x", "y", "z"] {
         stage.send(chat(model)).await;

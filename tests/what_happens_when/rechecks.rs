@@ -8,7 +8,7 @@ use oauth_marathon::verdict::Kind;
 use tokio::time::Instant;
 
 use crate::stage::{Stage, names, pass, pool, post, seconds, settings, under};
-use crate::told::{banned, chat, limited, model_used_up, resting, stage, used_up};
+use crate::told::{banned, chat, model_used_up, resting, stage, used_up};
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
@@ -75,7 +75,7 @@ async fn as_long_as_another_account_serves_the_stated_time_is_kept() {
     pass(10 * HOUR).await;
     stage.post().await;
     assert_eq!(stage.tokens().iter().filter(|token| *token == "a").count(), 1);
-    stage.provider.set("b", limited(600));
+    stage.provider.set("b", Reply::limited(600));
     assert_eq!(stage.post().await.status, 429);
     assert_eq!(stage.post().await.status, 200, "nobody else is left, and the look was due");
     assert_eq!(stage.tokens().last().unwrap(), "a");
@@ -125,7 +125,7 @@ async fn what_is_near_or_no_quota_or_to_be_an_error_is_not_looked_into() {
     let error = settings(|it| it.when_all_cooling = WhenAllCooling::Error);
     for (provider, pool, rest) in [
         (reply(used_up(HOUR)), pool(&["a"]), HOUR),
-        (reply(limited(DAY)), pool(&["a"]), DAY),
+        (reply(Reply::limited(DAY)), pool(&["a"]), DAY),
         (reply(used_up(DAY)), pool(&["a"]).settings(error), DAY),
     ] {
         let stage = stage(pool, provider);
@@ -188,7 +188,7 @@ async fn a_ban_can_be_carried_to_the_next_account_by_a_setting() {
 
     stage.pool.clear("a", oauth_marathon::verdict::Scope::Credential);
     stage.provider.set("b", banned());
-    stage.provider.set("a", limited(60).body("limited"));
+    stage.provider.set("a", Reply::limited(60).body("limited"));
     let answer = stage.post().await;
     assert_eq!((answer.status, answer.body.as_str()), (429, "limited"), "an answer about one account is the lesser");
     stage.pool.clear("a", oauth_marathon::verdict::Scope::Credential);
@@ -198,7 +198,7 @@ async fn a_ban_can_be_carried_to_the_next_account_by_a_setting() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ban_is_returned_even_after_another_failure() {
-    let provider = ScriptedProvider::new().always("a", limited(60)).always("b", banned());
+    let provider = ScriptedProvider::new().always("a", Reply::limited(60)).always("b", banned());
     let stage = stage(pool(&["a", "b", "c"]), provider);
     assert_eq!(stage.post().await.body, "verify yourself");
     assert_eq!(stage.tokens(), ["a", "b"]);

@@ -77,10 +77,8 @@ async fn a_pinned_request_is_not_told_of_another_accounts_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pinned_request_uses_its_account_alone() {
-    let stage = Stage::new(
-        pool(&["a", "b"]),
-        ScriptedProvider::new().on("b", [Reply::ok()]).always("b", Reply::status(429).header("retry-after", "9")),
-    );
+    let stage =
+        Stage::new(pool(&["a", "b"]), ScriptedProvider::new().on("b", [Reply::ok()]).always("b", Reply::limited(9)));
     let pinned = || under(&RequestContext::new().with_pin("b"), post());
     assert_eq!(stage.send(pinned()).await.status, 200);
     assert_eq!(stage.send(pinned()).await.status, 429);

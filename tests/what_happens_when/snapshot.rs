@@ -12,8 +12,7 @@ use crate::stage::{Stage, login, pass, pool, seconds, settings};
 
 #[tokio::test(start_paused = true)]
 async fn those_that_recover_join_the_tail_in_the_order_of_recovery() {
-    let limited = |rest| [Reply::status(429).header("retry-after", rest)];
-    let provider = ScriptedProvider::new().on("a", limited("10")).on("b", limited("5"));
+    let provider = ScriptedProvider::new().on("a", [Reply::limited(10)]).on("b", [Reply::limited(5)]);
     let stage = Stage::new(pool(&["a", "b", "c"]), provider);
     stage.post().await;
     assert_eq!(stage.order(), ["c", "b", "a"]);
@@ -40,10 +39,8 @@ async fn a_snapshot_shows_order_health_and_tokens_in_the_making() {
     let tokens = TokenSet::new("a").with_refresh("refresh-a").expires_at(expiry);
     let a = oauth_marathon::Credential::new("a", tokens).label("work account").subject("acct_1");
     let source = ScriptedTokens::new().always("b", Grant::fresh().after(seconds(60)));
-    let provider = ScriptedProvider::new()
-        .on("a", [Reply::ok()])
-        .always("a", Reply::status(429).header("retry-after", "60"))
-        .always("b", Reply::status(401));
+    let provider =
+        ScriptedProvider::new().on("a", [Reply::ok()]).always("a", Reply::limited(60)).always("b", Reply::status(401));
     let stage = Stage::new(pool(&[]).credentials([a, login("b"), login("c")]).token_source(source), provider);
     stage.post().await;
     let _waiting = stage.spawn();

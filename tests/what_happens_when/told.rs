@@ -32,19 +32,14 @@ pub(crate) fn stage(pool: PoolBuilder, provider: ScriptedProvider) -> Stage {
     Stage::with(pool, provider, |layer| layer.classifier(classifier()))
 }
 
-/// 429: limited for so many seconds.
-pub(crate) fn limited(rest: u64) -> Reply {
-    Reply::status(429).header("retry-after", rest.to_string())
-}
-
-/// The same, for the model of the request alone.
+/// 429, for the model of the request alone.
 pub(crate) fn model_limited(rest: u64) -> Reply {
-    limited(rest).header("x-kind", "throttled").header("x-scope", "model")
+    Reply::limited(rest).header("x-kind", "throttled").header("x-scope", "model")
 }
 
 /// 429: the quota is used up for so many seconds.
 pub(crate) fn used_up(rest: u64) -> Reply {
-    limited(rest).header("x-kind", "quota")
+    Reply::limited(rest).header("x-kind", "quota")
 }
 
 /// The same, for the model of the request alone.

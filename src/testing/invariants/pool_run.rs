@@ -88,12 +88,13 @@ struct Stack {
     passed_over: HashMap<CredentialId, usize>,
 }
 
-/// The OAuth server: it notes which refresh tokens were spent twice.
+/// The OAuth server: it notes which refresh tokens were spent twice. Every fifth exchange fails, and spends none.
 #[derive(Clone, Default)]
 struct Server(Arc<Mutex<Spent>>);
 
 #[derive(Default)]
 struct Spent {
+    asked: u64,
     tokens: HashSet<String>,
     twice: Option<CredentialId>,
 }
@@ -101,6 +102,10 @@ struct Spent {
 impl Server {
     fn exchange(&self, request: &RefreshRequest) -> Result<TokenSet, RefreshError> {
         let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.asked += 1;
+        if spent.asked.is_multiple_of(5) {
+            return Err(RefreshError::transient("the server is busy"));
+        }
         let refresh = request.tokens().refresh().map(|refresh| refresh.expose().to_owned()).unwrap_or_default();
         if !spent.tokens.insert(refresh) {
             spent.twice = Some(request.credential().clone());

@@ -6,7 +6,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::error::{BoxError, Error};
-use crate::refresh::RefreshError;
+use crate::refresh::{RefreshError, code};
 
 /// Why a login failed.
 ///
@@ -76,7 +76,7 @@ impl LoginError {
             "invalid_grant" => (LoginErrorKind::Refused, "the server does not accept the code; start again"),
             _ => (LoginErrorKind::Refused, "the server refused the login"),
         };
-        Self { code: is_plain(code).then(|| code.to_owned()), ..Self::new(kind, message) }
+        Self { code: code::plain(code).map(str::to_owned), ..Self::new(kind, message) }
     }
 
     /// A failed exchange, as the reader of token responses tells it.
@@ -130,19 +130,9 @@ pub(super) fn in_trouble(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
 }
 
-fn is_plain(code: &str) -> bool {
-    (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-}
-
 impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match (self.status, &self.code) {
-            (Some(status), Some(code)) => write!(f, " ({}, {code})", status.as_u16()),
-            (Some(status), None) => write!(f, " ({})", status.as_u16()),
-            (None, Some(code)) => write!(f, " ({code})"),
-            (None, None) => Ok(()),
-        }
+        code::write(f, &self.message, self.status, self.code())
     }
 }
 

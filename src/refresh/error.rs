@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::code;
 use crate::error::BoxError;
 
 /// Why a refresh failed.
@@ -91,7 +92,7 @@ impl RefreshError {
 
     /// Adds an error code, unless it looks like anything else.
     pub(super) fn with_code(mut self, code: &str) -> Self {
-        self.code = is_plain(code).then(|| code.into());
+        self.code = code::plain(code).map(Into::into);
         self
     }
 
@@ -120,19 +121,9 @@ impl RefreshError {
     }
 }
 
-fn is_plain(code: &str) -> bool {
-    (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-}
-
 impl fmt::Display for RefreshError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match (self.status, &self.code) {
-            (Some(status), Some(code)) => write!(f, " ({}, {code})", status.as_u16()),
-            (Some(status), None) => write!(f, " ({})", status.as_u16()),
-            (None, Some(code)) => write!(f, " ({code})"),
-            (None, None) => Ok(()),
-        }
+        code::write(f, &self.message, self.status, self.code())
     }
 }
 

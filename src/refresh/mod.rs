@@ -5,6 +5,7 @@
 
 pub(crate) mod across;
 pub(crate) mod body;
+pub(crate) mod code;
 mod error;
 mod oauth2;
 mod token_request;

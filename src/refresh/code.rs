@@ -1,0 +1,27 @@
+//! What of an OAuth server's refusal may be shown: its status, and an error code that looks like one.
+
+use std::fmt;
+
+use http::StatusCode;
+
+/// The code, unless it looks like anything else: what a server writes there could be anything.
+pub(crate) fn plain(code: &str) -> Option<&str> {
+    let is_plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    (is_plain && (1..=64).contains(&code.len())).then_some(code)
+}
+
+/// Writes a message and, behind it, what the server answered.
+pub(crate) fn write(
+    f: &mut fmt::Formatter<'_>,
+    message: &str,
+    status: Option<StatusCode>,
+    code: Option<&str>,
+) -> fmt::Result {
+    f.write_str(message)?;
+    match (status, code) {
+        (Some(status), Some(code)) => write!(f, " ({}, {code})", status.as_u16()),
+        (Some(status), None) => write!(f, " ({})", status.as_u16()),
+        (None, Some(code)) => write!(f, " ({code})"),
+        (None, None) => Ok(()),
+    }
+}

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::blocking::blocking;
 use super::error::{busy, failed};
-use super::{guard, shared};
+use super::guard;
 use crate::clock;
 use crate::error::Error;
 
@@ -44,7 +45,7 @@ pub(super) async fn lease(path: PathBuf, patience: Duration) -> Result<Option<Fi
     let mut nap = Duration::from_millis(5);
     loop {
         let place = path.clone();
-        if let Some(file) = shared::blocking(move || now(&place)).await? {
+        if let Some(file) = blocking(move || now(&place)).await? {
             return Ok(Some(file));
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));

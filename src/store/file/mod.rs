@@ -1,5 +1,7 @@
 //! Credentials in a file that survives crashes and that several processes share.
 
+mod attendant;
+mod blocking;
 mod error;
 mod folder;
 mod guard;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::blocking::blocking;
 use self::shared::Shared;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease, format};
 use crate::account::CredentialId;
@@ -78,7 +81,7 @@ impl FileStore {
     /// be read.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
-        let shared = shared::blocking(move || Shared::open(&path)).await?;
+        let shared = blocking(move || Shared::open(&path)).await?;
         Ok(Self(Arc::new(shared)))
     }
 
@@ -135,7 +138,7 @@ impl Store for FileStore {
     }
 
     fn note_health(&self, key: &StoreKey, generation: Generation, change: HealthChange) {
-        notes::note(&self.0, key, generation, change);
+        attendant::note(&self.0, key, generation, change);
     }
 
     async fn flush(&self) -> Result<(), BoxError> {

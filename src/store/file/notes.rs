@@ -1,19 +1,9 @@
 //! Notes about health, which wait to be written together.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::Handle;
-
-use super::shared::Shared;
 use crate::store::{HealthChange, StoreKey};
 use crate::token::Generation;
-
-/// The least time between two writes.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-/// The most, after failures.
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// Notes in the order in which they came, at most one for each key and generation.
 #[derive(Debug, Default)]
@@ -51,6 +41,31 @@ impl Notes {
         self.inner().waiting.0.is_empty()
     }
 
+    /// Adds a note, and says whether somebody attends to them.
+    pub(super) fn add(&self, key: StoreKey, generation: Generation, change: HealthChange) -> bool {
+        let mut inner = self.inner();
+        inner.waiting.add(key, generation, change);
+        inner.attended
+    }
+
+    /// From now on somebody attends to them; says whether somebody did already.
+    pub(super) fn attend(&self) -> bool {
+        std::mem::replace(&mut self.inner().attended, true)
+    }
+
+    /// Nobody attends to them any more.
+    pub(super) fn leave(&self) {
+        self.inner().attended = false;
+    }
+
+    /// The same if there are none, in one step with the look, so that the next note finds that nobody attends.
+    pub(super) fn leave_if_empty(&self) -> bool {
+        let mut inner = self.inner();
+        let is_empty = inner.waiting.0.is_empty();
+        inner.attended &= !is_empty;
+        is_empty
+    }
+
     pub(super) fn take(&self) -> Waiting {
         std::mem::take(&mut self.inner().waiting)
     }
@@ -61,61 +76,6 @@ impl Notes {
         let later = std::mem::replace(&mut inner.waiting, notes);
         for (key, generation, change) in later.0 {
             inner.waiting.add(key, generation, change);
-        }
-    }
-}
-
-/// Notes a change, and sees to it that somebody will write it. Without a runtime, only a flush does.
-pub(super) fn note(shared: &Arc<Shared>, key: &StoreKey, generation: Generation, change: HealthChange) {
-    if change.is_empty() {
-        return;
-    }
-    let mut inner = shared.notes.inner();
-    inner.waiting.add(key.clone(), generation, change);
-    if inner.attended {
-        return;
-    }
-    let Ok(runtime) = Handle::try_current() else { return };
-    inner.attended = true;
-    drop(inner);
-    // Spawned after the lock is released: a runtime that is shutting down drops the task at once, and with it the guard.
-    let attendant = Attendant { shared: shared.clone(), done: false };
-    runtime.spawn(async move { attendant.write().await });
-}
-
-/// Writes the notes of a store until there are none.
-struct Attendant {
-    shared: Arc<Shared>,
-    done: bool,
-}
-
-impl Attendant {
-    async fn write(mut self) {
-        let mut pause = INTERVAL;
-        loop {
-            tokio::time::sleep(pause).await;
-            match self.shared.write_notes().await {
-                Ok(()) => pause = INTERVAL,
-                Err(error) => {
-                    pause = (pause * 2).min(LONGEST);
-                    tracing::warn!(target: "oauth_marathon", store = %self.shared.path().display(), %error, "the health of credentials could not be stored; it is tried again");
-                }
-            }
-            let mut inner = self.shared.notes.inner();
-            if inner.waiting.0.is_empty() {
-                // In one step with the look, so that the next note finds that nobody attends.
-                inner.attended = false;
-                self.done = true;
-                return;
-            }
-        }
-    }
-}
-
-impl Drop for Attendant {
-    fn drop(&mut self) {
-        if !self.done {
-            self.shared.notes.inner().attended = false;
         }
     }
 }

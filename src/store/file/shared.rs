@@ -6,10 +6,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+use super::blocking::blocking;
 use super::error::{busy, corrupt, failed, later_version};
 use super::notes::Notes;
 use super::{folder, guard, lock, save};
@@ -158,14 +158,4 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.push(".");
     name.push(ending);
     path.with_file_name(name)
-}
-
-/// Runs what touches the disk on a thread of the runtime that may block.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let runtime = Handle::try_current()
-        .map_err(|source| Error::new(ErrorKind::Store, "a file store needs a tokio runtime").with_source(source))?;
-    let ended = runtime.spawn_blocking(work).await;
-    ended.map_err(|_| Error::new(ErrorKind::Store, "the runtime ended before the store had done its work"))?
 }

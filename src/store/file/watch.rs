@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::shared;
+use super::blocking::blocking;
 use crate::store::Changes;
 use crate::store::changes::{Look, Looking};
 
@@ -43,7 +43,7 @@ impl Look for File {
     fn look(&mut self) -> Looking<'_> {
         Box::pin(async {
             let path = self.path.clone();
-            let Ok(stamp) = shared::blocking(move || Ok(Stamp::of(&path))).await else { return false };
+            let Ok(stamp) = blocking(move || Ok(Stamp::of(&path))).await else { return false };
             let changed = stamp != self.seen;
             self.seen = stamp;
             changed

@@ -1,0 +1,64 @@
+//! The task that writes the notes of a store, as long as there are any.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::shared::Shared;
+use crate::store::{HealthChange, StoreKey};
+use crate::token::Generation;
+
+/// The least time between two writes.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The most, after failures.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Notes a change, and sees to it that somebody will write it. Without a runtime, only a flush does.
+pub(super) fn note(shared: &Arc<Shared>, key: &StoreKey, generation: Generation, change: HealthChange) {
+    if change.is_empty() || shared.notes.add(key.clone(), generation, change) {
+        return;
+    }
+    let Ok(runtime) = Handle::try_current() else { return };
+    if shared.notes.attend() {
+        return;
+    }
+    // Spawned while no lock is held: a runtime that is shutting down drops the task at once, and with it the guard.
+    let attendant = Attendant { shared: shared.clone(), done: false };
+    runtime.spawn(async move { attendant.write().await });
+}
+
+/// Writes the notes of a store until there are none.
+struct Attendant {
+    shared: Arc<Shared>,
+    done: bool,
+}
+
+impl Attendant {
+    async fn write(mut self) {
+        let mut pause = INTERVAL;
+        loop {
+            tokio::time::sleep(pause).await;
+            match self.shared.write_notes().await {
+                Ok(()) => pause = INTERVAL,
+                Err(error) => {
+                    pause = (pause * 2).min(LONGEST);
+                    tracing::warn!(target: "oauth_marathon", store = %self.shared.path().display(), %error, "the health of credentials could not be stored; it is tried again");
+                }
+            }
+            if self.shared.notes.leave_if_empty() {
+                self.done = true;
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Attendant {
+    fn drop(&mut self) {
+        if !self.done {
+            self.shared.notes.leave();
+        }
+    }
+}

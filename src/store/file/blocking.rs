@@ -1,0 +1,15 @@
+//! Work that blocks, off the threads of the runtime that must not.
+
+use tokio::runtime::Handle;
+
+use crate::error::{Error, ErrorKind};
+
+/// Runs what touches the disk on a thread of the runtime that may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let runtime = Handle::try_current()
+        .map_err(|source| Error::new(ErrorKind::Store, "a file store needs a tokio runtime").with_source(source))?;
+    let ended = runtime.spawn_blocking(work).await;
+    ended.map_err(|_| Error::new(ErrorKind::Store, "the runtime ended before the store had done its work"))?
+}

@@ -18,6 +18,15 @@ use tokio::time::Sleep;
 use crate::error::BoxError;
 
 /// One step of a [`ScriptedBody`].
+///
+/// ```
+/// use oauth_marathon::testing::{BodyStep, Reply, ScriptedBody};
+/// use std::time::Duration;
+///
+/// let stalls = [BodyStep::data("data: 1\n\n"), BodyStep::Pause(Duration::from_secs(9)), BodyStep::Stall];
+/// let reply = Reply::ok().header("content-type", "text/event-stream").stream(ScriptedBody::new(stalls));
+/// # let _ = reply;
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum BodyStep {
@@ -77,7 +86,7 @@ struct Counts {
     open: AtomicUsize,
 }
 
-/// Tells how far a [`ScriptedBody`] has been read, and whether it still exists.
+/// Tells how far a [`ScriptedBody`] has been read, and whether it still exists; made by [`ScriptedBody::watch`].
 #[derive(Debug, Clone)]
 pub struct BodyWatch(Arc<Counts>);
 

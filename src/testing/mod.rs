@@ -1,5 +1,12 @@
 //! A test kit for code that uses this crate, and for your own parts of a stack. Needs the feature `test-util`.
 //!
+//! ```toml
+//! [dev-dependencies]
+//! oauth-marathon = { version = "0.1", features = ["test-util"] }
+//! tokio = { version = "1", features = ["macros", "rt", "test-util"] }
+//! tower = { version = "0.5", features = ["util"] }
+//! ```
+//!
 //! | part | what it is for |
 //! |---|---|
 //! | [`ScriptedProvider`] | answers by script, for each token and each call: statuses, connection errors, silence, [bodies that break](ScriptedBody); it can be ready late or never |
@@ -34,6 +41,24 @@
 //! ```
 //!
 //! Waits and cooldowns are governed by tokio's clock: with `#[tokio::test(start_paused = true)]` they take no time.
+//!
+//! A classifier, strategy or store of your own is held against the [rules](invariants) by one call each:
+//!
+//! ```
+//! use oauth_marathon::pool::{Candidate, Choice, Strategy};
+//! use oauth_marathon::testing::invariants::check_strategy;
+//!
+//! struct LeastBusy;
+//!
+//! impl Strategy for LeastBusy {
+//!     fn select(&self, _: &Choice<'_>, ready: &[Candidate]) -> Option<usize> {
+//!         (0..ready.len()).min_by_key(|at| ready[*at].in_flight)
+//!     }
+//! }
+//!
+//! check_strategy(&LeastBusy, 1)?;
+//! # Ok::<_, oauth_marathon::testing::invariants::Violation>(())
+//! ```
 
 mod body;
 mod clock;

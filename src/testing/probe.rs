@@ -41,7 +41,7 @@ pub(super) struct Counters {
     cancelled: AtomicUsize,
 }
 
-/// What a [`ProbeLayer`] has counted.
+/// What a [`ProbeLayer`] or a [`ScriptedProvider`](super::ScriptedProvider) has counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ProbeCounts {

@@ -12,7 +12,21 @@ use super::probe::Counters;
 use super::reply::Reply;
 use crate::secret::Secret;
 
-/// A request that came in.
+/// A request that came in, as [`ScriptedProvider::requests`](super::ScriptedProvider::requests) tells.
+///
+/// ```
+/// use http_body_util::Full;
+/// use oauth_marathon::testing::ScriptedProvider;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+/// let provider = ScriptedProvider::new();
+/// let request = http::Request::post("/v1/chat").header("authorization", "Bearer t").body(Full::<bytes::Bytes>::from("{}"))?;
+/// provider.clone().oneshot(request).await?;
+/// let sent = &provider.requests()[0];
+/// assert_eq!((sent.head.uri().path(), sent.token(), sent.body.as_deref()), ("/v1/chat", Some("t"), Some(&b"{}"[..])));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recorded {

@@ -14,13 +14,14 @@ use crate::token::Generation;
 /// A store in memory that fails, hangs, or finds that another process was quicker, when it is told to. Clones share it.
 ///
 /// ```
-/// use oauth_marathon::testing::{Save, ScriptedStore, StoreCall};
+/// use oauth_marathon::testing::{ScriptedStore, StoreCall};
 /// use oauth_marathon::{Credential, ErrorKind, Pool, Secret};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
-/// let store = ScriptedStore::new().saves([Save::Fails]);
-/// let work = Credential::new("work", Secret::new("t-work"));
-/// let pool = Pool::builder("openai").origin("https://api.example.com").store(store.clone()).credential(work).open().await?;
+/// let store = ScriptedStore::new();
+/// let pool = Pool::builder("openai").origin("https://api.example.com").store(store.clone()).open().await?;
+/// store.set_unwritable(true);
+/// pool.add(Credential::new("work", Secret::new("t-work")))?;
 /// assert_eq!(pool.flush().await.map_err(|error| error.kind()), Err(ErrorKind::Store));
 /// assert!(pool.snapshot().credential("work").is_some(), "it goes on from memory");
 /// assert!(store.take_calls().contains(&StoreCall::Save));
@@ -46,6 +47,14 @@ struct State {
 }
 
 /// What becomes of one save of a [`ScriptedStore`].
+///
+/// ```
+/// use oauth_marathon::testing::{Save, ScriptedStore};
+///
+/// // A refresh is noted, and its new token cannot be stored at first.
+/// let store = ScriptedStore::new().saves([Save::Works, Save::Fails]);
+/// # let _ = store;
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Save {
@@ -63,7 +72,7 @@ pub enum Save {
     AfterRemoval,
 }
 
-/// What was asked of a [`ScriptedStore`].
+/// What was asked of a [`ScriptedStore`]; told by [`ScriptedStore::take_calls`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreCall {

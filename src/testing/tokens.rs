@@ -68,6 +68,20 @@ struct Script {
 }
 
 /// An exchange that [`ScriptedTokens`] were asked for.
+///
+/// ```
+/// use oauth_marathon::TokenSet;
+/// use oauth_marathon::refresh::{RefreshRequest, TokenSource};
+/// use oauth_marathon::testing::ScriptedTokens;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+/// let tokens = ScriptedTokens::new();
+/// tokens.refresh(RefreshRequest::new("openai", "work", TokenSet::new("t").with_refresh("r"))).await?;
+/// let exchange = &tokens.exchanges()[0];
+/// assert_eq!((exchange.number, exchange.credential.as_str()), (1, "work"));
+/// assert_eq!(exchange.tokens.access().expose(), "t");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Exchange {

@@ -10,9 +10,56 @@
 //! | [`check_pool_run`] | a whole stack with your parts: no double spend, no starvation, `maxAttempts` never broken |
 //! | [`check_attempts`] | the same rules for the attempts of one request of your own |
 //!
+//! | your part | hold it against |
+//! |---|---|
+//! | a [`Classifier`](crate::classify::Classifier) | [`check_classifier`], then [`check_pool_run`] |
+//! | a [`Strategy`](crate::pool::Strategy) | [`check_strategy`], then [`check_pool_run`] |
+//! | a [`Store`](crate::store::Store) of two methods | [`check_store`], also on several threads, then [`check_pool_run`] |
+//! | a [`Store`](crate::store::Store) that processes share | the same, and [`check_shared_store`] |
+//! | settings, or a stack of your own | [`check_pool_run`], or [`check_attempts`] after requests of your own |
+//!
+//! A handful of seeds is enough for a test, and takes a few seconds. This is a whole one, for `#[tokio::test(start_paused = true)]`:
+//!
 //! ```
-//! use oauth_marathon::testing::invariants::{Rule, check_strategy};
+//! use oauth_marathon::classify::{Answer, Classifier};
 //! use oauth_marathon::pool::{Candidate, Choice, Strategy};
+//! use oauth_marathon::testing::invariants::{Parts, Violation, check_classifier, check_pool_run, check_strategy};
+//! use oauth_marathon::verdict::{Kind, Verdict};
+//!
+//! struct Teapots;
+//!
+//! impl Classifier for Teapots {
+//!     fn answer(&self, answer: &Answer<'_>) -> Option<Verdict> {
+//!         (answer.status() == 418).then(|| Verdict::new(Kind::QuotaExhausted))
+//!     }
+//! }
+//!
+//! struct ByConversation;
+//!
+//! impl Strategy for ByConversation {
+//!     fn select(&self, choice: &Choice<'_>, ready: &[Candidate]) -> Option<usize> {
+//!         Some(choice.group?.len() % ready.len())
+//!     }
+//! }
+//!
+//! async fn our_parts_keep_the_rules() -> Result<(), Violation> {
+//!     for seed in 0..2 {
+//!         check_classifier(&Teapots, seed)?;
+//!         check_strategy(&ByConversation, seed)?;
+//!         check_pool_run(&Parts::new().classifier(Teapots).strategy(ByConversation), seed).await?;
+//!     }
+//!     Ok(())
+//! }
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?
+//! #     .block_on(our_parts_keep_the_rules())?;
+//! # Ok::<_, oauth_marathon::BoxError>(())
+//! ```
+//!
+//! A part that is broken shows which rule, how, and with which seed:
+//!
+//! ```
+//! use oauth_marathon::pool::{Candidate, Choice, Strategy};
+//! use oauth_marathon::testing::invariants::{Rule, check_strategy};
 //!
 //! /// Goes wrong as soon as fewer than three are ready.
 //! struct Third;

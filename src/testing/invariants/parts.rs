@@ -16,6 +16,19 @@ use crate::token::Generation;
 use crate::verdict::Verdict;
 
 /// Your own parts, for [`check_pool_run`](super::check_pool_run). What is not given is the usual one.
+///
+/// ```
+/// use oauth_marathon::classify::classify_fn;
+/// use oauth_marathon::config::Settings;
+/// use oauth_marathon::store::MemoryStore;
+/// use oauth_marathon::testing::invariants::Parts;
+/// use std::time::Duration;
+///
+/// let mut settings = Settings::default();
+/// settings.rate_limit_cooldown = Duration::from_secs(5);
+/// let parts = Parts::new().settings(settings).classifier(classify_fn(|_| None)).store(MemoryStore::new());
+/// # let _ = parts;
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Parts {

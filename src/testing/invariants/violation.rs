@@ -4,7 +4,19 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A rule that was broken, how, and the seed that shows it again.
+/// A rule that was broken, how, and the seed that shows it again. Printed, it says all three.
+///
+/// ```
+/// use oauth_marathon::classify::classify_fn;
+/// use oauth_marathon::testing::invariants::{Rule, check_classifier};
+/// use oauth_marathon::verdict::{Kind, Verdict};
+/// use std::time::Duration;
+///
+/// let endless = classify_fn(|_| Some(Verdict::new(Kind::Throttled).with_retry_after(Duration::MAX)));
+/// let violation = check_classifier(&endless, 7).expect_err("it is broken");
+/// assert_eq!((violation.rule(), violation.seed()), (Rule::WaitOutOfBounds, Some(7)));
+/// assert!(violation.to_string().starts_with("a wait must be at most ten years"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     rule: Rule,
@@ -12,7 +24,7 @@ pub struct Violation {
     seed: Option<u64>,
 }
 
-/// The rules.
+/// The rules that [`Violation::rule`] names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {

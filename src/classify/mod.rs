@@ -12,9 +12,11 @@ use http::{HeaderMap, StatusCode};
 use crate::verdict::Verdict;
 
 mod body;
+mod eight;
 mod future;
 #[cfg(feature = "hyper-client")]
 mod hyper;
+mod json;
 mod judge;
 mod layer;
 pub mod provider;

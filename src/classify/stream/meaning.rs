@@ -13,9 +13,9 @@ use memchr::memchr;
 use memchr::memmem::{self, Finder};
 
 use super::glance::is_flat;
-use super::json::{Cursor, Shape};
 use super::names::{Named, named, promises_an_end};
 use super::scan::Frame;
+use crate::classify::json::{Cursor, Shape};
 
 /// What a frame means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

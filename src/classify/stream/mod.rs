@@ -4,17 +4,14 @@
 //! |---|---|
 //! | `format` | tells a stream from other answers |
 //! | `scan`, `sse`, `ndjson`, `json_array` | cut bytes into frames, in whatever pieces they come |
-//! | `names`, `json`, `meaning` | say what a frame means |
-//! | `eight` | finds bytes in short lines and strings |
+//! | `names`, `meaning` | say what a frame means |
 //! | `glance` | passes over most chunks of a stream that runs |
 //! | `track` | follows a stream: silent, begun, failed, over |
 //! | `hold` | reads a body until it has begun, and hands it on as it came |
 
-mod eight;
 mod format;
 mod glance;
 mod hold;
-mod json;
 mod json_array;
 mod meaning;
 mod names;

@@ -1,10 +1,11 @@
 //! The part of a JSON text that can matter: known members, down to a bounded depth.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use memchr::memchr;
+
+use crate::classify::json::{Cursor, Shape};
 
 /// Members that are kept, in the order of their bytes. All others are skipped without being stored.
 const KNOWN: [&str; 56] = [
@@ -95,13 +96,7 @@ pub(super) enum Node<'a> {
 
 /// Reads the first JSON value of a text; what follows it is not looked at.
 pub(super) fn parse(text: &[u8]) -> Option<Node<'_>> {
-    // serde_json refuses what is nested deeper than 128.
-    let seed = Seed { depth: DEPTH };
-    match std::str::from_utf8(text) {
-        // Each string alone need not be checked.
-        Ok(text) => seed.deserialize(&mut serde_json::Deserializer::from_str(text)).ok(),
-        Err(_) => seed.deserialize(&mut serde_json::Deserializer::from_slice(text)).ok(),
-    }
+    node(&mut Cursor::new(text), DEPTH)
 }
 
 impl Node<'_> {
@@ -132,191 +127,99 @@ impl Node<'_> {
     }
 }
 
-struct Seed {
-    depth: u8,
+fn node<'a>(value: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
+    if depth == 0 {
+        return value.skip().map(|()| Node::Nothing);
+    }
+    match value.shape()? {
+        Shape::Object => object(value, depth - 1),
+        Shape::Array => list(value, depth - 1),
+        Shape::Text => value.text().map(string).map(Node::Text),
+        Shape::Word => value.word().and_then(word),
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for Seed {
-    type Value = Node<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
-        if self.depth == 0 {
-            return serde::Deserialize::deserialize(deserializer).map(|IgnoredAny| Node::Nothing);
+fn object<'a>(object: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
+    let mut members: Vec<(&'static str, Node<'a>)> = Vec::new();
+    object.members(|name, value| {
+        let Some(name) = known(name) else { return value.skip() };
+        let node = if name == "headers" { Node::Fields(fields(value)?) } else { node(value, depth)? };
+        // Of a name that stands twice the last counts, as with most readers.
+        match members.iter_mut().find(|(known, _)| std::ptr::eq(*known, name)) {
+            Some((_, earlier)) => *earlier = node,
+            None => members.push((name, node)),
         }
-        deserializer.deserialize_any(self)
-    }
+        Some(())
+    })?;
+    Some(Node::Object(members))
 }
 
-impl<'de> Visitor<'de> for Seed {
-    type Value = Node<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
-        Ok(Node::Nothing)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Node<'de>, E> {
-        Ok(Node::Nothing)
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
-        Ok(Node::Number(number as f64))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
-        Ok(Node::Number(number as f64))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Node<'de>, E> {
-        Ok(Node::Number(number))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
-        Ok(Node::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
-        Ok(Node::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
-        let mut elements = Vec::new();
-        while elements.len() < ELEMENTS {
-            match list.next_element_seed(Self { depth: self.depth - 1 })? {
-                Some(element) => elements.push(element),
-                None => return Ok(Node::List(elements)),
-            }
+fn list<'a>(list: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
+    let mut elements = Vec::new();
+    list.elements(|element| {
+        if elements.len() < ELEMENTS {
+            elements.push(node(element, depth)?);
+            return Some(());
         }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Node::List(elements))
-    }
+        element.skip()
+    })?;
+    Some(Node::List(elements))
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut members: Vec<(&'static str, Node<'de>)> = Vec::new();
-        while let Some(name) = map.next_key_seed(Name)? {
-            let Some(name) = name else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            let node = match name {
-                "headers" => Node::Fields(map.next_value_seed(Fields)?),
-                _ => map.next_value_seed(Self { depth: self.depth - 1 })?,
-            };
-            // Of a name that stands twice the last counts, as with most readers.
-            match members.iter_mut().find(|(known, _)| std::ptr::eq(*known, name)) {
-                Some((_, earlier)) => *earlier = node,
-                None => members.push((name, node)),
-            }
+/// An object of strings, or of lists of strings; anything else has no fields.
+fn fields(object: &mut Cursor<'_>) -> Option<Vec<(String, String)>> {
+    let mut fields = Vec::new();
+    if object.shape()? != Shape::Object {
+        return object.skip().map(|()| fields);
+    }
+    object.members(|name, value| {
+        if fields.len() >= FIELDS || name.len() > FIELD_NAME {
+            return value.skip();
         }
-        Ok(Node::Object(members))
-    }
+        let value = match node(value, 2)? {
+            Node::Text(text) => text.into_owned(),
+            Node::Number(number) => number.to_string(),
+            Node::List(values) => match values.into_iter().next() {
+                Some(Node::Text(text)) => text.into_owned(),
+                _ => return Some(()),
+            },
+            _ => return Some(()),
+        };
+        if value.len() <= FIELD_VALUE {
+            fields.push((string(name).to_ascii_lowercase(), value));
+        }
+        Some(())
+    })?;
+    Some(fields)
 }
 
-/// A member's name, if it is known.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Option<&'static str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
+/// A string as it is meant. One that breaks the rules is taken as it is written.
+fn string(written: &[u8]) -> Cow<'_, str> {
+    if memchr(b'\\', written).is_some() {
+        let quoted = [b"\"", written, b"\""].concat();
+        if let Ok(meant) = serde_json::from_slice(&quoted) {
+            return Cow::Owned(meant);
+        }
     }
+    String::from_utf8_lossy(written)
 }
 
-impl Visitor<'_> for Name {
-    type Value = Option<&'static str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(known(name))
+/// A number, or one of the three words; anything else is no JSON.
+fn word<'a>(word: &[u8]) -> Option<Node<'a>> {
+    match word {
+        b"null" | b"true" | b"false" => Some(Node::Nothing),
+        [b'-' | b'0'..=b'9', ..] => std::str::from_utf8(word).ok()?.parse().ok().map(Node::Number),
+        _ => None,
     }
 }
 
 /// The same name among those that are known. Most others are told by their first letter or their length.
-fn known(name: &str) -> Option<&'static str> {
-    let first = name.bytes().next().filter(|_| LENGTHS.contains(&name.len()))?;
+fn known(name: &[u8]) -> Option<&'static str> {
+    let first = name.first().copied().filter(|_| LENGTHS.contains(&name.len()))?;
     let initial = |known: &&str| known.bytes().next();
     let from = KNOWN.partition_point(|known| initial(known) < Some(first));
     let alike = KNOWN.get(from..)?.iter().take_while(|known| initial(known) == Some(first));
-    alike.copied().find(|known| *known == name)
-}
-
-/// An object of strings, or of lists of strings; anything else is an empty one.
-struct Fields;
-
-impl<'de> DeserializeSeed<'de> for Fields {
-    type Value = Vec<(String, String)>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = Vec<(String, String)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("header fields")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(mut name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Seed { depth: 2 })?;
-            if fields.len() >= FIELDS || name.len() > FIELD_NAME {
-                continue;
-            }
-            let value = match value {
-                Node::Text(text) => text.into_owned(),
-                Node::Number(number) => number.to_string(),
-                Node::List(values) => match values.into_iter().next() {
-                    Some(Node::Text(text)) => text.into_owned(),
-                    _ => continue,
-                },
-                _ => continue,
-            };
-            if value.len() <= FIELD_VALUE {
-                name.make_ascii_lowercase();
-                fields.push((name, value));
-            }
-        }
-        Ok(fields)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Vec::new())
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
+    alike.copied().find(|known| known.as_bytes() == name)
 }
 
 #[cfg(test)]
@@ -326,9 +229,9 @@ mod tests {
     #[test]
     fn the_known_names_are_in_order() {
         assert!(KNOWN.is_sorted());
-        assert!(KNOWN.iter().all(|name| super::known(name) == Some(name)));
+        assert!(KNOWN.iter().all(|name| super::known(name.as_bytes()) == Some(name)));
         for other in ["", "a", "cod", "codes", "zzz", "@", "\u{fc}"] {
-            assert_eq!(super::known(other), None);
+            assert_eq!(super::known(other.as_bytes()), None);
         }
     }
 

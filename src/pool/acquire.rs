@@ -133,10 +133,21 @@ impl Pool {
         self.emit(effects);
     }
 
-    /// Takes in what an answer over `lease` says about quotas, for a request that asked for `model`. Only a credential that
-    /// rests has something that it could end, and only windows of an hour and more say something about a used-up quota.
+    /// Takes in what the fields of an answer over `lease` say about quotas, for a request that asked for `model`. Only a
+    /// credential that rests has something that it could end.
     pub(crate) fn quota_seen(&self, lease: &Lease, headers: &HeaderMap, model: Option<&str>) {
-        let quota = Quota::read(headers, self.0.wall.now());
+        self.weigh(lease, &Quota::read(headers, self.0.wall.now()), model);
+    }
+
+    /// Takes in what an event inside of an answer over `lease` says. It names no model that a request could have asked for.
+    pub(crate) fn event_seen(&self, lease: &Lease, event: &[u8]) {
+        if let Some(quota) = Quota::read_event(event, self.0.wall.now()) {
+            self.weigh(lease, &quota, None);
+        }
+    }
+
+    /// Only windows of an hour and more say something about a used-up quota.
+    fn weigh(&self, lease: &Lease, quota: &Quota, model: Option<&str>) {
         for (scope, limits) in [(Scope::Credential, WindowScope::Credential), (Scope::Model, WindowScope::Model)] {
             let is_long = |window: &&Window| window.length.is_some_and(|length| length >= LONG_WINDOW);
             let mut windows = quota.windows().iter().filter(|window| window.scope == limits).filter(is_long).peekable();

@@ -74,9 +74,12 @@ impl Lease {
         self.access.slot.quota.keep(headers);
     }
 
-    /// Keeps what an event inside of an answer says about limits.
+    /// Keeps what an event inside of an answer says about limits, and ends a rest that it contradicts.
     pub(crate) fn heard_event(&self, event: &[u8]) {
         self.access.slot.quota.keep_event(event);
+        if self.rests() {
+            self.pool.event_seen(self, event);
+        }
     }
 
     /// What an outcome of this attempt bears on, for a request that asked for `model`.

@@ -1,9 +1,10 @@
 //! Events that say how much is left.
 
 use http_body_util::BodyExt;
+use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::verdict::Kind;
 
-use crate::accounts::look;
+use crate::accounts::{keys, look};
 use crate::support::{LIMITED, STOP, Stage, TEXT, data, stream};
 
 fn limits(limit: &str, used: u32) -> String {
@@ -38,6 +39,32 @@ async fn an_event_about_limits_is_known_of_the_account_and_hides_nothing() {
     assert!(quota.window("gpt-spark-primary").is_some_and(|window| window.exhausted));
     assert!(look(&stage.pool, "b").quota.is_empty());
     assert_eq!((stage.rests("a"), stage.counts("a")), (None, (1, 0, 0)));
+}
+
+/// As header fields do, whatever becomes of the answer itself.
+#[tokio::test(start_paused = true)]
+async fn an_event_about_limits_ends_the_rest_that_it_contradicts() {
+    const USED_UP: &str = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"usage_limit_reached\",\"resets_in_seconds\":604800}}\n\n";
+    const REFUSED: &str =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"x\"}}\n\n";
+    let short = limits("codex", 10).replace("300", "1");
+    for (event, ready) in [
+        (limits("codex", 10), true),
+        (limits("codex", 100), false),
+        // What a minute or another limit has left says nothing about the account's week.
+        (short, false),
+        (limits("gpt_spark", 10), false),
+    ] {
+        let mut settings = Settings::default();
+        settings.when_all_cooling = WhenAllCooling::Probe;
+        let event = leaked(&event);
+        let stage = Stage::new(keys(&["a"]).settings(settings))
+            .on("a", [stream([data(USED_UP)]), stream([data(event), data(REFUSED)])]);
+        assert_eq!(stage.text().await.0, USED_UP);
+        assert_eq!(stage.rests("a"), Some(Kind::QuotaExhausted));
+        assert_eq!(stage.text().await.0, format!("{event}{REFUSED}"));
+        assert_eq!(stage.rests("a").is_none(), ready, "{event}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,3 +5,4 @@ mod own;
 mod properties;
 mod support;
 mod traps;
+mod unseen;

@@ -49,27 +49,27 @@ fn is_one_line(data: &[u8]) -> bool {
 }
 
 /// Whether data that ends in a bracket surely is one line without the word `error`.
-#[inline(never)]
 pub(super) fn is_plain(data: &[u8]) -> bool {
-    data.len() <= FRAME && has_neither(data, |byte| byte.saturating_sub(b' ' - 1))
+    data.len() <= FRAME && is_free_of(data, |byte| byte, b' ')
 }
 
 /// Whether members of an object surely hold neither an object nor the word `error`.
-#[inline(never)]
 pub(super) fn is_flat(members: &[u8]) -> bool {
-    has_neither(members, |byte| byte ^ b'{')
+    is_free_of(members, |byte| byte ^ b'{', 1)
 }
 
-/// Whether data of some length has neither a byte of which `of` makes zero nor two r in a row. The compiler makes vector
-/// instructions of it that look for both at once.
+/// Whether data of some length has neither a byte of which `of` makes less than `floor` nor two r in a row. The compiler makes
+/// vector instructions of it that look for both at once.
 #[inline(always)]
-fn has_neither(data: &[u8], of: impl Fn(u8) -> u8) -> bool {
+fn is_free_of(data: &[u8], of: impl Fn(u8) -> u8, floor: u8) -> bool {
     const STEP: usize = 32;
     let mut least = [u8::MAX; STEP];
+    let mut nearest = [u8::MAX; STEP];
     let mut look = |block: &[u8; STEP + 1]| {
         let ([these @ .., _], [_, next @ ..]) = (block, block);
-        for ((least, this), next) in least.iter_mut().zip(these).zip(next) {
-            *least = (*least).min(of(*this)).min((this ^ b'r') | (next ^ b'r'));
+        for (((least, nearest), this), next) in least.iter_mut().zip(&mut nearest).zip(these).zip(next) {
+            *least = (*least).min(of(*this));
+            *nearest = (*nearest).min((this ^ b'r') | (next ^ b'r'));
         }
     };
     // What the last step leaves over is looked at together with some of what comes before.
@@ -80,7 +80,9 @@ fn has_neither(data: &[u8], of: impl Fn(u8) -> u8) -> bool {
         rest = rest.get(STEP..).unwrap_or_default();
     }
     look(last);
-    least.into_iter().fold(u8::MAX, u8::min) > 0
+    let least = least.into_iter().fold(u8::MAX, u8::min);
+    let nearest = nearest.into_iter().fold(u8::MAX, u8::min);
+    least >= floor && nearest > 0
 }
 
 #[cfg(test)]

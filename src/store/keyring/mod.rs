@@ -5,7 +5,7 @@ mod secrets;
 mod tests;
 mod vault;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,8 @@ const TRIES: usize = 8;
 ///
 /// Each change of secrets is written to a keyring entry of its own, named in the record, before the record is changed; the
 /// old entry is removed after that. So a process that dies in between leaves a whole record, and at worst an entry that
-/// nobody uses. A record whose secrets are in the file itself is read, and moved to the keyring by its next change.
+/// nobody uses: the next process that refreshes the credential removes it, where the keyring can be searched. Only what is left
+/// by a death while a credential is added or removed stays; its name begins with `PROVIDER/CREDENTIAL#`. A record whose secrets are in the file itself is read, and moved to the keyring by its next change.
 ///
 /// A keyring that is locked, absent or does not answer is an error within a second that says what to do. There is no
 /// fallback to the file.
@@ -56,6 +57,8 @@ struct Inner<S> {
     vault: Vault,
     /// The secrets of the entries that records name. An entry never changes, so they cannot be out of date.
     known: Mutex<HashMap<String, Secrets>>,
+    /// The families of entries in which this process has looked for what dead ones have left.
+    swept: Mutex<HashSet<String>>,
 }
 
 impl<S: Store> KeyringStore<S> {
@@ -68,7 +71,12 @@ impl<S: Store> KeyringStore<S> {
         records: S,
         open: impl Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        Ok(Self(Arc::new(Inner { records, vault: Vault::new(open)?, known: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            records,
+            vault: Vault::new(open)?,
+            known: Mutex::default(),
+            swept: Mutex::default(),
+        })))
     }
 
     /// The store of all but the secrets.
@@ -108,14 +116,23 @@ impl<S: Store> Store for KeyringStore<S> {
         let name = match &stays {
             Some(name) => name.clone(),
             None => {
-                let name = secrets::new_name(key);
+                let name = secrets::new_name(key, before.as_deref());
                 inner.vault.write(name.clone(), secrets.clone()).await?;
                 inner.learn(key, &name, secrets.clone());
                 name
             }
         };
+        let left = match &stays {
+            Some(name) => inner.left_behind(key, name).await,
+            None => Vec::new(),
+        };
         // After a failure nobody knows which of the two entries the record names, so both stay.
         let outcome = inner.records.compare_and_set(key, expected, Some(secrets::taken_out(record, &name))).await?;
+        if matches!(outcome, CasOutcome::Stored(_)) {
+            for unused in left {
+                inner.vault.remove(unused).await;
+            }
+        }
         let names = if stays.is_some() { (None, None) } else { (Some(name), before) };
         inner.ended(key, outcome, Some(secrets), names).await
     }
@@ -178,6 +195,24 @@ impl<S: Store> Inner<S> {
             }
         }
         Err(Error::new(ErrorKind::Store, format!("the secrets of {key} change all the time")).into())
+    }
+
+    /// The entries beside `name` that processes have left which died before their record named them: looked for once, by a
+    /// change that leaves the secrets alone, so that no new token waits for it.
+    ///
+    /// Whoever has written one of them expects a record as it was before this change. So once the change is stored, none of
+    /// them can come to be named.
+    async fn left_behind(&self, key: &StoreKey, name: &str) -> Vec<String> {
+        let Some(family) = secrets::family_of(key, name) else { return Vec::new() };
+        if !self.swept.lock().unwrap_or_else(PoisonError::into_inner).insert(family.to_owned()) {
+            return Vec::new();
+        }
+        let mut found = self.vault.names(family.to_owned()).await.unwrap_or_else(|error| {
+            tracing::debug!(target: "oauth_marathon", %key, %error, "the keyring could not be searched for entries that nobody uses");
+            Vec::new()
+        });
+        found.retain(|other| other != name);
+        found
     }
 
     /// Removes the entry that no record names, the new one or the old, and puts the secrets into what came of it.

@@ -14,9 +14,20 @@ const MARK: &str = "keyring:";
 /// All that is secret in one record, as one text.
 pub(super) type Secrets = Zeroizing<String>;
 
-/// A name that no entry has had: an entry is written once, so that whoever reads a record finds its own secrets.
-pub(super) fn new_name(key: &StoreKey) -> String {
-    format!("{}{:016x}", prefix(key), fastrand::u64(..))
+/// A name that no entry has had: an entry is written once, so that whoever reads a record finds its own secrets. Its family is
+/// that of the name before it.
+pub(super) fn new_name(key: &StoreKey, before: Option<&str>) -> String {
+    let family = before.and_then(|before| family_of(key, before));
+    let family = family.map_or_else(|| format!("{}{:016x}-", prefix(key), fastrand::u64(..)), str::to_owned);
+    format!("{family}{:016x}", fastrand::u64(..))
+}
+
+/// What the names of all entries begin with that this record has had since it was added. Another store in the same keyring
+/// may have a record of the same key, but none of the same family. Names of earlier versions have none.
+pub(super) fn family_of<'a>(key: &StoreKey, name: &'a str) -> Option<&'a str> {
+    let number = name.strip_prefix(&prefix(key))?.rsplit_once('-')?.0;
+    let is_family = number.len() == 16 && number.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_family.then(|| &name[..prefix(key).len() + number.len() + 1])
 }
 
 /// What the names of all entries of one record begin with.
@@ -117,6 +128,21 @@ mod tests {
             assert_eq!(name_of(&taken), Some("name"));
             assert_eq!(name_of(&record), None);
             assert_eq!(put_in(taken, &secrets), Some(record));
+        }
+    }
+
+    #[test]
+    fn the_names_of_one_record_are_of_one_family() {
+        let key = StoreKey::new("open-ai", "a#b-1");
+        let first = new_name(&key, None);
+        let second = new_name(&key, Some(&first));
+        let family = family_of(&key, &first).unwrap();
+        assert!(second.starts_with(family) && family.ends_with('-') && first != second, "{first} {second}");
+        assert_ne!(family_of(&key, &new_name(&key, None)), Some(family), "of another store");
+        assert_eq!(family_of(&StoreKey::new("open-ai", "a"), &first), None, "of another record");
+        for earlier in ["open-ai/a#b-1#0123456789abcdef", "open-ai/a#b-1#", "open-ai/a#b-1#-1", ""] {
+            assert_eq!(family_of(&key, earlier), None, "{earlier}");
+            assert!(family_of(&key, &new_name(&key, Some(earlier))).is_some());
         }
     }
 

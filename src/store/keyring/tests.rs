@@ -78,6 +78,41 @@ async fn secrets_are_in_the_keyring_alone_and_other_processes_find_them() {
     assert!(!has_entry(&keyring, &second));
 }
 
+/// As many entries as there are secrets.
+fn entries(keyring: &mock::Store) -> usize {
+    let found = keyring_core::api::CredentialStoreApi::search(keyring, &HashMap::new()).unwrap();
+    found.iter().filter(|entry| entry.get_password().is_ok()).count()
+}
+
+#[tokio::test]
+async fn what_a_process_left_that_died_between_the_keyring_and_the_file_is_removed_by_the_next() {
+    let (records, keyring) = (MemoryStore::new(), mock::Store::new().unwrap());
+    let open = |records: &MemoryStore| KeyringStore::new(records.clone(), mock_of(keyring.clone())).unwrap();
+    let one = put(&open(&records), None, &record("one", 1)).await;
+    // Another store in the same keyring, with a record of the same key.
+    let elsewhere = MemoryStore::new();
+    let other = put(&open(&elsewhere), None, &record("other", 1)).await;
+    // The entry of a save that got no further.
+    let dead = open(&records);
+    let lost = secrets::new_name(&key(), Some(&name(&records).await));
+    dead.0.vault.write(lost.clone(), secrets::of(&record("lost", 2))).await.unwrap();
+    assert_eq!(entries(&keyring), 3);
+
+    let mut begun = record("one", 1);
+    begun.intent = Some(Intent::new(Generation::new(1), std::time::UNIX_EPOCH));
+    let next = open(&records);
+    assert_eq!(next.load(&key()).await.unwrap(), Some(one.clone()));
+    assert!(has_entry(&keyring, &lost), "reading removes nothing");
+    // Whoever was too late has not seen what is stored now, and removes nothing.
+    let stale = next.compare_and_set(&key(), None, Some(begun.clone())).await.unwrap();
+    assert!(matches!(stale, CasOutcome::Conflict(Some(_))) && has_entry(&keyring, &lost));
+    let begun = put(&next, Some(one.revision), &begun).await;
+    assert!(!has_entry(&keyring, &lost) && entries(&keyring) == 2);
+    put(&next, Some(begun.revision), &record("two", 2)).await;
+    assert_eq!(open(&elsewhere).load(&key()).await.unwrap(), Some(other));
+    assert_eq!(entries(&keyring), 2);
+}
+
 #[tokio::test]
 async fn a_record_of_the_file_alone_is_moved_by_its_next_change() {
     let (records, keyring) = (MemoryStore::new(), mock::Store::new().unwrap());

@@ -1,5 +1,6 @@
 //! The keyring on a thread of its own, with a time limit: its calls block, and a locked one can wait for a person.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -63,10 +64,27 @@ impl Vault {
         }
     }
 
+    /// The names of all entries that begin so. Not every keyring can be searched.
+    pub(super) async fn names(&self, beginning: String) -> Result<Vec<String>, Error> {
+        self.ask(move |store| {
+            let found = store.search(&HashMap::from([("service", SERVICE)]))?;
+            let names = found.iter().filter_map(Entry::get_specifiers).map(|(_, name)| name);
+            Ok(names.filter(|name| name.starts_with(&beginning)).collect())
+        })
+        .await
+    }
+
     async fn call<T: Send + 'static>(
         &self,
         name: String,
         call: impl FnOnce(&Entry) -> keyring_core::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(move |store| call(&store.build(SERVICE, &name, None)?)).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&CredentialStore) -> keyring_core::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
         let open = self.1.clone();
@@ -75,8 +93,7 @@ impl Vault {
             if answer.is_closed() {
                 return;
             }
-            let made = connected(opened, &*open).and_then(|store| store.build(SERVICE, &name, None));
-            let outcome = made.and_then(|entry| call(&entry));
+            let outcome = connected(opened, &*open).and_then(|store| call(&*store));
             if outcome.is_err() {
                 *opened = None;
             }

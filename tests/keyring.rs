@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oauth_marathon::store::{CasOutcome, FileStore, KeyringStore, Record, Store, StoreKey};
+use oauth_marathon::store::{CasOutcome, FileStore, Intent, KeyringStore, Record, Store, StoreKey};
 use oauth_marathon::testing::invariants::check_store;
 use oauth_marathon::{Credential, Error, ErrorKind, Generation, Pool, TokenSet};
 
@@ -70,6 +70,35 @@ async fn an_unlocked_keyring_keeps_the_rules_of_a_store() {
         let folder = tempfile::tempdir().unwrap();
         check_store(&Arc::new(store(folder.path()).await), 1).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn an_unlocked_keyring_is_searched_for_what_a_dead_process_has_left() {
+    if !is("unlocked") {
+        return;
+    }
+    let (folder, key) = (tempfile::tempdir().unwrap(), StoreKey::new("left", "work"));
+    let dead = store(folder.path()).await;
+    assert!(matches!(
+        dead.compare_and_set(&key, None, Some(record("s3cret", 1))).await.unwrap(),
+        CasOutcome::Stored(_)
+    ));
+    // The entry of a save that got no further.
+    let text = std::fs::read_to_string(dead.records().path()).unwrap();
+    let named = text.split_once("keyring:left/").unwrap().1.split('"').next().unwrap();
+    let left = format!("left/{}-0123456789abcdef", named.rsplit_once('-').unwrap().0);
+    let keyring: Arc<keyring_core::CredentialStore> = dbus_secret_service_keyring_store::Store::new().unwrap();
+    let left = keyring.build("oauth-marathon", &left, None).unwrap();
+    left.set_password("lost").unwrap();
+
+    let next = store(folder.path()).await;
+    let entry = next.load(&key).await.unwrap().unwrap();
+    let mut begun = entry.record;
+    begun.intent = Some(Intent::new(begun.generation, std::time::UNIX_EPOCH));
+    let stored = next.compare_and_set(&key, Some(entry.revision), Some(begun.clone())).await.unwrap();
+    let CasOutcome::Stored(stored) = stored else { panic!("{stored:?}") };
+    assert!(matches!(left.get_password(), Err(keyring_core::Error::NoEntry)));
+    assert_eq!(store(folder.path()).await.load(&key).await.unwrap(), Some(stored));
 }
 
 async fn is_refused_in_time() {

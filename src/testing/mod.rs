@@ -26,7 +26,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
 //! let provider = ScriptedProvider::new()
-//!     .on("t-work", [Reply::status(429).header("retry-after", "20")])
+//!     .on("t-work", [Reply::limited(20)])
 //!     .on("t-home", [Reply::ok().body("hello")]);
 //! let pool = Pool::builder("openai")
 //!     .origin("https://api.example.com")
@@ -42,7 +42,8 @@
 //!
 //! Waits and cooldowns are governed by tokio's clock: with `#[tokio::test(start_paused = true)]` they take no time.
 //!
-//! A classifier, strategy or store of your own is held against the [rules](invariants) by one call each:
+//! A classifier, a strategy or a store of your own is held against the [rules](invariants) by one call; their page says which
+//! call is for which part, and has a whole test:
 //!
 //! ```
 //! use oauth_marathon::pool::{Candidate, Choice, Strategy};

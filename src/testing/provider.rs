@@ -20,10 +20,16 @@ use crate::error::BoxError;
 /// A service that answers by script: each token has its own, and its n-th call gets the n-th reply. Clones share the
 /// scripts and the record.
 ///
-/// Once a script is over it says what was given to [`always`](ScriptedProvider::always), and without that, as for a token
-/// without a script, the [default](ScriptedProvider::otherwise): an empty 200. Each request is read to its end before
-/// anything is said, and recorded. A call on an instance that was not polled ready panics, as it may with the services of a
-/// real stack; a clone starts out unready.
+/// Which reply a request gets, the first of these that there is:
+///
+/// 1. what [`answering`](ScriptedProvider::answering) makes of the request;
+/// 2. the next one in the script of its token, given to [`on`](ScriptedProvider::on);
+/// 3. what its token [always](ScriptedProvider::always) gets after that;
+/// 4. the next one of those that [any token](ScriptedProvider::then) gets;
+/// 5. the [default](ScriptedProvider::otherwise), which is an empty 200.
+///
+/// Each request is read to its end before it is answered, and recorded. A call on an instance that was not polled ready
+/// panics, as it may with the services of a real stack; a clone starts out unready.
 ///
 /// ```
 /// use http_body_util::Full;
@@ -90,26 +96,27 @@ impl ScriptedProvider {
         self
     }
 
-    /// What this token is told once its script is over, again and again.
+    /// The reply that this token gets each time once its script is over.
     #[must_use]
     pub fn always(self, token: &str, reply: Reply) -> Self {
         self.shared.state().always(token, reply);
         self
     }
 
-    /// The same in the middle of a test: from now on this token is told so, and what is left of its script is dropped.
+    /// Changes the script in the middle of a test: from now on this token gets this reply each time, and what is left of its
+    /// script is dropped.
     pub fn set(&self, token: &str, reply: Reply) {
         self.shared.state().set(token, reply);
     }
 
-    /// Adds a reply to what is said, in turn, where no token has a script: whichever token comes next gets it.
+    /// Adds a reply that the next request gets whose token has no script, whichever token that is.
     #[must_use]
     pub fn then(self, reply: Reply) -> Self {
         self.shared.state().add_next(reply);
         self
     }
 
-    /// What is said where no script says anything.
+    /// The reply where no script has one.
     #[must_use]
     pub fn otherwise(self, reply: Reply) -> Self {
         self.shared.state().set_otherwise(reply);
@@ -123,7 +130,7 @@ impl ScriptedProvider {
         self
     }
 
-    /// Before each call it is polled this often in vain.
+    /// Lets an instance be ready late: before each call, so many polls are pending first.
     #[must_use]
     pub fn ready_late(mut self, polls: usize) -> Self {
         self.readiness.polls_in_vain = polls;

@@ -109,26 +109,27 @@ impl ScriptedTokens {
         self
     }
 
-    /// What a credential gets once its script is over, again and again.
+    /// The grant that a credential gets each time once its script is over.
     #[must_use]
     pub fn always(self, credential: &str, grant: Grant) -> Self {
         self.state().scripts.entry(credential.into()).or_default().always = Some(grant);
         self
     }
 
-    /// The same in the middle of a test: from now on this credential gets that, and what is left of its script is dropped.
+    /// Changes the script in the middle of a test: from now on this credential gets this grant each time, and what is left of
+    /// its script is dropped.
     pub fn set(&self, credential: &str, grant: Grant) {
         self.state().scripts.insert(credential.into(), Script { grants: VecDeque::new(), always: Some(grant) });
     }
 
-    /// What is granted where no script says anything.
+    /// The grant where no script has one.
     #[must_use]
     pub fn otherwise(self, grant: Grant) -> Self {
         self.state().otherwise = Some(grant);
         self
     }
 
-    /// Makes fresh tokens so.
+    /// How fresh tokens are made, in place of those with a `+`: such as ones that expire.
     #[must_use]
     pub fn fresh_as(self, make: impl Fn(&Exchange) -> TokenSet + Send + Sync + 'static) -> Self {
         self.state().fresh_as = Some(Arc::new(make));

@@ -18,7 +18,8 @@
 //! | a [`Store`](crate::store::Store) that processes share | the same, and [`check_shared_store`] |
 //! | settings, or a stack of your own | [`check_pool_run`], or [`check_attempts`] after requests of your own |
 //!
-//! A handful of seeds is enough for a test, and takes a few seconds. This is a whole one, for `#[tokio::test(start_paused = true)]`:
+//! Give each check a few seeds in every run of your tests, which takes seconds, and many where you have the time. A whole test,
+//! to be run as `#[tokio::test(start_paused = true)]`:
 //!
 //! ```
 //! use oauth_marathon::classify::{Answer, Classifier};

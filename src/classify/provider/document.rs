@@ -136,8 +136,9 @@ impl ErrorDocument {
             Some(detail @ Node::Object(_)) => self.add_object(detail, wraps),
             _ => {}
         }
-        let is =
-            |name: &str, values: &[&str]| node.get(name).and_then(Node::text).is_some_and(|it| values.contains(&it));
+        let is = |name: &'static str, values: &[&str]| {
+            node.get(name).and_then(Node::text).is_some_and(|it| values.contains(&it))
+        };
         let named =
             is("type", &["error", "response.failed"]) || is("event_type", &["error"]) || is("object", &["error"]);
         self.is_error |= named;

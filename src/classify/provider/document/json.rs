@@ -89,9 +89,41 @@ pub(super) enum Node<'a> {
     /// Borrowed where it has no escapes.
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
-    Object(Vec<(&'static str, Node<'a>)>),
+    Object(Members<'a>),
     /// The member `headers`: names in small letters.
     Fields(Vec<(String, String)>),
+}
+
+/// The known members of an object. Most objects have two or three of them, and are asked for fifty.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Members<'a> {
+    list: Vec<(&'static str, Node<'a>)>,
+    /// A bit for each length that a name has.
+    lengths: u32,
+}
+
+impl<'a> Members<'a> {
+    #[inline]
+    fn get(&self, name: &str) -> Option<&Node<'a>> {
+        if self.lengths & bit_of_length(name) == 0 { None } else { self.find(name) }
+    }
+
+    fn find(&self, name: &str) -> Option<&Node<'a>> {
+        self.list.iter().find(|(known, _)| *known == name).map(|(_, node)| node)
+    }
+
+    /// Of a name that stands twice the last counts, as with most readers.
+    fn set(&mut self, name: &'static str, node: Node<'a>) {
+        self.lengths |= bit_of_length(name);
+        match self.list.iter_mut().find(|(known, _)| std::ptr::eq(*known, name)) {
+            Some((_, earlier)) => *earlier = node,
+            None => self.list.push((name, node)),
+        }
+    }
+}
+
+fn bit_of_length(name: &str) -> u32 {
+    1 << (name.len() & 31)
 }
 
 /// Reads the first JSON value of a text; what follows it is not looked at.
@@ -100,10 +132,11 @@ pub(super) fn parse(text: &[u8]) -> Option<Node<'_>> {
 }
 
 impl Node<'_> {
-    /// A member of an object.
-    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+    /// A member of an object, of one of the known names.
+    #[inline]
+    pub(super) fn get(&self, name: &'static str) -> Option<&Self> {
         match self {
-            Self::Object(members) => members.iter().find(|(known, _)| *known == name).map(|(_, node)| node),
+            Self::Object(members) => members.get(name),
             _ => None,
         }
     }
@@ -140,15 +173,11 @@ fn node<'a>(value: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
 }
 
 fn object<'a>(object: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
-    let mut members: Vec<(&'static str, Node<'a>)> = Vec::new();
+    let mut members = Members::default();
     object.members(|name, value| {
         let Some(name) = known(name) else { return value.skip() };
         let node = if name == "headers" { Node::Fields(fields(value)?) } else { node(value, depth)? };
-        // Of a name that stands twice the last counts, as with most readers.
-        match members.iter_mut().find(|(known, _)| std::ptr::eq(*known, name)) {
-            Some((_, earlier)) => *earlier = node,
-            None => members.push((name, node)),
-        }
+        members.set(name, node);
         Some(())
     })?;
     Some(Node::Object(members))
@@ -237,10 +266,16 @@ mod tests {
 
     #[test]
     fn only_known_members_are_kept_and_of_two_the_last() {
-        let node =
-            parse(br#"{"code":1,"x":{"code":[{}]},"code":"two","error":{"message":"m","y":[1,2]}} junk"#).unwrap();
-        let error = Node::Object(vec![("message", Node::Text("m".into()))]);
-        assert_eq!(node, Node::Object(vec![("code", Node::Text("two".into())), ("error", error)]));
+        let text = br#"{"code":1,"x":{"code":[{}]},"code":"two","error":{"message":"m","y":[1,2]}} junk"#;
+        let object = |members: &[(&'static str, Node<'static>)]| {
+            let mut object = Members::default();
+            members.iter().for_each(|(name, node)| object.set(name, node.clone()));
+            Node::Object(object)
+        };
+        let node = parse(text).unwrap();
+        let error = object(&[("message", Node::Text("m".into()))]);
+        assert_eq!(node, object(&[("code", Node::Text("two".into())), ("error", error.clone())]));
+        assert_eq!((node.get("error"), node.get("type"), node.get("status")), (Some(&error), None, None));
     }
 
     #[test]

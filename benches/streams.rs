@@ -101,6 +101,9 @@ fn long(before: &str, after: &str) -> String {
 #[bench::comments(Running::new(SSE, &":\n".repeat(30_000), 1))]
 #[bench::empty_data(Running::new(SSE, &"data\n".repeat(12_000), 1))]
 // Each line is a part of a value of its own.
+#[bench::letters(Running::new(SSE, &format!("{{{}", "e\r".repeat(30_000)), 1))]
+#[bench::empty_lines_of_json(Running::new(SSE, &format!("{{{}", "\r".repeat(60_000)), 1))]
+#[bench::empty_lines_of_lines(Running::new(NDJSON, &"\n".repeat(60_000), 1))]
 #[bench::brackets(Running::new(SSE, &"[\n".repeat(30_000), 1))]
 #[bench::nothing_but_words(Running::new(SSE, &format!("data: {{{}\n\n", "\"error\":null,".repeat(4_600)), 1))]
 fn sixty_thousand_bytes(mut running: Running) -> Running {

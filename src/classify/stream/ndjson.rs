@@ -21,6 +21,9 @@ impl Lines {
             self.begun.clear();
         }
         loop {
+            if self.begun.is_empty() {
+                self.skip_empty(input);
+            }
             let Some(at) = memchr(b'\n', input) else {
                 self.begun.push(input);
                 *input = &[];
@@ -43,6 +46,12 @@ impl Lines {
             }
             return self.kept(first);
         }
+    }
+
+    fn skip_empty(&mut self, input: &mut &[u8]) {
+        let (empty, rest) = input.split_at(input.iter().take_while(|byte| **byte == b'\n').count());
+        self.later |= !empty.is_empty();
+        *input = rest;
     }
 
     #[inline]

@@ -54,7 +54,8 @@ impl EventStream {
             return Some(frame);
         }
         loop {
-            if self.line.is_empty() && !self.has_data {
+            let is_empty = matches!(input.first(), Some(b'\n' | b'\r'));
+            if is_empty && self.line.is_empty() && (!self.has_data || self.bare.is_some()) {
                 self.skip_empty(input);
             }
             let Some(at) = line_end(input) else {
@@ -64,12 +65,11 @@ impl EventStream {
             };
             let (line, end) = input.split_at(at);
             *input = match end {
-                [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => rest,
-                _ => {
-                    self.after_cr = end.len() == 1;
-                    end.get(1..).unwrap_or_default()
-                }
+                [b'\r', b'\n', rest @ ..] => rest,
+                [_, rest @ ..] => rest,
+                [] => &[],
             };
+            self.after_cr = end == b"\r";
             let is_event = if self.line.is_empty() { self.take(line) } else { self.take_kept(line) };
             if is_event {
                 return self.give();
@@ -77,14 +77,16 @@ impl EventStream {
         }
     }
 
-    /// Empty lines where there is no event for them to end.
+    /// Empty lines where there is no event for them to end, or within JSON.
     fn skip_empty(&mut self, input: &mut &[u8]) {
         let is_end = |byte: &&u8| matches!(byte, b'\n' | b'\r');
         let (empty, rest) = input.split_at(input.iter().take_while(is_end).count());
         if !empty.is_empty() {
             self.after_cr = rest.is_empty() && empty.ends_with(b"\r");
             self.later = true;
-            self.name.clear();
+            if !self.has_data {
+                self.name.clear();
+            }
             *input = rest;
         }
     }
@@ -189,13 +191,9 @@ impl EventStream {
             }
         }
         let nesting = self.bare.get_or_insert_default();
-        let (taken, is_over) = nesting.take(line);
         self.has_data = true;
-        match taken {
-            [byte] => self.data.push_byte(*byte),
-            _ => self.data.push(taken),
-        }
-        self.data.push_byte(b'\n');
+        let (taken, is_over) = nesting.take(line);
+        self.data.push_line(taken);
         is_over
     }
 

@@ -12,6 +12,7 @@ use crate::classify::times::{MILLISECOND, SECOND, decimal, epoch, float, go, poi
 
 mod codes;
 mod json;
+mod names;
 
 /// The most that is read of a body.
 const BYTES: usize = 128 * 1024;

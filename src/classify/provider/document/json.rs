@@ -1,74 +1,11 @@
 //! The part of a JSON text that can matter: known members, down to a bounded depth.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
 
 use memchr::memchr;
 
+use super::names::known;
 use crate::classify::json::{Cursor, Shape};
-
-/// Members that are kept, in the order of their bytes. All others are skipped without being stored.
-const KNOWN: [&str; 56] = [
-    "@type",
-    "__type",
-    "availability",
-    "choices",
-    "code",
-    "detail",
-    "details",
-    "error",
-    "error_code",
-    "error_description",
-    "error_details",
-    "error_subtype",
-    "error_type",
-    "errors",
-    "event_type",
-    "exceptionName",
-    "headers",
-    "http_status",
-    "innererror",
-    "interval",
-    "limit_source",
-    "message",
-    "metadata",
-    "msg",
-    "nanos",
-    "notification_id",
-    "object",
-    "param",
-    "patterns",
-    "provider_name",
-    "quotaId",
-    "quotaResetDelay",
-    "quotaResetTimeStamp",
-    "quotaValue",
-    "quota_limit",
-    "quota_limit_value",
-    "raw",
-    "reason",
-    "reasons",
-    "resetsAt",
-    "resets_at",
-    "resets_in_seconds",
-    "response",
-    "retryDelay",
-    "retry_after",
-    "retry_after_ms",
-    "retry_after_seconds",
-    "seconds",
-    "status",
-    "statusCode",
-    "status_code",
-    "status_details",
-    "type",
-    "validation_link",
-    "validation_url",
-    "violations",
-];
-
-/// How long they are.
-const LENGTHS: RangeInclusive<usize> = 3..=19;
 
 /// Deeper parts are skipped. The deepest known member, a metadata value of Google in a wrapper, lies at eight.
 const DEPTH: u8 = 10;
@@ -76,7 +13,10 @@ const DEPTH: u8 = 10;
 /// Further elements of a list are skipped.
 const ELEMENTS: usize = 16;
 
-/// Header fields that are kept of a member `headers`, and their longest names and values.
+/// Members of an object that may have the name of an earlier one; further ones are skipped.
+const REPEATED: u8 = 16;
+
+/// Header fields that are read of a member `headers`, and their longest names and values.
 const FIELDS: usize = 64;
 const FIELD_NAME: usize = 96;
 const FIELD_VALUE: usize = 512;
@@ -100,6 +40,9 @@ pub(super) struct Members<'a> {
     list: Vec<(&'static str, Node<'a>)>,
     /// A bit for each length that a name has.
     lengths: u32,
+    /// A bit for the number of each name.
+    numbers: u64,
+    repeated: u8,
 }
 
 impl<'a> Members<'a> {
@@ -112,13 +55,25 @@ impl<'a> Members<'a> {
         self.list.iter().find(|(known, _)| *known == name).map(|(_, node)| node)
     }
 
+    /// Whether one more member of this name is read.
+    fn admit(&mut self, number: u32) -> bool {
+        self.repeated += u8::from(self.has(number) && self.repeated <= REPEATED);
+        self.repeated <= REPEATED
+    }
+
     /// Of a name that stands twice the last counts, as with most readers.
-    fn set(&mut self, name: &'static str, node: Node<'a>) {
-        self.lengths |= bit_of_length(name);
-        match self.list.iter_mut().find(|(known, _)| std::ptr::eq(*known, name)) {
+    fn set(&mut self, number: u32, name: &'static str, node: Node<'a>) {
+        let earlier = if self.has(number) { self.list.iter_mut().find(|(known, _)| *known == name) } else { None };
+        match earlier {
             Some((_, earlier)) => *earlier = node,
             None => self.list.push((name, node)),
         }
+        self.lengths |= bit_of_length(name);
+        self.numbers |= 1 << number;
+    }
+
+    fn has(&self, number: u32) -> bool {
+        self.numbers & (1 << number) != 0
     }
 }
 
@@ -175,9 +130,11 @@ fn node<'a>(value: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
 fn object<'a>(object: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
     let mut members = Members::default();
     object.members(|name, value| {
-        let Some(name) = known(name) else { return value.skip() };
+        let Some((number, name)) = known(name).filter(|(number, _)| members.admit(*number)) else {
+            return value.skip();
+        };
         let node = if name == "headers" { Node::Fields(fields(value)?) } else { node(value, depth)? };
-        members.set(name, node);
+        members.set(number, name, node);
         Some(())
     })?;
     Some(Node::Object(members))
@@ -198,13 +155,15 @@ fn list<'a>(list: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
 /// An object of strings, or of lists of strings; anything else has no fields.
 fn fields(object: &mut Cursor<'_>) -> Option<Vec<(String, String)>> {
     let mut fields = Vec::new();
+    let mut read = 0;
     if object.shape()? != Shape::Object {
         return object.skip().map(|()| fields);
     }
     object.members(|name, value| {
-        if fields.len() >= FIELDS || name.len() > FIELD_NAME {
+        if read >= FIELDS || name.len() > FIELD_NAME {
             return value.skip();
         }
+        read += 1;
         let value = match node(value, 2)? {
             Node::Text(text) => text.into_owned(),
             Node::Number(number) => number.to_string(),
@@ -242,39 +201,23 @@ fn word<'a>(word: &[u8]) -> Option<Node<'a>> {
     }
 }
 
-/// The same name among those that are known. Most others are told by their first letter or their length.
-fn known(name: &[u8]) -> Option<&'static str> {
-    let first = name.first().copied().filter(|_| LENGTHS.contains(&name.len()))?;
-    let initial = |known: &&str| known.bytes().next();
-    let from = KNOWN.partition_point(|known| initial(known) < Some(first));
-    let alike = KNOWN.get(from..)?.iter().take_while(|known| initial(known) == Some(first));
-    alike.copied().find(|known| known.as_bytes() == name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_known_names_are_in_order() {
-        assert!(KNOWN.is_sorted());
-        assert!(KNOWN.iter().all(|name| super::known(name.as_bytes()) == Some(name)));
-        for other in ["", "a", "cod", "codes", "zzz", "@", "\u{fc}"] {
-            assert_eq!(super::known(other.as_bytes()), None);
-        }
-    }
 
     #[test]
     fn only_known_members_are_kept_and_of_two_the_last() {
         let text = br#"{"code":1,"x":{"code":[{}]},"code":"two","error":{"message":"m","y":[1,2]}} junk"#;
         let object = |members: &[(&'static str, Node<'static>)]| {
             let mut object = Members::default();
-            members.iter().for_each(|(name, node)| object.set(name, node.clone()));
+            for (name, node) in members {
+                object.set(known(name.as_bytes()).unwrap().0, name, node.clone());
+            }
             Node::Object(object)
         };
         let node = parse(text).unwrap();
         let error = object(&[("message", Node::Text("m".into()))]);
-        assert_eq!(node, object(&[("code", Node::Text("two".into())), ("error", error.clone())]));
+        assert_eq!(Some(&Node::Text("two".into())), node.get("code"));
         assert_eq!((node.get("error"), node.get("type"), node.get("status")), (Some(&error), None, None));
     }
 

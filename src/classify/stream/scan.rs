@@ -93,18 +93,6 @@ impl Kept {
         if self.bytes.len() < FRAME { self.bytes.push(byte) } else { self.is_cut = true }
     }
 
-    /// A line and its end. Many are so short that a copy of any length is not worth its beginning.
-    #[inline]
-    pub(super) fn push_line(&mut self, line: &[u8]) {
-        match line {
-            [byte] if self.bytes.len() + 2 <= FRAME => self.bytes.extend([*byte, b'\n']),
-            _ => {
-                self.push(line);
-                self.push_byte(b'\n');
-            }
-        }
-    }
-
     /// Something is missing.
     pub(super) fn cut(&mut self) {
         self.is_cut = true;

@@ -54,22 +54,23 @@ impl EventStream {
             return Some(frame);
         }
         loop {
-            let is_empty = matches!(input.first(), Some(b'\n' | b'\r'));
-            if is_empty && self.line.is_empty() && (!self.has_data || self.bare.is_some()) {
-                self.skip_empty(input);
-            }
             let Some(at) = line_end(input) else {
                 self.line.push(input);
                 *input = &[];
                 return None;
             };
+            if at == 0 && self.line.is_empty() && (!self.has_data || self.bare.is_some()) {
+                self.skip_empty(input);
+                continue;
+            }
             let (line, end) = input.split_at(at);
             *input = match end {
-                [b'\r', b'\n', rest @ ..] => rest,
-                [_, rest @ ..] => rest,
-                [] => &[],
+                [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => rest,
+                _ => {
+                    self.after_cr = end.len() == 1;
+                    end.get(1..).unwrap_or_default()
+                }
             };
-            self.after_cr = end == b"\r";
             let is_event = if self.line.is_empty() { self.take(line) } else { self.take_kept(line) };
             if is_event {
                 return self.give();
@@ -81,14 +82,12 @@ impl EventStream {
     fn skip_empty(&mut self, input: &mut &[u8]) {
         let is_end = |byte: &&u8| matches!(byte, b'\n' | b'\r');
         let (empty, rest) = input.split_at(input.iter().take_while(is_end).count());
-        if !empty.is_empty() {
-            self.after_cr = rest.is_empty() && empty.ends_with(b"\r");
-            self.later = true;
-            if !self.has_data {
-                self.name.clear();
-            }
-            *input = rest;
+        self.after_cr = rest.is_empty() && empty.ends_with(b"\r");
+        self.later = true;
+        if !self.has_data {
+            self.name.clear();
         }
+        *input = rest;
     }
 
     /// The last line may lack its end, and the last event the empty line after it.
@@ -183,17 +182,22 @@ impl EventStream {
     }
 
     fn take_bare(&mut self, line: &[u8]) -> bool {
-        let mut line = line;
-        if self.bare.is_none() {
-            line = line.trim_ascii_start();
-            if self.has_data || !matches!(line.first(), Some(b'{' | b'[')) {
-                return false;
+        let (taken, is_over) = match &mut self.bare {
+            Some(nesting) => nesting.take(line),
+            None => {
+                let line = line.trim_ascii_start();
+                if self.has_data || !matches!(line.first(), Some(b'{' | b'[')) {
+                    return false;
+                }
+                self.has_data = true;
+                self.bare.insert(Nesting::default()).take(line)
             }
+        };
+        match taken {
+            [byte] => self.data.push_byte(*byte),
+            _ => self.data.push(taken),
         }
-        let nesting = self.bare.get_or_insert_default();
-        self.has_data = true;
-        let (taken, is_over) = nesting.take(line);
-        self.data.push_line(taken);
+        self.data.push_byte(b'\n');
         is_over
     }
 

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 use super::format::Format;
-use super::scan::Frame;
+use super::frame::Frame;
 use super::track::{Phase, Rules, Track};
 use crate::classify::Answer;
 use crate::classify::judge::Judge;

@@ -1,7 +1,6 @@
 //! The elements of one JSON array that comes bit by bit.
 
-use super::scan::{Frame, Kept};
-use super::sse::BOM;
+use super::frame::{BOM, Frame, Kept};
 
 /// The scanner. A value that is no array is its own only element.
 #[derive(Debug, Default)]

@@ -7,14 +7,11 @@
 //! Content is what the model has made: text, reasoning, the name of a tool. A frame that only opens the place for it
 //! (a role, an empty block, `choices: []`) is not: providers send it before they know whether they can answer.
 
-use std::sync::LazyLock;
-
 use memchr::memchr;
-use memchr::memmem::{self, Finder};
 
-use super::glance::is_flat;
+use super::frame::Frame;
 use super::names::{Named, named, promises_an_end};
-use super::scan::Frame;
+use super::words::{has_error, is_flat};
 use crate::classify::json::{Cursor, Shape};
 
 /// What a frame means.
@@ -81,39 +78,6 @@ fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> Meaning {
 fn could_matter(data: &[u8]) -> bool {
     // Anything else than an object is short, and may be the end.
     data.first() != Some(&b'{') || has_error(data)
-}
-
-pub(super) fn has_error(data: &[u8]) -> bool {
-    static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
-    let mut rest = data;
-    while let Some(at) = ERROR.find(rest) {
-        rest = rest.get(at + 7..).unwrap_or_default();
-        if !value_is(rest, b"null") {
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether content that was not looked into says that it is the last.
-pub(super) fn could_be_last(data: &[u8]) -> bool {
-    let after = |at: usize, length: usize| data.get(at + length..).unwrap_or_default();
-    let finishes = |rest: &[u8]| {
-        let value = rest.strip_prefix(br#"_reason""#).or_else(|| rest.strip_prefix(br#"Reason""#));
-        value.is_some_and(|value| value_follows(value) && !value_is(value, b"null"))
-    };
-    memmem::find_iter(data, br#""finish"#).any(|at| finishes(after(at, 7)))
-        || memmem::find_iter(data, br#""done""#).any(|at| value_is(after(at, 6), b"true"))
-}
-
-fn value_follows(after_key: &[u8]) -> bool {
-    after_key.trim_ascii_start().starts_with(b":")
-}
-
-/// Whether this word follows the key that was just read.
-fn value_is(after_key: &[u8], word: &[u8]) -> bool {
-    let after = after_key.trim_ascii_start();
-    after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(word))
 }
 
 /// What was seen of the members of an object.

@@ -3,13 +3,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `format` | tells a stream from other answers |
-//! | `scan`, `sse`, `ndjson`, `json_array` | cut bytes into frames, in whatever pieces they come |
+//! | `frame`, `scan`, `sse`, `ndjson`, `json_array` | cut bytes into frames, in whatever pieces they come |
 //! | `names`, `meaning` | say what a frame means |
-//! | `glance` | passes over most chunks of a stream that runs |
+//! | `words`, `glance` | pass over most chunks of a stream that runs |
 //! | `track` | follows a stream: silent, begun, failed, over |
 //! | `hold` | reads a body until it has begun, and hands it on as it came |
 
 mod format;
+mod frame;
 mod glance;
 mod hold;
 mod json_array;
@@ -21,6 +22,7 @@ mod sse;
 #[cfg(test)]
 mod tests;
 mod track;
+mod words;
 
 pub(super) use self::format::Asked;
 pub(super) use self::hold::{Patience, Stream};

@@ -2,8 +2,7 @@
 
 use memchr::memchr;
 
-use super::scan::{Frame, Kept};
-use super::sse::BOM;
+use super::frame::{BOM, Frame, Kept};
 
 /// The scanner. Empty lines are none; a carriage return before the line feed does not belong to the line.
 #[derive(Debug, Default)]

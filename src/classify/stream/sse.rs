@@ -2,12 +2,9 @@
 
 use memchr::memchr2;
 
+use super::frame::{BOM, FRAME, Frame, Kept};
 use super::json_array::Nesting;
-use super::scan::{FRAME, Frame, Kept};
 use crate::classify::eight::{first, marks};
-
-/// The byte order mark that may stand at the very beginning.
-pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The longest name of an event that can mean something to us.
 const NAME: usize = 64;

@@ -1,10 +1,12 @@
 //! Follows a stream from its first byte to its end: the pure part of holding it back.
 
 use super::format::Format;
+use super::frame::Frame;
 use super::glance::{Glance, glance};
-use super::meaning::{What, could_be_last, meaning};
+use super::meaning::{What, meaning};
 use super::names::{Named, named};
-use super::scan::{Frame, Scanner};
+use super::scan::Scanner;
+use super::words::could_be_last;
 use crate::ending::Ending;
 use crate::verdict::{Kind, Verdict};
 

@@ -1,7 +1,7 @@
 //! Whole streams of every dialect: what comes of them.
 
 use super::super::format::Format;
-use super::super::scan::Frame;
+use super::super::frame::Frame;
 use super::super::track::{Phase, Rules, Track};
 use crate::classify::Answer;
 use crate::classify::provider::ProviderRules;

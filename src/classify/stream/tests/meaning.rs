@@ -1,5 +1,6 @@
-use super::super::meaning::{What, could_be_last, meaning};
-use super::super::scan::Frame;
+use super::super::frame::Frame;
+use super::super::meaning::{What, meaning};
+use super::super::words::could_be_last;
 
 fn of(event: &str, data: &str, has_begun: bool) -> What {
     let frame = Frame { event: event.as_bytes(), data: data.as_bytes(), is_whole: true };

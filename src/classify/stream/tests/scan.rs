@@ -1,7 +1,8 @@
 use http::HeaderMap;
 
 use super::super::format::Format;
-use super::super::scan::{FRAME, Scanner};
+use super::super::frame::FRAME;
+use super::super::scan::Scanner;
 use super::{all_cuts, frames};
 
 fn events(stream: &str) -> Vec<(String, String)> {

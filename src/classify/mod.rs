@@ -27,7 +27,6 @@ mod retry_after;
 mod service;
 mod standard;
 mod stream;
-pub(crate) mod times;
 mod transport;
 
 pub use self::body::ClassifyBody;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::times::{MILLISECOND, SECOND, decimal, http_date, own_now, until};
+use crate::times::{MILLISECOND, SECOND, decimal, http_date, own_now, until};
 
 /// Fields that count milliseconds, most trusted first. They are finer than `Retry-After` and are sent beside it.
 static MILLISECOND_FIELDS: [HeaderName; 3] = [

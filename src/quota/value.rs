@@ -1,11 +1,9 @@
 //! What the values of the fields mean. Strict: a value with anything in it that does not belong there has no meaning.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use jiff::{SignedDuration, Timestamp};
-
-/// Ten years: beyond every real window, and far from where times overflow.
-pub(super) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+use crate::times::{self, SECOND, decimal};
+pub(super) use crate::times::{LONGEST, http_date};
 
 /// A number of ASCII digits, with a fraction or without. No sign, no exponent, no unit.
 pub(super) fn number(text: &str) -> Option<f64> {
@@ -26,56 +24,19 @@ pub(super) fn count(text: &str) -> Option<u64> {
 
 /// A time from now in seconds.
 pub(super) fn seconds(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(number(text)?.min(LONGEST.as_secs_f64())).ok()
+    decimal(text, SECOND)
 }
 
-/// When a window resets, counted from `now`. Providers name it in seconds, in Go's notation for durations (`6m0s`), as a date
-/// (RFC 3339 or HTTP-date), or as the time since 1970 in seconds, ms, µs or ns. Which it is shows by its form and size.
+/// When a window resets, counted from `now`, in any form that providers write it in.
 pub(super) fn reset(text: &str, now: SystemTime) -> Option<Duration> {
     const LONGEST_TEXT: usize = 64;
-    const FIRST_EPOCH: f64 = 1e9;
-    if text.len() > LONGEST_TEXT {
-        return None;
-    }
-    match number(text) {
-        Some(number) if number < FIRST_EPOCH => seconds(text),
-        Some(_) => Some(until(since_1970(text)?, now)),
-        None => duration(text).or_else(|| Some(until(date(text)?, now))),
-    }
-}
-
-fn until(date: SystemTime, now: SystemTime) -> Duration {
-    date.duration_since(now).unwrap_or_default().min(LONGEST)
-}
-
-fn since_1970(text: &str) -> Option<SystemTime> {
-    let since = match count(text)? {
-        // Of these alone a fraction counts.
-        ..100_000_000_000 => Duration::try_from_secs_f64(number(text)?).ok()?,
-        count @ ..100_000_000_000_000 => Duration::from_millis(count),
-        count @ ..100_000_000_000_000_000 => Duration::from_micros(count),
-        count => Duration::from_nanos(count),
-    };
-    UNIX_EPOCH.checked_add(since)
-}
-
-/// `1h2m3.5s`, `120ms`, `1ms500µs`.
-fn duration(text: &str) -> Option<Duration> {
-    let begins_with_digit = text.starts_with(|first: char| first.is_ascii_digit());
-    let signed = text.parse::<SignedDuration>().ok().filter(|_| begins_with_digit)?;
-    Duration::try_from(signed).ok().map(|duration| duration.min(LONGEST))
-}
-
-fn date(text: &str) -> Option<SystemTime> {
-    http_date(text).or_else(|| text.parse::<Timestamp>().ok().map(SystemTime::from))
-}
-
-pub(super) fn http_date(text: &str) -> Option<SystemTime> {
-    httpdate::parse_http_date(text).ok()
+    (text.len() <= LONGEST_TEXT).then(|| times::reset(text, now)).flatten()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     /// 2026-11-22 08:33:00 UTC.
@@ -96,7 +57,7 @@ mod tests {
             ("1795336440000000000", Some(60_000)),
             ("1700000000", Some(0)),
             ("99999999999", Some(LONGEST.as_millis() as u64)),
-            ("340282366920938463463374607431768211456", Some(LONGEST.as_millis() as u64)),
+            ("340282366920938463463374607431768211456", None),
             ("120ms", Some(120)),
             ("8.64s", Some(8_640)),
             ("6m0s", Some(360_000)),
@@ -133,7 +94,7 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(reset(text, now).map(|reset| reset.as_millis() as u64), expected, "{text:?}");
         }
-        assert_eq!(reset("1ms500µs", now), Some(Duration::from_micros(1_500)));
+        assert_eq!(reset("1ms500µs", now), Some(Duration::from_millis(2)), "rounded up");
         assert_eq!(reset(&"1".repeat(65), now), None);
     }
 

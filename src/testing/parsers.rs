@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::classify::provider::ProviderRules;
-use crate::classify::{Answer, Classifier as _, times};
+use crate::classify::{Answer, Classifier as _};
 use crate::origin::{BaseUrl, Origin, parse_endpoint};
 use crate::refresh::{RefreshError, token_response};
+use crate::times;
 use crate::token::TokenSet;
 use crate::verdict::Verdict;
 

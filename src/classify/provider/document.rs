@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(super) use self::codes::Codes;
 use self::json::Node;
-use crate::classify::times::{MILLISECOND, SECOND, decimal, epoch, float, go, point};
+use crate::times::{MILLISECOND, SECOND, decimal, epoch, float, go, point};
 
 mod codes;
 mod json;

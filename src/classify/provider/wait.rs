@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::document::BodyTimes;
 use super::failure::Failure;
 use crate::classify::retry_after;
-use crate::classify::times::{own_now, reset, stated, until, wait as rounded};
+use crate::times::{own_now, reset, stated, until, wait as rounded};
 use crate::verdict::{Kind, TimeSource};
 
 /// The stated time by the most trusted source that has one: a header field, a member of the body, a used-up window, and where

@@ -4,7 +4,7 @@ use http::HeaderName;
 use proptest::prelude::*;
 
 use super::*;
-use crate::classify::times::LONGEST;
+use crate::times::LONGEST;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110, 5.6.7.
 const NOW: u64 = 784_111_777;

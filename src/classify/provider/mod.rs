@@ -159,7 +159,8 @@ impl Classifier for ProviderRules {
 #[cfg(feature = "test-util")]
 pub(crate) fn kept(body: &[u8]) -> usize {
     let document = document::ErrorDocument::read(body);
-    let texts = document.codes.iter().chain(document.quotas.iter().map(String::as_str)).map(str::len).sum::<usize>();
+    let texts =
+        document.codes.iter().chain(document.quotas.iter().map(String::as_bytes)).map(<[u8]>::len).sum::<usize>();
     let fields = document.fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
     texts + fields + document.message.len()
 }

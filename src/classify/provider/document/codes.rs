@@ -1,12 +1,16 @@
-//! The codes of a document, in one string: most failures have two or three.
+//! The codes of a document, one behind the other: most failures have two or three, which take no allocation.
 
-/// Between two codes.
-const END: char = '\n';
+/// Behind each code.
+const END: u8 = b'\n';
 
 /// Codes in the order in which they were found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Codes {
-    all: String,
+    few: [u8; Self::FEW],
+    /// How much of `few` is in use.
+    used: usize,
+    /// What has no room there, and all that came after it.
+    more: Vec<u8>,
     count: usize,
     /// A bit for each length that a code, or its part before a colon, has. The rules ask for a hundred codes.
     lengths: u64,
@@ -19,19 +23,31 @@ impl Codes {
     pub(super) const MOST: usize = 24;
     pub(super) const LONGEST: usize = 128;
 
+    const FEW: usize = 64;
+
     /// Adds a code, unless it is empty, too long or one too many.
     pub(super) fn push(&mut self, code: &str) {
-        if !code.is_empty() && code.len() <= Self::LONGEST && self.count < Self::MOST && !code.contains(END) {
-            if self.count == 0 {
-                self.all.reserve(Self::LONGEST);
-            }
-            self.all.push_str(code);
-            self.all.push(END);
-            self.count += 1;
-            let ends = code.match_indices(':').map(|(at, _)| at).chain([code.len()]);
-            self.lengths |= ends.fold(0, |lengths, end| lengths | bit_of_length(end));
-            self.initials |= bit_of_initial(code);
+        let bytes = code.as_bytes();
+        if code.is_empty() || code.len() > Self::LONGEST || self.count >= Self::MOST || bytes.contains(&END) {
+            return;
         }
+        let end = self.used + bytes.len();
+        let room = if self.more.is_empty() { self.few.get_mut(self.used..=end) } else { None };
+        match room.and_then(<[u8]>::split_last_mut) {
+            Some((last, room)) => {
+                room.copy_from_slice(bytes);
+                *last = END;
+                self.used = end + 1;
+            }
+            None => {
+                self.more.extend_from_slice(bytes);
+                self.more.push(END);
+            }
+        }
+        self.count += 1;
+        let ends = code.match_indices(':').map(|(at, _)| at).chain([code.len()]);
+        self.lengths |= ends.fold(0, |lengths, end| lengths | bit_of_length(end));
+        self.initials |= bit_of_initial(code);
     }
 
     /// Whether one of them is this code, or this code with `:` and more behind it; in letters of either case.
@@ -42,13 +58,21 @@ impl Codes {
 
     fn find(&self, code: &str) -> bool {
         self.iter().any(|own| {
-            own.get(..code.len()).is_some_and(|start| start.eq_ignore_ascii_case(code))
-                && matches!(own.as_bytes().get(code.len()), None | Some(b':'))
+            own.get(..code.len()).is_some_and(|start| start.eq_ignore_ascii_case(code.as_bytes()))
+                && matches!(own.get(code.len()), None | Some(b':'))
         })
     }
 
-    pub(in super::super) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.all.split_terminator(END)
+    pub(in super::super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let few = self.few.get(..self.used).unwrap_or_default();
+        let codes = [few, &self.more].into_iter().flat_map(|codes| codes.split(|byte| *byte == END));
+        codes.filter(|code| !code.is_empty())
+    }
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self { few: [0; Self::FEW], used: 0, more: Vec::new(), count: 0, lengths: 0, initials: 0 }
     }
 }
 
@@ -72,6 +96,7 @@ mod tests {
             codes.push(code);
         }
         let long = "X".repeat(100);
+        assert_eq!(codes.iter().map(<[u8]>::len).collect::<Vec<_>>(), [10, 13, 100], "with and without an allocation");
         for found in ["rate_limit", "RATE_LIMIT", "ns", "ns:inner", "NS:INNER:MORE", &long] {
             assert!(codes.have(found), "{found}");
         }

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
@@ -53,8 +55,8 @@ fn every_envelope_gives_its_codes_and_its_message() {
     for (body, codes, message) in table {
         let document = read(body);
         assert_eq!(
-            (document.codes.iter().collect::<Vec<_>>(), &*document.message),
-            (codes.to_vec(), *message),
+            (document.codes.iter().map(String::from_utf8_lossy).collect::<Vec<_>>(), &*document.message),
+            (codes.iter().map(|code| Cow::from(*code)).collect(), *message),
             "{body}"
         );
     }
@@ -124,7 +126,7 @@ fn codes_in_a_header_field_are_base64() {
     let mut document = ErrorDocument::default();
     document.add_encoded(&HeaderValue::from_static("eyJlcnJvciI6eyJjb2RlIjoidG9rZW5fZXhwaXJlZCJ9fQ=="));
     document.add_encoded(&HeaderValue::from_static("%%%"));
-    assert!(document.codes.iter().eq(["token_expired"]));
+    assert!(document.codes.iter().eq([b"token_expired"]));
 }
 
 #[test]

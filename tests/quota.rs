@@ -3,7 +3,9 @@
 #[path = "support/accounts.rs"]
 mod accounts;
 
-use accounts::{ORIGIN, keys, look, post, seconds, wall};
+use std::time::UNIX_EPOCH;
+
+use accounts::{ORIGIN, day, keys, look, post, seconds, wall};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -119,6 +121,32 @@ async fn a_long_window_with_room_ends_the_rest_that_it_contradicts() {
         assert_eq!(send(&pool, &provider).await, 400);
         assert_eq!(look(&pool, "a").standing == Standing::Ready, ready);
     }
+}
+
+/// The short window would be open again in an hour; the account is of use again in three days.
+#[tokio::test(start_paused = true)]
+async fn of_two_windows_that_are_used_up_the_week_keeps_the_account_away() {
+    let at = |after: u64| day(seconds(after)).duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
+    let limited = Reply::status(429)
+        .header("anthropic-ratelimit-unified-status", "rejected")
+        .header("anthropic-ratelimit-unified-5h-status", "rejected")
+        .header("anthropic-ratelimit-unified-5h-utilization", "1.0")
+        .header("anthropic-ratelimit-unified-5h-reset", at(3_600))
+        .header("anthropic-ratelimit-unified-7d-status", "rejected")
+        .header("anthropic-ratelimit-unified-7d-utilization", "1.0")
+        .header("anthropic-ratelimit-unified-7d-reset", at(3 * 86_400));
+    let credentials = ["a", "b"].map(|id| Credential::new(id, Secret::new(id)));
+    let pool = Pool::builder("anthropic").origin(ORIGIN).credentials(credentials).clock(wall()).build().unwrap();
+    let provider = ScriptedProvider::new().on("a", [limited]);
+    assert_eq!(send(&pool, &provider).await, 200);
+    let rest = |pool: &Pool| match look(pool, "a").standing {
+        Standing::Cooling { cause: Kind::QuotaExhausted, rests_for, .. } => Some(rests_for.as_secs_f64().round()),
+        _ => None,
+    };
+    assert_eq!(rest(&pool), Some(259_200.0));
+    tokio::time::advance(seconds(7_200)).await;
+    assert_eq!((send(&pool, &provider).await, rest(&pool)), (200, Some(252_000.0)));
+    assert_eq!(provider.tokens(), ["a", "b", "b"]);
 }
 
 #[tokio::test(start_paused = true)]

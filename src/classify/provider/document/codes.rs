@@ -1,5 +1,7 @@
 //! The codes of a document, one behind the other: most failures have two or three, which take no allocation.
 
+use memchr::{memchr, memchr_iter};
+
 /// Behind each code.
 const END: u8 = b'\n';
 
@@ -28,7 +30,7 @@ impl Codes {
     /// Adds a code, unless it is empty, too long or one too many.
     pub(super) fn push(&mut self, code: &str) {
         let bytes = code.as_bytes();
-        if code.is_empty() || code.len() > Self::LONGEST || self.count >= Self::MOST || bytes.contains(&END) {
+        if code.is_empty() || code.len() > Self::LONGEST || self.count >= Self::MOST || memchr(END, bytes).is_some() {
             return;
         }
         let end = self.used + bytes.len();
@@ -45,7 +47,7 @@ impl Codes {
             }
         }
         self.count += 1;
-        let ends = code.match_indices(':').map(|(at, _)| at).chain([code.len()]);
+        let ends = memchr_iter(b':', bytes).chain([code.len()]);
         self.lengths |= ends.fold(0, |lengths, end| lengths | bit_of_length(end));
         self.initials |= bit_of_initial(code);
     }
@@ -64,9 +66,16 @@ impl Codes {
     }
 
     pub(in super::super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let few = self.few.get(..self.used).unwrap_or_default();
-        let codes = [few, &self.more].into_iter().flat_map(|codes| codes.split(|byte| *byte == END));
-        codes.filter(|code| !code.is_empty())
+        let mut rest = self.few.get(..self.used).unwrap_or_default();
+        let mut more = &*self.more;
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                rest = std::mem::take(&mut more);
+            }
+            let (code, after) = rest.split_at_checked(memchr(END, rest)?)?;
+            rest = after.get(1..).unwrap_or_default();
+            Some(code)
+        })
     }
 }
 

@@ -79,9 +79,9 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
     let year = seconds(365 * 24 * 3_600);
     wrong(
         pool(&["a"]).settings(settings(|it| it.attempt_timeout = Some(seconds(0)))),
-        &["attemptTimeoutMs", "1 or more"],
+        &["attemptTimeoutMs", "from 1 to 86400000, or null"],
     );
-    wrong(pool(&["a"]).settings(settings(|it| it.max_wait = year * 11)), &["maxWaitMs", "ten years"]);
+    wrong(pool(&["a"]).settings(settings(|it| it.max_wait = year)), &["maxWaitMs", "from 0 to 86400000"]);
     wrong(
         pool(&["a"]).settings(settings(|it| it.rate_limit_cooldown = year)),
         &["rateLimitCooldownMs", "maxCooldownMs"],
@@ -101,7 +101,8 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
         (r#"{"rateLimitCooldownMs": -1}"#, &["rateLimitCooldownMs"]),
         (r#"{"rateLimitCooldown": 1}"#, &["rateLimitCooldown", "rateLimitCooldownMs"]),
         (r#"{"whenAllCooling": "hope"}"#, &["whenAllCooling", "wait"]),
-        (r#"{"attemptTimeoutMs": 0}"#, &["attemptTimeoutMs", "1 or more"]),
+        (r#"{"attemptTimeoutMs": 0}"#, &["attemptTimeoutMs", "from 1 to 86400000, or null"]),
+        (r#"{"rateLimitCooldownMs": 0}"#, &["rateLimitCooldownMs", "from 1000 to"]),
     ] {
         let text = format!(r#"{{"provider": {{"openai": {{"oauth": {oauth}}}}}}}"#);
         let error = OpencodeConfig::parse(&text, "opencode.json").unwrap_err();

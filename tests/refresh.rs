@@ -186,7 +186,7 @@ async fn an_early_exchange_that_is_refused_for_good_says_so_at_once_and_uses_up_
 async fn forced_exchanges_of_one_account_are_a_minute_apart() {
     let (pool, server) = one(Some(HOUR));
     let mut settings = Settings::default();
-    settings.auth_failure_cooldown = Duration::ZERO;
+    settings.auth_failure_cooldown = seconds(1);
     let pool = pool.settings(settings).build().unwrap();
     let probe = ScriptedProvider::new().otherwise(Reply::status(401));
     let stack = MarathonLayer::new(pool.clone()).layer(probe);

@@ -20,6 +20,8 @@ pub(super) struct Key {
 
 const COUNT: &str = "a whole number, 0 or more";
 const MILLISECONDS: &str = "a whole number of milliseconds, 0 or more";
+const SECOND_OR_MORE: &str = "a whole number of milliseconds, 1000 or more";
+const LIMIT: &str = "a whole number of milliseconds, 1 or more, or null for no limit";
 const TEXT: &str = "a string";
 
 const fn key(part: Part, name: &'static str, expected: &'static str) -> Key {
@@ -28,15 +30,20 @@ const fn key(part: Part, name: &'static str, expected: &'static str) -> Key {
 
 pub(super) const KEYS: &[Key] = &[
     key(Settings, "maxAttempts", "a whole number, 1 or more"),
-    key(Settings, "rateLimitCooldownMs", MILLISECONDS),
-    key(Settings, "authFailureCooldownMs", MILLISECONDS),
+    key(Settings, "rateLimitCooldownMs", SECOND_OR_MORE),
+    key(Settings, "authFailureCooldownMs", SECOND_OR_MORE),
     key(Settings, "networkRetryAttempts", COUNT),
     key(Settings, "toastDurationMs", MILLISECONDS),
-    key(Settings, "paymentCooldownMs", MILLISECONDS),
-    key(Settings, "maxCooldownMs", MILLISECONDS),
+    key(Settings, "paymentCooldownMs", SECOND_OR_MORE),
+    key(Settings, "maxCooldownMs", SECOND_OR_MORE),
     key(Settings, "maxWaitMs", MILLISECONDS),
     key(Settings, "refreshMarginMs", MILLISECONDS),
-    key(Settings, "attemptTimeoutMs", "a whole number of milliseconds, 1 or more"),
+    key(Settings, "maxGrownCooldownMs", SECOND_OR_MORE),
+    key(Settings, "connectTimeoutMs", LIMIT),
+    key(Settings, "attemptTimeoutMs", LIMIT),
+    key(Settings, "streamIdleTimeoutMs", LIMIT),
+    key(Settings, "exchangeTimeoutMs", "a whole number of milliseconds, 100 or more"),
+    key(Settings, "leaseMs", "a whole number of milliseconds, more than exchangeTimeoutMs"),
     key(Settings, "streamHoldMs", MILLISECONDS),
     key(Settings, "replayLimitBytes", "a whole number of bytes, 0 or more"),
     key(Settings, "strategy", "\"sticky\" or \"round-robin\""),

@@ -22,7 +22,7 @@ use crate::error::Error;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// `maxAttempts`: most credentials tried for one request; `None` is as many as there are.
+    /// `maxAttempts`: most credentials tried for one request; `None` is as many as there are, at most 16.
     pub max_attempts: Option<NonZeroU32>,
     /// `rateLimitCooldownMs`, 30 s: the cooldown after a 429 that says nothing about when to return.
     #[serde(rename = "rateLimitCooldownMs", with = "milliseconds")]
@@ -47,9 +47,28 @@ pub struct Settings {
     /// `refreshMarginMs`, 5 min: a token with less life left is refreshed early.
     #[serde(rename = "refreshMarginMs", with = "milliseconds")]
     pub refresh_margin: Duration,
-    /// `attemptTimeoutMs`: longest until the head of an answer, whether or not it is held after that; `None` is without limit.
+    /// `maxGrownCooldownMs`, 1 h: where the cooldown of a refusal that repeats without a stated time stops growing; never
+    /// less than the cooldown that it grew from.
+    #[serde(rename = "maxGrownCooldownMs", with = "milliseconds")]
+    pub max_grown_cooldown: Duration,
+    /// `connectTimeoutMs`, 10 s: longest until a connection of the bundled clients stands; `None`, which is `null` in JSON,
+    /// is without limit.
+    #[serde(rename = "connectTimeoutMs", with = "milliseconds::optional")]
+    pub connect_timeout: Option<Duration>,
+    /// `attemptTimeoutMs`, 10 min: longest until the head of an answer, whether or not it is held after that; `None`, which is
+    /// `null` in JSON, is without limit.
     #[serde(rename = "attemptTimeoutMs", with = "milliseconds::optional")]
     pub attempt_timeout: Option<Duration>,
+    /// `streamIdleTimeoutMs`, 10 min: longest that the body of an answer may be silent; `None`, which is `null` in JSON, is
+    /// without limit.
+    #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
+    pub stream_idle_timeout: Option<Duration>,
+    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take.
+    #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]
+    pub exchange_timeout: Duration,
+    /// `leaseMs`, 60 s: how long a lease of the store lasts whose holder has stopped; always longer than `exchangeTimeoutMs`.
+    #[serde(rename = "leaseMs", with = "milliseconds")]
+    pub lease: Duration,
     /// `streamHoldMs`, 30 s: longest from the head of a stream until its first content. Until then an error in the stream moves
     /// the request to the next credential; after that the stream goes to the caller as it is. Zero holds nothing.
     #[serde(rename = "streamHoldMs", with = "milliseconds")]
@@ -119,8 +138,17 @@ pub enum OnBan {
     Next,
 }
 
-/// Ten years: beyond every real use, and far from where times overflow.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// More credentials than this are never tried for one request.
+const MOST_ATTEMPTS: u32 = 1_000;
+
+const MOST_NETWORK_RETRIES: u32 = 10;
+
+const MOST_REPLAY_BYTES: u64 = 1024 * 1024 * 1024;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -134,7 +162,12 @@ impl Default for Settings {
             max_cooldown: Duration::from_secs(8 * 24 * 60 * 60),
             max_wait: Duration::from_secs(60),
             refresh_margin: Duration::from_secs(5 * 60),
-            attempt_timeout: None,
+            max_grown_cooldown: Duration::from_secs(60 * 60),
+            connect_timeout: Some(Duration::from_secs(10)),
+            attempt_timeout: Some(Duration::from_secs(10 * 60)),
+            stream_idle_timeout: Some(Duration::from_secs(10 * 60)),
+            exchange_timeout: Duration::from_secs(30),
+            lease: Duration::from_secs(60),
             stream_hold: Duration::from_secs(30),
             replay_limit_bytes: 1024 * 1024,
             strategy: StrategyName::default(),
@@ -150,8 +183,9 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Of kind [`Config`](crate::ErrorKind::Config), for a time over ten years, a cooldown over
-    /// [`max_cooldown`](Self::max_cooldown), or an [`attempt_timeout`](Self::attempt_timeout) of zero.
+    /// Of kind [`Config`](crate::ErrorKind::Config), for a count or time outside of its range, a cooldown over
+    /// [`max_cooldown`](Self::max_cooldown), or a [`lease`](Self::lease) that is no longer than an
+    /// [exchange](Self::exchange_timeout).
     pub fn validate(&self) -> Result<(), Error> {
         match self.problem() {
             Some((key, problem)) => Err(Error::config(format!("{key}: {problem}"))),
@@ -161,28 +195,48 @@ impl Settings {
 
     /// The first impossible value: its key, and what would be right.
     pub(super) fn problem(&self) -> Option<(&'static str, String)> {
-        let cooldowns = [
-            ("rateLimitCooldownMs", self.rate_limit_cooldown),
-            ("authFailureCooldownMs", self.auth_failure_cooldown),
-            ("paymentCooldownMs", self.payment_cooldown),
+        let given = |time: Option<Duration>| time.unwrap_or(SECOND);
+        let times = [
+            ("rateLimitCooldownMs", self.rate_limit_cooldown, SECOND, YEAR),
+            ("authFailureCooldownMs", self.auth_failure_cooldown, SECOND, YEAR),
+            ("paymentCooldownMs", self.payment_cooldown, SECOND, YEAR),
+            ("maxCooldownMs", self.max_cooldown, SECOND, YEAR),
+            ("maxGrownCooldownMs", self.max_grown_cooldown, SECOND, YEAR),
+            ("toastDurationMs", self.toast_duration, Duration::ZERO, DAY),
+            ("maxWaitMs", self.max_wait, Duration::ZERO, DAY),
+            ("refreshMarginMs", self.refresh_margin, Duration::ZERO, YEAR),
+            ("streamHoldMs", self.stream_hold, Duration::ZERO, HOUR),
+            ("exchangeTimeoutMs", self.exchange_timeout, Duration::from_millis(100), HOUR),
+            ("leaseMs", self.lease, Duration::from_millis(100), DAY),
         ];
-        let others = [
-            ("maxCooldownMs", self.max_cooldown),
-            ("toastDurationMs", self.toast_duration),
-            ("maxWaitMs", self.max_wait),
-            ("refreshMarginMs", self.refresh_margin),
-            ("attemptTimeoutMs", self.attempt_timeout.unwrap_or_default()),
-            ("streamHoldMs", self.stream_hold),
+        let limits = [
+            ("connectTimeoutMs", given(self.connect_timeout), HOUR),
+            ("attemptTimeoutMs", given(self.attempt_timeout), DAY),
+            ("streamIdleTimeoutMs", given(self.stream_idle_timeout), DAY),
         ];
-        if let Some((key, _)) = others.into_iter().find(|(_, time)| *time > LONGEST) {
-            return Some((key, format!("must be at most {} (ten years)", LONGEST.as_millis())));
+        let counts = [
+            ("maxAttempts", self.max_attempts.map_or(1, NonZeroU32::get).into(), MOST_ATTEMPTS.into()),
+            ("networkRetryAttempts", self.network_retry_attempts.into(), MOST_NETWORK_RETRIES.into()),
+            ("replayLimitBytes", self.replay_limit_bytes, MOST_REPLAY_BYTES),
+        ];
+        let millis = |time: Duration| time.as_millis();
+        let cooldowns = &times[..3];
+        if let Some((key, _, least, most)) = times.iter().find(|(_, time, least, most)| time < least || time > most) {
+            return Some((key, format!("must be from {} to {}", millis(*least), millis(*most))));
         }
-        if let Some((key, _)) = cooldowns.into_iter().find(|(_, time)| *time > self.max_cooldown) {
-            let most = self.max_cooldown.as_millis();
+        if let Some((key, _, most)) = limits.iter().find(|(_, time, most)| time.is_zero() || time > most) {
+            return Some((key, format!("must be from 1 to {}, or null for no limit", millis(*most))));
+        }
+        if let Some((key, _, most)) = counts.iter().find(|(_, count, most)| count > most) {
+            return Some((key, format!("must be at most {most}")));
+        }
+        if let Some((key, ..)) = cooldowns.iter().find(|(_, time, ..)| *time > self.max_cooldown) {
+            let most = millis(self.max_cooldown);
             return Some((key, format!("must be at most maxCooldownMs, which is {most}; lower this or raise that")));
         }
-        if self.attempt_timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return Some(("attemptTimeoutMs", "must be 1 or more; leave the key out for no time limit".to_owned()));
+        if self.lease <= self.exchange_timeout {
+            let least = millis(self.exchange_timeout);
+            return Some(("leaseMs", format!("must be more than exchangeTimeoutMs, which is {least}")));
         }
         None
     }

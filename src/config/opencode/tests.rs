@@ -108,7 +108,7 @@ fn wrong_settings_are_refused_with_their_path_and_what_would_be_right() {
         (r#"{ "scopes": ["openid", 5417] }"#, "scopes[1]: scopes must be an array of strings"),
         (r#"{ "extraHeaders": { "x-a": [] } }"#, "extraHeaders.x-a: extraHeaders must be an object of strings"),
         (r#"{ "extraHeaders": { "x-a": "1", "x-a": "2" } }"#, "extraHeaders.x-a: stands there twice"),
-        (r#"{ "attemptTimeoutMs": 0 }"#, "attemptTimeoutMs: must be 1 or more"),
+        (r#"{ "attemptTimeoutMs": 0 }"#, "attemptTimeoutMs: must be from 1 to 86400000, or null"),
         (r#"{ "maxCooldownMs": 1000 }"#, "rateLimitCooldownMs: must be at most maxCooldownMs"),
         (r#"{ "tokenUrl": "http://s3cret.example.com" }"#, "tokenUrl: must be an https:// URL"),
         (

@@ -251,6 +251,19 @@ fn the_checksum_stands_on_what_is_said_and_not_on_how() {
     assert_eq!(read(&serde_json::to_vec(&value).unwrap()).unwrap(), book());
 }
 
+/// A reader that is not exact takes the shortest form of some numbers for that of a neighbour.
+#[test]
+fn a_number_of_any_size_is_read_as_it_was_written() {
+    for number in ["3.5906999999999998e78", "1e-300", "18446744073709551617", "0.1"] {
+        let mut text =
+            String::from_utf8(edited(&text_of(&book()), |root| root["checksum"] = json!("unchecked"))).unwrap();
+        let end = text.rfind('}').unwrap();
+        text.insert_str(end, &format!(",\"x\":{number}"));
+        let written = text_of(&read(text.as_bytes()).unwrap());
+        assert!(read(&written).is_ok_and(|again| text_of(&again) == written), "{number}");
+    }
+}
+
 #[test]
 fn nested_without_end_is_an_error() {
     assert!(read(&b"[".repeat(200_000)).is_err());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::refresh::across::{self, Ended, Failure, Held, Saved, Turn, lease, save};
+use crate::refresh::across::{self, Ended, Failure, Held, Known, Saved, Turn, lease, save};
 use crate::refresh::{RefreshError, TokenSource};
 use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 
@@ -57,7 +57,7 @@ pub(super) async fn refresh(
     let held = Held {
         credential: seen.credential.clone(),
         generation: seen.generation,
-        is_stored: true,
+        known: Known::stored(seen.generation),
         follows: true,
         insists: true,
     };

@@ -14,7 +14,7 @@ use crate::error::BoxError;
 const LIMIT: usize = 64 * 1024;
 
 pub(crate) fn failed(source: BoxError) -> RefreshError {
-    RefreshError::transient("the exchange with the token endpoint failed").with_source(source)
+    RefreshError::transient("the exchange with the token endpoint failed").unanswered().with_source(source)
 }
 
 /// The whole body; a longer one than the limit is an error, as soon as that shows.

@@ -30,6 +30,7 @@ pub struct RefreshError {
     status: Option<StatusCode>,
     code: Option<Arc<str>>,
     retry_after: Option<Duration>,
+    unanswered: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -68,10 +69,11 @@ impl RefreshError {
 
     pub(super) fn new(kind: RefreshErrorKind, message: impl Into<String>) -> Self {
         let message = message.into().into();
-        Self { kind, message, status: None, code: None, retry_after: None, source: None }
+        Self { kind, message, status: None, code: None, retry_after: None, unanswered: false, source: None }
     }
 
-    /// How long the server asks to be left alone.
+    /// How long the server asks to be left alone. Where a failure states no time and repeats, the pool leaves longer and
+    /// longer pauses, up to [`max_grown_cooldown`](crate::config::Settings::max_grown_cooldown).
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
@@ -88,6 +90,17 @@ impl RefreshError {
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self
+    }
+
+    /// Says that there was no answer: the server was not reached, or the connection to it broke.
+    pub(super) fn unanswered(mut self) -> Self {
+        self.unanswered = true;
+        self
+    }
+
+    /// Whether the server is known to have said nothing.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.unanswered
     }
 
     /// Adds an error code, unless it looks like anything else.

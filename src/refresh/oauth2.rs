@@ -234,7 +234,8 @@ where
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                Err(RefreshError::transient(format!("no answer of the token endpoint within {:?}", self.timeout)))
+                let message = format!("no answer of the token endpoint within {:?}", self.timeout);
+                Err(RefreshError::transient(message).unanswered())
             }
         }
     }

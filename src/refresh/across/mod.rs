@@ -2,12 +2,14 @@
 //!
 //! The lease is the caller's: it waits for it as long as it likes, and keeps it until a token that could not be stored is.
 
+mod newer;
 mod plan;
 mod save;
 
 use std::future::Future;
 use std::time::Duration;
 
+pub(crate) use self::newer::{Known, Newer, newer};
 pub(crate) use self::plan::{Held, new_start};
 use self::plan::{Plan, plan, refused};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
@@ -28,8 +30,8 @@ pub(crate) struct Turn<'a> {
 
 /// What is told meanwhile.
 pub(crate) enum Told<'a> {
-    /// The store holds a record of the credential.
-    Stored,
+    /// The store holds this record of the credential.
+    Stored(&'a Record),
     /// An earlier refresh has begun, and has no end.
     Interrupted(&'a Intent),
 }
@@ -130,9 +132,9 @@ impl Turn<'_> {
         let unreadable = |source| RefreshError::transient("the token store could not be read").with_source(source);
         let mut found = limited(STORE_LIMIT, self.store.load(self.key)).await.map_err(unreadable)?;
         for _ in 0..STORE_TRIES {
-            if found.is_some() {
-                held.is_stored = true;
-                told(Told::Stored);
+            if let Some(found) = &found {
+                held.has_held(&found.record);
+                told(Told::Stored(&found.record));
             }
             let now = self.wall.now();
             let (mut base, interrupted) = match plan(held, found.as_ref().map(|found| &found.record), now) {
@@ -154,8 +156,8 @@ impl Turn<'_> {
             };
             match noted.map_err(unwritable)? {
                 CasOutcome::Stored(entry) => {
-                    held.is_stored = true;
-                    told(Told::Stored);
+                    held.has_held(&entry.record);
+                    told(Told::Stored(&entry.record));
                     if let Some(intent) = &earlier {
                         told(Told::Interrupted(intent));
                     }

@@ -43,7 +43,7 @@ pub(super) enum Plan {
 /// Decides, for somebody who holds the lease. `found` is what the store holds.
 pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan {
     let Some(found) = found else {
-        return match held.known.is_stored {
+        return match held.known.is_stored && !held.known.is_put_in() {
             true => Plan::Removed,
             false => exchange(Record::new(held.credential.clone(), held.generation)),
         };
@@ -168,6 +168,7 @@ mod tests {
         let cases = [
             ("nothing there yet", Known::added(), None, exchanges(record(5), false)),
             ("removed by others", STORED, None, Plan::Removed),
+            ("removed by others, and put in again", STORED.put_in(), None, exchanges(record(5), false)),
             ("as we know it", STORED, Some(record(5)), exchanges(record(5), false)),
             ("its process died meanwhile", STORED, Some(begun(record(5), 5)), exchanges(record(5), true)),
             ("an intent that was left behind", STORED, Some(begun(record(5), 4)), exchanges(record(5), false)),

@@ -9,7 +9,7 @@ mod save;
 use std::future::Future;
 use std::time::Duration;
 
-pub(crate) use self::newer::{Known, Newer, newer};
+pub(crate) use self::newer::{Known, Newer, is_same, newer};
 pub(crate) use self::plan::{Held, new_start};
 use self::plan::{Plan, plan, refused};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};

@@ -57,7 +57,7 @@ impl Server {
         let accepted = self.0.accepted.load(SeqCst) == token;
         if !accepted {
             self.0.refused.fetch_add(1, SeqCst);
-            if let Some(together) = &self.0.together {
+            if let Some(together) = self.0.together.as_ref().filter(|_| token == 1) {
                 together.wait().await;
             }
         }

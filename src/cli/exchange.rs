@@ -70,12 +70,13 @@ pub(super) async fn refresh(
         is_stored: true,
         follows: true,
         insists: true,
+        begun: None,
     };
     let times = Times { exchange: EXCHANGE, patience: PATIENCE };
     let turn = Turn { store, key: &key, wall: &SystemClock, held: &held, times };
     let mut waits = false;
     let mut pass_on = |word: across::Told<'_>| match word {
-        across::Told::Stored => {}
+        across::Told::Stored | across::Told::Begun(_) => {}
         across::Told::UnderWay(intent) => {
             if !std::mem::replace(&mut waits, true) {
                 told(Told::UnderWay(intent));

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::store::{Record, StoreLease};
+use crate::store::{Intent, Record, StoreLease};
 
 /// What is known of one credential's record.
 #[derive(Debug, Default)]
@@ -15,12 +15,14 @@ pub(super) struct Custody {
     kept: Arc<Mutex<Kept>>,
 }
 
-/// A new token that is in memory alone. Nobody else may refresh the credential meanwhile: in the store is the old refresh
+/// A new token that is in memory alone, and a refresh that was begun. Nobody else may refresh the credential meanwhile: in the store is the old refresh
 /// token, which is spent.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) unsaved: Option<Record>,
     pub(super) lease: Option<StoreLease>,
+    /// The refresh that was begun last, if nobody knows how it ended.
+    pub(super) begun: Option<Intent>,
 }
 
 impl Custody {

@@ -40,6 +40,7 @@ impl Inner {
             None => Some(self.lease(&key).await?),
         };
         held.is_stored = custody.is_stored();
+        held.begun = kept.begun.clone();
         if let Some(unsaved) = &kept.unsaved {
             // What the store holds is spent.
             held.credential.material = unsaved.credential.material.clone();
@@ -49,6 +50,7 @@ impl Inner {
         let turn = Turn { store: &*self.store, key: &key, wall: &*self.wall, held: &held, times };
         let mut told = |told: Told<'_>| match told {
             Told::Stored => custody.set_stored(),
+            Told::Begun(intent) => kept.begun = Some(intent.clone()),
             Told::UnderWay(intent) => {
                 tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; it is waited for");
             }

@@ -62,6 +62,7 @@ impl Pool {
                 is_stored: false,
                 follows: self.0.follows,
                 insists: false,
+                begun: None,
             },
             slot: slot.clone(),
             custody: entry.custody.clone(),

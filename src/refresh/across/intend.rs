@@ -13,7 +13,7 @@ use crate::store::{CasOutcome, Entry, Intent, Record};
 /// What the store says before the exchange.
 pub(super) enum Intended {
     /// The refresh has begun, and the record says so. An earlier one may have been cut short.
-    Begun(Box<Entry>, bool),
+    Begun(Entry, bool),
     /// Nothing is to be exchanged.
     Settled(Ended),
 }
@@ -28,7 +28,7 @@ impl Turn<'_> {
         let mut found = self.look().await?;
         let mut waited = Waited::new(clock::now());
         // What this refresh itself has noted, and whether an earlier one had no end.
-        let (mut ours, mut interrupted): (Option<Intent>, bool) = (None, false);
+        let (mut noted, mut interrupted): (Option<Intent>, bool) = (None, false);
         let mut tries = 0;
         while tries < STORE_TRIES {
             if found.is_some() {
@@ -45,10 +45,12 @@ impl Turn<'_> {
                     return Err(Failure::needs_login(reason, error));
                 }
             };
-            let theirs = found.as_ref().and_then(|found| found.record.intent.clone());
-            let theirs = theirs.filter(|intent| is_begun && ours.as_ref() != Some(intent));
+            let earlier = found.as_ref().and_then(|found| found.record.intent.clone());
+            let earlier = earlier.filter(|intent| is_begun && noted.as_ref() != Some(intent));
             base.intent = Some(Intent::new(base.generation, now));
-            if let (Some(intent), Some(entry)) = (&theirs, &found) {
+            // What this process has begun itself is over, or it would not be here.
+            let theirs = earlier.as_ref().filter(|intent| held.begun.as_ref() != Some(*intent));
+            if let (Some(intent), Some(entry)) = (theirs, &found) {
                 match waited.step(intent, self.times.exchange, now, clock::now(), self.times.patience) {
                     Step::Go => {}
                     Step::Wait(pause) => {
@@ -70,15 +72,18 @@ impl Turn<'_> {
                 CasOutcome::Stored(entry) => {
                     held.is_stored = true;
                     told(Told::Stored);
-                    if let Some(intent) = &theirs {
+                    if let Some(intent) = &earlier {
                         told(Told::Interrupted(intent));
                         interrupted = true;
                     }
+                    noted = entry.record.intent.clone();
+                    if let Some(intent) = &noted {
+                        told(Told::Begun(intent));
+                    }
                     if !is_late(now, self.wall.now(), self.times.exchange) {
-                        return Ok(Intended::Begun(Box::new(entry), interrupted));
+                        return Ok(Intended::Begun(entry, interrupted));
                     }
                     // This process has stood still: others may take the note for an old one before the exchange ends.
-                    ours = entry.record.intent.clone();
                     found = Some(entry);
                 }
                 CasOutcome::Conflict(other) => found = other,

@@ -49,6 +49,8 @@ pub(crate) enum Told<'a> {
     UnderWay(&'a Intent),
     /// An earlier refresh has begun, and has no end.
     Interrupted(&'a Intent),
+    /// This one has begun, and the store says so.
+    Begun(&'a Intent),
 }
 
 /// How a refresh ended that did not fail.
@@ -119,7 +121,7 @@ impl Turn<'_> {
         // A token that was put in while the server was asked is seen by a second look.
         for _ in 0..2 {
             let (intended, interrupted) = match self.intend(&mut held, told).await? {
-                Intended::Begun(entry, interrupted) => (*entry, interrupted),
+                Intended::Begun(entry, interrupted) => (entry, interrupted),
                 Intended::Settled(ended) => return Ok(ended),
             };
             let asked = match self.request(&intended.record) {

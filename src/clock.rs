@@ -8,7 +8,10 @@ use std::time::{Instant, SystemTime};
 /// The monotonic clock. Jumps of the wall clock do not move it.
 #[inline]
 pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
+    #[cfg(not(shuttle))]
+    return tokio::time::Instant::now().into_std();
+    #[cfg(shuttle)]
+    crate::sync::time::now()
 }
 
 /// The time of day, needed only where a server or a token names a date.

@@ -7,7 +7,6 @@ use bytes::Buf;
 use http::{Method, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::attempt::{OpenAttempt, acquire};
@@ -20,6 +19,7 @@ use crate::ending::StreamNews;
 use crate::error::BoxError;
 use crate::pool::{Acquired, Lease, Pool, Renewal};
 use crate::refresh::RefreshError;
+use crate::sync::oneshot;
 
 pin_project! {
     /// The future of [`CredentialService`](super::CredentialService).

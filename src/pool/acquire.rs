@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode, Uri};
-use tokio::sync::oneshot;
 
 use super::access::Slot;
 use super::answer::Remembered;
@@ -26,6 +25,7 @@ use crate::context::Suspect;
 use crate::error::{Error, ErrorKind};
 use crate::notify::{Account, Event};
 use crate::quota::{Quota, Window, WindowScope};
+use crate::sync::oneshot;
 use crate::verdict::{Scope, Verdict};
 
 /// Shorter windows are those of throttles.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
 use super::builder::PoolBuilder;
 use super::follow::{Follower, Seen};
 use super::handle::Pool;
@@ -12,6 +10,7 @@ use crate::config::ProviderOAuth;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::refresh::across::{STORE_LIMIT, limited};
 use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
+use crate::sync::Handle;
 use crate::token::Generation;
 
 impl Pool {

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::progress::Go;
 use super::run::Run;
 use crate::error::BoxError;
 use crate::replay::ReplayableBody;
+use crate::sync::time::{self, Sleep};
 
 pin_project! {
     /// The future of [`Retry`](super::Retry).
@@ -136,11 +136,11 @@ fn poll_timer(timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll
 }
 
 fn sleep_until(when: Instant) -> Pin<Box<Sleep>> {
-    Box::pin(tokio::time::sleep_until(when.into()))
+    Box::pin(time::sleep_until(when.into()))
 }
 
 fn attempt_timer<B, RB>(run: &Run<B, RB>) -> Option<Pin<Box<Sleep>>> {
-    run.progress.shared.limits.attempt_timeout.map(|limit| Box::pin(tokio::time::sleep(limit)))
+    run.progress.shared.limits.attempt_timeout.map(|limit| Box::pin(time::sleep(limit)))
 }
 
 impl<S, B, RB> fmt::Debug for ResponseFuture<S, B, RB>

@@ -3,12 +3,21 @@
 //! Nothing else in the crate reads a clock, so paused time (`tokio::time::pause`) governs every rule.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::{Instant, SystemTime};
+
+use tokio::runtime::Handle;
+use tokio::time::Sleep;
 
 /// The monotonic clock. Jumps of the wall clock do not move it.
 #[inline]
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// A timer that is ready at this time. `None` outside of a runtime, where there are no timers.
+pub(crate) fn timer(at: Instant) -> Option<Pin<Box<Sleep>>> {
+    Handle::try_current().is_ok().then(|| Box::pin(tokio::time::sleep_until(at.into())))
 }
 
 /// The time of day, needed only where a server or a token names a date.

@@ -123,6 +123,7 @@ pub mod store;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod testing;
+mod time_limit;
 mod times;
 mod token;
 pub mod verdict;

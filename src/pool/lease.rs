@@ -7,10 +7,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::access::Access;
-use super::handle::Pool;
+use super::handle::{Pool, account};
 use super::lift::Bearing;
 use super::look::Look;
 use crate::account::CredentialId;
+use crate::config::TimedOut;
+use crate::notify::Event;
 use crate::token::Generation;
 
 /// A credential that is in use: it counts as in flight until the lease is dropped.
@@ -80,6 +82,16 @@ impl Lease {
         if self.rests() {
             self.pool.event_seen(self, event);
         }
+    }
+
+    /// Tells people that a time limit has cut this attempt, or the body of its answer, short.
+    #[cold]
+    pub(crate) fn timed_out(&self, timed_out: TimedOut) {
+        self.pool.0.events.emit(|| Event::TimedOut {
+            provider: self.pool.0.provider.clone(),
+            credential: account(&self.access.slot),
+            timed_out,
+        });
     }
 
     /// What an outcome of this attempt bears on, for a request that asked for `model`.

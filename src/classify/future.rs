@@ -13,8 +13,8 @@ use super::judge::Judge;
 use super::read::Reading;
 use super::stream::{Asked, Patience, Stream};
 use super::watched::Watched;
-use crate::context::RequestContext;
 use crate::config::TimedOut;
+use crate::context::RequestContext;
 use crate::error::{BoxError, Error};
 use crate::verdict::Verdict;
 

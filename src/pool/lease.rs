@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -24,13 +25,13 @@ pub struct Lease {
     pool: Pool,
     /// The pool's count of changes when the lease began.
     started: u64,
-    /// What it is to show about a resting credential. Boxed: few are.
-    look: Option<Box<Look>>,
+    /// What it is to show about a resting credential, and when it began. Boxed: few are.
+    look: Option<Box<(Look, Instant)>>,
 }
 
 impl Lease {
     #[inline]
-    pub(super) fn new(access: Arc<Access>, pool: Pool, started: u64, look: Option<Box<Look>>) -> Self {
+    pub(super) fn new(access: Arc<Access>, pool: Pool, started: u64, look: Option<Box<(Look, Instant)>>) -> Self {
         access.slot.in_flight.fetch_add(1, Relaxed);
         Self { access, pool, started, look }
     }
@@ -105,7 +106,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.access.slot.in_flight.fetch_sub(1, Relaxed);
         if let Some(look) = self.look.take() {
-            self.pool.look_ended(&self.access.slot, &look);
+            self.pool.look_ended(&look.0, look.1);
         }
     }
 }

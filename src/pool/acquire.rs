@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::access::Slot;
 use super::answer::Remembered;
 use super::ask::Ask;
 use super::handle::{Inner, Pool, account};
@@ -191,8 +190,8 @@ impl Pool {
         self.state().remembered(model)
     }
 
-    pub(super) fn look_ended(&self, slot: &Arc<Slot>, look: &Look) {
-        self.state().end_look(slot, look);
+    pub(super) fn look_ended(&self, look: &Look, since: Instant) {
+        self.state().end_look(look, since);
     }
 
     /// Tells people that a request goes on with another credential.
@@ -270,7 +269,7 @@ impl Inner {
         } else if self.strategy.is_none() && self.settings.strategy == StrategyName::RoundRobin && ask.same.is_none() {
             state.rotation.to_back(place);
         }
-        Ok(Taken::Lease(Lease::new(access, pool.clone(), state.changes, look.map(Box::new))))
+        Ok(Taken::Lease(Lease::new(access, pool.clone(), state.changes, look.map(|look| Box::new((look, now))))))
     }
 
     pub(super) fn closed(&self) -> Error {

@@ -28,6 +28,7 @@ mod service;
 mod standard;
 mod stream;
 mod transport;
+mod watched;
 
 pub use self::body::ClassifyBody;
 pub use self::future::ResponseFuture;

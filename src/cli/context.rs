@@ -13,6 +13,7 @@ use super::failure::{Code, Failure};
 use super::terminal::Terminal;
 use crate::client::HttpClient;
 use crate::clock::{SystemClock, WallClock};
+use crate::config::Settings;
 use crate::store::{Entry, FileStore, Store};
 
 pub(super) type Http = HttpClient<Full<Bytes>>;
@@ -46,8 +47,8 @@ impl Context {
         })
     }
 
-    pub(super) fn http() -> Result<Http, Failure> {
-        Ok(HttpClient::new()?)
+    pub(super) fn http(settings: &Settings) -> Result<Http, Failure> {
+        Ok(HttpClient::with_connect_timeout(settings.connect_timeout)?)
     }
 
     pub(super) fn now() -> SystemTime {

@@ -45,7 +45,7 @@ async fn source(provider: &str, args: &args::Server) -> Result<Source, Failure> 
     let is_enough = |server: &OAuthServer| server.issuer.is_some() || server.token_url.is_some();
     found.check(provider, is_enough, "--issuer (or --token-url) and --client-id")?;
     found.server.validate()?;
-    let http = Context::http()?;
+    let http = Context::http(&found.settings)?;
     let server = match &found.server.token_url {
         Some(_) => found.server,
         None => Login::new(found.server, http.clone()).discover().await?,

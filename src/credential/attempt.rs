@@ -173,6 +173,7 @@ impl OpenAttempt {
     /// Settles an answer that is no plain success.
     #[cold]
     fn judged<B>(&self, lease: Lease, verdict: Verdict, response: &Response<B>) -> Option<Lease> {
+        self.tell_time_limit(&lease);
         if verdict.scope() == Scope::Model && self.context.awaits_model() {
             let body = self.context.call().failed_body.clone();
             let answer = body.map(|body| Remembered::new(lease.credential().clone(), response, body));
@@ -193,6 +194,14 @@ impl OpenAttempt {
         self.close();
     }
 
+    /// Tells people which time limit cut the attempt short, if one did.
+    fn tell_time_limit(&self, lease: &Lease) {
+        let timed_out = self.context.call().last().and_then(|attempt| attempt.timed_out);
+        if let Some(timed_out) = timed_out {
+            lease.timed_out(timed_out);
+        }
+    }
+
     fn verdict(&self) -> Option<Verdict> {
         self.context.call().last().and_then(|attempt| attempt.verdict)
     }
@@ -200,6 +209,7 @@ impl OpenAttempt {
     #[cold]
     fn close(&mut self) {
         let Some(lease) = self.lease.take() else { return };
+        self.tell_time_limit(&lease);
         match self.verdict() {
             Some(verdict) if verdict.scope() == Scope::Model && self.context.awaits_model() => {
                 Late::leave(&self.context, lease, verdict, None);

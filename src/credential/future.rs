@@ -7,7 +7,6 @@ use bytes::Buf;
 use http::{Method, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::attempt::{OpenAttempt, acquire};
@@ -20,6 +19,7 @@ use crate::ending::StreamNews;
 use crate::error::BoxError;
 use crate::pool::{Acquired, Lease, Pool, Renewal};
 use crate::refresh::RefreshError;
+use crate::sync::oneshot;
 
 pin_project! {
     /// The future of [`CredentialService`](super::CredentialService).
@@ -130,9 +130,11 @@ where
                         Ok(mut response) => {
                             let news: Option<StreamNews> = response.extensions_mut().remove();
                             let limits = news.as_ref().map(StreamNews::take_limits).unwrap_or_default();
-                            let stream = news.and_then(|news| Some((news, attempt.as_ref()?.context().clone())));
-                            let held = attempt.take().and_then(|attempt| attempt.answered(&response, &limits));
-                            Ok(LeaseBody::attach(response, held, stream, *without_body))
+                            let held = attempt.take().and_then(|attempt| {
+                                let context = attempt.context().clone();
+                                Some((attempt.answered(&response, &limits)?, context))
+                            });
+                            Ok(LeaseBody::attach(response, held, news, *without_body))
                         }
                         Err(error) => {
                             if let Some(attempt) = attempt.take() {

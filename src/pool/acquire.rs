@@ -6,9 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode, Uri};
-use tokio::sync::oneshot;
 
-use super::access::Slot;
 use super::answer::Remembered;
 use super::ask::Ask;
 use super::handle::{Inner, Pool, account};
@@ -26,6 +24,7 @@ use crate::context::Suspect;
 use crate::error::{Error, ErrorKind};
 use crate::notify::{Account, Event};
 use crate::quota::{Quota, Window, WindowScope};
+use crate::sync::oneshot;
 use crate::verdict::{Scope, Verdict};
 
 /// Shorter windows are those of throttles.
@@ -191,8 +190,8 @@ impl Pool {
         self.state().remembered(model)
     }
 
-    pub(super) fn look_ended(&self, slot: &Arc<Slot>, look: &Look) {
-        self.state().end_look(slot, look);
+    pub(super) fn look_ended(&self, look: &Look, since: Instant) {
+        self.state().end_look(look, since);
     }
 
     /// Tells people that a request goes on with another credential.
@@ -270,7 +269,7 @@ impl Inner {
         } else if self.strategy.is_none() && self.settings.strategy == StrategyName::RoundRobin && ask.same.is_none() {
             state.rotation.to_back(place);
         }
-        Ok(Taken::Lease(Lease::new(access, pool.clone(), state.changes, look.map(Box::new))))
+        Ok(Taken::Lease(Lease::new(access, pool.clone(), state.changes, look.map(|look| Box::new((look, now))))))
     }
 
     pub(super) fn closed(&self) -> Error {

@@ -3,8 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
 use super::follow::{Failures, unless_closed};
 use super::handle::Pool;
 use crate::account::CredentialId;
@@ -12,6 +10,7 @@ use crate::clock;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::refresh::across::{STORE_LIMIT, STORE_TRIES, limited, new_start};
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
+use crate::sync::{Handle, time};
 
 /// What becomes of one record.
 enum Write {
@@ -49,7 +48,7 @@ impl Pool {
                 // News come to the notes at once, and to the credentials after a pause where the store has failed.
                 let wait = async {
                     match failures.retry_at() {
-                        Some(time) => tokio::time::timeout_at(time, outgoing.notified()).await.is_err(),
+                        Some(when) => time::timeout_at(when.into(), outgoing.notified()).await.is_err(),
                         None => {
                             outgoing.notified().await;
                             true

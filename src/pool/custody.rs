@@ -1,22 +1,21 @@
 //! What is known of one credential's record in the store, and what is not there yet.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
-
 use crate::store::{Intent, Record, StoreLease};
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{AsyncMutex, OwnedMutexGuard};
 
 /// What is known of one credential's record.
 #[derive(Debug, Default)]
 pub(super) struct Custody {
     is_stored: AtomicBool,
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<AsyncMutex<Kept>>,
 }
 
-/// A new token that is in memory alone, and a refresh that was begun. Nobody else may refresh the credential meanwhile: in the store is the old refresh
-/// token, which is spent.
+/// A new token that is in memory alone, and a refresh that was begun. Nobody else may refresh the credential while there is
+/// such a token: in the store is the old refresh token, which is spent.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) unsaved: Option<Record>,

@@ -11,9 +11,10 @@ use crate::notify::Event;
 use crate::refresh::across::{Ended, Held, Times, Told, Turn, Unstored, lease};
 use crate::refresh::{RefreshError, RefreshRequest};
 use crate::store::{Record, StoreKey, StoreLease};
+use crate::sync::{spawn, task_local};
 use crate::token::TokenSet;
 
-tokio::task_local! {
+task_local! {
     /// The credential whose token this task is replacing: it cannot wait for itself.
     pub(super) static RENEWING: Arc<Slot>;
 }
@@ -100,7 +101,7 @@ impl Inner {
             return Err(RefreshError::misconfigured("the pool has no token source"));
         };
         // A task of its own, so that a token source that panics fails this refresh and nothing else.
-        let exchanged = tokio::spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
+        let exchanged = spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
         exchanged.await.unwrap_or_else(|_| Err(RefreshError::transient("the token source panicked")))
     }
 

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
-
 use super::access::Slot;
 use super::cooldown::refresh_failed;
 use super::exchange::{Exchange, RENEWING};
@@ -21,6 +19,7 @@ use crate::notify::Event;
 use crate::refresh::RefreshError;
 use crate::refresh::across::Held;
 use crate::store::{Record, StoreKey};
+use crate::sync::{Handle, oneshot};
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -47,7 +46,7 @@ impl Pool {
             waiting.push(sender);
             return Ok(receiver);
         }
-        let runtime = tokio::runtime::Handle::try_current()
+        let runtime = Handle::try_current()
             .map_err(|source| Error::new(ErrorKind::Refresh, "a refresh needs a tokio runtime").with_source(source))?;
         if entry.credential.material.tokens().is_none() {
             return Ok(receiver);

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
 use super::access::Access;
 use super::failure::{LEASE_PATIENCE, Why};
 use crate::notify::LoginReason;
 use crate::refresh::RefreshError;
+use crate::sync::oneshot;
 
 /// The least time between two forced refreshes of one credential, so that a request that is always refused does not
 /// spend refresh tokens.

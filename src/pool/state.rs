@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::access::{Access, Slot};
 use super::answer::Remembered;
 use super::custody::Custody;
+use super::look::Probing;
 use super::models::ModelRests;
 use super::outbox::{Outbox, Step};
 use super::renewing::Renewing;
@@ -33,7 +34,7 @@ pub(crate) struct State {
     /// Counts the cooldowns, so that a success can tell those that began before its attempt.
     pub(crate) changes: u64,
     /// Whether a request is out to see if a resting credential works again.
-    pub(crate) probing: bool,
+    pub(crate) probing: Probing,
     /// No re-check is due before this; there may be none then either.
     pub(crate) next_check: Option<Instant>,
     pub(crate) remembered: Option<Arc<Remembered>>,

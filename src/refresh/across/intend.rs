@@ -55,7 +55,7 @@ impl Turn<'_> {
                     Step::Go => {}
                     Step::Wait(pause) => {
                         told(Told::UnderWay(intent));
-                        tokio::time::sleep(pause).await;
+                        crate::sync::time::sleep(pause).await;
                         found = self.look().await?;
                         continue;
                     }

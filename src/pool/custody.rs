@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::store::{Record, StoreLease};
+use crate::store::{Intent, Record, StoreLease};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{AsyncMutex, OwnedMutexGuard};
 
@@ -14,12 +14,14 @@ pub(super) struct Custody {
     kept: Arc<AsyncMutex<Kept>>,
 }
 
-/// A new token that is in memory alone. Nobody else may refresh the credential meanwhile: in the store is the old refresh
-/// token, which is spent.
+/// A new token that is in memory alone, and a refresh that was begun. Nobody else may refresh the credential while there is
+/// such a token: in the store is the old refresh token, which is spent.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) unsaved: Option<Record>,
     pub(super) lease: Option<StoreLease>,
+    /// The refresh that was begun last, if nobody knows how it ended.
+    pub(super) begun: Option<Intent>,
 }
 
 impl Custody {

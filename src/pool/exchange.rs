@@ -8,7 +8,7 @@ use super::failure::{Failure, LEASE_PATIENCE, Why};
 use super::handle::{Inner, account};
 use crate::error::BoxError;
 use crate::notify::Event;
-use crate::refresh::across::{Ended, Held, Told, Turn, lease};
+use crate::refresh::across::{Ended, Held, Times, Told, Turn, Unstored, lease};
 use crate::refresh::{RefreshError, RefreshRequest};
 use crate::store::{Record, StoreKey, StoreLease};
 use crate::sync::{spawn, task_local};
@@ -41,14 +41,36 @@ impl Inner {
             None => Some(self.lease(&key).await?),
         };
         held.is_stored = custody.is_stored();
-        let turn = Turn { store: &*self.store, key: &key, wall: &*self.wall, held: &held };
+        held.begun = kept.begun.clone();
+        if let Some(unsaved) = &kept.unsaved {
+            // What the store holds is spent.
+            held.credential.material = unsaved.credential.material.clone();
+            held.generation = held.generation.max(unsaved.generation);
+        }
+        let times = Times { exchange: self.settings.exchange_timeout, patience: LEASE_PATIENCE };
+        let turn = Turn { store: &*self.store, key: &key, wall: &*self.wall, held: &held, times };
         let mut told = |told: Told<'_>| match told {
             Told::Stored => custody.set_stored(),
+            Told::Begun(intent) => kept.begun = Some(intent.clone()),
+            Told::UnderWay(intent) => {
+                tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; it is waited for");
+            }
             Told::Interrupted(intent) => {
                 tracing::info!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "an earlier refresh has no end; its refresh token is tried once more");
             }
         };
-        match turn.run(|request| self.ask(slot.clone(), request), &mut told).await? {
+        let ended = turn.run(|request| self.ask(slot.clone(), request), &mut told).await;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(mut failure) => {
+                if let Some(unstored) = failure.unstored.take() {
+                    self.tell_unstored(&slot, &unstored.error);
+                    self.keep_trying(key, &custody, &mut kept, unstored.record, lease);
+                }
+                return Err(failure.into());
+            }
+        };
+        match ended {
             Ended::New(record) | Ended::Adopted(record) => {
                 kept.clear();
                 Ok(Some(record))
@@ -57,7 +79,7 @@ impl Inner {
                 kept.clear();
                 Ok(None)
             }
-            Ended::Unstored(record, error) => {
+            Ended::Unstored(Unstored { record, error }) => {
                 self.tell_unstored(&slot, &error);
                 self.keep_trying(key, &custody, &mut kept, record.clone(), lease);
                 Ok(Some(record))

@@ -61,6 +61,7 @@ impl Pool {
                 is_stored: false,
                 follows: self.0.follows,
                 insists: false,
+                begun: None,
             },
             slot: slot.clone(),
             custody: entry.custody.clone(),

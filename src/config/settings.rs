@@ -143,6 +143,9 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
+/// Most credentials that are tried for one request, where nothing is set.
+const USUAL_ATTEMPTS: u32 = 16;
+
 /// More credentials than this are never tried for one request.
 const MOST_ATTEMPTS: u32 = 1_000;
 
@@ -191,6 +194,11 @@ impl Settings {
             Some((key, problem)) => Err(Error::config(format!("{key}: {problem}"))),
             None => Ok(()),
         }
+    }
+
+    /// Most credentials that one round of a request tries.
+    pub(crate) fn most_attempts(&self) -> usize {
+        self.max_attempts.map_or(USUAL_ATTEMPTS, NonZeroU32::get) as usize
     }
 
     /// The first impossible value: its key, and what would be right.

@@ -179,6 +179,7 @@ impl PoolBuilder {
             closing: watch::Sender::new(false),
             outgoing: Arc::new(Notify::new()),
             writing: tokio::sync::Mutex::new(()),
+            budget: Arc::default(),
             rescheduled: Arc::new(Notify::new()),
         }));
         Ok((pool, self.credentials))

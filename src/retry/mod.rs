@@ -4,7 +4,6 @@
 //! [`RequestContext`](crate::RequestContext) about each attempt, and asks one pure function what to do: stop, the same
 //! credential, the next one, or wait. When nothing is left, the caller gets the best answer there was.
 
-mod budget;
 mod decide;
 mod future;
 mod layer;

@@ -43,8 +43,8 @@ fn cases() -> Vec<(Case, &'static [&'static str])> {
         (case("500 for ever", &[500, 500], &[500], &[500]), &["a1", "a1", "b1"]),
         (case("503, 429, then the next", &[503, 429], &[200], &[]), &["a1", "a1", "b1"]),
         (case("one broken connection", &[0, 200], &[], &[]), &["a1", "a1"]),
-        (case("broken connections", &[0, 0], &[0, 0], &[200]), &["a1", "a1", "b1", "b1", "c1"]),
-        (case("all connections broken", &[0, 0], &[0, 0], &[0, 0]), &["a1", "a1", "b1", "b1", "c1", "c1"]),
+        (case("broken connections", &[0, 0, 0], &[0, 0], &[200]), &["a1", "a1", "a1", "b1", "b1", "c1"]),
+        (case("all connections broken", &[0, 0, 0], &[0, 0], &[0, 0]), &["a1", "a1", "a1", "b1", "b1", "c1", "c1"]),
         (
             case("no network retries", &[0], &[200], &[]).settings(|settings| settings.network_retry_attempts = 0),
             &["a1", "b1"],

@@ -76,7 +76,7 @@ pub(crate) async fn through_ours(case: &Case) -> Run {
     let pool = pool(&case.settings);
     let client = ServiceBuilder::new()
         .layer(NotifyLayer::new())
-        .layer(RetryLayer::new(pool.settings()))
+        .layer(RetryLayer::for_pool(&pool))
         .layer(CredentialLayer::new(pool.clone()))
         .layer(ClassifyLayer::new())
         .layer(ProbeLayer::new())
@@ -89,7 +89,7 @@ pub(crate) async fn through_tower(case: &Case) -> Run {
     let pool = pool(&case.settings);
     let client = ServiceBuilder::new()
         .layer(NotifyLayer::new())
-        .layer(tower::retry::RetryLayer::new(RetryPolicy::new(pool.settings())))
+        .layer(tower::retry::RetryLayer::new(RetryPolicy::for_pool(&pool)))
         .layer(CredentialLayer::new(pool.clone()))
         .layer(ClassifyLayer::new())
         .layer(ProbeLayer::new())

@@ -22,7 +22,8 @@ use crate::error::Error;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// `maxAttempts`: most credentials tried for one request; `None` is as many as there are, at most 16.
+    /// `maxAttempts`: most credentials tried for one request; `None` is as many as there are, at most 16. Where it ends a request
+    /// while others are ready, the best answer is returned with `Retry-After: 1`.
     pub max_attempts: Option<NonZeroU32>,
     /// `rateLimitCooldownMs`, 30 s: the cooldown after a 429 that says nothing about when to return.
     #[serde(rename = "rateLimitCooldownMs", with = "milliseconds")]
@@ -30,7 +31,8 @@ pub struct Settings {
     /// `authFailureCooldownMs`, 5 min: the cooldown when a refreshed token is refused as well.
     #[serde(rename = "authFailureCooldownMs", with = "milliseconds")]
     pub auth_failure_cooldown: Duration,
-    /// `networkRetryAttempts`, 1: further tries with the same credential after a transport error.
+    /// `networkRetryAttempts`, 1: further tries with the same credential after a connection failed, each after a pause. The one
+    /// at once after what may have been an old connection is not among them; with 0 it goes to the next credential.
     pub network_retry_attempts: u32,
     /// `toastDurationMs`, 8 s: how long a failover notice asks to be shown.
     #[serde(rename = "toastDurationMs", with = "milliseconds")]

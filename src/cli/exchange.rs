@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::refresh::across::{self, Ended, Failure, Held, Saved, Times, Turn, Unstored, lease, save};
+use crate::refresh::across::{self, Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
 use crate::refresh::{RefreshError, TokenSource};
 use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 
@@ -67,7 +67,7 @@ pub(super) async fn refresh(
     let held = Held {
         credential: seen.credential.clone(),
         generation: seen.generation,
-        is_stored: true,
+        known: Known::stored(seen.generation),
         follows: true,
         insists: true,
         begun: None,
@@ -76,7 +76,7 @@ pub(super) async fn refresh(
     let turn = Turn { store, key: &key, wall: &SystemClock, held: &held, times };
     let mut waits = false;
     let mut pass_on = |word: across::Told<'_>| match word {
-        across::Told::Stored | across::Told::Begun(_) => {}
+        across::Told::Stored(_) | across::Told::Begun(_) => {}
         across::Told::UnderWay(intent) => {
             if !std::mem::replace(&mut waits, true) {
                 told(Told::UnderWay(intent));

@@ -1,6 +1,5 @@
 //! One attempt: begun with a lease, and settled exactly once.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::Response;
@@ -8,7 +7,7 @@ use http::Response;
 use super::late::Late;
 use super::settle::settle;
 use crate::account::CredentialId;
-use crate::context::{Plan, RequestContext};
+use crate::context::{Plan, RequestContext, Used};
 use crate::error::{Error, ErrorKind};
 use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered, Unavailable};
 use crate::verdict::{Scope, Verdict};
@@ -21,15 +20,11 @@ pub(super) struct OpenAttempt {
     lease: Option<Lease>,
 }
 
-/// Asks the pool for a credential, by what the request has been through.
-pub(super) fn acquire(
-    pool: &Pool,
-    context: &RequestContext,
-    renewed: Option<&CredentialId>,
-) -> Result<Acquired, Error> {
+/// Asks the pool for a credential, by what the request has been through and what this attempt has waited for.
+pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) -> Result<Acquired, Error> {
     let mut call = context.call();
     let first = call.len() == 0;
-    if first && renewed.is_none() && context.pin().is_none() {
+    if first && awaited.is_empty() && context.pin().is_none() {
         drop(call);
         // While limits of single models are in force, the active one may not be for this request.
         if !pool.models().are_wanted()
@@ -37,19 +32,46 @@ pub(super) fn acquire(
         {
             return Ok(Acquired::Lease(lease));
         }
-        return ask(pool, context, Stay::default(), None, &Tried::default(), 0);
+        return ask(pool, context, Stay::default(), awaited, &Used::default(), 0);
     }
     let last = call.last().and_then(|attempt| attempt.credential.clone());
-    let same = renewed.cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
-    let tried = Tried::of(call.round().filter_map(|attempt| attempt.credential.as_ref()));
+    let same = awaited.renewed().cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
+    let tried = call.used();
     let attempts = call.len();
     // Nobody has told the model of the attempt before.
     let unsettled = call.unsettled.take();
     // The pool may run a strategy, which is foreign code.
     drop(call);
     drop(unsettled);
-    let bound = pool.settings().max_attempts.is_some_and(|most| tried.distinct() >= most.get() as usize);
-    ask(pool, context, Stay { on: same.as_ref(), bound }, renewed, &tried, attempts)
+    let bound = tried.len() >= pool.settings().most_attempts();
+    ask(pool, context, Stay { on: same.as_ref(), bound }, awaited, &tried, attempts)
+}
+
+/// The credentials whose refresh an attempt has waited for, and whether each has a token now.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(Vec<(CredentialId, bool)>);
+
+impl Awaited {
+    pub(super) fn add(&mut self, credential: CredentialId, is_renewed: bool) {
+        self.0.push((credential, is_renewed));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn contains(&self, id: &CredentialId) -> bool {
+        self.0.iter().any(|(awaited, _)| awaited == id)
+    }
+
+    pub(super) fn in_vain(&self, id: &CredentialId) -> bool {
+        self.0.iter().any(|(awaited, is_renewed)| awaited == id && !is_renewed)
+    }
+
+    /// The credential that has just got a token.
+    fn renewed(&self) -> Option<&CredentialId> {
+        self.0.last().filter(|(_, is_renewed)| *is_renewed).map(|(credential, _)| credential)
+    }
 }
 
 /// The credential that a request means to go on with.
@@ -64,8 +86,8 @@ fn ask(
     pool: &Pool,
     context: &RequestContext,
     stay: Stay<'_>,
-    renewed: Option<&CredentialId>,
-    tried: &Tried,
+    awaited: &Awaited,
+    tried: &Used,
     attempts: usize,
 ) -> Result<Acquired, Error> {
     let model = model_of(pool, context);
@@ -73,16 +95,20 @@ fn ask(
     let ask = Ask {
         pin: context.pin().or(bound),
         same: stay.on,
-        tried: &|id| tried.contains(id),
+        tried: &|id| tried.contains(id) || awaited.in_vain(id),
+        awaited: &|id| awaited.contains(id),
         model: model.as_ref(),
         when_all_cooling: pool.settings().when_all_cooling,
     };
-    let acquired = pool.acquire(&ask, &Choice::new(attempts, context.group()), renewed);
-    match (bound, acquired) {
-        (Some(id), Ok(Acquired::None(_))) => Ok(Acquired::None(Unavailable::Error(no_other(id)))),
-        (Some(id), Err(error)) if error.kind() == ErrorKind::UnknownCredential => Err(no_other(id)),
-        (_, acquired) => acquired,
-    }
+    let acquired = pool.acquire(&ask, &Choice::new(attempts, context.group()));
+    let Some(id) = bound else { return acquired };
+    let gone = match acquired {
+        Ok(Acquired::None(_)) => Ok(Acquired::None(Unavailable::Error(no_other(id)))),
+        Err(error) if error.kind() == ErrorKind::UnknownCredential => Err(no_other(id)),
+        acquired => return acquired,
+    };
+    context.call().cut_short = pool.is_ready_for(model.as_ref());
+    gone
 }
 
 #[cold]
@@ -95,38 +121,6 @@ fn no_other(id: &CredentialId) -> Error {
 /// The model that a request asks for, where it matters.
 pub(super) fn model_of(pool: &Pool, context: &RequestContext) -> Option<Arc<str>> {
     pool.models().are_wanted().then(|| context.model_name())
-}
-
-/// The credentials that a request has used. A few of them take no allocation.
-#[derive(Default)]
-struct Tried {
-    few: [Option<CredentialId>; 4],
-    more: Vec<CredentialId>,
-}
-
-impl Tried {
-    fn of<'a>(ids: impl Iterator<Item = &'a CredentialId>) -> Self {
-        let mut tried = Self::default();
-        for (at, id) in ids.enumerate() {
-            match tried.few.get_mut(at) {
-                Some(place) => *place = Some(id.clone()),
-                None => tried.more.push(id.clone()),
-            }
-        }
-        tried
-    }
-
-    fn ids(&self) -> impl Iterator<Item = &CredentialId> {
-        self.few.iter().flatten().chain(&self.more)
-    }
-
-    fn contains(&self, id: &CredentialId) -> bool {
-        self.ids().any(|tried| tried == id)
-    }
-
-    fn distinct(&self) -> usize {
-        self.ids().collect::<HashSet<_>>().len()
-    }
 }
 
 impl OpenAttempt {

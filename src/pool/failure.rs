@@ -20,10 +20,20 @@ pub(super) struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
     ForNow,
+    /// The token endpoint, or the user's token source, has refused for now: that may repeat for ever.
+    Refused,
     /// Others are refreshing it, and take their time.
     Busy,
     /// It needs a login.
     Login(LoginReason),
+}
+
+impl Failure {
+    /// Says whether it was the server that refused.
+    pub(super) fn refused(self, is_refused: bool) -> Self {
+        let why = if is_refused && self.why == Why::ForNow { Why::Refused } else { self.why };
+        Self { why, ..self }
+    }
 }
 
 impl From<RefreshError> for Failure {

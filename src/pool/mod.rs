@@ -19,6 +19,7 @@ mod courier;
 mod custody;
 mod exchange;
 mod failure;
+mod faults;
 mod follow;
 mod handle;
 mod last_status;
@@ -47,6 +48,7 @@ mod snapshot;
 mod state;
 mod strategy;
 mod takeover;
+mod together;
 
 pub(crate) use self::access::Access;
 pub(crate) use self::acquire::{Acquired, Unavailable};

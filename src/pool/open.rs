@@ -143,7 +143,7 @@ impl Pool {
         };
         let Some(place) = entry.filter(renewable).map(|entry| entry.access.slot.place) else { return Ok(()) };
         drop(state);
-        self.renew(place).map(drop)
+        self.renew(place)
     }
 
     pub(super) async fn load_all(&self) -> Result<Vec<Entry>, BoxError> {

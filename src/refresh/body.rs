@@ -18,7 +18,7 @@ const LIMIT: usize = 1024 * 1024;
 const FIRST: usize = 16 * 1024;
 
 pub(crate) fn failed(source: BoxError) -> RefreshError {
-    RefreshError::transient("the exchange with the token endpoint failed").with_source(source)
+    RefreshError::transient("the exchange with the token endpoint failed").unanswered().with_source(source)
 }
 
 /// What has come of an answer.

@@ -32,6 +32,7 @@ pub struct RefreshError {
     code: Option<Arc<str>>,
     retry_after: Option<Duration>,
     refresh_token: Option<Secret>,
+    unanswered: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -70,10 +71,20 @@ impl RefreshError {
 
     pub(super) fn new(kind: RefreshErrorKind, message: impl Into<String>) -> Self {
         let message = message.into().into();
-        Self { kind, message, status: None, code: None, retry_after: None, refresh_token: None, source: None }
+        Self {
+            kind,
+            message,
+            status: None,
+            code: None,
+            retry_after: None,
+            refresh_token: None,
+            unanswered: false,
+            source: None,
+        }
     }
 
-    /// How long the server asks to be left alone.
+    /// How long the server asks to be left alone. Where a failure states no time and repeats, the pool leaves longer and
+    /// longer pauses, up to [`max_grown_cooldown`](crate::config::Settings::max_grown_cooldown).
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
@@ -98,6 +109,17 @@ impl RefreshError {
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self
+    }
+
+    /// Says that there was no answer: the server was not reached, or the connection to it broke.
+    pub(super) fn unanswered(mut self) -> Self {
+        self.unanswered = true;
+        self
+    }
+
+    /// Whether the server is known to have said nothing.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.unanswered
     }
 
     /// Adds an error code, unless it looks like anything else.

@@ -240,7 +240,8 @@ where
             read_answer(answer, &mut came).await
         };
         let ended = tokio::time::timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
-            Err(RefreshError::transient(format!("no answer of the token endpoint within {:?}", self.timeout)))
+            let message = format!("no answer of the token endpoint within {:?}", self.timeout);
+            Err(RefreshError::transient(message).unanswered())
         });
         let cut = match (ended, &came) {
             (Ok(()), _) => None,

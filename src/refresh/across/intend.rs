@@ -31,9 +31,9 @@ impl Turn<'_> {
         let (mut noted, mut interrupted): (Option<Intent>, bool) = (None, false);
         let mut tries = 0;
         while tries < STORE_TRIES {
-            if found.is_some() {
-                held.is_stored = true;
-                told(Told::Stored);
+            if let Some(found) = &found {
+                held.has_held(&found.record);
+                told(Told::Stored(&found.record));
             }
             let now = self.wall.now();
             let (mut base, is_begun) = match plan(held, found.as_ref().map(|found| &found.record), now) {
@@ -70,8 +70,8 @@ impl Turn<'_> {
             let revision = found.map(|found| found.revision);
             match self.note(revision, base).await? {
                 CasOutcome::Stored(entry) => {
-                    held.is_stored = true;
-                    told(Told::Stored);
+                    held.has_held(&entry.record);
+                    told(Told::Stored(&entry.record));
                     if let Some(intent) = &earlier {
                         told(Told::Interrupted(intent));
                         interrupted = true;

@@ -5,6 +5,7 @@
 //! one waits until an exchange that it stands for can no longer be under way.
 
 mod intend;
+mod newer;
 mod plan;
 mod save;
 
@@ -12,6 +13,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use self::intend::Intended;
+pub(crate) use self::newer::{Known, Newer, newer};
 use self::plan::refused;
 pub(crate) use self::plan::{Held, new_start};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
@@ -43,8 +45,8 @@ pub(crate) struct Times {
 
 /// What is told meanwhile.
 pub(crate) enum Told<'a> {
-    /// The store holds a record of the credential.
-    Stored,
+    /// The store holds this record of the credential.
+    Stored(&'a Record),
     /// Others may be exchanging the refresh token now; it is waited until they cannot be any more.
     UnderWay(&'a Intent),
     /// An earlier refresh has begun, and has no end.

@@ -17,13 +17,16 @@ mod world;
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body::{Body as HttpBody, Frame};
+use http_body_util::{BodyExt, Full};
 use oauth_marathon::notify::{Notifiers, NotifyLayer};
 use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
 use oauth_marathon::{Credential, MarathonLayer, Pool, Secret, TokenSet};
@@ -146,5 +149,66 @@ struct Renewed;
 impl TokenSource for Renewed {
     async fn refresh(&self, _: RefreshRequest) -> Result<TokenSet, RefreshError> {
         Ok(TokenSet::new("new").with_refresh("refresh"))
+    }
+}
+
+/// A chunk that is waited for sets a limit to the silence before it: one timer for the whole body.
+#[test]
+fn a_chunk_that_is_waited_for_allocates_nothing_however_many_there_are() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    for content_type in ["text/plain", "text/event-stream"] {
+        let cost = |chunks| {
+            let client = service_fn(move |_: Request<Body>| {
+                let answer = Response::builder().header("content-type", content_type);
+                std::future::ready(answer.body(Trickle { chunks, ready: false }))
+            });
+            let service = MarathonLayer::new(paths::two_keys()).layer(client);
+            runtime.block_on(async {
+                let mut body = service.oneshot(request(SMALL)).await.unwrap().into_body();
+                // The first few may make room.
+                for _ in 0..10 {
+                    body.frame().await.unwrap().unwrap();
+                }
+                let mut read = 0;
+                let cost = measure(|| {
+                    let mut context = Context::from_waker(Waker::noop());
+                    loop {
+                        match Pin::new(&mut body).poll_frame(&mut context) {
+                            Poll::Ready(Some(frame)) => read += usize::from(frame.is_ok()),
+                            Poll::Ready(None) => return,
+                            Poll::Pending => {}
+                        }
+                    }
+                });
+                assert_eq!(read, chunks - 10);
+                cost.count_total
+            })
+        };
+        assert_eq!((cost(1_010), cost(20)), (0, 0), "{content_type}");
+    }
+}
+
+/// A body whose every chunk is waited for.
+struct Trickle {
+    chunks: usize,
+    ready: bool,
+}
+
+impl HttpBody for Trickle {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.chunks == 0 {
+            return Poll::Ready(None);
+        }
+        self.ready = !self.ready;
+        if self.ready {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.chunks -= 1;
+        let chunk = Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n");
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 }

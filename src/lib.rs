@@ -120,6 +120,7 @@ pub mod reqwest;
 pub mod retry;
 mod secret;
 pub mod store;
+mod sync;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod testing;

@@ -4,12 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::sync::time::Sleep;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 
 use super::watched::Watched;
 use crate::clock;

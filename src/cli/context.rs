@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -64,18 +64,15 @@ impl Context {
         self.unfinished.count.load(Ordering::SeqCst) > 0
     }
 
-    /// Waits until nothing is unfinished, or for so long.
-    pub(super) async fn finished(&self, patience: Duration) {
-        let all = async {
-            loop {
-                let ended = self.unfinished.ended.notified();
-                if !self.has_unfinished() {
-                    return;
-                }
-                ended.await;
+    /// Waits until nothing is unfinished.
+    pub(super) async fn finished(&self) {
+        loop {
+            let ended = self.unfinished.ended.notified();
+            if !self.has_unfinished() {
+                return;
             }
-        };
-        let _ = tokio::time::timeout(patience, all).await;
+            ended.await;
+        }
     }
 }
 

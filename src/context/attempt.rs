@@ -145,6 +145,25 @@ impl Call {
         }
     }
 
+    /// Begins an attempt that first waits for its token, and says its number.
+    pub(crate) fn open(&mut self, awaited: (CredentialId, Generation)) -> u32 {
+        self.begin(Some(awaited));
+        self.last().map_or(0, |attempt| attempt.number)
+    }
+
+    /// Takes back an attempt that was opened, and says whether nobody has judged it.
+    pub(crate) fn withdraw(&mut self, number: u32) -> bool {
+        let is_open = self.last().is_some_and(|attempt| attempt.number == number && attempt.verdict.is_none());
+        if is_open {
+            self.len -= 1;
+            match self.first.get_mut(self.len) {
+                Some(place) => *place = None,
+                None => self.rest.truncate(self.len - self.first.len()),
+            }
+        }
+        is_open
+    }
+
     /// Notes what came back. Begins the attempt where no layer has done so.
     #[inline]
     pub(crate) fn judge(&mut self, verdict: Verdict) {

@@ -1,12 +1,9 @@
 //! Building a pool: what is wrong with a part is reported by `build`, with the place and the remedy.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use http::header::AUTHORIZATION;
-use tokio::sync::{Notify, watch};
 
 use super::active::Active;
 use super::handle::{Inner, Pool};
@@ -21,6 +18,8 @@ use crate::notify::{Notifier, Notifiers};
 use crate::origin::{Origin, Shown};
 use crate::refresh::{DynTokenSource, TokenSource};
 use crate::store::{DynStore, MemoryStore, Store};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{ArcSwap, AsyncMutex, Mutex, Notify, watch};
 
 impl Pool {
     /// Begins a pool for a provider, such as `openai`.
@@ -178,7 +177,7 @@ impl PoolBuilder {
             refreshing: watch::Sender::new(0),
             closing: watch::Sender::new(false),
             outgoing: Arc::new(Notify::new()),
-            writing: tokio::sync::Mutex::new(()),
+            writing: AsyncMutex::new(()),
             rescheduled: Arc::new(Notify::new()),
         }));
         Ok((pool, self.credentials))

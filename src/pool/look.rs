@@ -44,15 +44,18 @@ pub(crate) enum Look {
 }
 
 impl State {
-    /// The first to recover, if a request may go to see before its time.
-    pub(super) fn look(&self, place: u32, now: Instant, ask: &Ask<'_>) -> Option<(u32, Look)> {
+    /// The first to recover, `first` or one after it, if a request may go to see before its time.
+    pub(super) fn look(&self, first: u32, now: Instant, ask: &Ask<'_>) -> Option<(u32, Look)> {
+        let shows_something = |place: &u32| self.is_untried(*place, ask) && !self.is_paused(*place, now);
+        let later = self.rotation.resting().map(|(_, place)| place).filter(|_| ask.pin.is_none());
+        let place = std::iter::once(first).chain(later).find(shows_something)?;
         let may_probe = match ask.when_all_cooling {
             WhenAllCooling::Probe => true,
             // A time that the provider stated is kept; one that was our guess may be tried once half of it is over.
             WhenAllCooling::Answer => self.may_be_tried(place, now, ask),
             _ => false,
         };
-        if !may_probe || !self.is_untried(place, ask) {
+        if !may_probe {
             return None;
         }
         let of_model = ask.model.filter(|_| self.rotation.is_queued(place));
@@ -70,6 +73,7 @@ impl State {
         }
         self.next_check = self.first_check();
         let wanted = |place: &u32| pinned.is_none_or(|pinned| pinned == *place) && self.is_untried(*place, ask);
+        let wanted = |place: &u32| wanted(place) && !self.is_paused(*place, now);
         let due = |place: u32| Some((place, self.check_of(place, now, ask)?));
         let resting = self.rotation.resting().map(|(_, place)| place);
         let of_model = ask.model.and_then(|model| self.models.book(model));
@@ -102,6 +106,11 @@ impl State {
             _ => return None,
         };
         self.may_be_tried(place, now, ask).then_some(look)
+    }
+
+    /// Whether the token of a credential is of no use, and nobody may try to replace it now.
+    fn is_paused(&self, place: u32, now: Instant) -> bool {
+        self.entry(place).is_some_and(|entry| entry.renewing.is_paused(&entry.access, now))
     }
 
     /// Whether nothing that keeps a credential from this request speaks against one that goes to see.

@@ -19,6 +19,7 @@ use super::rests::Cooldowns;
 use super::rotation::Rotation;
 use crate::account::{Credential, CredentialId};
 use crate::notify::LoginReason;
+use crate::refresh::across::Known;
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -61,6 +62,8 @@ pub(crate) struct Entry {
     /// The last answer that the store knows of is a failure: the next success is noted there.
     pub(super) is_noted_as_failing: bool,
     pub(crate) renewing: Renewing,
+    /// How its secret stands to what the store has held.
+    pub(super) known: Known,
     pub(super) custody: Arc<Custody>,
 }
 
@@ -142,6 +145,7 @@ impl State {
     /// Adds a credential at the back of the order.
     pub(crate) fn insert(&mut self, credential: Credential, access: Arc<Access>) {
         let place = access.slot.place;
+        let known = Known::given(access.generation);
         self.places.insert(credential.id.clone(), place);
         let entry = Entry {
             credential,
@@ -153,6 +157,7 @@ impl State {
             last_failure: None,
             is_noted_as_failing: false,
             renewing: Renewing::default(),
+            known,
             custody: Arc::default(),
         };
         let at = place as usize;
@@ -178,13 +183,24 @@ impl State {
     /// Gives a credential a new secret, and with it a new start: what was held against the old one does not count.
     pub(crate) fn renew(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry_mut(place) else { return };
+        // Only another secret makes good that this one was refused.
+        let forced = entry.renewing.forced && entry.credential.material == credential.material;
         access.slot.set_label(&credential);
         entry.credential = credential;
         entry.access = access;
         entry.renewing.settled();
+        entry.renewing.forced = forced;
         let was_out = entry.out.take().is_some();
         entry.cooldowns.retain(|cooldown| !matches!(cooldown.cause, Kind::Unauthorized | Kind::Forbidden));
         self.reschedule(place, was_out);
+    }
+
+    /// Gives a credential that keeps its secret another label, header or generation.
+    pub(super) fn relabel(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
+        let Some(entry) = self.entry_mut(place) else { return };
+        access.slot.set_label(&credential);
+        entry.credential = credential;
+        entry.access = access;
     }
 
     /// Takes a credential out until a person acts.

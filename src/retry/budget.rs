@@ -1,7 +1,8 @@
 //! A budget for resends that add load: shared by all requests of a layer, so that a failing provider is not hammered.
 
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+
+use crate::sync::atomic::AtomicU32;
 
 /// What one resend costs; a success earns one. So one resend is granted for every five successes.
 const COST: u32 = 5;

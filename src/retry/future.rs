@@ -5,7 +5,6 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::progress::Go;
@@ -14,6 +13,7 @@ use crate::clock;
 use crate::config::TimeLimit;
 use crate::error::BoxError;
 use crate::replay::ReplayableBody;
+use crate::sync::time::Sleep;
 
 pin_project! {
     /// The future of [`Retry`](super::Retry).

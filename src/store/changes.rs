@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use crate::sync::watch;
 
 /// Tells that a store has changed. [`Store::watch`](super::Store::watch) gives it out.
 ///

@@ -27,16 +27,15 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::{BodyExt, Full};
+use oauth_marathon::MarathonLayer;
 use oauth_marathon::notify::{Notifiers, NotifyLayer};
-use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
-use oauth_marathon::{Credential, MarathonLayer, Pool, Secret, TokenSet};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use self::alloc::cost;
 use self::paths::Case;
-use self::world::{Body, LARGE, ORIGIN, SMALL, at_once, request};
+use self::world::{Body, LARGE, SMALL, at_once, request};
 
 /// The context, the room for one more header, and the header fields that are kept.
 const OK_OVER_BARE: u64 = 3;
@@ -120,36 +119,15 @@ fn a_switch_arms_no_timer() {
 }
 
 #[test]
-fn neither_a_broken_connection_nor_a_refresh_arms_a_timer() {
+fn a_broken_connection_arms_no_timer() {
     let sends = AtomicUsize::new(0);
-    let provider = service_fn(async |request: Request<Body>| {
-        let mut answer = Response::new(Full::new(Bytes::new()));
-        match sends.fetch_add(1, Relaxed) {
-            0 => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-            1 => *answer.status_mut() = StatusCode::UNAUTHORIZED,
-            _ => assert_eq!(request.headers()["authorization"], "Bearer new"),
-        }
-        Ok(answer)
+    let provider = service_fn(async |_: Request<Body>| match sends.fetch_add(1, Relaxed) {
+        0 => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+        _ => Ok(Response::new(Full::new(Bytes::new()))),
     });
-    let pool = Pool::builder("test")
-        .origin(ORIGIN)
-        .credential(Credential::new("account", TokenSet::new("old").with_refresh("refresh")))
-        .credential(Credential::new("key", Secret::new("key")))
-        .token_source(Renewed)
-        .build()
-        .expect("a pool");
-    let client = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(provider);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let answer = runtime.block_on(client.oneshot(request(SMALL))).expect("an answer");
-    assert_eq!((answer.status(), sends.load(Relaxed)), (StatusCode::OK, 3));
-}
-
-struct Renewed;
-
-impl TokenSource for Renewed {
-    async fn refresh(&self, _: RefreshRequest) -> Result<TokenSet, RefreshError> {
-        Ok(TokenSet::new("new").with_refresh("refresh"))
-    }
+    let client = ServiceBuilder::new().layer(MarathonLayer::new(paths::two_keys())).service(provider);
+    let answer = at_once(client.oneshot(request(SMALL))).expect("an answer");
+    assert_eq!((answer.status(), sends.load(Relaxed)), (StatusCode::OK, 2));
 }
 
 /// A chunk that is waited for sets a limit to the silence before it: one timer for the whole body.

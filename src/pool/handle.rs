@@ -69,7 +69,7 @@ pub(super) struct Inner {
     pub(super) closing: watch::Sender<bool>,
     /// Wakes whoever tells the store what has changed.
     pub(super) outgoing: Arc<Notify>,
-    /// One at a time writes what has changed.
+    /// One at a time tells the store what has changed.
     pub(super) writing: AsyncMutex<()>,
     /// Wakes the watch over recoveries: one may come earlier than it knows.
     pub(super) rescheduled: Arc<Notify>,

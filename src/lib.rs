@@ -124,6 +124,7 @@ mod sync;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod testing;
+mod time_limit;
 mod times;
 mod token;
 pub mod verdict;

@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::model::{ModelSource, Models};
 use crate::notify::{Notifier, Notifiers};
-use crate::origin::Origin;
+use crate::origin::{Origin, Shown};
 use crate::refresh::{DynTokenSource, TokenSource};
 use crate::store::{DynStore, MemoryStore, Store};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
@@ -188,7 +188,7 @@ impl fmt::Debug for PoolBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolBuilder")
             .field("provider", &self.provider)
-            .field("origins", &self.origins)
+            .field("origins", &self.origins.iter().map(|origin| Shown(origin)).collect::<Vec<_>>())
             .field("credentials", &self.credentials)
             .field("settings", &self.settings)
             .finish_non_exhaustive()

@@ -49,6 +49,7 @@ mod snapshot;
 mod state;
 mod strategy;
 mod takeover;
+mod together;
 
 pub(crate) use self::access::Access;
 pub(crate) use self::acquire::{Acquired, Unavailable};

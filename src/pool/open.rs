@@ -65,7 +65,9 @@ impl PoolBuilder {
         }
         #[cfg(feature = "hyper-client")]
         {
-            let http = crate::client::HttpClient::<http_body_util::Full<bytes::Bytes>>::new()?;
+            let http = crate::client::HttpClient::<http_body_util::Full<bytes::Bytes>>::with_connect_timeout(
+                oauth.settings.connect_timeout,
+            )?;
             Ok(builder.token_source(server.token_source(http)?))
         }
         #[cfg(not(feature = "hyper-client"))]
@@ -141,7 +143,7 @@ impl Pool {
         };
         let Some(place) = entry.filter(renewable).map(|entry| entry.access.slot.place) else { return Ok(()) };
         drop(state);
-        self.renew(place).map(drop)
+        self.renew(place)
     }
 
     pub(super) async fn load_all(&self) -> Result<Vec<Entry>, BoxError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::custody::{Custody, Kept};
 use super::handle::Inner;
+use crate::error::BoxError;
 use crate::refresh::across::{Saved, save};
 use crate::store::{DynStore, Record, StoreKey, StoreLease};
 use crate::sync::{spawn, time, watch};
@@ -39,6 +40,18 @@ impl Inner {
             _counted: Counted::new(&self.refreshing),
         };
         spawn(saver.run());
+    }
+
+    /// Stores what is in memory alone before anything else of its credential is written.
+    pub(super) async fn save_kept(&self, key: &StoreKey, kept: &mut Kept) -> Result<(), BoxError> {
+        let Some(next) = &kept.unsaved else { return Ok(()) };
+        match save(&*self.store, key, next, None).await {
+            Saved::Failed(error) => Err(error),
+            Saved::Stored(_) | Saved::Overtaken(_) | Saved::Removed => {
+                kept.clear();
+                Ok(())
+            }
+        }
     }
 }
 

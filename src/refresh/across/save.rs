@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::plan::new_start;
+use crate::account::Credential;
 use crate::error::BoxError;
 use crate::store::{CasOutcome, DynStore, Entry, Record, StoreKey};
 use crate::sync::time;
@@ -46,6 +47,7 @@ pub(crate) async fn save(store: &dyn DynStore, key: &StoreKey, next: &Record, he
     for _ in 0..STORE_TRIES {
         let mut next = next.clone();
         next.health = held.record.health;
+        next.credential = Credential { material: next.credential.material, ..held.record.credential };
         new_start().apply(&mut next.health);
         match limited(STORE_LIMIT, store.compare_and_set(key, Some(held.revision), Some(next.clone()))).await {
             Ok(CasOutcome::Stored(entry)) => return Saved::Stored(entry.record.into()),

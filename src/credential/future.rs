@@ -117,9 +117,11 @@ where
                         Ok(mut response) => {
                             let news: Option<StreamNews> = response.extensions_mut().remove();
                             let limits = news.as_ref().map(StreamNews::take_limits).unwrap_or_default();
-                            let stream = news.and_then(|news| Some((news, attempt.as_ref()?.context().clone())));
-                            let held = attempt.take().and_then(|attempt| attempt.answered(&response, &limits));
-                            Ok(LeaseBody::attach(response, held, stream, *without_body))
+                            let held = attempt.take().and_then(|attempt| {
+                                let context = attempt.context().clone();
+                                Some((attempt.answered(&response, &limits)?, context))
+                            });
+                            Ok(LeaseBody::attach(response, held, news, *without_body))
                         }
                         Err(error) => {
                             if let Some(attempt) = attempt.take() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::account::CredentialId;
+use crate::config::TimedOut;
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -86,6 +87,16 @@ pub enum Event {
         /// The model for which none is left, where others can be used; `None` if there is none for any.
         model: Option<Arc<str>>,
     },
+    /// A request has ended although credentials are ready: `maxAttempts` allows it no other.
+    #[non_exhaustive]
+    AttemptsUsedUp {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// How many credentials it has tried.
+        tried: usize,
+        /// The status of the last answer; `None` if there was no answer.
+        status: Option<StatusCode>,
+    },
     /// A credential has a new access token.
     #[non_exhaustive]
     Refreshed {
@@ -116,6 +127,16 @@ pub enum Event {
         credential: Option<Account>,
         /// What went wrong, without any token.
         message: Arc<str>,
+    },
+    /// A time limit of the settings cut an attempt, or the body of an answer, short.
+    #[non_exhaustive]
+    TimedOut {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential that was used.
+        credential: Account,
+        /// Which time limit, and how long it is.
+        timed_out: TimedOut,
     },
     /// The caller went away before its request was answered.
     #[non_exhaustive]
@@ -162,9 +183,11 @@ impl Event {
             Self::Recovered { .. } => "recovered",
             Self::LoginNeeded { .. } => "login_needed",
             Self::Exhausted { .. } => "exhausted",
+            Self::AttemptsUsedUp { .. } => "attempts_used_up",
             Self::Refreshed { .. } => "refreshed",
             Self::RefreshFailed { .. } => "refresh_failed",
             Self::StoreFailed { .. } => "store_failed",
+            Self::TimedOut { .. } => "timed_out",
             Self::Canceled { .. } => "canceled",
         }
     }
@@ -178,9 +201,11 @@ impl Event {
             | Self::Recovered { provider, .. }
             | Self::LoginNeeded { provider, .. }
             | Self::Exhausted { provider, .. }
+            | Self::AttemptsUsedUp { provider, .. }
             | Self::Refreshed { provider, .. }
             | Self::RefreshFailed { provider, .. }
-            | Self::StoreFailed { provider, .. } => Some(provider),
+            | Self::StoreFailed { provider, .. }
+            | Self::TimedOut { provider, .. } => Some(provider),
             Self::Canceled { .. } => None,
         }
     }

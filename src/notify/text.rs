@@ -31,6 +31,11 @@ impl fmt::Display for Event {
                     None => f.write_str("."),
                 }
             }
+            Self::AttemptsUsedUp { provider, tried, .. } => {
+                let plural = if *tried == 1 { "" } else { "s" };
+                write!(f, "A request to {provider:?} ended after {tried} credential{plural}, ")?;
+                f.write_str("the most that maxAttempts allows; others are ready.")
+            }
             Self::Refreshed { provider, credential, .. } => {
                 write!(f, "Credential {credential} of {provider:?} has a new token.")
             }
@@ -44,6 +49,9 @@ impl fmt::Display for Event {
             }
             Self::StoreFailed { provider, credential: None, message } => {
                 write!(f, "The store of the credentials of {provider:?} failed: {}", OneLine(message))
+            }
+            Self::TimedOut { provider, credential, timed_out } => {
+                write!(f, "A request with credential {credential} of {provider:?} timed out: {timed_out}.")
             }
             Self::Canceled { attempts, credential } => {
                 let plural = if *attempts == 1 { "" } else { "s" };
@@ -131,12 +139,17 @@ mod tests {
                 r#"Credential "work account" of "openai" is ready again."#,
                 r#"Credential "work account" of "openai" needs a new login: its refresh token was refused."#,
                 r#"No OAuth credential of "openai" can be used; the first is expected back in 90 s."#,
+                r#"A request to "openai" ended after 16 credentials, the most that maxAttempts allows; others are ready."#,
                 r#"Credential "work account" of "openai" has a new token."#,
                 concat!(
                     r#"The token of credential "work account" of "openai" could not be refreshed: "#,
                     "the token endpoint answered 503"
                 ),
                 r#"What is new of credential "work account" of "openai" is in memory alone: the disk is full"#,
+                concat!(
+                    r#"A request with credential "work account" of "openai" timed out: "#,
+                    "no answer began within attemptTimeoutMs (600000 ms)."
+                ),
                 r#"The caller went away after 2 attempts, the last with "work"."#,
             ]
         );

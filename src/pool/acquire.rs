@@ -6,9 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode, Uri};
-use tokio::sync::oneshot;
 
-use super::access::Slot;
 use super::answer::Remembered;
 use super::ask::Ask;
 use super::handle::{Inner, Pool, account};
@@ -27,6 +25,7 @@ use crate::context::{Next, Suspect};
 use crate::error::{Error, ErrorKind};
 use crate::notify::{Account, Event};
 use crate::quota::{Quota, Window, WindowScope};
+use crate::sync::oneshot;
 use crate::token::Generation;
 use crate::verdict::{Scope, Verdict};
 
@@ -103,6 +102,11 @@ impl Pool {
         let (acquired, begun) = taken?;
         begun.into_iter().for_each(Ticket::start);
         Ok(acquired)
+    }
+
+    /// Whether any credential is ready for a request for this model.
+    pub(crate) fn is_ready_for(&self, model: Option<&Arc<str>>) -> bool {
+        self.state().ready(model).next().is_some()
     }
 
     fn candidates(&self, state: &State, ask: &Ask<'_>) -> Vec<Candidate> {
@@ -192,8 +196,8 @@ impl Pool {
         self.state().remembered(model)
     }
 
-    pub(super) fn look_ended(&self, slot: &Arc<Slot>, look: &Look) {
-        self.state().end_look(slot, look);
+    pub(super) fn look_ended(&self, look: &Look, since: Instant) {
+        self.state().end_look(look, since);
     }
 
     /// Tells people that a request goes on with another credential.
@@ -273,7 +277,7 @@ impl Pool {
         {
             state.rotation.to_back(place);
         }
-        let lease = Lease::new(access, self.clone(), state.changes, look.map(Box::new));
+        let lease = Lease::new(access, self.clone(), state.changes, look.map(|look| Box::new((look, now))));
         Ok((Acquired::Lease(lease), begun))
     }
 }

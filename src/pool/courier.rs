@@ -3,8 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
 use super::custody::Custody;
 use super::follow::{Failures, Seen, unless_closed};
 use super::handle::Pool;
@@ -15,6 +13,7 @@ use crate::clock;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, limited};
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
+use crate::sync::{Handle, time};
 
 /// Whether a credential's record was written.
 enum Written {
@@ -36,7 +35,7 @@ impl Pool {
             let message = format!("the changes of the pool of {:?} could not be stored: {source}", self.0.provider);
             Error::new(kind, message).with_source(source)
         };
-        self.tell_health();
+        self.tell_health().await;
         loop {
             let refreshing = self.write_changes().await.map_err(failed)?;
             if refreshing.is_empty() {
@@ -59,7 +58,7 @@ impl Pool {
                 // News come to the notes at once, and to the credentials after a pause where the store has failed.
                 let wait = async {
                     match failures.retry_at() {
-                        Some(time) => tokio::time::timeout_at(time, outgoing.notified()).await.is_err(),
+                        Some(when) => time::timeout_at(when.into(), outgoing.notified()).await.is_err(),
                         None => {
                             outgoing.notified().await;
                             true
@@ -68,7 +67,7 @@ impl Pool {
                 };
                 let Some(writes) = unless_closed(&mut closing, wait).await else { return };
                 let Some(pool) = pool.upgrade().map(Pool) else { return };
-                pool.tell_health();
+                pool.tell_health().await;
                 if writes {
                     match pool.write_changes().await {
                         // What is refreshed now is written after that: its end wakes this task.
@@ -81,7 +80,9 @@ impl Pool {
     }
 
     /// Hands the notes to the store, which writes them when it likes.
-    fn tell_health(&self) {
+    async fn tell_health(&self) {
+        // What a flush has taken must not overtake what was taken before.
+        let _in_their_order = self.0.writing.lock().await;
         let notes = self.state().outbox.take_notes();
         let (wall, now) = (self.0.wall.now(), clock::now());
         for note in notes {

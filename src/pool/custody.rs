@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
-
-use crate::store::{Record, StoreLease};
+use crate::store::{Intent, Record, StoreLease};
+use crate::sync::{AsyncMutex, OwnedMutexGuard};
 
 /// One at a time in this pool refreshes a credential or writes its record.
 #[derive(Debug, Default)]
 pub(super) struct Custody {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<AsyncMutex<Kept>>,
 }
 
-/// A new token that is in memory alone. Nobody else may refresh the credential meanwhile: in the store is the old refresh
-/// token, which is spent.
+/// A new token that is in memory alone, and a refresh that was begun. Nobody else may refresh the credential while there is
+/// such a token: in the store is the old refresh token, which is spent.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) unsaved: Option<Record>,
     pub(super) lease: Option<StoreLease>,
+    /// The refresh that was begun last, if nobody knows how it ended.
+    pub(super) begun: Option<Intent>,
 }
 
 impl Custody {

@@ -1,7 +1,6 @@
 //! One refresh for the pool: what it starts from, who is asked, and what becomes of a token that could not be stored.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -13,12 +12,14 @@ use super::renewing::Need;
 use crate::clock;
 use crate::error::BoxError;
 use crate::notify::Event;
-use crate::refresh::across::{Ended, Held, Told, Turn, lease};
+use crate::refresh::across::{Ended, Held, Times, Told, Turn, Unstored, lease};
 use crate::refresh::{RefreshError, RefreshRequest};
 use crate::store::{Record, StoreKey, StoreLease};
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{spawn, task_local, time};
 use crate::token::{Generation, TokenSet};
 
-tokio::task_local! {
+task_local! {
     /// The credential whose token this task is replacing: it cannot wait for itself.
     pub(super) static RENEWING: Arc<Slot>;
 }
@@ -47,19 +48,39 @@ impl Pool {
             None => Some(inner.lease(&key).await?),
         };
         // What was there before the wait may be overtaken by now.
-        let Some(held) = self.held(slot, *replaces) else { return Ok(None) };
+        let Some(mut held) = self.held(slot, *replaces) else { return Ok(None) };
         *replaces = held.generation;
-        let turn = Turn { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held };
+        held.begun = kept.begun.clone();
+        if let Some(unsaved) = &kept.unsaved {
+            // What the store holds is spent.
+            held.credential.material = unsaved.credential.material.clone();
+            held.generation = held.generation.max(unsaved.generation);
+        }
+        let times = Times { exchange: inner.settings.exchange_timeout, patience: LEASE_PATIENCE };
+        let turn = Turn { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held, times };
         let mut told = |told: Told<'_>| match told {
             Told::Stored(record) => self.has_held(slot, record),
+            Told::Begun(intent) => kept.begun = Some(intent.clone()),
+            Told::UnderWay(intent) => {
+                tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; it is waited for");
+            }
             Told::Interrupted(intent) => {
                 tracing::info!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "an earlier refresh has no end; its refresh token is tried once more");
             }
         };
         let refused = AtomicBool::new(false);
         let ended = turn.run(|request| inner.ask(slot.clone(), request, &refused), &mut told).await;
-        let is_refused = refused.load(Relaxed);
-        match ended.map_err(|failure| Failure::from(failure).refused(is_refused))? {
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(mut failure) => {
+                if let Some(unstored) = failure.unstored.take() {
+                    inner.tell_unstored(slot, &unstored.error);
+                    inner.keep_trying(key, custody, kept, unstored.record, lease);
+                }
+                return Err(Failure::from(failure).refused(refused.load(Relaxed)));
+            }
+        };
+        match ended {
             Ended::New(record) | Ended::Adopted(record) => {
                 kept.clear();
                 Ok(Some(record))
@@ -68,7 +89,7 @@ impl Pool {
                 kept.clear();
                 Ok(None)
             }
-            Ended::Unstored(record, error) => {
+            Ended::Unstored(Unstored { record, error }) => {
                 inner.tell_unstored(slot, &error);
                 inner.keep_trying(key, custody, kept, record.clone(), lease);
                 Ok(Some(record))
@@ -90,6 +111,7 @@ impl Pool {
             known: entry.known,
             follows: self.0.follows,
             insists: false,
+            begun: None,
         })
     }
 
@@ -121,15 +143,15 @@ impl Inner {
             return Err(RefreshError::misconfigured("the pool has no token source"));
         };
         // A task of its own, so that a token source that panics, hangs or blocks fails this refresh and nothing else.
-        let mut exchange = tokio::spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
+        let mut exchange = spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
         let limit = self.settings.exchange_timeout;
-        let exchanged = match tokio::time::timeout(limit, &mut exchange).await {
+        let exchanged = match time::timeout(limit, &mut exchange).await {
             Ok(exchanged) => exchanged,
             Err(_) => {
                 exchange.abort();
                 let limit = limit.as_millis();
                 let late = || format!("the token source has not answered within exchangeTimeoutMs ({limit} ms)");
-                match tokio::time::timeout(LAST_WORD, exchange).await {
+                match time::timeout(LAST_WORD, exchange).await {
                     Ok(Ok(exchanged)) => Ok(exchanged),
                     _ => return Err(RefreshError::transient(late())),
                 }

@@ -43,7 +43,12 @@ impl From<RefreshError> for Failure {
 }
 
 impl From<across::Failure> for Failure {
-    fn from(across::Failure { error, login }: across::Failure) -> Self {
-        Self { error, why: login.map_or(Why::ForNow, Why::Login) }
+    fn from(across::Failure { error, login, busy, .. }: across::Failure) -> Self {
+        let why = match login {
+            Some(reason) => Why::Login(reason),
+            None if busy => Why::Busy,
+            None => Why::ForNow,
+        };
+        Self { error, why }
     }
 }

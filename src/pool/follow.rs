@@ -5,10 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
-use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::handle::{Inner, Pool};
 use super::state::{Effects, State};
@@ -19,6 +16,7 @@ use crate::error::{BoxError, Error};
 use crate::notify::Event;
 use crate::refresh::across::{Known, Newer, newer};
 use crate::store::{Changes, Entry, Health, Record};
+use crate::sync::{time, watch};
 
 /// The least time between two looks: many changes at once are one.
 const BREATH: Duration = Duration::from_millis(100);
@@ -53,9 +51,9 @@ impl Follower {
         loop {
             let wait = async {
                 match failures.retry_at() {
-                    Some(time) => tokio::time::sleep_until(time).await,
+                    Some(when) => time::sleep_until(when.into()).await,
                     None => {
-                        tokio::time::sleep(BREATH).await;
+                        time::sleep(BREATH).await;
                         self.changes.changed().await;
                     }
                 }
@@ -109,7 +107,7 @@ impl Failures {
             });
         }
         let pause = self.0.map_or(FIRST_PAUSE, |(pause, _)| (pause * 2).min(LONGEST_PAUSE));
-        self.0 = Some((pause, Instant::now() + pause));
+        self.0 = Some((pause, clock::now() + pause));
     }
 }
 

@@ -1,14 +1,36 @@
 //! Requests that go to see whether a credential works before its rest is over.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::access::Slot;
 use super::ask::Ask;
 use super::recheck::Recheck;
 use super::rests::Cooldowns;
 use super::state::State;
 use crate::config::WhenAllCooling;
+
+/// A probe that has not ended after this long counts no more: the next request may be one, whatever becomes of the first.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether a request is out as a probe, and since when.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Probing(Option<Instant>);
+
+impl Probing {
+    /// Whether one is out that still counts.
+    fn is_out(self, now: Instant) -> bool {
+        self.0.is_some_and(|since| now.saturating_duration_since(since) < PATIENCE)
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.0 = Some(now);
+    }
+
+    /// The one that began then has ended. A newer one goes on.
+    fn end(&mut self, since: Instant) {
+        self.0.take_if(|latest| *latest == since);
+    }
+}
 
 /// What a request goes to see. Of each, one at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +60,9 @@ impl State {
         }
         let of_model = ask.model.filter(|_| self.rotation.is_queued(place));
         match of_model.and_then(|model| Some((model, self.models.book(model)?))) {
-            Some((_, book)) if book.probing => None,
+            Some((_, book)) if book.probing.is_out(now) => None,
             Some((model, _)) => Some((place, Look::Model(model.clone()))),
-            None => (!self.probing).then_some((place, Look::Any)),
+            None => (!self.probing.is_out(now)).then_some((place, Look::Any)),
         }
     }
 
@@ -102,10 +124,10 @@ impl State {
     /// A request goes to see.
     pub(crate) fn begin_look(&mut self, place: u32, look: &Look, now: Instant, jitter: f64) {
         match look {
-            Look::Any => self.probing = true,
+            Look::Any => self.probing.begin(now),
             Look::Model(model) => {
                 if let Some(book) = self.models.book_mut(model) {
-                    book.probing = true;
+                    book.probing.begin(now);
                 }
             }
             Look::Quota(model) => {
@@ -114,20 +136,17 @@ impl State {
         }
     }
 
-    /// It is over, however it ended.
-    pub(crate) fn end_look(&mut self, slot: &Arc<Slot>, look: &Look) {
+    /// The one that began `since` is over, however it ended.
+    pub(crate) fn end_look(&mut self, look: &Look, since: Instant) {
         match look {
-            Look::Any => self.probing = false,
+            Look::Any => self.probing.end(since),
             Look::Model(model) => {
                 if let Some(book) = self.models.book_mut(model) {
-                    book.probing = false;
+                    book.probing.end(since);
                 }
             }
-            Look::Quota(model) => {
-                if self.owner(slot).is_some() {
-                    self.recheck(slot.place, model.as_ref(), Recheck::end);
-                }
-            }
+            // The plan says when the next one goes, whatever came of this one.
+            Look::Quota(_) => {}
         }
     }
 
@@ -142,5 +161,28 @@ impl State {
             Some(model) => self.models.change(place, model, change).and_then(|(at, _)| at),
         };
         self.expect_check(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_counts_for_its_time_and_its_end_leaves_a_newer_one_alone() {
+        let start = crate::clock::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let patience = PATIENCE.as_secs();
+        let mut probing = Probing::default();
+        assert!(!probing.is_out(start));
+        probing.begin(start);
+        for (now, is_out) in [(0, true), (patience - 1, true), (patience, false), (1_000 * patience, false)] {
+            assert_eq!(probing.is_out(at(now)), is_out, "after {now} s");
+        }
+        probing.begin(at(patience));
+        probing.end(start);
+        assert!(probing.is_out(at(patience + 1)), "the first ended late");
+        probing.end(at(patience));
+        assert!(!probing.is_out(at(patience + 1)));
     }
 }

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedMutexGuard, oneshot};
-
 use super::access::Slot;
 use super::custody::{Custody, Kept};
 use super::exchange::RENEWING;
@@ -22,6 +19,7 @@ use crate::notify::Event;
 use crate::refresh::RefreshError;
 use crate::refresh::across::{Known, Newer, newer};
 use crate::store::Record;
+use crate::sync::{Handle, OwnedMutexGuard, oneshot};
 use crate::token::Generation;
 use crate::verdict::Kind;
 

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
 use super::access::Access;
 use super::cooldown::refresh_failed;
 use super::failure::{LEASE_PATIENCE, Why};
 use crate::config::Settings;
 use crate::notify::LoginReason;
 use crate::refresh::RefreshError;
+use crate::sync::oneshot;
 
 /// The least time between two forced refreshes of one credential, so that a request that is always refused does not
 /// spend refresh tokens.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::access::{Access, Slot};
 use super::answer::Remembered;
 use super::custody::Custody;
+use super::look::Probing;
 use super::models::ModelRests;
 use super::outbox::{Outbox, Step};
 use super::renewing::Renewing;
@@ -34,7 +35,7 @@ pub(crate) struct State {
     /// Counts the cooldowns, so that a success can tell those that began before its attempt.
     pub(crate) changes: u64,
     /// Whether a request is out to see if a resting credential works again.
-    pub(crate) probing: bool,
+    pub(crate) probing: Probing,
     /// No re-check is due before this; there may be none then either.
     pub(crate) next_check: Option<Instant>,
     pub(crate) remembered: Option<Arc<Remembered>>,
@@ -58,6 +59,8 @@ pub(crate) struct Entry {
     pub(crate) out: Option<LoginReason>,
     pub(crate) failures: u64,
     pub(crate) last_failure: Option<Instant>,
+    /// How many attempts in a row ended with a server error or a broken connection.
+    pub(super) faults: u32,
     /// The last answer that the store knows of is a failure: the next success is noted there.
     pub(super) is_noted_as_failing: bool,
     pub(crate) renewing: Renewing,
@@ -154,6 +157,7 @@ impl State {
             out: None,
             failures: 0,
             last_failure: None,
+            faults: 0,
             is_noted_as_failing: false,
             renewing: Renewing::default(),
             known,
@@ -285,7 +289,8 @@ impl State {
 impl Entry {
     /// Whether a success has something to lift, or to tell the store.
     pub(super) fn set_troubled(&self) {
-        let troubled = !self.cooldowns.is_empty() || !self.models.is_empty() || self.is_noted_as_failing;
+        let troubled =
+            !self.cooldowns.is_empty() || !self.models.is_empty() || self.is_noted_as_failing || self.faults > 0;
         self.access.slot.troubled.store(troubled, Relaxed);
     }
 }

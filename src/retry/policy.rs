@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::context::RequestContext;
 use crate::error::BoxError;
 use crate::model::Models;
+use crate::pool::Pool;
 use crate::replay::ReplayableBody;
 use crate::verdict::Scope;
 
@@ -49,7 +50,7 @@ use crate::verdict::Scope;
 /// # });
 /// let client = ServiceBuilder::new()
 ///     .layer(NotifyLayer::new())
-///     .layer(RetryLayer::new(RetryPolicy::new(pool.settings())))
+///     .layer(RetryLayer::new(RetryPolicy::for_pool(&pool)))
 ///     .layer(CredentialLayer::new(pool))
 ///     .layer(ClassifyLayer::new())
 ///     .service(client);
@@ -65,10 +66,16 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// A policy that keeps to these settings. Its clones share one budget.
+    /// A policy that keeps to these settings. Its clones share one budget of resends.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self { shared: Arc::new(Shared::new(settings)), progress: None }
+    }
+
+    /// See [`RetryLayer::for_pool`](super::RetryLayer::for_pool).
+    #[must_use]
+    pub fn for_pool(pool: &Pool) -> Self {
+        Self { shared: Arc::new(Shared::for_pool(pool)), progress: None }
     }
 
     /// See [`RetryLayer::models`](super::RetryLayer::models).
@@ -100,8 +107,9 @@ where
             Some(Go::Now) => Some(Pause { timer: None }),
             Some(Go::At(when)) => Some(Pause { timer: Some(Box::pin(tokio::time::sleep_until(when.into()))) }),
             None => {
+                progress.end();
                 if let Ok(response) = result {
-                    progress.report(response);
+                    progress.report(response, judged.is_some_and(|verdict| verdict.is_server_error()));
                 }
                 None
             }

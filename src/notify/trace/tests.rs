@@ -58,6 +58,15 @@ fn each_event_is_recorded_with_its_level_and_fields() {
             ],
         ),
         (
+            Level::WARN,
+            &[
+                ("oauth_marathon.event", "attempts_used_up"),
+                ("oauth_marathon.pool", "openai"),
+                ("oauth_marathon.tried", "16"),
+                ("http.response.status_code", "429"),
+            ],
+        ),
+        (
             Level::DEBUG,
             &[
                 ("oauth_marathon.event", "refreshed"),
@@ -82,6 +91,16 @@ fn each_event_is_recorded_with_its_level_and_fields() {
                 ("oauth_marathon.pool", "openai"),
                 ("oauth_marathon.credential.id", "work"),
                 ("error.message", "the disk is full"),
+            ],
+        ),
+        (
+            Level::WARN,
+            &[
+                ("oauth_marathon.event", "timed_out"),
+                ("oauth_marathon.pool", "openai"),
+                ("oauth_marathon.credential.id", "work"),
+                ("oauth_marathon.limit", "attemptTimeoutMs"),
+                ("oauth_marathon.limit.after", "600.0"),
             ],
         ),
         (

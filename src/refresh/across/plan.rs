@@ -21,6 +21,8 @@ pub(crate) struct Held {
     pub(crate) follows: bool,
     /// Whether a person asks for it: a refresh token that is known to be refused is then tried again.
     pub(crate) insists: bool,
+    /// The refresh that this process has begun before, which is over: it need not be waited for.
+    pub(crate) begun: Option<Intent>,
 }
 
 /// What the refresh does.
@@ -146,7 +148,7 @@ mod tests {
 
     fn held(known: Known) -> Held {
         let Record { credential, generation, .. } = record(5);
-        Held { credential, generation, known, follows: true, insists: false }
+        Held { credential, generation, known, follows: true, insists: false, begun: None }
     }
 
     fn exchanges(base: Record, interrupted: bool) -> Plan {

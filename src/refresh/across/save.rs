@@ -9,6 +9,7 @@ use super::plan::new_start;
 use crate::account::Credential;
 use crate::error::BoxError;
 use crate::store::{CasOutcome, DynStore, Entry, Record, StoreKey};
+use crate::sync::time;
 
 /// How long one call of a store may take: many requests can wait for it, and a dead disk must not hold them for ever.
 pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(15);
@@ -71,7 +72,7 @@ pub(crate) async fn limited<T>(
     if let Poll::Ready(outcome) = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
         return outcome;
     }
-    match tokio::time::timeout(limit, call).await {
+    match time::timeout(limit, call).await {
         Ok(outcome) => outcome,
         Err(_) => Err(format!("the store has not answered within {} s", limit.as_secs()).into()),
     }

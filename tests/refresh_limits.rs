@@ -136,9 +136,9 @@ async fn an_attempt_that_is_given_up_while_its_token_is_refreshed_was_not_sent_a
         let pool = expired(&["a"], &server).credential(oauth("b", Some(HOUR))).settings(limited).build().unwrap();
         let provider = ScriptedProvider::new();
         let stack = MarathonLayer::new(pool.clone()).layer(provider.clone());
-        let context = RequestContext::new();
+        let (context, start) = (RequestContext::new(), Instant::now());
         assert_eq!(send(&stack, &context).await.unwrap(), 200, "{resend:?}");
-        assert_eq!(provider.tokens(), ["b-1"], "{resend:?}");
+        assert_eq!((provider.tokens(), start.elapsed()), (vec!["b-1".to_owned()], seconds(1)), "{resend:?}");
         let first = context.attempts().remove(0);
         let verdict = first.verdict.unwrap();
         assert_eq!(first.credential.unwrap(), "a");
@@ -161,6 +161,20 @@ async fn an_attempt_that_is_given_up_where_no_other_account_is_ready_fails() {
     let error = send(&stack, &RequestContext::new()).await.unwrap_err();
     assert_eq!((kind(&error), provider.tokens()), (ErrorKind::AttemptTimeout, vec![]));
     assert_eq!(pool.snapshot().credentials[0].in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_no_longer_than_an_exchange_may_take() {
+    let server = ScriptedTokens::new().otherwise(Grant::pending());
+    let pool = expired(&["a", "b"], &server).build().unwrap();
+    let (stack, _) = stack(&pool);
+    let call = tokio::spawn(stack.clone().oneshot(post()));
+    settle().await;
+    let start = Instant::now();
+    timeout(LONG, pool.shutdown()).await.expect("it ends");
+    assert_eq!(start.elapsed(), Settings::default().exchange_timeout);
+    assert_eq!(kind(&call.await.unwrap().unwrap_err()), ErrorKind::Closed);
+    assert_eq!(server.asked(), ["a"], "nothing begins any more");
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,7 +46,7 @@ pub struct Settings {
     /// `maxWaitMs`, 1 min: longest that a request may wait for a credential to recover.
     #[serde(rename = "maxWaitMs", with = "milliseconds")]
     pub max_wait: Duration,
-    /// `refreshMarginMs`, 5 min: a token with less life left is refreshed early.
+    /// `refreshMarginMs`, 5 min: a token with less life left is refreshed early, while requests go on to use it.
     #[serde(rename = "refreshMarginMs", with = "milliseconds")]
     pub refresh_margin: Duration,
     /// `maxGrownCooldownMs`, 1 h: where the cooldown of a refusal that repeats without a stated time stops growing; never
@@ -65,7 +65,7 @@ pub struct Settings {
     /// without limit.
     #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
     pub stream_idle_timeout: Option<Duration>,
-    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take. Whoever finds that another process
+    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, whatever the token source. Whoever finds that another process
     /// has begun one waits so long, and an eighth more, before it sends the refresh token again: all processes that share a
     /// store need the same value.
     #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]

@@ -73,7 +73,7 @@ pub(crate) struct Access {
     pub(crate) value: HeaderValue,
     pub(crate) extra: Box<[(HeaderName, HeaderValue)]>,
     pub(crate) base: Option<Arc<BaseUrl>>,
-    /// From when on the token is replaced before it is used.
+    /// From when on the token is replaced, while it is used.
     pub(crate) renew_at: Option<Instant>,
     /// From when on the token is of no use.
     pub(crate) expires_at: Option<Instant>,
@@ -148,7 +148,7 @@ impl Access {
         Ok(Self { slot, generation, name, value, extra, base, renew_at, expires_at })
     }
 
-    /// Whether the token needs no refresh before it is used. Reads the clock only where it could need one.
+    /// Whether the token needs no refresh. Reads the clock only where it could need one.
     #[inline]
     pub(crate) fn is_fresh(&self) -> bool {
         is_ahead(self.renew_at)

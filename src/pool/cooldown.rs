@@ -92,6 +92,11 @@ pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earl
     pause.min(settings.max_cooldown)
 }
 
+/// The longest such pause without a stated time.
+pub(super) fn longest_after_refusals(settings: &Settings) -> Duration {
+    refresh_failed(settings, None, u32::MAX)
+}
+
 /// Doubles with each repetition up to `most`, which is never less than the first one.
 fn grown(first: Duration, earlier: u32, most: Duration) -> Duration {
     let doubled = 2_u32.checked_pow(earlier).map_or(Duration::MAX, |times| first.saturating_mul(times));

@@ -167,8 +167,8 @@ impl Pool {
         }
         events.push(self.0.refresh_failed(slot, &error.to_string()));
         if !valid {
-            let rest =
-                Rest { cause: Kind::Unauthorized, model: None, length: pause, guessed: true, jitter: fastrand::f64 };
+            let guessed = error.retry_after().is_none();
+            let rest = Rest { cause: Kind::Unauthorized, model: None, length: pause, guessed, jitter: fastrand::f64 };
             let effects = state.rest(slot.place, rest, now);
             events.extend(self.0.events_of(effects));
         }

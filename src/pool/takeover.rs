@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::cooldown::longest_after_refusals;
 use super::outbox::Step;
 use super::rest::Rest;
 use super::rests::Cooldowns;
@@ -42,7 +43,7 @@ pub(super) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -
     let left = cooldown.until.duration_since(moment.wall).ok().filter(|left| !left.is_zero())?;
     let guesses = [settings.rate_limit_cooldown, settings.auth_failure_cooldown, settings.payment_cooldown];
     let longest = match cooldown.guessed {
-        true => guesses.into_iter().max().unwrap_or_default().min(settings.max_cooldown),
+        true => guesses.into_iter().fold(longest_after_refusals(settings), Duration::max).min(settings.max_cooldown),
         false => settings.max_cooldown,
     };
     let jumped = left > longest + SLACK;
@@ -196,6 +197,28 @@ mod tests {
         assert_eq!(rest(Duration::ZERO, false), None);
         let past = Cooldown::new(Kind::Throttled, moment.wall - YEARS);
         assert_eq!(end_of(&past, &settings, moment), None);
+    }
+
+    #[test]
+    fn a_rest_that_has_grown_is_no_jump_of_a_clock() {
+        let hour = Duration::from_secs(60 * 60);
+        let moment = Moment { wall: UNIX_EPOCH, now: crate::clock::now() };
+        let jumped = |most: Duration, left: Duration| {
+            let settings =
+                Settings { payment_cooldown: Duration::from_secs(60), max_grown_cooldown: most, ..Settings::default() };
+            let cooldown = Cooldown::new(Kind::Unauthorized, moment.wall + left).with_guessed(true);
+            end_of(&cooldown, &settings, moment).unwrap().jumped
+        };
+        assert!(!jumped(3 * hour, 3 * hour) && jumped(3 * hour, 4 * hour) && jumped(hour, 3 * hour));
+        let short = Settings {
+            rate_limit_cooldown: SLACK,
+            auth_failure_cooldown: SLACK,
+            payment_cooldown: SLACK,
+            max_grown_cooldown: SLACK,
+            ..Settings::default()
+        };
+        let refused = Cooldown::new(Kind::Unauthorized, moment.wall + Duration::from_secs(30)).with_guessed(true);
+        assert!(!end_of(&refused, &short, moment).unwrap().jumped, "the first rest after a refusal is as long");
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Pool {
             let message = format!("the changes of the pool of {:?} could not be stored: {source}", self.0.provider);
             Error::new(kind, message).with_source(source)
         };
-        self.tell_health();
+        self.tell_health().await;
         loop {
             let refreshing = self.write_changes().await.map_err(failed)?;
             if refreshing.is_empty() {
@@ -67,7 +67,7 @@ impl Pool {
                 };
                 let Some(writes) = unless_closed(&mut closing, wait).await else { return };
                 let Some(pool) = pool.upgrade().map(Pool) else { return };
-                pool.tell_health();
+                pool.tell_health().await;
                 if writes {
                     match pool.write_changes().await {
                         // What is refreshed now is written after that: its end wakes this task.
@@ -80,7 +80,9 @@ impl Pool {
     }
 
     /// Hands the notes to the store, which writes them when it likes.
-    fn tell_health(&self) {
+    async fn tell_health(&self) {
+        // What a flush has taken must not overtake what was taken before.
+        let _in_their_order = self.0.writing.lock().await;
         let notes = self.state().outbox.take_notes();
         let (wall, now) = (self.0.wall.now(), clock::now());
         for note in notes {

@@ -70,7 +70,7 @@ pub(super) struct Inner {
     pub(super) closing: watch::Sender<bool>,
     /// Wakes whoever tells the store what has changed.
     pub(super) outgoing: Arc<Notify>,
-    /// One at a time writes what has changed.
+    /// One at a time tells the store what has changed.
     pub(super) writing: AsyncMutex<()>,
     /// What its requests may send again while the provider fails.
     pub(super) budget: Arc<Budget>,

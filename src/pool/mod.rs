@@ -43,6 +43,8 @@ mod rests;
 #[doc(hidden)]
 pub mod rotation;
 mod saver;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod settle;
 mod snapshot;
 mod state;

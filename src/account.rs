@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::origin::Shown;
 use crate::secret::Secret;
 use crate::token::TokenSet;
 
@@ -129,7 +130,7 @@ impl From<Secret> for Material {
 /// assert_eq!(key.id().as_str(), "key");
 /// # let _ = subscription;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
     pub(crate) id: CredentialId,
     pub(crate) label: Option<Arc<str>>,
@@ -139,6 +140,23 @@ pub struct Credential {
     pub(crate) scheme: Option<String>,
     pub(crate) extra_headers: Vec<(String, Secret)>,
     pub(crate) base_url: Option<String>,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // All of them, so that none is forgotten.
+        let Self { id, label, subject, material, header, scheme, extra_headers, base_url } = self;
+        f.debug_struct("Credential")
+            .field("id", id)
+            .field("label", label)
+            .field("subject", subject)
+            .field("material", material)
+            .field("header", header)
+            .field("scheme", scheme)
+            .field("extra_headers", extra_headers)
+            .field("base_url", &base_url.as_deref().map(Shown))
+            .finish()
+    }
 }
 
 impl Credential {

@@ -3,10 +3,11 @@
 //! Twenty are granted a minute, and every success earns a fifth of one; at most twenty are saved up. So what many requests
 //! send again while everything fails stays a trickle, however many of them there are.
 
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::sync::atomic::AtomicU32;
+use crate::sync::{Mutex, lock};
 
 /// What one resend costs; a success earns one.
 const COST: u32 = 5;
@@ -43,7 +44,7 @@ impl Budget {
 
     /// Pays for a resend, if there is enough by now.
     pub(crate) fn spend(&self, now: Instant) -> bool {
-        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut granted = lock(&self.granted);
         let (grant, upto) = grant(granted.unwrap_or(now), now);
         *granted = Some(upto);
         let add = |balance: u32| Some(balance.saturating_add(grant).min(CAPACITY));

@@ -1,33 +1,43 @@
 //! A pooled HTTPS client as a tower service.
 
+mod connect;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture as HyperFuture};
+use hyper_util::client::legacy::{Builder, Client, ResponseFuture as HyperFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
 
-use crate::error::{BoxError, Error, ErrorKind};
+use self::connect::Connector;
+use crate::error::{BoxError, Error, ErrorKind, chain};
 use crate::origin;
 
-/// Longer than a lost packet and its repetition, shorter than the minutes that an operating system waits.
+/// The default of `connectTimeoutMs`: longer than a lost packet and its repetition, shorter than the minutes that an operating
+/// system waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most header fields of an answer over HTTP/1.1: each proxy on the way adds some, and a refusal has to be read.
+const MOST_FIELDS: usize = 1_000;
+
+/// The most that the header fields of an answer may have over HTTP/2, in bytes as HTTP/2 counts them.
+const MOST_HEADER_BYTES: u32 = 256 * 1024;
 
 /// An HTTPS client: a service from [`http::Request`] to [`http::Response`].
 ///
 /// It speaks HTTP/1.1 and HTTP/2 as the server prefers, keeps connections for later requests, trusts Mozilla's root
 /// certificates, and uses the cryptography of `ring` whatever the process has installed as its default. It follows no
-/// redirects. Plain `http` is for this machine's own addresses; to others nothing is sent. A connection that is not
-/// there after 10 s is given up; there is no other time limit.
+/// redirects. Plain `http` is for this machine's own addresses; to others nothing is sent. A connection that does not stand
+/// [in time](Self::with_connect_timeout), its TLS handshake included, is given up; there is no other time limit.
+///
+/// The head of an answer may have 1,000 fields over HTTP/1.1, and 256 KiB of them over HTTP/2. A larger one is an error of the
+/// kind [`HeadTooLarge`](ErrorKind::HeadTooLarge).
 ///
 /// A clone is cheap and shares the connections. Its errors keep their sources, so that a classifier finds what hyper
 /// reported.
@@ -44,35 +54,38 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # let _ = source;
 /// # Ok(()) }
 /// ```
-pub struct HttpClient<B>(Client<HttpsConnector<HttpConnector>, B>);
+pub struct HttpClient<B>(Client<Connector, B>);
 
 impl<B> HttpClient<B>
 where
     B: Body<Data: Send> + Send,
 {
-    /// A client without any connection yet.
+    /// A client without any connection yet, which gives a connection 10 s to stand.
     ///
     /// # Errors
     ///
     /// If the cryptography cannot be set up, which does not depend on anything outside of the program.
     pub fn new() -> Result<Self, Error> {
-        let mut tcp = HttpConnector::new();
-        // The scheme is checked in `call`.
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(Arc::new(rustls::crypto::ring::default_provider()))
-            .map_err(|source| Error::config("TLS could not be set up").with_source(source))?
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self(client))
+        Self::with_connect_timeout(Some(CONNECT_TIMEOUT))
     }
+
+    /// The same with another time for a connection to stand, such as that of the
+    /// [settings](crate::config::Settings::connect_timeout); `None` is without limit. After it the request fails with an
+    /// error of the kind [`ConnectTimeout`](ErrorKind::ConnectTimeout), and nothing of it was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_connect_timeout(limit: Option<Duration>) -> Result<Self, Error> {
+        Ok(Self(builder().build(Connector::new(limit)?)))
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
+    builder.http1_max_headers(MOST_FIELDS).http2_max_header_list_size(MOST_HEADER_BYTES);
+    builder
 }
 
 impl<B> Service<Request<B>> for HttpClient<B>
@@ -121,7 +134,9 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Sent(future) => Pin::new(future).poll(cx).map(|answer| Ok(answer?.map(ResponseBody))),
+            State::Sent(future) => {
+                Pin::new(future).poll(cx).map(|answer| Ok(answer.map_err(explained)?.map(ResponseBody)))
+            }
             State::Refused => Poll::Ready(Err(Error::new(
                 ErrorKind::ForeignOrigin,
                 "only https is sent to other machines; the request's URL is not absolute, or of another scheme",
@@ -129,6 +144,27 @@ impl Future for ResponseFuture {
             .into())),
         }
     }
+}
+
+/// The error as it came, with a word where it is about this client's own bounds.
+#[cold]
+fn explained(error: hyper_util::client::legacy::Error) -> BoxError {
+    let is_too_large = chain(&error).any(|error| {
+        let too_large = |error: &hyper::Error| error.is_parse_too_large();
+        // h2 has no word for it: it resets the stream by itself, as for other violations of the protocol.
+        let reset_by_us = |error: &h2::Error| {
+            error.is_reset() && error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
+        };
+        error.downcast_ref().is_some_and(too_large) || error.downcast_ref().is_some_and(reset_by_us)
+    });
+    if !is_too_large {
+        return error.into();
+    }
+    let message = format!(
+        "the head of the answer is malformed, or larger than this client reads: \
+         {MOST_FIELDS} fields over HTTP/1.1, {MOST_HEADER_BYTES} bytes over HTTP/2"
+    );
+    Error::new(ErrorKind::HeadTooLarge, message).with_source(error).into()
 }
 
 impl fmt::Debug for ResponseFuture {

@@ -3,12 +3,24 @@
 //! Nothing else in the crate reads a clock, so paused time (`tokio::time::pause`) governs every rule.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::{Instant, SystemTime};
+
+use crate::sync::Handle;
+use crate::sync::time::{Sleep, sleep_until};
 
 /// The monotonic clock. Jumps of the wall clock do not move it.
 #[inline]
 pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
+    #[cfg(not(shuttle))]
+    return tokio::time::Instant::now().into_std();
+    #[cfg(shuttle)]
+    crate::sync::time::now()
+}
+
+/// A timer that is ready at this time. `None` outside of a runtime, where there are no timers.
+pub(crate) fn timer(at: Instant) -> Option<Pin<Box<Sleep>>> {
+    Handle::try_current().is_ok().then(|| Box::pin(sleep_until(at.into())))
 }
 
 /// The time of day, needed only where a server or a token names a date.

@@ -5,9 +5,8 @@ mod current;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Extensions;
@@ -18,6 +17,8 @@ pub use self::current::Scoped;
 pub(crate) use self::current::enter;
 use crate::account::CredentialId;
 use crate::clock;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// A handle to the state of one request.
 ///
@@ -265,7 +266,7 @@ impl RequestContext {
     /// The state of the call. Held for a few instructions, never while foreign code runs.
     #[inline]
     pub(crate) fn call(&self) -> MutexGuard<'_, Call> {
-        self.0.call.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.call)
     }
 
     fn make(inherited: Inherited, opened: bool) -> Self {

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use crate::time_limit::TimedOut;
+
 /// The error of a tower stack: any error, boxed. Ours is found in it with [`Error::find`].
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -23,6 +25,7 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     retry_after: Option<Duration>,
+    timed_out: Option<TimedOut>,
     source: Option<BoxError>,
 }
 
@@ -44,8 +47,14 @@ pub enum ErrorKind {
     Refresh,
     /// The request is addressed to an origin that the pool's credentials must not be sent to.
     ForeignOrigin,
+    /// No connection of a bundled client stood within `connectTimeoutMs`.
+    ConnectTimeout,
     /// No answer began within `attemptTimeoutMs`.
     AttemptTimeout,
+    /// The body of an answer was silent for `streamIdleTimeoutMs`.
+    StreamIdleTimeout,
+    /// The head of an answer is larger than a bundled client reads.
+    HeadTooLarge,
     /// The pool has been shut down.
     Closed,
     /// The store could not be read or written: the disk, the network, or what was asked of it.
@@ -66,7 +75,7 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None, source: None }
+        Self { kind, message: message.into(), retry_after: None, timed_out: None, source: None }
     }
 
     pub(crate) fn config(message: impl Into<String>) -> Self {
@@ -76,6 +85,12 @@ impl Error {
     #[must_use]
     pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_timed_out(mut self, timed_out: TimedOut) -> Self {
+        self.timed_out = Some(timed_out);
         self
     }
 
@@ -95,6 +110,17 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// The time limit that ran out, if it was one.
+    #[must_use]
+    pub fn timed_out(&self) -> Option<TimedOut> {
+        self.timed_out
+    }
+
+    /// Whether it came of the way to the provider, and not of a layer that refused to send anything.
+    pub(crate) fn is_of_the_network(&self) -> bool {
+        self.timed_out.is_some() || self.kind == ErrorKind::HeadTooLarge
     }
 
     /// Finds an error of this crate in `error` or in its chain of sources.

@@ -121,9 +121,11 @@ pub mod reqwest;
 pub mod retry;
 mod secret;
 pub mod store;
+mod sync;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod testing;
+mod time_limit;
 mod times;
 mod token;
 pub mod verdict;

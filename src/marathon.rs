@@ -6,7 +6,6 @@ mod future;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
@@ -74,7 +73,8 @@ impl MarathonLayer {
             credential: CredentialLayer::new(pool.clone()),
             classifiers: Vec::new(),
             classify: ClassifyLayer::build(Vec::new(), Some(rules.clone()), pool.wall().clone())
-                .hold_streams(pool.settings().stream_hold),
+                .hold_streams(pool.settings().stream_hold)
+                .stream_idle_timeout(pool.settings().stream_idle_timeout),
             rules,
             pool,
         }
@@ -97,7 +97,8 @@ impl MarathonLayer {
     fn build_classify(mut self) -> Self {
         let classifiers = self.classifiers.iter().map(|classifier| classifier.0.clone()).collect();
         self.classify = ClassifyLayer::build(classifiers, Some(self.rules.clone()), self.pool.wall().clone())
-            .hold_streams(self.pool.settings().stream_hold);
+            .hold_streams(self.pool.settings().stream_hold)
+            .stream_idle_timeout(self.pool.settings().stream_idle_timeout);
         self
     }
 
@@ -171,7 +172,7 @@ where
     S::Error: Into<BoxError>,
     B: ReplayableBody,
     RB: Body,
-    RB::Data: Buf,
+    RB::Error: Into<BoxError>,
 {
     type Response = Response<MarathonBody<RB>>;
     type Error = BoxError;

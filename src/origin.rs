@@ -25,7 +25,7 @@ impl Origin {
         if path.path() != "/" || path.query().is_some() {
             return Err(Error::config(format!(
                 "{place}: {} has a path or a query; an origin is a scheme, a host and a port: write \"{origin}\"",
-                shown(text)
+                Shown(text)
             )));
         }
         Ok(origin)
@@ -93,10 +93,10 @@ impl BaseUrl {
     pub(crate) fn parse(place: &str, text: &str) -> Result<Self, Error> {
         let (origin, path) = parse_url(place, text)?;
         if path.query().is_some() {
-            return Err(Error::config(format!("{place}: {} has a query; a base URL ends with its path", shown(text))));
+            return Err(Error::config(format!("{place}: {} has a query; a base URL ends with its path", Shown(text))));
         }
         let authority = origin.authority.parse().map_err(|source| {
-            Error::config(format!("{place}: {} has no valid host", shown(text))).with_source(http::Error::from(source))
+            Error::config(format!("{place}: {} has no valid host", Shown(text))).with_source(http::Error::from(source))
         })?;
         let scheme = if origin.https { Scheme::HTTPS } else { Scheme::HTTP };
         Ok(Self { origin, scheme, authority, prefix: path.path().trim_end_matches('/').into() })
@@ -136,7 +136,7 @@ pub(crate) fn is_protected(uri: &Uri) -> bool {
 /// Refuses what no token should be sent to: other schemes, user names, and plain `http` off this machine.
 fn parse_url(place: &str, text: &str) -> Result<(Origin, PathAndQuery), Error> {
     let wrong =
-        |why: &str| Error::config(format!("{place}: {} {why}, for example \"https://api.example.com\"", shown(text)));
+        |why: &str| Error::config(format!("{place}: {} {why}, for example \"https://api.example.com\"", Shown(text)));
     if text.contains('@') {
         return Err(Error::config(format!("{place}: a URL with a user name or password is refused; leave them out")));
     }
@@ -145,18 +145,41 @@ fn parse_url(place: &str, text: &str) -> Result<(Origin, PathAndQuery), Error> {
     if !origin.https && !origin.is_loopback() {
         return Err(Error::config(format!(
             "{place}: {} would send tokens unencrypted; use https (plain http is for this machine's own addresses)",
-            shown(text)
+            Shown(text)
         )));
     }
     let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     Ok((origin, path))
 }
 
-/// A URL as a message quotes it: without its query, where some services take their key.
-fn shown(text: &str) -> String {
-    match text.split_once('?') {
-        Some((url, _)) => format!("{:?}", format!("{url}?..")),
-        None => format!("{text:?}"),
+/// A URL as messages and `Debug` quote it: without its query, where some services take their key, and without a password.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.find(['?', '#']).unwrap_or(self.0.len());
+        let (url, rest) = self.0.split_at(end);
+        let (scheme, rest_of_url) = url.split_once("://").unwrap_or(("", url));
+        let (authority, path) = rest_of_url.split_at(rest_of_url.find('/').unwrap_or(rest_of_url.len()));
+        let mut text = String::new();
+        if url.len() > rest_of_url.len() {
+            text.extend([scheme, "://"]);
+        }
+        match authority.rsplit_once('@') {
+            Some((_, host)) => text.extend(["..@", host, path]),
+            None => text.extend([authority, path]),
+        }
+        if let Some(mark) = rest.get(..1) {
+            text.extend([mark, ".."]);
+        }
+        write!(f, "{text:?}")
+    }
+}
+
+/// As text, in quotes.
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -270,5 +293,21 @@ mod tests {
         let base = BaseUrl::parse("base URL", "https://eu.example.com/proxy/").unwrap();
         let moved = base.rebase(&uri("https://api.example.com/v1/chat?x=1")).unwrap();
         assert_eq!(moved, "https://eu.example.com/proxy/v1/chat?x=1");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_secret_in_it() {
+        for (url, expected) in [
+            ("https://api.example.com/v1", "https://api.example.com/v1"),
+            ("https://api.example.com/v1?key=s3cret", "https://api.example.com/v1?.."),
+            ("https://api.example.com#s3cret?x", "https://api.example.com#.."),
+            ("https://me:s3cret@api.example.com/a@b?x", "https://..@api.example.com/a@b?.."),
+            ("me:s3cret@api.example.com", "..@api.example.com"),
+            ("no \"URL\"", "no \\\"URL\\\""),
+            ("", ""),
+        ] {
+            assert_eq!(Shown(url).to_string(), format!("\"{expected}\""), "{url}");
+            assert_eq!(format!("{:?}", Some(Shown(url))), format!("Some(\"{expected}\")"));
+        }
     }
 }

@@ -128,6 +128,7 @@ async fn a_token_is_replaced_inside_the_margin_and_the_moment_is_jittered() {
         for second in 3290..3370 {
             tokio::time::advance(if second == 3290 { seconds(3290) } else { seconds(1) }).await;
             stack.clone().oneshot(post()).await.unwrap();
+            settle().await;
             if server.exchanges().len() == 1 {
                 assert!((3300..=3360).contains(&second), "{second}");
                 moments.insert(second);
@@ -137,6 +138,29 @@ async fn a_token_is_replaced_inside_the_margin_and_the_moment_is_jittered() {
         assert_eq!(server.exchanges().len(), 1);
     }
     assert!(moments.len() > 3, "{moments:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_token_is_used_at_once_while_its_exchange_takes_its_time() {
+    let (pool, server) = one(Some(HOUR));
+    let pool = pool.build().unwrap();
+    let probe = refusing(&[]);
+    let stack = MarathonLayer::new(pool.clone()).layer(probe.clone());
+    tokio::time::advance(seconds(3400)).await;
+    server.set("a", Grant::fresh().after(seconds(20)));
+    let start = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
+        settle().await;
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits");
+    assert_eq!((server.exchanges().len(), look(&pool, "a").refreshing), (1, true));
+    tokio::time::sleep(seconds(20)).await;
+    settle().await;
+    stack.oneshot(post()).await.unwrap();
+    assert_eq!((server.exchanges().len(), look(&pool, "a").refreshing), (1, false));
+    assert_eq!(probe.tokens().iter().filter(|token| *token == "a-1").count(), 100);
+    assert_eq!(probe.tokens().last().unwrap(), "a-2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,12 +174,14 @@ async fn an_early_exchange_that_fails_leaves_the_valid_token_in_use_for_a_while(
     tokio::time::advance(seconds(3400)).await;
     for _ in 0..50 {
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
+        settle().await;
     }
     assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["refresh_failed"]));
     assert_eq!((look(&pool, "a").standing, look(&pool, "a").failures), (Standing::Ready, 0));
     tokio::time::advance(seconds(31)).await;
     server.set("a", Grant::fresh());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
+    settle().await;
     assert_eq!((server.exchanges().len(), look(&pool, "a").generation.get()), (2, 2));
 }
 
@@ -171,6 +197,7 @@ async fn an_early_exchange_that_is_refused_for_good_says_so_at_once_and_uses_up_
     tokio::time::advance(seconds(3400)).await;
     for _ in 0..10 {
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
+        settle().await;
     }
     assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["login_needed"]));
     provider.set("a-1", Reply::status(401));

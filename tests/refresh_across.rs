@@ -3,20 +3,26 @@
 #[path = "support/accounts.rs"]
 mod accounts;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use accounts::{ORIGIN, day, look, names, oauth, post, seconds, settle, wall};
 use bytes::Bytes;
 use http_body_util::Full;
+use oauth_marathon::config::Settings;
 use oauth_marathon::notify::{Event, EventStream, LoginReason};
 use oauth_marathon::pool::Standing;
 use oauth_marathon::refresh::{OAuth2, RefreshError, TokenSource, token_source_fn};
-use oauth_marathon::store::{CasOutcome, Intent, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::{Grant, Recorded, Reply, ScriptedProvider, ScriptedTokens};
-use oauth_marathon::{Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Pool, Secret, TokenSet};
+use oauth_marathon::store::{CasOutcome, Entry, Intent, MemoryStore, Record, Revision, Store, StoreKey};
+use oauth_marathon::testing::{Grant, Recorded, Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens};
+use oauth_marathon::{
+    BoxError, Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Pool, Secret, TokenSet,
+};
 use tower::{Layer, ServiceExt};
 
 const HOUR: Duration = seconds(3600);
+
+/// Longer than an exchange that others have begun can be under way.
+const EXCHANGE: Duration = seconds(40);
 
 fn key() -> StoreKey {
     StoreKey::new("openai", "a")
@@ -73,10 +79,15 @@ async fn held(store: &MemoryStore) -> Record {
     store.load(&key()).await.unwrap().unwrap().record
 }
 
-/// The first tokens, as a process stored them that then died in the middle of their refresh.
+/// The first tokens, as a process stored them that then died in the middle of their refresh, an hour ago.
 fn interrupted() -> Record {
+    begun(day(Duration::ZERO) - HOUR)
+}
+
+/// The first tokens, and a refresh of them that another process began then.
+fn begun(when: SystemTime) -> Record {
     let mut record = Record::new(oauth("a", Some(Duration::ZERO)), Generation::new(1));
-    record.intent = Some(Intent::new(Generation::new(1), day(Duration::ZERO)));
+    record.intent = Some(Intent::new(Generation::new(1), when));
     record
 }
 
@@ -278,6 +289,7 @@ async fn a_process_that_dies_while_it_refreshes_leaves_the_lease_and_the_intent_
     .unwrap();
     assert_eq!(held(&store).await.intent.unwrap().generation.get(), 1);
     let (pool, stack, _) = process(&server, &store, Duration::ZERO);
+    tokio::time::advance(EXCHANGE).await;
     send(&stack).await;
     assert_eq!((spent(&server), look(&pool, "a").generation.get()), (vec!["a-r1".to_owned()], 2));
 }
@@ -290,4 +302,178 @@ async fn a_pool_whose_only_login_is_lost_says_so() {
     assert!(pool.remove("b"));
     let error = stack.oneshot(post()).await.unwrap_err();
     assert_eq!(Error::find(&*error).unwrap().kind(), ErrorKind::LoginNeeded);
+}
+
+/// The lease is free, as somebody has removed its file, and another process is in the middle of its exchange.
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_others_may_have_under_way_is_not_repeated_although_the_lease_is_free() {
+    let (server, store) = (server([fresh()]), MemoryStore::new());
+    put(&store, begun(day(Duration::ZERO) - Duration::from_millis(50))).await;
+    let (pool, stack, _) = process(&server, &store, Duration::ZERO);
+    let begin = tokio::time::Instant::now();
+    send(&stack).await;
+    assert_eq!((begin.elapsed(), look(&pool, "b").successes), (seconds(5), 1), "requests go on with another account");
+    assert!(pool.remove("b"));
+    while begin.elapsed() < seconds(25) {
+        // Whatever a request is told meanwhile.
+        drop(stack.clone().oneshot(post()).await);
+        assert_eq!((spent(&server), look(&pool, "a").generation.get()), (vec![], 1));
+        tokio::time::advance(seconds(5)).await;
+    }
+    tokio::time::advance(EXCHANGE).await;
+    send(&stack).await;
+    assert_eq!((spent(&server), look(&pool, "a").generation.get()), (vec!["a-r1".to_owned()], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_others_bring_meanwhile_is_adopted() {
+    let (server, store) = (server([fresh()]), MemoryStore::new());
+    put(&store, begun(day(Duration::ZERO))).await;
+    let (pool, stack, mut events) = process(&server, &store, Duration::ZERO);
+    let call = tokio::spawn(stack.clone().oneshot(post()));
+    tokio::time::sleep(seconds(2)).await;
+    put(&store, theirs(2)).await;
+    assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    assert_eq!((spent(&server), look(&pool, "a").generation.get(), look(&pool, "a").successes), (vec![], 2, 1));
+    assert_eq!(names(&mut events), ["refreshed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_wait_for_one_that_died_one_sends_its_token_and_all_others_adopt() {
+    let (server, store) = (server([fresh()]), UnsharedLeases(MemoryStore::new()));
+    put(&store.0, begun(day(Duration::ZERO))).await;
+    let mut settings = Settings::default();
+    settings.exchange_timeout = seconds(2);
+    let stacks: Vec<_> = (0..8)
+        .map(|_| {
+            let pool = Pool::builder("openai").origin(ORIGIN).token_source(endpoint(&server)).store(store.clone());
+            let pool = pool.settings(settings.clone()).credential(oauth("a", Some(Duration::ZERO))).clock(wall());
+            MarathonLayer::new(pool.build().unwrap()).layer(ScriptedProvider::new())
+        })
+        .collect();
+    let begin = tokio::time::Instant::now();
+    let calls: Vec<_> = stacks.into_iter().map(|stack| tokio::spawn(stack.oneshot(post()))).collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(spent(&server), ["a-r1"]);
+    assert!(begin.elapsed() >= seconds(2) && begin.elapsed() < seconds(4), "{:?}", begin.elapsed());
+}
+
+/// A store that gives out leases that exclude nobody.
+#[derive(Clone)]
+struct UnsharedLeases(MemoryStore);
+
+impl Store for UnsharedLeases {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
+        self.0.load(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &StoreKey,
+        expected: Option<Revision>,
+        next: Option<Record>,
+    ) -> Result<CasOutcome, BoxError> {
+        self.0.compare_and_set(key, expected, next).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_began_in_the_future_is_waited_for_once_and_not_until_then() {
+    let (server, store) = (server([fresh()]), MemoryStore::new());
+    // The clock was set back by two years since.
+    put(&store, begun(day(seconds(2 * 365 * 86_400)))).await;
+    let (pool, stack, _) = process(&server, &store, Duration::ZERO);
+    send(&stack).await;
+    assert_eq!(spent(&server), [""; 0]);
+    assert!(pool.remove("b"));
+    tokio::time::advance(EXCHANGE).await;
+    send(&stack).await;
+    assert_eq!((spent(&server), look(&pool, "a").generation.get()), (vec!["a-r1".to_owned()], 2));
+}
+
+/// A success without anything that could be kept: the refresh token may be spent.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_a_success_without_a_token_is_a_lost_refresh() {
+    let ok = |body: &str| Reply::ok().body(body.to_owned());
+    let answers = [
+        ok(""),
+        ok("{}"),
+        ok("<!DOCTYPE html><html>sign in</html>"),
+        ok(r#"{"access_token":"a b"}"#),
+        ok(r#"{"access_token":"a"#),
+        ok(r#"["a","r"]"#),
+        ok("\u{1f}gzip").header("content-encoding", "gzip"),
+        ok(&" ".repeat(2 << 20)),
+        Reply::status(204),
+        // A proxy in trouble does not know what became of it.
+        Reply::status(500),
+        Reply::status(502),
+        Reply::status(504),
+    ];
+    for answer in answers {
+        let (server, store) = (server([answer.clone(), refused()]), MemoryStore::new());
+        let (pool, stack, _) = process(&server, &store, Duration::ZERO);
+        send(&stack).await;
+        let record = held(&store).await;
+        assert!(record.intent.is_some_and(|intent| intent.ended) && record.health.out.is_none(), "{answer:?}");
+        tokio::time::advance(HOUR).await;
+        assert!(pool.remove("b") && stack.clone().oneshot(post()).await.is_err());
+        assert_eq!((out(&pool), spent(&server).len()), (Some(LoginReason::RefreshLost), 2), "{answer:?}");
+        assert_eq!(held(&store).await.health.out, Some(LoginReason::RefreshLost), "{answer:?}");
+    }
+}
+
+/// The old refresh token is spent for the new one, which must not be lost over the rest.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_that_comes_without_a_usable_access_token_is_sent_next() {
+    let bodies = [
+        r#"{"refresh_token":"a-r2"}"#,
+        r#"{"access_token":"a b","refresh_token":"a-r2"}"#,
+        r#"{"access_token":"a-2","error":"slow_down","refresh_token":"a-r2"}"#,
+        r#"{"error":"invalid_grant","refreshToken":"a-r2"}"#,
+        r#"{"refresh_token":"a-r2","access_token":"#,
+    ];
+    for body in bodies {
+        let third = Reply::ok().body(r#"{"access_token":"a-3","refresh_token":"a-r3","expires_in":3600}"#);
+        let (server, store) = (server([Reply::ok().body(body), third]), MemoryStore::new());
+        let (pool, stack, _) = process(&server, &store, Duration::ZERO);
+        send(&stack).await;
+        assert_eq!((look(&pool, "b").successes, out(&pool)), (1, None), "{body}: it rests for a while");
+        let record = held(&store).await;
+        let tokens = record.credential.material().clone();
+        assert_eq!((record.generation.get(), record.intent), (2, None), "{body}");
+        let kept = TokenSet::new("a-1").with_refresh("a-r2").expires_at(day(Duration::ZERO));
+        assert_eq!(tokens, kept.into(), "{body}: the old access token counts as expired");
+        // Another process that comes now goes on from there, too.
+        let (other, through, _) = process(&server, &store, Duration::ZERO);
+        send(&through).await;
+        assert_eq!((spent(&server), look(&other, "a").generation.get()), (vec!["a-r1".into(), "a-r2".into()], 3));
+        tokio::time::advance(seconds(31)).await;
+        assert!(pool.remove("b"));
+        send(&stack).await;
+        assert_eq!((spent(&server).len(), look(&pool, "a").generation.get(), look(&pool, "a").successes), (2, 3, 1));
+    }
+}
+
+/// The same while the store cannot take it.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_that_came_alone_is_kept_in_memory_until_it_is_stored() {
+    let third = Reply::ok().body(r#"{"access_token":"a-3","refresh_token":"a-r3","expires_in":3600}"#);
+    let server = server([Reply::ok().body(r#"{"refresh_token":"a-r2"}"#), third]);
+    let store = ScriptedStore::new().saves([Save::Works, Save::Fails]);
+    let pool =
+        Pool::builder("openai").origin(ORIGIN).token_source(endpoint(&server)).store(store.clone()).clock(wall());
+    let pool = pool.credential(oauth("a", Some(Duration::ZERO))).build().unwrap();
+    let stack = MarathonLayer::new(pool.clone()).layer(ScriptedProvider::new());
+    let mut events = pool.events();
+    assert!(stack.clone().oneshot(post()).await.is_err());
+    assert_eq!(names(&mut events)[..2], ["store_failed", "refresh_failed"]);
+    assert_eq!(held(store.memory()).await.generation.get(), 1);
+    tokio::time::sleep(seconds(1)).await;
+    assert_eq!(held(store.memory()).await.generation.get(), 2, "it is stored soon");
+    tokio::time::advance(seconds(31)).await;
+    assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
+    assert_eq!(spent(&server), ["a-r1", "a-r2"]);
 }

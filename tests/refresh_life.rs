@@ -142,6 +142,7 @@ async fn an_update_wins_over_a_refresh_under_way_however_that_ends() {
         // The new login is not lost with the old one: it is refreshed when its time comes.
         tokio::time::advance(seconds(3500)).await;
         let _ = stack.oneshot(post()).await;
+        settle().await;
         assert_eq!(server.spent(), ["a-r1", "new"], "{case}");
     }
 }

@@ -5,7 +5,7 @@ mod accounts;
 
 use std::time::Duration;
 
-use accounts::{ORIGIN, day, look, names, oauth, post, rotating, seconds, wall};
+use accounts::{ORIGIN, day, look, names, oauth, post, rotating, seconds, settle, wall};
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{CasOutcome, Cooldown, MemoryStore, Record, Store, StoreKey};
 use oauth_marathon::testing::{Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens, StoreCall};
@@ -110,6 +110,7 @@ async fn a_valid_token_stays_in_use_while_the_store_is_full() {
     let mut events = pool.events();
     for _ in 0..10 {
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
+        settle().await;
     }
     assert_eq!((server.exchanges().len(), look(&pool, "a").standing), (0, Standing::Ready));
     assert_eq!(names(&mut events), ["refresh_failed"]);

@@ -60,6 +60,26 @@ async fn a_body_that_breaks_off_is_reqwests_own_error_and_no_failure_of_the_cred
     assert!(pool.snapshot().credentials.iter().all(|credential| credential.failures == 0));
 }
 
+#[tokio::test]
+async fn a_stream_that_fails_before_its_content_still_moves_the_request_to_the_next_account() {
+    const LIMITED: &str =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow\"}}\n\n";
+    let server = Loopback::start(|seen| async move {
+        let text = if seen.token() == "work" { LIMITED.to_owned() } else { "data: {\"text\":1}\n\n".to_owned() };
+        let mut answer = status(200, text);
+        answer.headers_mut().insert("content-type", "text/event-stream".parse().unwrap());
+        answer
+    })
+    .await;
+    let pool = server.pool(&["work", "home"]);
+    let answer = of(&pool).post(server.url("/v1/chat")).body("hello").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), server.tokens()), (200, vec!["work".to_owned(), "home".to_owned()]));
+    assert_eq!(credential(&pool, "home").in_flight, 1, "a stream is held until it ends");
+    assert_eq!(answer.text().await.unwrap(), "data: {\"text\":1}\n\n");
+    assert_eq!(credential(&pool, "home").in_flight, 0);
+    assert!(credential(&pool, "work").failures == 1);
+}
+
 /// Takes every 200 of these accounts for a server error.
 struct Refusing(&'static [&'static str]);
 

@@ -50,7 +50,7 @@ fn request(origin: &str) -> Request<Full<Bytes>> {
 async fn upgrades<C, B>(client: C, tokens: &[&str])
 where
     C: Service<Request<Full<Bytes>>, Response = Response<B>, Error: Into<BoxError>> + Clone,
-    B: http_body::Body,
+    B: http_body::Body<Error: Into<BoxError>>,
 {
     let server = Server::start(handshake).await;
     let pool = pool(&server.origin(), tokens, Resend::Safe);

@@ -1,21 +1,21 @@
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::read::{Reading, bytes_of};
+use super::read::Reading;
 use super::stream::Stream;
+use super::watched::Watched;
+use crate::error::BoxError;
 
 pin_project! {
     /// The response body of [`Classify`](super::Classify): the inner one, of which the beginning of a failed answer or
-    /// of a stream may already have been read. It yields the same bytes, trailers and errors as the inner one.
-    pub struct ClassifyBody<B>
-    where
-        B: Body,
-    {
+    /// of a stream may already have been read. It yields the same bytes and trailers as the inner one, and its errors, boxed. A
+    /// body that is silent for too long ends with an [error of ours](crate::ErrorKind::StreamIdleTimeout).
+    pub struct ClassifyBody<B> {
         #[pin]
         inner: Inner<B>,
     }
@@ -23,13 +23,10 @@ pin_project! {
 
 pin_project! {
     #[project = InnerProj]
-    enum Inner<B>
-    where
-        B: Body,
-    {
+    enum Inner<B> {
         Unread {
             #[pin]
-            body: B,
+            body: Watched<B>,
         },
         Read {
             reading: Pin<Box<Reading<B>>>,
@@ -40,9 +37,9 @@ pin_project! {
     }
 }
 
-impl<B: Body> ClassifyBody<B> {
+impl<B> ClassifyBody<B> {
     #[inline]
-    pub(super) fn unread(body: B) -> Self {
+    pub(super) fn unread(body: Watched<B>) -> Self {
         Self { inner: Inner::Unread { body } }
     }
 
@@ -55,13 +52,17 @@ impl<B: Body> ClassifyBody<B> {
     }
 }
 
-impl<B: Body> Body for ClassifyBody<B> {
+impl<B> Body for ClassifyBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().inner.project() {
-            InnerProj::Unread { body } => Poll::Ready(ready!(body.poll_frame(cx)).map(|frame| frame.map(bytes_of))),
+            InnerProj::Unread { body } => body.poll_frame(cx),
             InnerProj::Read { reading } => reading.as_mut().poll_frame(cx),
             InnerProj::Stream { stream } => stream.as_mut().poll_frame(cx),
         }
@@ -84,7 +85,11 @@ impl<B: Body> Body for ClassifyBody<B> {
     }
 }
 
-impl<B: Body> fmt::Debug for ClassifyBody<B> {
+impl<B> fmt::Debug for ClassifyBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let read = match &self.inner {
             Inner::Unread { .. } => 0,

@@ -12,17 +12,16 @@ use super::body::ClassifyBody;
 use super::judge::Judge;
 use super::read::Reading;
 use super::stream::{Asked, Patience, Stream};
+use super::watched::Watched;
+use crate::config::TimedOut;
 use crate::context::RequestContext;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error};
 use crate::verdict::Verdict;
 
 pin_project! {
     /// The future of [`Classify`](super::Classify).
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, B>
-    where
-        B: Body,
-    {
+    pub struct ResponseFuture<F, B> {
         #[pin]
         inner: F,
         judge: Arc<Judge>,
@@ -35,7 +34,7 @@ pin_project! {
     }
 }
 
-impl<F, B: Body> ResponseFuture<F, B> {
+impl<F, B> ResponseFuture<F, B> {
     pub(super) fn new(inner: F, judge: Arc<Judge>, context: Option<RequestContext>, asked: Asked) -> Self {
         Self { inner, judge, context, failed: None, asked, held: None }
     }
@@ -45,6 +44,7 @@ impl<F, B, E> Future for ResponseFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
+    B::Error: Into<BoxError>,
     E: Into<BoxError>,
 {
     type Output = Result<Response<ClassifyBody<B>>, BoxError>;
@@ -61,6 +61,7 @@ where
                 Err(error) => {
                     let error = error.into();
                     note(this.context.as_ref(), this.judge.error(&*error));
+                    note_limit(this.context.as_ref(), Error::find(&*error).and_then(Error::timed_out));
                     return Poll::Ready(Err(error));
                 }
             };
@@ -71,20 +72,21 @@ where
                 {
                     let patience = patience(this.judge, this.context.as_ref());
                     let (parts, body) = response.into_parts();
+                    let body = Watched::new(body, this.judge.idle);
                     let stream = Stream::new(parts, body, format, verdict, patience, this.judge.clone());
                     let stream = this.held.insert(Box::pin(stream));
                     let verdict = ready!(stream.as_mut().poll_begin(cx));
                     return begun(this.held, this.context.as_ref(), verdict);
                 }
                 note(this.context.as_ref(), verdict);
-                let mut response = response.map(ClassifyBody::unread);
+                let mut response = response.map(|body| ClassifyBody::unread(Watched::new(body, this.judge.idle)));
                 if !verdict.is_success() {
                     response.extensions_mut().insert(verdict);
                 }
                 return Poll::Ready(Ok(response));
             }
             let (parts, body) = response.into_parts();
-            *this.failed = Some(Box::pin(Reading::new(parts, body)));
+            *this.failed = Some(Box::pin(Reading::new(parts, Watched::new(body, this.judge.idle))));
         }
         poll_failed(this.failed, this.judge, this.context.as_ref(), cx)
     }
@@ -92,12 +94,16 @@ where
 
 /// Reads and judges a failed answer.
 #[cold]
-fn poll_failed<B: Body>(
+fn poll_failed<B>(
     failed: &mut Option<Pin<Box<Reading<B>>>>,
     judge: &Judge,
     context: Option<&RequestContext>,
     cx: &mut Context<'_>,
-) -> Poll<Result<Response<ClassifyBody<B>>, BoxError>> {
+) -> Poll<Result<Response<ClassifyBody<B>>, BoxError>>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     let Some(reading) = failed else { return Poll::Pending };
     ready!(reading.as_mut().poll_read(cx));
     let Some(mut reading) = failed.take() else { return Poll::Pending };
@@ -127,14 +133,21 @@ fn patience(judge: &Judge, context: Option<&RequestContext>) -> Patience {
 }
 
 /// The answer of a stream that is not held any more.
-fn begun<B: Body>(
+fn begun<B>(
     held: &mut Option<Pin<Box<Stream<B>>>>,
     context: Option<&RequestContext>,
     verdict: Verdict,
-) -> Poll<Result<Response<ClassifyBody<B>>, BoxError>> {
+) -> Poll<Result<Response<ClassifyBody<B>>, BoxError>>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     let Some(mut stream) = held.take() else { return Poll::Pending };
     let Some((mut parts, news)) = stream.as_mut().take_head() else { return Poll::Pending };
     note(context, verdict);
+    if !verdict.is_success() {
+        note_limit(context, stream.timed_out());
+    }
     parts.extensions.insert(news);
     if !verdict.is_success() && context.is_none() {
         parts.extensions.insert(verdict);
@@ -148,7 +161,15 @@ fn note(context: Option<&RequestContext>, verdict: Verdict) {
     }
 }
 
-impl<F, B: Body> fmt::Debug for ResponseFuture<F, B> {
+/// Notes the time limit that ran out, if one did.
+#[cold]
+fn note_limit(context: Option<&RequestContext>, timed_out: Option<TimedOut>) {
+    if let (Some(context), Some(timed_out)) = (context, timed_out) {
+        context.call().time_out(timed_out);
+    }
+}
+
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("classify::ResponseFuture")
     }

@@ -24,6 +24,8 @@ pub(crate) struct Judge {
     pub(super) clock: Arc<dyn WallClock>,
     /// The longest that a stream is held.
     pub(super) hold: Duration,
+    /// The longest that a body may be silent.
+    pub(super) idle: Option<Duration>,
 }
 
 impl Judge {

@@ -13,11 +13,16 @@ use crate::clock::{SystemClock, WallClock};
 /// The default of `streamHoldMs`.
 const HOLD: Duration = Duration::from_secs(30);
 
+/// The default of `streamIdleTimeoutMs`.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+
 /// Judges what comes back, and notes the verdict for the layers above.
 ///
 /// The verdict goes to the attempt's place in the [`RequestContext`](crate::RequestContext) and, for a failed answer, into the
 /// extensions of the response. A failed answer's body is read to its end, up to 128 KiB and a quarter of a second: that
 /// keeps the connection, tells what the provider says, and leaves a whole response to return. Errors pass unchanged.
+///
+/// A body that is [silent for too long](Self::stream_idle_timeout) ends with an error, as if its connection had broken.
 ///
 /// # Streams
 ///
@@ -84,12 +89,22 @@ impl ClassifyLayer {
         self
     }
 
+    /// Gives a body up that has been silent for this long, 10 min by default; `None` waits for ever. It counts while the caller
+    /// waits for the body, be it a stream, a plain answer or a failed one. A stream that is still held then has failed; any
+    /// other body ends with an error of the kind [`StreamIdleTimeout`](crate::ErrorKind::StreamIdleTimeout).
+    #[must_use]
+    pub fn stream_idle_timeout(mut self, longest: Option<Duration>) -> Self {
+        Arc::make_mut(&mut self.judge).idle = longest;
+        self
+    }
+
     pub(crate) fn build(
         classifiers: Vec<Arc<dyn Classifier>>,
         rules: Option<ProviderRules>,
         clock: Arc<dyn WallClock>,
     ) -> Self {
-        Self { judge: Arc::new(Judge { classifiers, rules, standard: StandardClassifier::new(), clock, hold: HOLD }) }
+        let standard = StandardClassifier::new();
+        Self { judge: Arc::new(Judge { classifiers, rules, standard, clock, hold: HOLD, idle: Some(IDLE) }) }
     }
 }
 

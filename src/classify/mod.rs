@@ -28,6 +28,7 @@ mod service;
 mod standard;
 mod stream;
 mod transport;
+mod watched;
 
 pub use self::body::ClassifyBody;
 pub use self::future::ResponseFuture;
@@ -35,6 +36,7 @@ pub use self::layer::ClassifyLayer;
 pub use self::retry_after::retry_after;
 pub use self::service::Classify;
 pub use self::standard::StandardClassifier;
+pub(crate) use self::stream::Asked;
 
 /// Judges answers and transport errors.
 ///

@@ -4,12 +4,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use crate::sync::time::Sleep;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
+
+use super::watched::Watched;
+use crate::clock;
+use crate::error::BoxError;
 
 /// The most that is read: error bodies are small, and a larger one is cheaper to leave than to read.
 pub(super) const BYTES: usize = 128 * 1024;
@@ -19,32 +23,33 @@ pub(super) const TIME: Duration = Duration::from_millis(250);
 
 pin_project! {
     /// It lives in a box from the start, so that an answer that did not fail carries no space for it.
-    pub(super) struct Reading<B>
-    where
-        B: Body,
-    {
+    pub(super) struct Reading<B> {
         #[pin]
-        body: B,
+        body: Watched<B>,
         head: Option<Parts>,
         read: Bytes,
         // What came after the first chunk: most failures have one.
         more: Option<BytesMut>,
-        end: Option<End<B::Error>>,
+        end: Option<End>,
         // Armed only if the body is not there at once.
         limit: Option<Pin<Box<Sleep>>>,
     }
 }
 
 /// How the reading ended, and what is still to be passed on after what was read.
-enum End<E> {
+enum End {
     Complete(Option<HeaderMap>),
-    Failed(Option<E>),
+    Failed(Option<BoxError>),
     /// Over the bounds: the rest is the caller's to read.
     Left,
 }
 
-impl<B: Body> Reading<B> {
-    pub(super) fn new(head: Parts, body: B) -> Self {
+impl<B> Reading<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    pub(super) fn new(head: Parts, body: Watched<B>) -> Self {
         Self { body, head: Some(head), read: Bytes::new(), more: None, end: None, limit: None }
     }
 
@@ -60,8 +65,7 @@ impl<B: Body> Reading<B> {
                 Poll::Ready(None) => *this.end = Some(End::Complete(None)),
                 Poll::Ready(Some(Err(error))) => *this.end = Some(End::Failed(Some(error))),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(mut data) => {
-                        let data = data.copy_to_bytes(data.remaining());
+                    Ok(data) => {
                         if this.read.is_empty() {
                             *this.read = data;
                         } else {
@@ -109,7 +113,7 @@ impl<B: Body> Reading<B> {
     pub(super) fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.project();
         if !this.read.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(this.read)))));
@@ -117,7 +121,7 @@ impl<B: Body> Reading<B> {
         match this.end {
             Some(End::Complete(trailers)) => Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))),
             Some(End::Failed(error)) => Poll::Ready(error.take().map(Err)),
-            Some(End::Left) | None => Poll::Ready(ready!(this.body.poll_frame(cx)).map(|frame| frame.map(bytes_of))),
+            Some(End::Left) | None => this.body.poll_frame(cx),
         }
     }
 
@@ -148,15 +152,10 @@ impl<B: Body> Reading<B> {
     }
 }
 
-/// Pending for ever outside of a runtime, which has no timers.
+/// Pending for ever outside of a runtime.
 fn poll_limit(limit: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
-    if limit.is_none() && tokio::runtime::Handle::try_current().is_ok() {
-        *limit = Some(Box::pin(tokio::time::sleep(TIME)));
+    if limit.is_none() {
+        *limit = clock::timer(clock::now() + TIME);
     }
     limit.as_mut().map_or(Poll::Pending, |limit| limit.as_mut().poll(cx))
-}
-
-/// The same data as `Bytes`; where it is `Bytes` already, nothing is copied.
-pub(super) fn bytes_of<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
-    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -33,7 +32,7 @@ where
     S: Service<Request<B>, Response = Response<RB>>,
     S::Error: Into<BoxError>,
     RB: Body,
-    RB::Data: Buf,
+    RB::Error: Into<BoxError>,
 {
     type Response = Response<ClassifyBody<RB>>;
     type Error = BoxError;

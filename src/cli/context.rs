@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -13,6 +13,7 @@ use super::failure::{Code, Failure};
 use super::terminal::Terminal;
 use crate::client::HttpClient;
 use crate::clock::{SystemClock, WallClock};
+use crate::config::Settings;
 use crate::store::{Entry, FileStore, Store};
 
 pub(super) type Http = HttpClient<Full<Bytes>>;
@@ -46,8 +47,8 @@ impl Context {
         })
     }
 
-    pub(super) fn http() -> Result<Http, Failure> {
-        Ok(HttpClient::new()?)
+    pub(super) fn http(settings: &Settings) -> Result<Http, Failure> {
+        Ok(HttpClient::with_connect_timeout(settings.connect_timeout)?)
     }
 
     pub(super) fn now() -> SystemTime {
@@ -63,18 +64,15 @@ impl Context {
         self.unfinished.count.load(Ordering::SeqCst) > 0
     }
 
-    /// Waits until nothing is unfinished, or for so long.
-    pub(super) async fn finished(&self, patience: Duration) {
-        let all = async {
-            loop {
-                let ended = self.unfinished.ended.notified();
-                if !self.has_unfinished() {
-                    return;
-                }
-                ended.await;
+    /// Waits until nothing is unfinished.
+    pub(super) async fn finished(&self) {
+        loop {
+            let ended = self.unfinished.ended.notified();
+            if !self.has_unfinished() {
+                return;
             }
-        };
-        let _ = tokio::time::timeout(patience, all).await;
+            ended.await;
+        }
     }
 }
 

@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::refresh::across::{self, Ended, Failure, Held, Saved, Turn, lease, save};
+use crate::refresh::across::{self, Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
 use crate::refresh::{RefreshError, TokenSource};
 use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 
-/// How long another process may hold the lease: longer than its exchange takes.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long one exchange may take, by whatever process: what pools take by default, too.
+const EXCHANGE: Duration = Duration::from_secs(30);
 
-/// How often the new tokens are tried to be stored: they are nowhere else.
-const MOST_WRITES: u32 = 6;
+/// How long another process may hold the lease, or be in the middle of an exchange without one: longer than a turn takes
+/// that waits for an exchange and then makes one.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The pauses between two tries to store new tokens, which are nowhere else.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How a refresh ended.
 #[derive(Debug)]
@@ -33,15 +38,20 @@ pub(super) enum Refreshed {
 pub(super) enum Told<'a> {
     /// Another process refreshes the same credential.
     Busy,
+    /// Another process may be in the middle of its exchange, without the lease.
+    UnderWay(&'a Intent),
     /// An earlier refresh has begun, and has no end.
     Interrupted(&'a Intent),
+    /// There are new tokens, and they could not be stored: they are in memory alone, and stored as soon as that works.
+    Unstored(&'a BoxError),
 }
 
 /// Refreshes a credential, seen as `seen` when it was decided on.
 ///
 /// # Errors
 ///
-/// If others hold the lease for too long, or the store gives out none; and if new tokens were handed out and are lost.
+/// If others hold the lease for too long, or the store gives out none. New tokens are kept until they are stored, however
+/// long that takes.
 pub(super) async fn refresh(
     store: &dyn DynStore,
     provider: &str,
@@ -57,22 +67,34 @@ pub(super) async fn refresh(
     let held = Held {
         credential: seen.credential.clone(),
         generation: seen.generation,
-        is_stored: true,
+        known: Known::stored(seen.generation),
         follows: true,
         insists: true,
+        begun: None,
     };
-    let turn = Turn { store, key: &key, wall: &SystemClock, held: &held };
-    let mut pass_on = |word: across::Told<'_>| {
-        if let across::Told::Interrupted(intent) = word {
-            told(Told::Interrupted(intent));
+    let times = Times { exchange: EXCHANGE, patience: PATIENCE };
+    let turn = Turn { store, key: &key, wall: &SystemClock, held: &held, times };
+    let mut waits = false;
+    let mut pass_on = |word: across::Told<'_>| match word {
+        across::Told::Stored(_) | across::Told::Begun(_) => {}
+        across::Told::UnderWay(intent) => {
+            if !std::mem::replace(&mut waits, true) {
+                told(Told::UnderWay(intent));
+            }
         }
+        across::Told::Interrupted(intent) => told(Told::Interrupted(intent)),
     };
     match turn.run(|request| source.refresh(request), &mut pass_on).await {
         Ok(Ended::New(record)) => Ok(Refreshed::New(record)),
         Ok(Ended::Adopted(record)) => Ok(Refreshed::Adopted(record)),
         Ok(Ended::Removed) => Ok(Refreshed::Gone),
-        Ok(Ended::Unstored(record, error)) => keep(store, &key, &record, error).await,
-        Err(Failure { error, .. }) => Ok(Refreshed::Refused(error)),
+        Ok(Ended::Unstored(unstored)) => Ok(keep(store, &key, unstored, &mut told).await),
+        Err(Failure { error, unstored, .. }) => {
+            if let Some(unstored) = unstored {
+                let _ = keep(store, &key, *unstored, &mut told).await;
+            }
+            Ok(Refreshed::Refused(error))
+        }
     }
 }
 
@@ -89,28 +111,21 @@ async fn wait(store: &dyn DynStore, key: &StoreKey, told: &mut impl FnMut(Told<'
     })
 }
 
-/// Stores the new tokens, if need be several times: the old refresh token may be of no more use.
-async fn keep(
-    store: &dyn DynStore,
-    key: &StoreKey,
-    record: &Record,
-    mut error: BoxError,
-) -> Result<Refreshed, BoxError> {
-    let mut pause = Duration::from_millis(100);
-    for _ in 1..MOST_WRITES {
+/// Stores the new tokens, again and again until it works: the old refresh token may be of no more use.
+async fn keep(store: &dyn DynStore, key: &StoreKey, unstored: Unstored, told: &mut impl FnMut(Told<'_>)) -> Refreshed {
+    let Unstored { record, error } = unstored;
+    told(Told::Unstored(&error));
+    let mut pause = FIRST_PAUSE;
+    loop {
         tokio::time::sleep(pause).await;
-        match save(store, key, record, None).await {
-            Saved::Stored(record) => return Ok(Refreshed::New(*record)),
+        match save(store, key, &record, None).await {
+            Saved::Stored(record) => return Refreshed::New(*record),
             // Somebody has logged in meanwhile.
-            Saved::Overtaken(record) => return Ok(Refreshed::Adopted(*record)),
-            Saved::Removed => return Ok(Refreshed::Gone),
-            Saved::Failed(again) => error = again,
+            Saved::Overtaken(record) => return Refreshed::Adopted(*record),
+            Saved::Removed => return Refreshed::Gone,
+            Saved::Failed(_) => pause = (pause * 2).min(LONGEST_PAUSE),
         }
-        pause *= 2;
     }
-    let message =
-        format!("the new tokens of {key} could not be stored and are lost; correct the store, and log in again");
-    Err(Error::new(ErrorKind::Store, message).with_source(error).into())
 }
 
 #[cfg(test)]

@@ -45,6 +45,12 @@ impl Failure {
         Self::new(Code::Interrupted, "interrupted")
     }
 
+    /// A refresh was not waited for.
+    pub(super) fn left() -> Self {
+        let message = "interrupted in the middle of a refresh: new tokens that were not stored are lost; the next refresh finds that out, and says so";
+        Self::new(Code::Interrupted, message)
+    }
+
     /// Nothing to say: whoever read the output has seen enough, or has been told already.
     pub(super) fn silent(code: Code) -> Self {
         Self::new(code, "")

@@ -72,7 +72,7 @@ async fn log_in(terminal: Terminal, args: &args::Login, found: &Found) -> Result
 }
 
 fn login(args: &args::Login, found: &Found, spinner: &Arc<Spinner>) -> Result<Login, Failure> {
-    let mut login = Login::new(found.server.clone(), Context::http()?);
+    let mut login = Login::new(found.server.clone(), Context::http(&found.settings)?);
     if let Some(secret) = server::client_secret(&args.server)? {
         login = login.client_secret(secret);
     }

@@ -30,9 +30,6 @@ use self::context::Context;
 use self::failure::{Code, Failure};
 use self::terminal::Terminal;
 
-/// How long work that must not be cut off is waited for after Ctrl-C: a refresh takes 30 s at most, and the store some more.
-const PATIENCE: Duration = Duration::from_secs(45);
-
 /// Runs the command with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -79,9 +76,10 @@ async fn until_interrupted(args: Args, terminal: Terminal) -> Result<(), Failure
     }
     if context.has_unfinished() {
         terminal.tell("A refresh is on its way and is completed first; press Ctrl-C again to leave it.")?;
+        // It ends by itself: an exchange is bounded, and tokens that cannot be stored are said to be in memory alone.
         tokio::select! {
-            () = context.finished(PATIENCE) => {}
-            _ = tokio::signal::ctrl_c() => {}
+            () = context.finished() => {}
+            _ = tokio::signal::ctrl_c() => return Err(Failure::left()),
         }
     }
     Err(Failure::interrupted())

@@ -45,7 +45,7 @@ async fn source(provider: &str, args: &args::Server) -> Result<Source, Failure> 
     let is_enough = |server: &OAuthServer| server.issuer.is_some() || server.token_url.is_some();
     found.check(provider, is_enough, "--issuer (or --token-url) and --client-id")?;
     found.server.validate()?;
-    let http = Context::http()?;
+    let http = Context::http(&found.settings)?;
     let server = match &found.server.token_url {
         Some(_) => found.server,
         None => Login::new(found.server, http.clone()).discover().await?,
@@ -74,6 +74,18 @@ async fn attended(
         let told = |told: Told<'_>| {
             let who = name(&entry);
             let text = match told {
+                // Also where nothing but what matters is to be said.
+                Told::Unstored(error) => {
+                    let _ = shown.tell(&format!(
+                        "{who} has new tokens, and they could not be stored: {}. They are in memory alone; they are stored as soon as that works. Do not end this command before.",
+                        plain(&whole(&**error))
+                    ));
+                    return;
+                }
+                Told::UnderWay(intent) => format!(
+                    "Process {} has begun to refresh {who}, and may not have ended; waiting for it.",
+                    plain(&intent.process)
+                ),
                 Told::Busy => format!("Another process is refreshing {who}; waiting for it."),
                 Told::Interrupted(intent) => format!(
                     "A refresh of {who} that process {} began has no end: its refresh token may be spent. It is tried once more.",

@@ -11,12 +11,13 @@ use zeroize::Zeroizing;
 
 use super::args;
 use super::failure::{Code, Failure};
-use crate::config::{OAuthServer, OpencodeConfig};
+use crate::config::{OAuthServer, OpencodeConfig, Settings};
 use crate::secret::Secret;
 
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) server: OAuthServer,
+    pub(super) settings: Settings,
     /// Where it was looked for, for people.
     looked_in: Vec<PathBuf>,
     from: Option<PathBuf>,
@@ -43,9 +44,10 @@ pub(super) fn find(provider: &str, args: &args::Server) -> Result<Found, Failure
 }
 
 fn named(provider: &str, path: &Path) -> Result<Found, Failure> {
-    let server = OpencodeConfig::read(path)?.provider(provider).map(|oauth| oauth.server.clone());
-    let from = server.is_some().then(|| path.to_owned());
-    Ok(Found { server: server.unwrap_or_default(), looked_in: vec![path.to_owned()], from })
+    let oauth = OpencodeConfig::read(path)?.provider(provider).cloned();
+    let from = oauth.is_some().then(|| path.to_owned());
+    let oauth = oauth.unwrap_or_default();
+    Ok(Found { server: oauth.server, settings: oauth.settings, looked_in: vec![path.to_owned()], from })
 }
 
 /// The first file that says something of the provider; those that do not exist say nothing.

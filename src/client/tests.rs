@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{Method, StatusCode, Version};
@@ -129,4 +130,35 @@ fn the_client_and_its_parts_are_send_and_print_no_internals() {
     check::<ResponseFuture>();
     check::<ResponseBody>();
     assert_eq!(format!("{:?}", client()), "HttpClient { .. }");
+}
+
+#[tokio::test]
+async fn a_head_over_http2_is_read_up_to_its_bound_and_a_larger_one_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(async |request: Request<hyper::body::Incoming>| {
+                let mut answer = Response::new(Full::<Bytes>::default());
+                let fields: usize = request.uri().path()[1..].parse().unwrap();
+                let value = http::HeaderValue::from_str(&"x".repeat(1_000)).unwrap();
+                (0..fields).for_each(|_| _ = answer.headers_mut().append("via", value.clone()));
+                Ok::<_, Infallible>(answer)
+            });
+            tokio::spawn(async move {
+                auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await
+            });
+        }
+    });
+    let connector = Connector::new(None).unwrap();
+    let mut client = HttpClient::<Full<Bytes>>(builder().http2_only(true).build(connector));
+    let mut get = async |fields: usize| {
+        let request = Request::get(format!("http://{address}/{fields}")).body(Full::default()).unwrap();
+        send(&mut client, request).await
+    };
+    let answer = get(200).await.unwrap();
+    assert_eq!((answer.version(), answer.headers().get_all("via").iter().count()), (Version::HTTP_2, 200));
+    let error = get(300).await.unwrap_err();
+    assert_eq!(Error::find(&*error).unwrap().kind(), ErrorKind::HeadTooLarge, "{error:?}");
+    assert!(error.to_string().contains("262144 bytes over HTTP/2"), "{error}");
 }

@@ -1,6 +1,7 @@
 //! A provider's OAuth server, in the user's words.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use http::{HeaderName, HeaderValue, Request};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,14 +9,15 @@ use tower_service::Service;
 
 use crate::account::Credential;
 use crate::error::Error;
-use crate::origin::{BaseUrl, Origin};
+use crate::origin::{BaseUrl, Origin, Shown};
 use crate::refresh::OAuth2;
 use crate::secret::Secret;
 
 /// Where to log in and to refresh, and how the token is sent. All keys are optional, none has a built-in value.
 ///
-/// The values of [`extra_headers`](Self::extra_headers) are secrets: not in `Debug`, and not serialized.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The values of [`extra_headers`](Self::extra_headers) are secrets: not in `Debug`, and not serialized. `Debug` leaves out the
+/// queries of URLs, where some services take their key.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct OAuthServer {
@@ -114,6 +116,34 @@ impl OAuthServer {
     }
 }
 
+impl fmt::Debug for OAuthServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // All of them, so that none is forgotten.
+        let Self {
+            origins,
+            issuer,
+            token_url,
+            authorization_url,
+            device_authorization_url,
+            client_id,
+            scopes,
+            header,
+            extra_headers,
+        } = self;
+        f.debug_struct("OAuthServer")
+            .field("origins", &origins.iter().map(|url| Shown(url)).collect::<Vec<_>>())
+            .field("issuer", &issuer.as_deref().map(Shown))
+            .field("token_url", &token_url.as_deref().map(Shown))
+            .field("authorization_url", &authorization_url.as_deref().map(Shown))
+            .field("device_authorization_url", &device_authorization_url.as_deref().map(Shown))
+            .field("client_id", client_id)
+            .field("scopes", scopes)
+            .field("header", header)
+            .field("extra_headers", extra_headers)
+            .finish()
+    }
+}
+
 /// An endpoint may have a query (RFC 6749, 3.1 and 3.2), which a base URL may not.
 fn is_endpoint(url: &str) -> bool {
     BaseUrl::parse("", url.split_once('?').map_or(url, |(url, _)| url)).is_ok()
@@ -149,6 +179,17 @@ mod tests {
             assert!(text.contains("extraHeaders: must be an object of strings"), "{text}");
             assert!(!text.contains("s3cret") && !text.contains("5417"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_queries_of_urls_never_show() {
+        let url = "https://id.example.com/x?key=s3cret";
+        let json = json!({
+            "origins": [url], "issuer": url, "tokenUrl": url, "authorizationUrl": url, "deviceAuthorizationUrl": url,
+        });
+        let oauth: crate::config::ProviderOAuth = serde_json::from_value(json).unwrap();
+        let shown = format!("{oauth:?} {:#?} {:?}", oauth.server, oauth.validate());
+        assert!(!shown.contains("s3cret") && shown.contains("https://id.example.com/x?.."), "{shown}");
     }
 
     #[test]

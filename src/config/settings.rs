@@ -65,10 +65,14 @@ pub struct Settings {
     /// without limit.
     #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
     pub stream_idle_timeout: Option<Duration>,
-    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take.
+    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take. Whoever finds that another process
+    /// has begun one waits so long, and an eighth more, before it sends the refresh token again: all processes that share a
+    /// store need the same value.
     #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]
     pub exchange_timeout: Duration,
-    /// `leaseMs`, 60 s: how long a lease of the store lasts whose holder has stopped; always longer than `exchangeTimeoutMs`.
+    /// `leaseMs`, 60 s: how long a lease of the store lasts whose holder has stopped, in a store whose leases end by time; always
+    /// longer than `exchangeTimeoutMs`. The leases of [`FileStore`](crate::store::FileStore) and
+    /// [`MemoryStore`](crate::store::MemoryStore) end with whoever holds them.
     #[serde(rename = "leaseMs", with = "milliseconds")]
     pub lease: Duration,
     /// `streamHoldMs`, 30 s: longest from the head of a stream until its first content. Until then an error in the stream moves

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::RequestContext;
 use crate::account::CredentialId;
+use crate::config::TimedOut;
 use crate::token::Generation;
 use crate::verdict::{Kind, Lost, Verdict};
 
@@ -28,6 +29,8 @@ pub struct Attempt {
     pub verdict: Option<Verdict>,
     /// What could come next, as the pool sees it.
     pub next: Option<Next>,
+    /// The time limit that cut it short, if one did: until its answer began, or in the answer's body.
+    pub timed_out: Option<TimedOut>,
 }
 
 /// What could follow an attempt.
@@ -188,7 +191,7 @@ impl Call {
         self.len += 1;
         let number = u32::try_from(self.len).unwrap_or(u32::MAX);
         let round = self.round_number();
-        let attempt = Attempt { number, round, credential, generation, verdict: None, next: None };
+        let attempt = Attempt { number, round, credential, generation, verdict: None, next: None, timed_out: None };
         match self.first.get_mut(self.len - 1) {
             Some(place) => *place = Some(attempt),
             None => {
@@ -226,6 +229,29 @@ impl Call {
         }
     }
 
+    /// Begins an attempt that first waits for its token, and says its number.
+    pub(crate) fn open(&mut self, awaited: (CredentialId, Generation)) -> u32 {
+        self.begin(Some(awaited));
+        self.last().map_or(0, |attempt| attempt.number)
+    }
+
+    /// Takes back an attempt that was opened, and says whether nobody has judged it.
+    pub(crate) fn withdraw(&mut self, number: u32) -> bool {
+        let is_open = self.last().is_some_and(|attempt| attempt.number == number && attempt.verdict.is_none());
+        if is_open {
+            self.len -= 1;
+            match self.first.get_mut(self.len) {
+                Some(place) => *place = None,
+                None => self.rest.truncate(self.len - self.first.len()),
+            }
+            self.used = None;
+            if !self.rest.is_empty() {
+                self.note_used();
+            }
+        }
+        is_open
+    }
+
     /// Notes what came back. Begins the attempt where no layer has done so.
     #[inline]
     pub(crate) fn judge(&mut self, verdict: Verdict) {
@@ -234,6 +260,14 @@ impl Call {
         }
         if let Some(attempt) = self.last_mut() {
             attempt.verdict = Some(verdict);
+        }
+    }
+
+    /// Notes that a time limit cut the last attempt short.
+    #[cold]
+    pub(crate) fn time_out(&mut self, timed_out: TimedOut) {
+        if let Some(attempt) = self.last_mut() {
+            attempt.timed_out = Some(timed_out);
         }
     }
 

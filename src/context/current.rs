@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::RequestContext;
+use crate::sync::thread_local;
 
 thread_local! {
     static CURRENT: Cell<Option<RequestContext>> = const { Cell::new(None) };

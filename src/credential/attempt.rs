@@ -20,15 +20,11 @@ pub(super) struct OpenAttempt {
     lease: Option<Lease>,
 }
 
-/// Asks the pool for a credential, by what the request has been through.
-pub(super) fn acquire(
-    pool: &Pool,
-    context: &RequestContext,
-    renewed: Option<&CredentialId>,
-) -> Result<Acquired, Error> {
+/// Asks the pool for a credential, by what the request has been through and what this attempt has waited for.
+pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) -> Result<Acquired, Error> {
     let mut call = context.call();
     let first = call.len() == 0;
-    if first && renewed.is_none() && context.pin().is_none() {
+    if first && awaited.is_empty() && context.pin().is_none() {
         drop(call);
         // While limits of single models are in force, the active one may not be for this request.
         if !pool.models().are_wanted()
@@ -36,10 +32,10 @@ pub(super) fn acquire(
         {
             return Ok(Acquired::Lease(lease));
         }
-        return ask(pool, context, Stay::default(), None, &Used::default(), 0);
+        return ask(pool, context, Stay::default(), awaited, &Used::default(), 0);
     }
     let last = call.last().and_then(|attempt| attempt.credential.clone());
-    let same = renewed.cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
+    let same = awaited.renewed().cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
     let tried = call.used();
     let attempts = call.len();
     // Nobody has told the model of the attempt before.
@@ -48,7 +44,34 @@ pub(super) fn acquire(
     drop(call);
     drop(unsettled);
     let bound = tried.len() >= pool.settings().most_attempts();
-    ask(pool, context, Stay { on: same.as_ref(), bound }, renewed, &tried, attempts)
+    ask(pool, context, Stay { on: same.as_ref(), bound }, awaited, &tried, attempts)
+}
+
+/// The credentials whose refresh an attempt has waited for, and whether each has a token now.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(Vec<(CredentialId, bool)>);
+
+impl Awaited {
+    pub(super) fn add(&mut self, credential: CredentialId, is_renewed: bool) {
+        self.0.push((credential, is_renewed));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn contains(&self, id: &CredentialId) -> bool {
+        self.0.iter().any(|(awaited, _)| awaited == id)
+    }
+
+    pub(super) fn in_vain(&self, id: &CredentialId) -> bool {
+        self.0.iter().any(|(awaited, is_renewed)| awaited == id && !is_renewed)
+    }
+
+    /// The credential that has just got a token.
+    fn renewed(&self) -> Option<&CredentialId> {
+        self.0.last().filter(|(_, is_renewed)| *is_renewed).map(|(credential, _)| credential)
+    }
 }
 
 /// The credential that a request means to go on with.
@@ -63,7 +86,7 @@ fn ask(
     pool: &Pool,
     context: &RequestContext,
     stay: Stay<'_>,
-    renewed: Option<&CredentialId>,
+    awaited: &Awaited,
     tried: &Used,
     attempts: usize,
 ) -> Result<Acquired, Error> {
@@ -72,11 +95,12 @@ fn ask(
     let ask = Ask {
         pin: context.pin().or(bound),
         same: stay.on,
-        tried: &|id| tried.contains(id),
+        tried: &|id| tried.contains(id) || awaited.in_vain(id),
+        awaited: &|id| awaited.contains(id),
         model: model.as_ref(),
         when_all_cooling: pool.settings().when_all_cooling,
     };
-    let acquired = pool.acquire(&ask, &Choice::new(attempts, context.group()), renewed);
+    let acquired = pool.acquire(&ask, &Choice::new(attempts, context.group()));
     let Some(id) = bound else { return acquired };
     let gone = match acquired {
         Ok(Acquired::None(_)) => Ok(Acquired::None(Unavailable::Error(no_other(id)))),
@@ -143,6 +167,7 @@ impl OpenAttempt {
     /// Settles an answer that is no plain success.
     #[cold]
     fn judged<B>(&self, lease: Lease, verdict: Verdict, response: &Response<B>) -> Option<Lease> {
+        self.tell_time_limit(&lease);
         if verdict.scope() == Scope::Model && self.context.awaits_model() {
             let body = self.context.call().failed_body.clone();
             let answer = body.map(|body| Remembered::new(lease.credential().clone(), response, body));
@@ -163,6 +188,14 @@ impl OpenAttempt {
         self.close();
     }
 
+    /// Tells people which time limit cut the attempt short, if one did.
+    fn tell_time_limit(&self, lease: &Lease) {
+        let timed_out = self.context.call().last().and_then(|attempt| attempt.timed_out);
+        if let Some(timed_out) = timed_out {
+            lease.timed_out(timed_out);
+        }
+    }
+
     fn verdict(&self) -> Option<Verdict> {
         self.context.call().last().and_then(|attempt| attempt.verdict)
     }
@@ -170,6 +203,7 @@ impl OpenAttempt {
     #[cold]
     fn close(&mut self) {
         let Some(lease) = self.lease.take() else { return };
+        self.tell_time_limit(&lease);
         match self.verdict() {
             Some(verdict) if verdict.scope() == Scope::Model && self.context.awaits_model() => {
                 Late::leave(&self.context, lease, verdict, None);

@@ -7,17 +7,16 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use crate::config::TimedOut;
 use crate::context::RequestContext;
 use crate::ending::StreamNews;
+use crate::error::{BoxError, Error};
 use crate::pool::Lease;
 
 pin_project! {
-    /// The response body of [`CredentialService`](super::CredentialService). While it streams, the credential counts as in
-    /// flight.
-    pub struct LeaseBody<B>
-    where
-        B: Body,
-    {
+    /// The response body of [`CredentialService`](super::CredentialService): the inner one with its errors boxed. While it
+    /// streams, the credential counts as in flight.
+    pub struct LeaseBody<B> {
         #[pin]
         inner: Inner<B>,
     }
@@ -25,10 +24,7 @@ pin_project! {
 
 pin_project! {
     #[project = InnerProj]
-    enum Inner<B>
-    where
-        B: Body,
-    {
+    enum Inner<B> {
         Live {
             #[pin]
             body: B,
@@ -44,8 +40,10 @@ pin_project! {
 /// A lease whose answer is under way.
 struct Held {
     lease: Lease,
-    /// Of a stream: where it tells what comes after the head, and the call that it belongs to.
-    stream: Option<(StreamNews, RequestContext)>,
+    /// The call that it belongs to.
+    context: RequestContext,
+    /// Where a stream tells what comes after the head.
+    news: Option<StreamNews>,
     /// What the stream told has been settled.
     settled: bool,
 }
@@ -55,14 +53,40 @@ impl Held {
         if self.settled {
             return;
         }
-        let Some((news, context)) = &self.stream else { return };
+        let Some(news) = &self.news else { return };
         for event in news.take_limits() {
             self.lease.heard_event(&event);
         }
         if let Some(ending) = news.ending() {
             self.settled = true;
-            self.lease.pool().stream_ended(&self.lease, ending, || context.model_name());
+            self.lease.pool().stream_ended(&self.lease, ending, || self.context.model_name());
         }
+    }
+
+    /// The body broke off.
+    #[cold]
+    fn break_off(&self, error: &BoxError) {
+        if let Some(timed_out) = time_limit(error) {
+            self.context.call().time_out(timed_out);
+            self.lease.timed_out(timed_out);
+        }
+        if !self.settled {
+            self.lease.pool().broke_off(&self.lease);
+        }
+    }
+}
+
+/// The time limit that ended a body, if one did.
+fn time_limit(error: &BoxError) -> Option<TimedOut> {
+    Error::find(&**error)?.timed_out()
+}
+
+/// The credential of a failed answer was given back at its head, so nobody is left to tell.
+#[cold]
+fn trace_time_limit(error: &BoxError) {
+    if let Some(timed_out) = time_limit(error) {
+        let key = timed_out.limit.key();
+        tracing::warn!(target: "oauth_marathon", { oauth_marathon.limit = key }, "the body of a failed answer was silent for too long");
     }
 }
 
@@ -75,14 +99,14 @@ impl<B: Body> LeaseBody<B> {
     #[inline]
     pub(super) fn attach(
         response: Response<B>,
-        held: Option<Lease>,
-        stream: Option<(StreamNews, RequestContext)>,
+        held: Option<(Lease, RequestContext)>,
+        news: Option<StreamNews>,
         without_body: bool,
     ) -> Response<Self> {
         const WITHOUT_BODY: [StatusCode; 3] =
             [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         let ended = without_body || WITHOUT_BODY.contains(&response.status()) || response.body().is_end_stream();
-        let mut held = held.filter(|_| !ended).map(|lease| Held { lease, stream, settled: false });
+        let mut held = held.filter(|_| !ended).map(|(lease, context)| Held { lease, context, news, settled: false });
         // It may have failed in the same breath in which it began.
         if let Some(held) = &mut held {
             held.settle();
@@ -95,11 +119,12 @@ impl<B> Body for LeaseBody<B>
 where
     B: Body,
     B::Data: Buf,
+    B::Error: Into<BoxError>,
 {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let (mut body, held) = match self.project().inner.project() {
             InnerProj::Live { body, held } => (body, held),
             InnerProj::Memory { body } => {
@@ -108,13 +133,12 @@ where
             }
         };
         let frame = ready!(body.as_mut().poll_frame(cx));
+        let frame = frame.map(|frame| frame.map_err(Into::into));
         if let Some(under_way) = held.as_mut() {
             under_way.settle();
             let is_over = match &frame {
-                Some(Err(_)) => {
-                    if !under_way.settled {
-                        under_way.lease.pool().broke_off(&under_way.lease);
-                    }
+                Some(Err(error)) => {
+                    under_way.break_off(error);
                     true
                 }
                 // hyper drops a body as soon as its announced length has come, without asking for the end.
@@ -124,6 +148,8 @@ where
             if is_over {
                 *held = None;
             }
+        } else if let Some(Err(error)) = &frame {
+            trace_time_limit(error);
         }
         Poll::Ready(
             frame.map(|frame| frame.map(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))),

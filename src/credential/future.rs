@@ -7,19 +7,16 @@ use bytes::Buf;
 use http::{Method, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::sync::oneshot;
 use tower_service::Service;
 
-use super::attempt::{OpenAttempt, acquire};
+use super::attempt::OpenAttempt;
 use super::body::LeaseBody;
 use super::inject::inject;
-use super::unavailable::refuse_or_answer;
-use crate::account::CredentialId;
+use super::wait::Wait;
 use crate::context::RequestContext;
 use crate::ending::StreamNews;
 use crate::error::BoxError;
-use crate::pool::{Acquired, Lease, Pool, Renewal};
-use crate::refresh::RefreshError;
+use crate::pool::{Acquired, Lease};
 
 pin_project! {
     /// The future of [`CredentialService`](super::CredentialService).
@@ -60,12 +57,7 @@ pin_project! {
 pub(super) struct Waiting<S, B> {
     pub(super) service: S,
     pub(super) request: Request<B>,
-    pub(super) pool: Pool,
-    pub(super) context: RequestContext,
-    pub(super) credential: CredentialId,
-    pub(super) done: oneshot::Receiver<Renewal>,
-    /// How the refresh has ended.
-    pub(super) over: Option<Renewal>,
+    pub(super) wait: Wait,
 }
 
 impl<S, B, RB> ResponseFuture<S, B, RB>
@@ -111,15 +103,10 @@ where
             match state.as_mut().project() {
                 StateProj::Waiting { waiting } => {
                     let Some(parked) = waiting.as_deref_mut() else { return Poll::Pending };
-                    if parked.over.is_none() {
-                        let over = ready!(Pin::new(&mut parked.done).poll(cx));
-                        parked.over =
-                            Some(over.unwrap_or_else(|_| Err(RefreshError::transient("the refresh was cut short"))));
-                    }
-                    let ready = ready!(parked.service.poll_ready(cx));
+                    let ready = ready!(parked.poll_ready(cx));
                     let Some(parked) = waiting.take() else { return Poll::Pending };
                     if let Err(error) = ready {
-                        return Poll::Ready(Err(error.into()));
+                        return Poll::Ready(Err(error));
                     }
                     let next = parked.go_on();
                     state.set(next.state);
@@ -130,9 +117,11 @@ where
                         Ok(mut response) => {
                             let news: Option<StreamNews> = response.extensions_mut().remove();
                             let limits = news.as_ref().map(StreamNews::take_limits).unwrap_or_default();
-                            let stream = news.and_then(|news| Some((news, attempt.as_ref()?.context().clone())));
-                            let held = attempt.take().and_then(|attempt| attempt.answered(&response, &limits));
-                            Ok(LeaseBody::attach(response, held, stream, *without_body))
+                            let held = attempt.take().and_then(|attempt| {
+                                let context = attempt.context().clone();
+                                Some((attempt.answered(&response, &limits)?, context))
+                            });
+                            Ok(LeaseBody::attach(response, held, news, *without_body))
                         }
                         Err(error) => {
                             if let Some(attempt) = attempt.take() {
@@ -151,27 +140,39 @@ where
 }
 
 impl<S, B> Waiting<S, B> {
-    /// Asks again: for the same credential, which now has a new token or has kept a valid one, else for another.
+    /// Ready once the refresh is over and the service can be called; an error if the time for it is.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>
+    where
+        S: Service<Request<B>>,
+        S::Error: Into<BoxError>,
+    {
+        if self.wait.poll_refresh(cx).is_ready()
+            && let Poll::Ready(ready) = self.service.poll_ready(cx)
+        {
+            return Poll::Ready(ready.map_err(Into::into));
+        }
+        self.wait.poll_deadline(cx).map(|error| Err(error.into()))
+    }
+
+    /// Asks again: for the same credential, which now has a new token, else for another.
     fn go_on<RB>(mut self: Box<Self>) -> ResponseFuture<S, B, RB>
     where
         S: Service<Request<B>, Response = Response<RB>> + Clone,
         S::Error: Into<BoxError>,
         RB: Body,
     {
-        let failure = self.over.take().and_then(Result::err);
-        match acquire(&self.pool, &self.context, Some(&self.credential)) {
+        match self.wait.go_on() {
             Ok(Acquired::Lease(lease)) => {
-                let Self { mut service, request, context, .. } = *self;
-                ResponseFuture::send(&mut service, request, context, lease)
+                let Self { mut service, request, wait } = *self;
+                ResponseFuture::send(&mut service, request, wait.end(), lease)
             }
-            Ok(Acquired::Renewing { credential, done }) => {
+            Ok(Acquired::Renewing { awaited, done }) => {
                 // As before: a place is not kept while waiting.
                 self.service = self.service.clone();
-                self.credential = credential;
-                self.done = done;
+                self.wait.again(awaited, done);
                 ResponseFuture { state: State::Waiting { waiting: Some(self) } }
             }
-            Ok(Acquired::None(why)) => ResponseFuture::done(refuse_or_answer(&self.pool, &self.context, why, failure)),
+            Ok(Acquired::None(why)) => ResponseFuture::done(self.wait.refuse_or_answer(why)),
             Err(error) => ResponseFuture::done(Err(error.into())),
         }
     }

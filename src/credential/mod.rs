@@ -13,6 +13,7 @@ mod origin_guard;
 mod service;
 mod settle;
 mod unavailable;
+mod wait;
 
 pub use self::body::LeaseBody;
 pub use self::future::ResponseFuture;

@@ -5,11 +5,12 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::attempt::acquire;
+use super::attempt::{Awaited, acquire};
 use super::body::LeaseBody;
 use super::future::{ResponseFuture, Waiting};
 use super::inject::strip;
 use super::unavailable::refuse_or_answer;
+use super::wait::Wait;
 use crate::context::RequestContext;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::{Acquired, Pool};
@@ -50,15 +51,15 @@ where
             return self.elsewhere(request);
         }
         let context = RequestContext::join(request.extensions_mut());
-        match acquire(&self.pool, &context, None) {
+        match acquire(&self.pool, &context, &Awaited::default()) {
             Ok(Acquired::Lease(lease)) => ResponseFuture::send(&mut self.inner, request, context, lease),
-            Ok(Acquired::Renewing { credential, done }) => {
+            Ok(Acquired::Renewing { awaited, done }) => {
                 // Who waits takes nobody's place, least of all that of the refresh: the instance that was polled ready
                 // goes, and a clone is polled once the token is there.
                 let service = self.inner.clone();
                 self.inner = service.clone();
-                let pool = self.pool.clone();
-                ResponseFuture::waiting(Waiting { service, request, pool, context, credential, done, over: None })
+                let wait = Wait::begin(self.pool.clone(), context, awaited, done);
+                ResponseFuture::waiting(Waiting { service, request, wait })
             }
             Ok(Acquired::None(why)) => ResponseFuture::done(refuse_or_answer(&self.pool, &context, why, None)),
             Err(error) => ResponseFuture::done(Err(error.into())),

@@ -76,6 +76,6 @@ pub(super) fn settle(
 }
 
 /// Whether the attempt's credential had to rest for a time.
-fn is_limited(attempt: &Attempt) -> bool {
+pub(super) fn is_limited(attempt: &Attempt) -> bool {
     attempt.verdict.is_some_and(|verdict| matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted))
 }

@@ -35,7 +35,9 @@ pub(super) enum TokenAnswer {
 
 /// Reads the answer to a code or a device code, which is `spent`: it is not shown even where a server repeats it.
 pub(super) fn tokens(reply: Result<Reply, RefreshError>, spent: &Secret) -> TokenAnswer {
-    let failed = |error: RefreshError| {
+    let failed = |mut error: RefreshError| {
+        // Of no use without the access token that tells whose it is.
+        drop(error.take_refresh_token());
         let retry_after = error.retry_after();
         TokenAnswer::Failed(LoginError::exchange(error), retry_after)
     };

@@ -17,6 +17,7 @@ use super::pace::Pace;
 use super::progress::{Progress, Reporter};
 use super::protocol::{self, Asking, Soon, Step};
 use super::session::Session;
+use crate::origin::Shown;
 use crate::secret::Secret;
 use crate::token::TokenSet;
 
@@ -188,7 +189,7 @@ impl fmt::Debug for DeviceLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeviceLogin")
             .field("session", &self.session)
-            .field("verification_uri", &self.device.verification_uri)
+            .field("verification_uri", &Shown(&self.device.verification_uri))
             .finish_non_exhaustive()
     }
 }

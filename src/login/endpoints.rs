@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::error::{LoginError, LoginErrorKind, in_trouble};
 use super::http::Http;
 use crate::config::OAuthServer;
-use crate::origin::parse_endpoint;
+use crate::origin::{Shown, parse_endpoint};
 
 /// Which grant is to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub(super) enum Grant {
     Device,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Endpoints {
     pub(super) issuer: Option<String>,
     /// Whether the server says that each of its authorization responses names the issuer (RFC 9207 section 3).
@@ -161,7 +162,8 @@ fn of_issuer(metadata: Metadata, issuer: &str) -> Result<Metadata, LoginError> {
         return Ok(metadata);
     }
     let found: String = metadata.issuer.chars().take(200).collect();
-    Err(LoginError::untrusted(format!("issuer: the metadata is that of {found:?}, not of {issuer:?} as it must be")))
+    let (found, issuer) = (Shown(&found), Shown(issuer));
+    Err(LoginError::untrusted(format!("issuer: the metadata is that of {found}, not of {issuer} as it must be")))
 }
 
 /// RFC 8414 section 3.1 puts the well-known part before the issuer's path, OpenID Connect after it.

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::clock::WallClock;
 use crate::error::BoxError;
 use crate::refresh::RefreshError;
-use crate::refresh::body::{failed, read_body};
+use crate::refresh::body::{Came, failed, read_answer};
 
 /// An answer, read to its end.
 pub(super) struct Reply {
@@ -87,9 +87,11 @@ where
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
             poll_fn(|cx| client.poll_ready(cx)).await.map_err(|source| failed(source.into()))?;
-            let (head, body) =
-                client.call(request.map(B::from)).await.map_err(|source| failed(source.into()))?.into_parts();
-            Ok((head.status, head.headers, read_body(body).await?))
+            let answer = client.call(request.map(B::from)).await.map_err(|source| failed(source.into()))?;
+            let mut came = None;
+            read_answer(answer, &mut came).await?;
+            let Some(Came { head, body }) = came else { return Err(failed("there is no answer".into())) };
+            Ok((head.status, head.headers, body))
         })
     }
 }

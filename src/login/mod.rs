@@ -87,6 +87,7 @@ mod redirect;
 mod server;
 mod session;
 mod settings;
+mod visitors;
 
 pub use self::code::CodeLogin;
 pub use self::device::DeviceLogin;

@@ -26,14 +26,13 @@ use super::error::{LoginError, LoginErrorKind};
 use super::page::Page;
 use super::progress::{CallbackRefusal, Progress, Reporter};
 use super::redirect::Redirect;
+use super::visitors::Visitors;
 use crate::secret::Secret;
 
 /// Until the head of a request is whole.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most that a head may have, in bytes. Browsers send the cookies of every program that has ever served on this host.
 const HEAD_LIMIT: usize = 64 * 1024;
-/// More visitors than this at once are turned away.
-const MOST_CONNECTIONS: usize = 256;
 /// How long connections that have asked for nothing yet are kept once the outcome is known: a browser opens some in advance.
 const IDLE_GRACE: Duration = Duration::from_millis(250);
 /// How long it may take to deliver the last pages.
@@ -110,7 +109,7 @@ enum State {
 }
 
 async fn serve(listener: TcpListener, desk: Arc<Desk>, deadline: Instant, mut stop: oneshot::Receiver<()>) {
-    let mut connections = JoinSet::new();
+    let mut visitors = Visitors::default();
     let (busy, mut idle) = watch::channel(0_usize);
     loop {
         tokio::select! {
@@ -118,10 +117,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, deadline: Instant, mut st
             biased;
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    while connections.try_join_next().is_some() {}
-                    if connections.len() < MOST_CONNECTIONS {
-                        connections.spawn(connection(stream, desk.clone(), Busy::new(busy.clone())));
-                    }
+                    visitors.admit(|has_asked| connection(stream, desk.clone(), Busy::new(busy.clone(), has_asked)));
                 }
                 // Out of descriptors, most likely.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -131,8 +127,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, deadline: Instant, mut st
         }
     }
     drop(listener);
-    let all = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(IDLE_GRACE, all).await.is_err() {
+    if tokio::time::timeout(IDLE_GRACE, visitors.gone()).await.is_err() {
         let _ = idle.wait_for(|busy| *busy == 0).await;
     }
 }
@@ -155,12 +150,12 @@ async fn connection(stream: TcpStream, desk: Arc<Desk>, busy: Busy) {
 /// Counts a connection from its request until all of its answer has been written.
 struct Busy {
     count: watch::Sender<usize>,
-    begun: AtomicBool,
+    begun: Arc<AtomicBool>,
 }
 
 impl Busy {
-    fn new(count: watch::Sender<usize>) -> Self {
-        Self { count, begun: AtomicBool::new(false) }
+    fn new(count: watch::Sender<usize>, begun: Arc<AtomicBool>) -> Self {
+        Self { count, begun }
     }
 
     fn begin(&self) {

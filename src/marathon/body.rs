@@ -1,26 +1,26 @@
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::classify::ClassifyBody;
 use crate::credential::LeaseBody;
+use crate::error::BoxError;
 
 pin_project! {
-    /// The response body of [`Marathon`](super::Marathon): the same bytes, trailers and errors as the inner service's.
-    #[derive(Debug)]
-    pub struct MarathonBody<B>
-    where
-        B: Body,
-    {
+    /// The response body of [`Marathon`](super::Marathon): the same bytes and trailers as the inner service's, and its errors,
+    /// boxed. A body that is silent for `streamIdleTimeoutMs` ends with an
+    /// [error of ours](crate::ErrorKind::StreamIdleTimeout).
+    pub struct MarathonBody<B> {
         #[pin]
         inner: LeaseBody<ClassifyBody<B>>,
     }
 }
 
-impl<B: Body> MarathonBody<B> {
+impl<B> MarathonBody<B> {
     pub(super) fn new(inner: LeaseBody<ClassifyBody<B>>) -> Self {
         Self { inner }
     }
@@ -29,12 +29,12 @@ impl<B: Body> MarathonBody<B> {
 impl<B> Body for MarathonBody<B>
 where
     B: Body,
-    B::Data: Buf,
+    B::Error: Into<BoxError>,
 {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.project().inner.poll_frame(cx)
     }
 
@@ -44,5 +44,15 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+impl<B> fmt::Debug for MarathonBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MarathonBody").field("inner", &self.inner).finish()
     }
 }

@@ -3,7 +3,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -30,7 +29,7 @@ pin_project! {
         S::Error: Into<BoxError>,
         B: ReplayableBody,
         RB: Body,
-        RB::Data: Buf,
+        RB::Error: Into<BoxError>,
     {
         #[pin]
         inner: Inner<S, B, RB>,
@@ -43,7 +42,7 @@ where
     S::Error: Into<BoxError>,
     B: ReplayableBody,
     RB: Body,
-    RB::Data: Buf,
+    RB::Error: Into<BoxError>,
 {
     pub(super) fn new(inner: Inner<S, B, RB>) -> Self {
         Self { inner }
@@ -56,7 +55,7 @@ where
     S::Error: Into<BoxError>,
     B: ReplayableBody,
     RB: Body,
-    RB::Data: Buf,
+    RB::Error: Into<BoxError>,
 {
     type Output = Result<Response<MarathonBody<RB>>, BoxError>;
 
@@ -72,7 +71,7 @@ where
     S::Error: Into<BoxError>,
     B: ReplayableBody,
     RB: Body,
-    RB::Data: Buf,
+    RB::Error: Into<BoxError>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("marathon::ResponseFuture")

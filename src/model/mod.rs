@@ -12,12 +12,12 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use http::{HeaderMap, Uri};
 
 use crate::replay::ReplayableBody;
+use crate::sync::atomic::AtomicBool;
 
 mod standard;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::account::CredentialId;
+use crate::config::TimedOut;
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -127,6 +128,16 @@ pub enum Event {
         /// What went wrong, without any token.
         message: Arc<str>,
     },
+    /// A time limit of the settings cut an attempt, or the body of an answer, short.
+    #[non_exhaustive]
+    TimedOut {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential that was used.
+        credential: Account,
+        /// Which time limit, and how long it is.
+        timed_out: TimedOut,
+    },
     /// The caller went away before its request was answered.
     #[non_exhaustive]
     Canceled {
@@ -176,6 +187,7 @@ impl Event {
             Self::Refreshed { .. } => "refreshed",
             Self::RefreshFailed { .. } => "refresh_failed",
             Self::StoreFailed { .. } => "store_failed",
+            Self::TimedOut { .. } => "timed_out",
             Self::Canceled { .. } => "canceled",
         }
     }
@@ -192,7 +204,8 @@ impl Event {
             | Self::AttemptsUsedUp { provider, .. }
             | Self::Refreshed { provider, .. }
             | Self::RefreshFailed { provider, .. }
-            | Self::StoreFailed { provider, .. } => Some(provider),
+            | Self::StoreFailed { provider, .. }
+            | Self::TimedOut { provider, .. } => Some(provider),
             Self::Canceled { .. } => None,
         }
     }

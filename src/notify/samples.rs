@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::{Account, Event, LoginReason};
+use crate::config::TimeLimit;
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -68,6 +69,11 @@ pub(super) fn all() -> Vec<Event> {
             provider: "openai".into(),
             credential: Some(account("work")),
             message: "the disk is full".into(),
+        },
+        Event::TimedOut {
+            provider: "openai".into(),
+            credential: account("work"),
+            timed_out: TimeLimit::Attempt.ran_out(Duration::from_secs(600)),
         },
         canceled(2),
     ]

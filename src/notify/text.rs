@@ -50,6 +50,9 @@ impl fmt::Display for Event {
             Self::StoreFailed { provider, credential: None, message } => {
                 write!(f, "The store of the credentials of {provider:?} failed: {}", OneLine(message))
             }
+            Self::TimedOut { provider, credential, timed_out } => {
+                write!(f, "A request with credential {credential} of {provider:?} timed out: {timed_out}.")
+            }
             Self::Canceled { attempts, credential } => {
                 let plural = if *attempts == 1 { "" } else { "s" };
                 write!(f, "The caller went away after {attempts} attempt{plural}")?;
@@ -143,6 +146,10 @@ mod tests {
                     "the token endpoint answered 503"
                 ),
                 r#"What is new of credential "work account" of "openai" is in memory alone: the disk is full"#,
+                concat!(
+                    r#"A request with credential "work account" of "openai" timed out: "#,
+                    "no answer began within attemptTimeoutMs (600000 ms)."
+                ),
                 r#"The caller went away after 2 attempts, the last with "work"."#,
             ]
         );

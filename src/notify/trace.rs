@@ -11,7 +11,7 @@ pub(super) fn enabled() -> bool {
     shielded(|| tracing::enabled!(target: TARGET, tracing::Level::ERROR)).unwrap_or(false)
 }
 
-/// Records an event: a switch as INFO, a needed login as WARN, an exhausted pool as ERROR, all else as DEBUG.
+/// Records an event: a switch as INFO, a needed login and a time limit as WARN, an exhausted pool as ERROR, all else as DEBUG.
 /// Times are in seconds.
 pub(super) fn record(event: &Event) {
     let _ = shielded(|| write(event));
@@ -125,6 +125,17 @@ fn write(event: &Event) {
                 error.message = &**message
             },
             "the store of the credentials failed"
+        ),
+        Event::TimedOut { provider, credential, timed_out } => tracing::warn!(
+            target: TARGET,
+            {
+                oauth_marathon.event = name,
+                oauth_marathon.pool = &**provider,
+                oauth_marathon.credential.id = credential.id.as_str(),
+                oauth_marathon.limit = timed_out.limit.key(),
+                oauth_marathon.limit.after = timed_out.after.as_secs_f64()
+            },
+            "a time limit cut an attempt or its answer short"
         ),
         Event::Canceled { attempts, credential } => tracing::debug!(
             target: TARGET,

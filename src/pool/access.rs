@@ -1,8 +1,7 @@
 //! A credential made ready to be sent: headers are built once, when the token changes, and shared by every request.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{
@@ -16,6 +15,8 @@ use crate::error::Error;
 use crate::header::secret_value;
 use crate::origin::BaseUrl;
 use crate::quota::Latest;
+use crate::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
+use crate::sync::{Mutex, lock};
 use crate::token::Generation;
 
 /// The part of a credential that stays while its token changes, with the counters that every request touches.
@@ -52,11 +53,11 @@ impl Slot {
 impl Slot {
     /// What people call the credential.
     pub(crate) fn label(&self) -> Arc<str> {
-        self.label.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.label).clone()
     }
 
     pub(crate) fn set_label(&self, credential: &Credential) {
-        *self.label.lock().unwrap_or_else(PoisonError::into_inner) = label_of(credential);
+        *lock(&self.label) = label_of(credential);
     }
 }
 

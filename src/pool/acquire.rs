@@ -6,26 +6,27 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode, Uri};
-use tokio::sync::oneshot;
 
-use super::access::Slot;
 use super::answer::Remembered;
 use super::ask::Ask;
 use super::handle::{Inner, Pool, account};
 use super::lease::Lease;
 use super::look::Look;
 use super::pick::Pick;
+use super::renewal::Ticket;
 use super::renewing::{Need, Renewal};
-use super::settle::{Outcome, Settled};
+use super::settle::{Outcome, Request, Settled};
 use super::state::{Entry, State};
 use super::strategy::{Candidate, Choice};
 use crate::account::CredentialId;
 use crate::clock;
 use crate::config::StrategyName;
-use crate::context::Suspect;
+use crate::context::{Next, Suspect};
 use crate::error::{Error, ErrorKind};
 use crate::notify::{Account, Event};
 use crate::quota::{Quota, Window, WindowScope};
+use crate::sync::oneshot;
+use crate::token::Generation;
 use crate::verdict::{Scope, Verdict};
 
 /// Shorter windows are those of throttles.
@@ -35,9 +36,9 @@ const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub(crate) enum Acquired {
     Lease(Lease),
-    /// Its token is being replaced; ask for it again once that is over.
+    /// Its token of this generation is being replaced; ask for it again once that is over.
     Renewing {
-        credential: CredentialId,
+        awaited: (CredentialId, Generation),
         done: oneshot::Receiver<Renewal>,
     },
     None(Unavailable),
@@ -71,13 +72,8 @@ impl Pool {
         self.0.active.has_fresh()
     }
 
-    /// Leases a credential by all the rules. `renewed` names one that has just got a new token, or kept its valid one.
-    pub(crate) fn acquire(
-        &self,
-        ask: &Ask<'_>,
-        choice: &Choice<'_>,
-        renewed: Option<&CredentialId>,
-    ) -> Result<Acquired, Error> {
+    /// Leases a credential by all the rules. One whose token is about to expire is refreshed meanwhile.
+    pub(crate) fn acquire(&self, ask: &Ask<'_>, choice: &Choice<'_>) -> Result<Acquired, Error> {
         let now = clock::now();
         let mut state = self.state();
         let effects = state.join(now);
@@ -99,15 +95,13 @@ impl Pool {
                 None => state.pick(now, ask),
             };
         }
-        let acquired = self.0.take(&mut state, pick, now, ask, renewed, self);
+        let taken = self.take(&mut state, pick, now, ask);
         self.reset_active(&state);
         drop(state);
         self.emit(effects);
-        match acquired? {
-            Taken::Lease(lease) => Ok(Acquired::Lease(lease)),
-            Taken::Renew(place, credential) => Ok(Acquired::Renewing { credential, done: self.renew(place)? }),
-            Taken::None(why) => Ok(Acquired::None(why)),
-        }
+        let (acquired, begun) = taken?;
+        begun.into_iter().for_each(Ticket::start);
+        Ok(acquired)
     }
 
     /// Whether any credential is ready for a request for this model.
@@ -177,6 +171,12 @@ impl Pool {
         settled
     }
 
+    /// What there is next for a request whose attempt ended before anything was sent.
+    pub(crate) fn availability(&self, request: &Request<'_>) -> Next {
+        let now = clock::now();
+        self.change(|state| state.availability(request, now))
+    }
+
     /// Lets a suspect rest: another credential was not refused.
     pub(crate) fn convict(&self, suspect: &Suspect) {
         let rest = self.0.settings.auth_failure_cooldown.min(self.0.settings.max_cooldown);
@@ -196,8 +196,8 @@ impl Pool {
         self.state().remembered(model)
     }
 
-    pub(super) fn look_ended(&self, slot: &Arc<Slot>, look: &Look) {
-        self.state().end_look(slot, look);
+    pub(super) fn look_ended(&self, look: &Look, since: Instant) {
+        self.state().end_look(look, since);
     }
 
     /// Tells people that a request goes on with another credential.
@@ -235,49 +235,54 @@ impl Pool {
     }
 }
 
-enum Taken {
-    Lease(Lease),
-    Renew(u32, CredentialId),
-    None(Unavailable),
-}
-
-impl Inner {
+impl Pool {
+    /// Takes what was picked, with the refresh that begins by it.
     fn take(
         &self,
         state: &mut State,
         pick: Pick,
         now: Instant,
         ask: &Ask<'_>,
-        renewed: Option<&CredentialId>,
-        pool: &Pool,
-    ) -> Result<Taken, Error> {
+    ) -> Result<(Acquired, Option<Ticket>), Error> {
+        let Self(inner) = self;
         if state.closed {
-            return Err(self.closed());
+            return Err(inner.closed());
         }
+        let none = |why| Ok((Acquired::None(why), None));
         let (place, look) = match pick {
             Pick::Ready(place) => (place, None),
             Pick::Probe(place, look) => (place, Some(look)),
-            Pick::Cooling(Some(recovery)) => return Ok(Taken::None(Unavailable::Cooling(recovery))),
-            Pick::Cooling(None) => return Ok(Taken::None(Unavailable::Error(self.nobody(state, ask)))),
-            Pick::Unknown => return Err(self.unknown(state, ask)),
+            Pick::Cooling(Some(recovery)) => return none(Unavailable::Cooling(recovery)),
+            Pick::Cooling(None) => return none(Unavailable::Error(inner.nobody(state, ask))),
+            Pick::Unknown => return Err(inner.unknown(state, ask)),
         };
-        let Some(entry) = state.entry(place) else {
-            return Ok(Taken::None(Unavailable::Error(self.nobody(state, ask))));
-        };
+        let Some(entry) = state.entry(place) else { return none(Unavailable::Error(inner.nobody(state, ask))) };
         let access = entry.access.clone();
-        let renewable = self.source.is_some() && entry.credential.material.refresh_token().is_some();
-        let needs = renewable && entry.renewing.need(&access, now) != Need::Nothing;
-        if needs && renewed != Some(&access.slot.id) {
-            return Ok(Taken::Renew(place, access.slot.id.clone()));
-        }
+        let renewable = inner.source.is_some() && entry.credential.material.refresh_token().is_some();
+        let asks = renewable && !(ask.awaited)(&access.slot.id);
+        let begun = match entry.renewing.need(&access, now) {
+            Need::Renewal { valid: false } if asks => {
+                let (sender, done) = oneshot::channel();
+                let begun = self.join_renewal(state, place, Some(sender))?;
+                let awaited = (access.slot.id.clone(), access.generation);
+                return Ok((Acquired::Renewing { awaited, done }, begun));
+            }
+            // A token that is good is used: where no refresh can begin, another request will see to it.
+            Need::Renewal { valid: true } if asks => self.join_renewal(state, place, None).unwrap_or_default(),
+            _ => None,
+        };
         if let Some(look) = &look {
             state.begin_look(place, look, now, fastrand::f64());
-        } else if self.strategy.is_none() && self.settings.strategy == StrategyName::RoundRobin && ask.same.is_none() {
+        } else if inner.strategy.is_none() && inner.settings.strategy == StrategyName::RoundRobin && ask.same.is_none()
+        {
             state.rotation.to_back(place);
         }
-        Ok(Taken::Lease(Lease::new(access, pool.clone(), state.changes, look.map(Box::new))))
+        let lease = Lease::new(access, self.clone(), state.changes, look.map(|look| Box::new((look, now))));
+        Ok((Acquired::Lease(lease), begun))
     }
+}
 
+impl Inner {
     pub(super) fn closed(&self) -> Error {
         Error::new(ErrorKind::Closed, format!("the pool of {:?} has been shut down", self.provider))
     }

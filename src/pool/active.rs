@@ -1,15 +1,16 @@
 //! The active credential. A thread that has found it once finds it again by comparing one number.
 
 use std::cell::RefCell;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak, atomic};
 use std::time::Instant;
 
 use super::access::{Access, is_ahead};
+use crate::sync::atomic::AtomicU64;
+use crate::sync::{Mutex, MutexGuard, lock, thread_local};
 
 /// The next stamp. No two changes of any pools have the same one, so that a stamp tells the pool too.
-static STAMPS: AtomicU64 = AtomicU64::new(1);
+static STAMPS: atomic::AtomicU64 = atomic::AtomicU64::new(1);
 
 thread_local! {
     static FOUND: RefCell<Found> = const { RefCell::new(Found { stamp: 0, access: None }) };
@@ -90,7 +91,7 @@ impl Active {
     }
 
     fn access(&self) -> MutexGuard<'_, Option<Arc<Access>>> {
-        self.access.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.access)
     }
 }
 

@@ -1,12 +1,9 @@
 //! Building a pool: what is wrong with a part is reported by `build`, with the place and the remedy.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use http::header::AUTHORIZATION;
-use tokio::sync::{Notify, watch};
 
 use super::active::Active;
 use super::handle::{Inner, Pool};
@@ -18,9 +15,11 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::model::{ModelSource, Models};
 use crate::notify::{Notifier, Notifiers};
-use crate::origin::Origin;
+use crate::origin::{Origin, Shown};
 use crate::refresh::{DynTokenSource, TokenSource};
 use crate::store::{DynStore, MemoryStore, Store};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{ArcSwap, AsyncMutex, Mutex, Notify, watch};
 
 impl Pool {
     /// Begins a pool for a provider, such as `openai`.
@@ -178,7 +177,7 @@ impl PoolBuilder {
             refreshing: watch::Sender::new(0),
             closing: watch::Sender::new(false),
             outgoing: Arc::new(Notify::new()),
-            writing: tokio::sync::Mutex::new(()),
+            writing: AsyncMutex::new(()),
             budget: Arc::default(),
             rescheduled: Arc::new(Notify::new()),
         }));
@@ -190,7 +189,7 @@ impl fmt::Debug for PoolBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolBuilder")
             .field("provider", &self.provider)
-            .field("origins", &self.origins)
+            .field("origins", &self.origins.iter().map(|origin| Shown(origin)).collect::<Vec<_>>())
             .field("credentials", &self.credentials)
             .field("settings", &self.settings)
             .finish_non_exhaustive()

@@ -82,9 +82,20 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
     }
 }
 
-/// How long a credential rests after a refresh that failed for now.
-pub(crate) fn refresh_failed(settings: &Settings, retry_after: Option<Duration>) -> Duration {
-    retry_after.unwrap_or(REFRESH_FAILED).max(REFRESH_FAILED).min(settings.max_cooldown)
+/// How long no refresh follows one that failed for now, after so many refusals in a row without a stated time. A stated time
+/// does not grow.
+pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earlier: u32) -> Duration {
+    let pause = match stated {
+        Some(stated) => stated.max(REFRESH_FAILED),
+        None => grown(REFRESH_FAILED, earlier, settings.max_grown_cooldown),
+    };
+    pause.min(settings.max_cooldown)
+}
+
+/// Doubles with each repetition up to `most`, which is never less than the first one.
+fn grown(first: Duration, earlier: u32, most: Duration) -> Duration {
+    let doubled = 2_u32.checked_pow(earlier).map_or(Duration::MAX, |times| first.saturating_mul(times));
+    doubled.min(most.max(first))
 }
 
 /// How long a credential rests whose token the provider does not accept.
@@ -199,8 +210,26 @@ mod tests {
     #[test]
     fn a_failed_refresh_rests_at_least_half_a_minute() {
         let settings = Settings::default();
-        assert_eq!(refresh_failed(&settings, None), Duration::from_secs(30));
-        assert_eq!(refresh_failed(&settings, Some(Duration::from_secs(1))), Duration::from_secs(30));
-        assert_eq!(refresh_failed(&settings, Some(Duration::from_secs(90))), Duration::from_secs(90));
+        for earlier in [0, 1, 9] {
+            let stated = |seconds| refresh_failed(&settings, Some(Duration::from_secs(seconds)), earlier).as_secs();
+            assert_eq!((stated(1), stated(90), stated(7200)), (30, 90, 7200), "a stated time does not grow");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_repeats_doubles_the_rest_up_to_the_setting() {
+        let at_most = |seconds, earlier| {
+            let most = Duration::from_secs(seconds);
+            let settings = Settings { max_grown_cooldown: most, ..Settings::default() };
+            refresh_failed(&settings, None, earlier).as_secs()
+        };
+        let grown: Vec<_> = (0..9).map(|earlier| at_most(3600, earlier)).collect();
+        assert_eq!(grown, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        assert_eq!([31, 32, 1000, u32::MAX].map(|earlier| at_most(3600, earlier)), [3600; 4]);
+        assert_eq!([0, 1, 9].map(|earlier| at_most(1, earlier)), [30; 3], "never less than the first one");
+        assert_eq!(at_most(366 * 86_400, 40), 691_200, "nor more than any rest may be");
+        let day = std::iter::successors(Some((0, 0_u64)), |(sent, at)| Some((sent + 1, at + at_most(3600, *sent))));
+        let sent = day.take_while(|(_, at)| *at < 86_400).count();
+        assert_eq!(sent, 30, "a dead refresh token is sent so often in a day, and not 2,880 times");
     }
 }

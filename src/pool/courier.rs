@@ -3,22 +3,23 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
-use super::follow::{Failures, unless_closed};
+use super::custody::Custody;
+use super::follow::{Failures, Seen, unless_closed};
 use super::handle::Pool;
-use crate::account::CredentialId;
+use super::takeover::Moment;
+use super::together::{Ours, Together, Write, together};
+use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::refresh::across::{STORE_LIMIT, STORE_TRIES, limited, new_start};
+use crate::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, limited};
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
+use crate::sync::{Handle, time};
 
-/// What becomes of one record.
-enum Write {
-    /// The store is as it should be.
-    Nothing,
-    Remove,
-    Put(Box<Record>),
+/// Whether a credential's record was written.
+enum Written {
+    Done,
+    /// A refresh of it is under way, which comes first.
+    Later(Arc<Custody>),
 }
 
 impl Pool {
@@ -34,8 +35,16 @@ impl Pool {
             let message = format!("the changes of the pool of {:?} could not be stored: {source}", self.0.provider);
             Error::new(kind, message).with_source(source)
         };
-        self.tell_health();
-        self.write_changes().await.map_err(failed)?;
+        self.tell_health().await;
+        loop {
+            let refreshing = self.write_changes().await.map_err(failed)?;
+            if refreshing.is_empty() {
+                break;
+            }
+            for custody in refreshing {
+                drop(custody.kept().await);
+            }
+        }
         limited(STORE_LIMIT, self.0.store.flush()).await.map_err(failed)
     }
 
@@ -49,7 +58,7 @@ impl Pool {
                 // News come to the notes at once, and to the credentials after a pause where the store has failed.
                 let wait = async {
                     match failures.retry_at() {
-                        Some(time) => tokio::time::timeout_at(time, outgoing.notified()).await.is_err(),
+                        Some(when) => time::timeout_at(when.into(), outgoing.notified()).await.is_err(),
                         None => {
                             outgoing.notified().await;
                             true
@@ -58,10 +67,11 @@ impl Pool {
                 };
                 let Some(writes) = unless_closed(&mut closing, wait).await else { return };
                 let Some(pool) = pool.upgrade().map(Pool) else { return };
-                pool.tell_health();
+                pool.tell_health().await;
                 if writes {
                     match pool.write_changes().await {
-                        Ok(()) => failures.clear(),
+                        // What is refreshed now is written after that: its end wakes this task.
+                        Ok(_) => failures.clear(),
                         Err(error) => failures.add(&pool, &error),
                     }
                 }
@@ -70,7 +80,9 @@ impl Pool {
     }
 
     /// Hands the notes to the store, which writes them when it likes.
-    fn tell_health(&self) {
+    async fn tell_health(&self) {
+        // What a flush has taken must not overtake what was taken before.
+        let _in_their_order = self.0.writing.lock().await;
         let notes = self.state().outbox.take_notes();
         let (wall, now) = (self.0.wall.now(), clock::now());
         for note in notes {
@@ -81,14 +93,16 @@ impl Pool {
         }
     }
 
-    /// Brings the store to what the pool holds of each credential that has changed. What fails stays to be done.
-    async fn write_changes(&self) -> Result<(), BoxError> {
+    /// Brings together what the store and the pool hold of each credential that has changed, and says of which ones that has
+    /// to wait for a refresh. What fails stays to be done.
+    async fn write_changes(&self) -> Result<Vec<Arc<Custody>>, BoxError> {
         let _one_at_a_time = self.0.writing.lock().await;
         let changed = self.state().outbox.changed();
-        let mut failed = None;
+        let (mut refreshing, mut failed) = (Vec::new(), None);
         for (id, mark) in changed {
             match self.write(&id).await {
-                Ok(()) => self.state().outbox.written(&id, mark),
+                Ok(Written::Done) => self.state().outbox.written(&id, mark),
+                Ok(Written::Later(custody)) => refreshing.push(custody),
                 Err(error) => failed = Some(error),
             }
         }
@@ -99,65 +113,99 @@ impl Pool {
             self.state().outbox.give_back_order(order);
             failed = Some(error);
         }
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(refreshing), Err)
     }
 
-    async fn write(&self, id: &CredentialId) -> Result<(), BoxError> {
+    async fn write(&self, id: &CredentialId) -> Result<Written, BoxError> {
         let key = self.key(id);
+        let custody = self.custody_of(id);
+        let mut kept = match &custody {
+            Some(custody) => match custody.try_kept() {
+                Some(kept) => Some(kept),
+                None => return Ok(Written::Later(custody.clone())),
+            },
+            None => None,
+        };
+        if let Some(kept) = &mut kept {
+            self.0.save_kept(&key, kept).await?;
+        }
         let mut held = limited(STORE_LIMIT, self.0.store.load(&key)).await?;
         for _ in 0..STORE_TRIES {
-            let next = match self.to_write(id, held.as_ref()) {
-                Write::Nothing => return Ok(()),
-                Write::Remove => None,
-                Write::Put(record) => Some(*record),
+            let (next, ours) = match self.settle_with(id, held.as_ref())? {
+                None => {
+                    let held = held.map(|held| held.record);
+                    held.map_or(Ok(()), |held| self.written_as(held.clone(), Some(&held.credential)))?;
+                    return Ok(Written::Done);
+                }
+                Some(Write::Put { next, ours }) => (Some(*next), Some(ours)),
+                Some(Write::Remove) => (None, None),
             };
             let revision = held.map(|held| held.revision);
             match limited(STORE_LIMIT, self.0.store.compare_and_set(&key, revision, next)).await? {
                 CasOutcome::Stored(entry) => {
-                    self.written_as(entry)?;
-                    return Ok(());
+                    self.written_as(entry.record, ours.as_deref())?;
+                    return Ok(Written::Done);
                 }
-                CasOutcome::Removed => return Ok(()),
+                CasOutcome::Removed => return Ok(Written::Done),
                 CasOutcome::Conflict(found) => held = found,
             }
         }
         Err(format!("the record of {key} changes all the time").into())
     }
 
-    /// A change in the pool wins over what is stored, and gets a later generation, so that everybody takes it over.
-    fn to_write(&self, id: &CredentialId, held: Option<&Entry>) -> Write {
-        let state = self.state();
-        let ours = state.place_of(id.as_str()).and_then(|place| state.entry(place));
-        match (ours, held) {
-            (None, None) => Write::Nothing,
-            (None, Some(_)) => Write::Remove,
-            (Some(ours), None) => Write::Put(Record::new(ours.credential.clone(), ours.access.generation).into()),
-            (Some(ours), Some(held)) if held.record.credential == ours.credential => {
-                ours.custody.set_stored();
-                Write::Nothing
+    /// Takes over what the store has in place of the pool's, and says what is left to be written.
+    fn settle_with(&self, id: &CredentialId, held: Option<&Entry>) -> Result<Option<Write>, Error> {
+        let mut state = self.state();
+        let place = state.place_of(id.as_str());
+        let ours = place.and_then(|place| state.entry(place)).map(Ours::of);
+        let (write, taken) = match together(ours, held.map(|held| &held.record)) {
+            Together::Write(write) => (Some(write), Ok(())),
+            Together::Take(record) => {
+                let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
+                let mut events = Vec::new();
+                let taken = self.take_changed(&mut state, &mut Seen::default(), record, moment, &mut events);
+                events.into_iter().for_each(|event| self.0.events.emit(|| event));
+                (None, taken)
             }
-            (Some(ours), Some(Entry { record: held, .. })) => {
-                let mut next = Record::new(ours.credential.clone(), ours.access.generation.max(held.generation.next()));
-                next.health = held.health.clone();
-                new_start().apply(&mut next.health);
-                Write::Put(next.into())
+            Together::Forget => {
+                tracing::info!(target: "oauth_marathon", credential = %id, "the store does not hold a credential any more; it is removed");
+                state.remove(id.as_str());
+                (None, Ok(()))
             }
-        }
+            Together::Nothing => (None, Ok(())),
+        };
+        self.reset_active(&state);
+        taken.map(|()| write)
     }
 
-    /// The pool goes on with the generation that the store has given.
-    fn written_as(&self, stored: Entry) -> Result<(), Error> {
-        let Record { credential, generation, .. } = stored.record;
+    /// The pool goes on with what the store has taken, unless it holds something else by now.
+    fn written_as(&self, stored: Record, ours: Option<&Credential>) -> Result<(), Error> {
         let mut state = self.state();
-        let place = state.place_of(credential.id.as_str());
-        let Some((place, entry)) = place.and_then(|place| Some((place, state.entry(place)?))) else { return Ok(()) };
-        entry.custody.set_stored();
-        if entry.credential == credential && entry.access.generation < generation {
-            let access = self.0.prepare(&credential, entry.access.slot.clone(), generation)?;
-            state.renew(place, credential, Arc::new(access));
+        let place = state.place_of(stored.credential.id.as_str());
+        let Some((place, entry)) = place.and_then(|place| Some((place, state.entry_mut(place)?))) else {
+            return Ok(());
+        };
+        entry.known.has_held(&stored, &entry.credential.material);
+        let is_other = entry.access.generation != stored.generation || entry.credential != stored.credential;
+        if is_other && ours == Some(&entry.credential) {
+            let is_same = entry.credential.material == stored.credential.material;
+            let access = self.0.prepare(&stored.credential, entry.access.slot.clone(), stored.generation)?;
+            match is_same {
+                true => state.relabel(place, stored.credential, Arc::new(access)),
+                false => {
+                    entry.known = Known::stored(stored.generation);
+                    state.renew(place, stored.credential, Arc::new(access));
+                }
+            }
             self.reset_active(&state);
         }
         Ok(())
+    }
+
+    fn custody_of(&self, id: &CredentialId) -> Option<Arc<Custody>> {
+        let state = self.state();
+        let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
+        entry.map(|entry| entry.custody.clone())
     }
 
     fn key(&self, id: &CredentialId) -> StoreKey {

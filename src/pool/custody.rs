@@ -1,41 +1,35 @@
-//! What is known of one credential's record in the store, and what is not there yet.
+//! What of one credential is not in the store yet, and whose turn it is to write its record.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use crate::store::{Intent, Record, StoreLease};
+use crate::sync::{AsyncMutex, OwnedMutexGuard};
 
-use crate::store::{Record, StoreLease};
-
-/// What is known of one credential's record.
+/// One at a time in this pool refreshes a credential or writes its record.
 #[derive(Debug, Default)]
 pub(super) struct Custody {
-    is_stored: AtomicBool,
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<AsyncMutex<Kept>>,
 }
 
-/// A new token that is in memory alone. Nobody else may refresh the credential meanwhile: in the store is the old refresh
-/// token, which is spent.
+/// A new token that is in memory alone, and a refresh that was begun. Nobody else may refresh the credential while there is
+/// such a token: in the store is the old refresh token, which is spent.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) unsaved: Option<Record>,
     pub(super) lease: Option<StoreLease>,
+    /// The refresh that was begun last, if nobody knows how it ended.
+    pub(super) begun: Option<Intent>,
 }
 
 impl Custody {
-    /// Whether the store has held a record of it.
-    pub(super) fn is_stored(&self) -> bool {
-        self.is_stored.load(Relaxed)
-    }
-
-    pub(super) fn set_stored(&self) {
-        self.is_stored.store(true, Relaxed);
-    }
-
     /// Keeps everybody else in this pool from refreshing or storing, until the guard is dropped.
     pub(super) async fn kept(&self) -> OwnedMutexGuard<Kept> {
         self.kept.clone().lock_owned().await
+    }
+
+    /// The same, unless somebody does so now.
+    pub(super) fn try_kept(&self) -> Option<OwnedMutexGuard<Kept>> {
+        self.kept.clone().try_lock_owned().ok()
     }
 }
 

@@ -20,10 +20,20 @@ pub(super) struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
     ForNow,
+    /// The token endpoint, or the user's token source, has refused for now: that may repeat for ever.
+    Refused,
     /// Others are refreshing it, and take their time.
     Busy,
     /// It needs a login.
     Login(LoginReason),
+}
+
+impl Failure {
+    /// Says whether it was the server that refused.
+    pub(super) fn refused(self, is_refused: bool) -> Self {
+        let why = if is_refused && self.why == Why::ForNow { Why::Refused } else { self.why };
+        Self { why, ..self }
+    }
 }
 
 impl From<RefreshError> for Failure {
@@ -33,7 +43,12 @@ impl From<RefreshError> for Failure {
 }
 
 impl From<across::Failure> for Failure {
-    fn from(across::Failure { error, login }: across::Failure) -> Self {
-        Self { error, why: login.map_or(Why::ForNow, Why::Login) }
+    fn from(across::Failure { error, login, busy, .. }: across::Failure) -> Self {
+        let why = match login {
+            Some(reason) => Why::Login(reason),
+            None if busy => Why::Busy,
+            None => Why::ForNow,
+        };
+        Self { error, why }
     }
 }

@@ -5,10 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
-use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::handle::{Inner, Pool};
 use super::state::{Effects, State};
@@ -17,8 +14,9 @@ use crate::account::CredentialId;
 use crate::clock;
 use crate::error::{BoxError, Error};
 use crate::notify::Event;
+use crate::refresh::across::{Known, Newer, newer};
 use crate::store::{Changes, Entry, Health, Record};
-use crate::token::Generation;
+use crate::sync::{time, watch};
 
 /// The least time between two looks: many changes at once are one.
 const BREATH: Duration = Duration::from_millis(100);
@@ -53,9 +51,9 @@ impl Follower {
         loop {
             let wait = async {
                 match failures.retry_at() {
-                    Some(time) => tokio::time::sleep_until(time).await,
+                    Some(when) => time::sleep_until(when.into()).await,
                     None => {
-                        tokio::time::sleep(BREATH).await;
+                        time::sleep(BREATH).await;
                         self.changes.changed().await;
                     }
                 }
@@ -109,7 +107,7 @@ impl Failures {
             });
         }
         let pause = self.0.map_or(FIRST_PAUSE, |(pause, _)| (pause * 2).min(LONGEST_PAUSE));
-        self.0 = Some((pause, Instant::now() + pause));
+        self.0 = Some((pause, clock::now() + pause));
     }
 }
 
@@ -172,51 +170,60 @@ impl Pool {
         moment: Moment,
         events: &mut Vec<Event>,
     ) -> Result<(), Error> {
-        let Record { credential, generation, health, .. } = record;
-        let id = credential.id.clone();
-        if state.outbox.is_changed(&id) {
-            // It is about to be overwritten.
+        if state.outbox.is_changed(&record.credential.id) {
+            // The two are about to be brought together.
             return Ok(());
         }
+        self.take_changed(state, seen, record, moment, events)
+    }
+
+    /// The same, also where the pool has something to tell of it.
+    pub(super) fn take_changed(
+        &self,
+        state: &mut State,
+        seen: &mut Seen,
+        record: Record,
+        moment: Moment,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Error> {
+        let id = record.credential.id.clone();
+        let health = record.health.clone();
         let place = match state.place_of(id.as_str()) {
             Some(place) => {
-                self.take_secret(state, place, credential, generation, events)?;
+                self.take_secret(state, place, record, events)?;
                 place
             }
             None => {
                 seen.health.remove(&id);
-                self.0.insert(state, credential, Some(generation))?
+                self.0.insert(state, record.credential, Some(record.generation))?
             }
         };
-        if let Some(entry) = state.entry(place) {
-            entry.custody.set_stored();
-        }
         let was = seen.health.insert(id, health.clone()).unwrap_or_default();
         let effects: Effects = state.take_over(place, &self.0.settings, &was, &health, moment);
         events.extend(self.0.events_of(effects));
         Ok(())
     }
 
-    /// A later generation, or the same one with another label or header.
-    fn take_secret(
-        &self,
-        state: &mut State,
-        place: u32,
-        credential: crate::account::Credential,
-        generation: Generation,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Error> {
-        let Some(entry) = state.entry(place) else { return Ok(()) };
-        let held = entry.access.generation;
-        if generation < held || (generation == held && entry.credential == credential) {
+    /// A newer secret, or the same one with another label, header or generation.
+    fn take_secret(&self, state: &mut State, place: u32, record: Record, events: &mut Vec<Event>) -> Result<(), Error> {
+        let Some(entry) = state.entry_mut(place) else { return Ok(()) };
+        entry.known.has_held(&record, &entry.credential.material);
+        let newer = newer(&entry.known, &entry.credential.material, &record);
+        let Record { credential, generation, .. } = record;
+        if newer == Newer::Ours || (entry.access.generation == generation && entry.credential == credential) {
             return Ok(());
         }
         let slot = entry.access.slot.clone();
-        let access = self.0.prepare(&credential, slot.clone(), generation)?;
-        state.renew(place, credential, Arc::new(access));
-        if generation > held {
-            events.push(self.0.refreshed(&slot, generation));
+        let access = Arc::new(self.0.prepare(&credential, slot.clone(), generation)?);
+        if newer == Newer::Same {
+            state.relabel(place, credential, access);
+            return Ok(());
         }
+        state.renew(place, credential, access);
+        if let Some(entry) = state.entry_mut(place) {
+            entry.known = Known::stored(generation);
+        }
+        events.push(self.0.refreshed(&slot, generation));
         Ok(())
     }
 }
@@ -235,7 +242,7 @@ impl State {
     /// The credentials that the store has held and holds no more.
     fn not_in(&self, ids: &[CredentialId]) -> Vec<CredentialId> {
         let ids: HashSet<_> = ids.iter().collect();
-        let gone = self.entries().filter(|entry| entry.custody.is_stored() && !ids.contains(&entry.credential.id));
+        let gone = self.entries().filter(|entry| entry.known.is_stored && !ids.contains(&entry.credential.id));
         let gone = gone.filter(|entry| !self.outbox.is_changed(&entry.credential.id));
         gone.map(|entry| entry.credential.id.clone()).collect()
     }

@@ -1,13 +1,10 @@
 //! The handle to a pool, and what its other parts build on.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
 use http::{HeaderName, Uri};
-use tokio::sync::{Notify, watch};
 
 use super::access::{Access, Lifetime, Slot};
 use super::active::Active;
@@ -23,6 +20,8 @@ use crate::notify::{Account, Event, EventStream, LoginReason, Notifiers};
 use crate::origin::Origin;
 use crate::refresh::DynTokenSource;
 use crate::store::DynStore;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{ArcSwap, AsyncMutex, Guard, Mutex, MutexGuard, Notify, lock, watch};
 use crate::token::Generation;
 
 /// The credentials of one provider. Clones share one pool.
@@ -71,8 +70,8 @@ pub(super) struct Inner {
     pub(super) closing: watch::Sender<bool>,
     /// Wakes whoever tells the store what has changed.
     pub(super) outgoing: Arc<Notify>,
-    /// One at a time writes what has changed.
-    pub(super) writing: tokio::sync::Mutex<()>,
+    /// One at a time tells the store what has changed.
+    pub(super) writing: AsyncMutex<()>,
     /// What its requests may send again while the provider fails.
     pub(super) budget: Arc<Budget>,
     /// Wakes the watch over recoveries: one may come earlier than it knows.
@@ -133,7 +132,7 @@ impl Pool {
     }
 
     #[inline]
-    pub(crate) fn header_names(&self) -> arc_swap::Guard<Arc<Vec<HeaderName>>> {
+    pub(crate) fn header_names(&self) -> Guard<Arc<Vec<HeaderName>>> {
         self.0.header_names.load()
     }
 
@@ -142,7 +141,7 @@ impl Pool {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 
     /// Releases the lock after a transition, and wakes those who tell the store of it.

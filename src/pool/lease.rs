@@ -3,14 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::access::Access;
-use super::handle::Pool;
+use super::handle::{Pool, account};
 use super::lift::Bearing;
 use super::look::Look;
 use crate::account::CredentialId;
+use crate::config::TimedOut;
+use crate::notify::Event;
 use crate::token::Generation;
 
 /// A credential that is in use: it counts as in flight until the lease is dropped.
@@ -22,13 +25,13 @@ pub struct Lease {
     pool: Pool,
     /// The pool's count of changes when the lease began.
     started: u64,
-    /// What it is to show about a resting credential. Boxed: few are.
-    look: Option<Box<Look>>,
+    /// What it is to show about a resting credential, and when it began. Boxed: few are.
+    look: Option<Box<(Look, Instant)>>,
 }
 
 impl Lease {
     #[inline]
-    pub(super) fn new(access: Arc<Access>, pool: Pool, started: u64, look: Option<Box<Look>>) -> Self {
+    pub(super) fn new(access: Arc<Access>, pool: Pool, started: u64, look: Option<Box<(Look, Instant)>>) -> Self {
         access.slot.in_flight.fetch_add(1, Relaxed);
         Self { access, pool, started, look }
     }
@@ -82,6 +85,16 @@ impl Lease {
         }
     }
 
+    /// Tells people that a time limit has cut this attempt, or the body of its answer, short.
+    #[cold]
+    pub(crate) fn timed_out(&self, timed_out: TimedOut) {
+        self.pool.0.events.emit(|| Event::TimedOut {
+            provider: self.pool.0.provider.clone(),
+            credential: account(&self.access.slot),
+            timed_out,
+        });
+    }
+
     /// What an outcome of this attempt bears on, for a request that asked for `model`.
     pub(super) fn bearing<'a>(&'a self, model: Option<&'a str>) -> Bearing<'a> {
         Bearing { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }
@@ -93,7 +106,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.access.slot.in_flight.fetch_sub(1, Relaxed);
         if let Some(look) = self.look.take() {
-            self.pool.look_ended(&self.access.slot, &look);
+            self.pool.look_ended(&look.0, look.1);
         }
     }
 }

@@ -77,6 +77,7 @@ impl State {
             stays
         });
         if all {
+            entry.renewing.end_pause();
             outbox.note(id, generation, || Step::Cleared);
         }
         let was_out = all && entry.out.take().is_some();

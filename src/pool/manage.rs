@@ -9,6 +9,7 @@ use super::state::State;
 use crate::account::{Credential, CredentialId, Material};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
+use crate::refresh::across::Known;
 use crate::secret::Secret;
 use crate::token::{Generation, TokenSet};
 use crate::verdict::Scope;
@@ -195,11 +196,21 @@ impl Inner {
         // Greater than that of any earlier credential of the same id, so that nothing late is mistaken for it. A store sees to
         // that itself.
         let generation = stored_as.unwrap_or_else(|| state.newest.next());
+        let known = match stored_as {
+            Some(generation) => Known::stored(generation),
+            None if !self.follows => Known::given(generation),
+            // The one before it is still to be removed from the store.
+            None if state.outbox.is_changed(&credential.id) => Known::added().put_in(),
+            None => Known::added(),
+        };
         let place = state.free_place();
         let slot = Arc::new(Slot::new(&credential, place));
         match self.prepare(&credential, slot, generation) {
             Ok(access) => {
                 state.insert(credential, Arc::new(access));
+                if let Some(entry) = state.entry_mut(place) {
+                    entry.known = known;
+                }
                 Ok(place)
             }
             Err(error) => {
@@ -221,9 +232,18 @@ impl Inner {
             return Ok(());
         }
         let slot = entry.access.slot.clone();
-        let access = self.prepare(&credential, slot, entry.access.generation.next())?;
+        // Another label or header is no change of the secret: it does not keep a refresh from being published.
+        let is_same = entry.credential.material == credential.material;
+        let (generation, known) = match is_same {
+            true => (entry.access.generation, entry.known),
+            false => (entry.access.generation.next(), entry.known.put_in()),
+        };
+        let access = self.prepare(&credential, slot, generation)?;
         state.outbox.change(&credential.id);
         state.renew(place, credential, Arc::new(access));
+        if let Some(entry) = state.entry_mut(place) {
+            entry.known = known;
+        }
         Ok(())
     }
 

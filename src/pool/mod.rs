@@ -43,11 +43,14 @@ mod rests;
 #[doc(hidden)]
 pub mod rotation;
 mod saver;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod settle;
 mod snapshot;
 mod state;
 mod strategy;
 mod takeover;
+mod together;
 
 pub(crate) use self::access::Access;
 pub(crate) use self::acquire::{Acquired, Unavailable};

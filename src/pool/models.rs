@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::Remembered;
+use super::look::Probing;
 use super::rests::{Cooldown, Cooldowns};
 use super::rotation::Rotation;
 
@@ -35,7 +36,7 @@ pub(crate) struct Book {
     /// A place in the queue and its seat: all that stand before it rest for this model.
     from: Option<(u32, u64)>,
     /// A request is out to see whether one of them works again.
-    pub(crate) probing: bool,
+    pub(crate) probing: Probing,
     /// The last failed answer when nobody was left for this model.
     pub(crate) remembered: Option<Arc<Remembered>>,
 }

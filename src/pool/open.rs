@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
 use super::builder::PoolBuilder;
 use super::follow::{Follower, Seen};
 use super::handle::Pool;
@@ -12,6 +10,7 @@ use crate::config::ProviderOAuth;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::refresh::across::{STORE_LIMIT, limited};
 use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
+use crate::sync::Handle;
 use crate::token::Generation;
 
 impl Pool {
@@ -66,7 +65,9 @@ impl PoolBuilder {
         }
         #[cfg(feature = "hyper-client")]
         {
-            let http = crate::client::HttpClient::<http_body_util::Full<bytes::Bytes>>::new()?;
+            let http = crate::client::HttpClient::<http_body_util::Full<bytes::Bytes>>::with_connect_timeout(
+                oauth.settings.connect_timeout,
+            )?;
             Ok(builder.token_source(server.token_source(http)?))
         }
         #[cfg(not(feature = "hyper-client"))]
@@ -142,7 +143,7 @@ impl Pool {
         };
         let Some(place) = entry.filter(renewable).map(|entry| entry.access.slot.place) else { return Ok(()) };
         drop(state);
-        self.renew(place).map(drop)
+        self.renew(place)
     }
 
     pub(super) async fn load_all(&self) -> Result<Vec<Entry>, BoxError> {

@@ -29,8 +29,6 @@ const JITTER: f64 = 0.1;
 pub(crate) struct Recheck {
     at: Instant,
     interval: Duration,
-    /// A request is on its way to see.
-    under_way: bool,
 }
 
 impl Recheck {
@@ -46,7 +44,7 @@ impl Recheck {
         let is_hint = cause == Kind::QuotaExhausted && !guessed && rest > FAR;
         is_hint.then(|| {
             let interval = (rest / FIRST).clamp(SHORTEST, LONGEST);
-            Self { at: after(now, interval, jitter()), interval, under_way: false }
+            Self { at: after(now, interval, jitter()), interval }
         })
     }
 
@@ -55,24 +53,15 @@ impl Recheck {
         self.at
     }
 
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.under_way
-    }
-
-    /// Whether a request may go to see.
+    /// Whether a request may go to see. One that is still out by then counts no more: it may hang for ever.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        !self.under_way && self.at <= now
+        self.at <= now
     }
 
     /// A request goes to see. Whatever comes of it, the next one goes an interval later.
     pub(crate) fn begin(&mut self, now: Instant, jitter: f64) {
-        self.under_way = true;
         self.interval = (self.interval * 2).min(LONGEST);
         self.at = after(now, self.interval, jitter);
-    }
-
-    pub(crate) fn end(&mut self) {
-        self.under_way = false;
     }
 
     /// The quota was seen to be used up still: there is no need to look for a while.
@@ -103,8 +92,9 @@ mod tests {
             let now = recheck.at();
             assert!(recheck.is_due(now) && !recheck.is_due(now - Duration::from_millis(1)));
             recheck.begin(now, jitter);
-            assert!(!recheck.is_due(now + Duration::from_secs(HOUR * 24 * 365)), "one at a time");
-            recheck.end();
+            // It hangs: until the next one is due it is the only one, and from then on it counts no more.
+            assert!(!recheck.is_due(recheck.at() - Duration::from_millis(1)), "one at a time");
+            assert!(recheck.is_due(recheck.at()));
         }
         looks
     }

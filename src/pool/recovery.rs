@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::handle::{Inner, Pool};
 use crate::clock;
+use crate::sync::{Handle, time};
 
 impl Pool {
     /// Makes sure that somebody watches for the next recovery, or knows of an earlier one.
@@ -14,7 +15,7 @@ impl Pool {
         if !self.0.events.has_listeners() {
             return;
         }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
         if std::mem::replace(&mut self.state().watching, true) {
             self.0.rescheduled.notify_one();
         } else {
@@ -52,6 +53,6 @@ async fn watch(watch: Watch) {
         // A rest that ends earlier wakes it. The pool itself may go away meanwhile.
         let rescheduled = pool.0.rescheduled.clone();
         drop(pool);
-        let _ = tokio::time::timeout_at(due.into(), rescheduled.notified()).await;
+        let _ = time::timeout_at(due.into(), rescheduled.notified()).await;
     }
 }

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
-
 use super::access::Slot;
-use super::cooldown::refresh_failed;
-use super::exchange::{Exchange, RENEWING};
-use super::failure::{Failure, LEASE_PATIENCE, Why};
+use super::custody::{Custody, Kept};
+use super::exchange::RENEWING;
+use super::failure::{Failure, Why};
 use super::handle::{Inner, Pool, account};
 use super::renewing::{Need, Renewal};
 use super::rest::Rest;
@@ -19,21 +17,36 @@ use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::notify::Event;
 use crate::refresh::RefreshError;
-use crate::refresh::across::Held;
-use crate::store::{Record, StoreKey};
+use crate::refresh::across::{Known, Newer, newer};
+use crate::store::Record;
+use crate::sync::{Handle, OwnedMutexGuard, oneshot};
 use crate::token::Generation;
 use crate::verdict::Kind;
 
 impl Pool {
-    /// Joins the refresh of a credential, or starts it.
-    pub(crate) fn renew(&self, place: u32) -> Result<oneshot::Receiver<Renewal>, Error> {
-        let (sender, receiver) = oneshot::channel();
+    /// Starts the refresh of a credential that nobody waits for, unless one is under way.
+    pub(super) fn renew(&self, place: u32) -> Result<(), Error> {
         let mut state = self.state();
         if state.closed {
             return Err(self.0.closed());
         }
-        let Some(entry) = state.entry_mut(place) else { return Ok(receiver) };
-        if RENEWING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
+        let begun = self.join_renewal(&mut state, place, None);
+        drop(state);
+        begun?.into_iter().for_each(Ticket::start);
+        Ok(())
+    }
+
+    /// Joins the refresh of a credential for somebody who has seen, under the same lock, that it needs one. The ticket is that
+    /// of a refresh which begins with it.
+    pub(super) fn join_renewal(
+        &self,
+        state: &mut State,
+        place: u32,
+        waiter: Option<oneshot::Sender<Renewal>>,
+    ) -> Result<Option<Ticket>, Error> {
+        let Some(entry) = state.entry_mut(place) else { return Ok(None) };
+        let waits = waiter.is_some();
+        if waits && RENEWING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
             return Err(Error::new(
                 ErrorKind::Refresh,
                 format!(
@@ -42,42 +55,23 @@ impl Pool {
                 ),
             ));
         }
-        if let Some(waiting) = &mut entry.renewing.waiting {
-            waiting.retain(|waiter| !waiter.is_closed());
-            waiting.push(sender);
-            return Ok(receiver);
+        if entry.renewing.is_under_way() {
+            entry.renewing.join(waiter);
+            return Ok(None);
         }
-        let runtime = tokio::runtime::Handle::try_current()
+        let runtime = Handle::try_current()
             .map_err(|source| Error::new(ErrorKind::Refresh, "a refresh needs a tokio runtime").with_source(source))?;
-        if entry.credential.material.tokens().is_none() {
-            return Ok(receiver);
-        }
-        entry.renewing.waiting = Some(vec![sender]);
-        let slot = entry.access.slot.clone();
-        let exchange = Exchange {
-            key: StoreKey::new(self.0.provider.clone(), slot.id.clone()),
-            held: Held {
-                credential: entry.credential.clone(),
-                generation: entry.access.generation,
-                is_stored: false,
-                follows: self.0.follows,
-                insists: false,
-            },
-            slot: slot.clone(),
+        entry.renewing.join(waiter);
+        Ok(Some(Ticket {
+            pool: self.clone(),
+            slot: entry.access.slot.clone(),
             custody: entry.custody.clone(),
-        };
-        let generation = entry.access.generation;
-        drop(state);
-        // Spawned after the lock is released: a runtime that is shutting down drops the task at once, and with it the guard.
-        let counted = Counted::new(&self.0.refreshing);
-        let ticket = Ticket { pool: self.clone(), slot, generation, result: None, _counted: counted };
-        runtime.spawn(async move {
-            let mut ticket = ticket;
-            let slot = ticket.slot.clone();
-            let pool = ticket.pool.clone();
-            ticket.result = Some(RENEWING.scope(slot.clone(), pool.0.exchange(exchange)).await);
-        });
-        Ok(receiver)
+            replaces: entry.access.generation,
+            result: None,
+            runtime,
+            kept: None,
+            _counted: Counted::new(&self.0.refreshing),
+        }))
     }
 
     /// Ends a refresh: publishes the new token or the failure, and tells those who wait.
@@ -117,16 +111,21 @@ impl Pool {
     }
 
     fn publish(&self, state: &mut State, slot: &Arc<Slot>, stored: Record) -> Result<Option<Event>, Failure> {
+        let is_changed = state.outbox.is_changed(&slot.id);
         // A removal wins over a refresh, and so does a token that a person has put in meanwhile.
-        let current = state.owner(slot).filter(|entry| entry.access.generation < stored.generation);
-        let Some(entry) = current else { return Ok(None) };
+        let Some(entry) = state.owner(slot) else { return Ok(None) };
+        if newer(&entry.known, &entry.credential.material, &stored) != Newer::Theirs {
+            return Ok(None);
+        }
         // What the pool was told meanwhile of how the credential is sent stays.
-        let credential = match self.0.follows {
+        let is_whole = self.0.follows && (entry.known.is_addition() || !is_changed);
+        let credential = match is_whole {
             true => stored.credential,
             false => Credential { material: stored.credential.material, ..entry.credential.clone() },
         };
         let prepared = self.0.prepare(&credential, slot.clone(), stored.generation);
         let access = prepared.map_err(|error| RefreshError::transient(error.to_string()))?;
+        entry.known = Known::stored(stored.generation);
         state.renew(slot.place, credential, Arc::new(access));
         Ok(Some(self.0.refreshed(slot, stored.generation)))
     }
@@ -152,12 +151,11 @@ impl Pool {
         let Some(entry) = state.owner(slot) else { return };
         let valid = matches!(entry.renewing.need(&entry.access, now), Need::Nothing | Need::Renewal { valid: true });
         let Failure { error, why } = failure;
-        entry.renewing.failed(*why, now);
-        let rest = match (*why, valid) {
+        let pause = entry.renewing.failed(*why, error.retry_after(), &self.0.settings, now);
+        match (*why, valid) {
             (Why::Login(reason), true) => {
                 entry.renewing.told = true;
-                events.push(self.0.login_needed(slot, reason));
-                return;
+                return events.push(self.0.login_needed(slot, reason));
             }
             (Why::Login(reason), false) => {
                 let effects = state.take_out(slot.place, reason, now);
@@ -165,13 +163,12 @@ impl Pool {
             }
             // Others are about to have a new token, for all.
             (Why::Busy, true) => return,
-            (Why::Busy, false) => LEASE_PATIENCE,
-            (Why::ForNow, _) => refresh_failed(&self.0.settings, error.retry_after()),
-        };
+            (Why::Busy, false) | (Why::ForNow | Why::Refused, _) => {}
+        }
         events.push(self.0.refresh_failed(slot, &error.to_string()));
         if !valid {
             let rest =
-                Rest { cause: Kind::Unauthorized, model: None, length: rest, guessed: true, jitter: fastrand::f64 };
+                Rest { cause: Kind::Unauthorized, model: None, length: pause, guessed: true, jitter: fastrand::f64 };
             let effects = state.rest(slot.place, rest, now);
             events.extend(self.0.events_of(effects));
         }
@@ -188,21 +185,40 @@ impl Inner {
     }
 }
 
-/// Ends the refresh even if its task is dropped with the runtime.
-struct Ticket {
+/// A refresh that has begun. It ends even if its task never starts, or is dropped with the runtime. It is not to be dropped
+/// under the pool's lock.
+pub(super) struct Ticket {
     pool: Pool,
     slot: Arc<Slot>,
-    /// Of the token that is being replaced.
-    generation: Generation,
+    custody: Arc<Custody>,
+    /// The generation of the token that is being replaced.
+    replaces: Generation,
     result: Option<Result<Option<Record>, Failure>>,
-    /// Given back after the refresh has ended.
+    runtime: Handle,
+    /// Given back after the outcome is published, so that nobody writes what it has replaced.
+    kept: Option<OwnedMutexGuard<Kept>>,
+    /// Given back after that: a shutdown waits for it.
     _counted: Counted,
+}
+
+impl Ticket {
+    /// Starts the task. The lock is released by now: a runtime that is shutting down drops the task at once, and this with it.
+    pub(super) fn start(self) {
+        let runtime = self.runtime.clone();
+        runtime.spawn(self.run());
+    }
+
+    async fn run(mut self) {
+        let kept = self.kept.insert(self.custody.kept().await);
+        let exchange = self.pool.exchange(&self.slot, &mut self.replaces, &self.custody, kept);
+        self.result = Some(RENEWING.scope(self.slot.clone(), exchange).await);
+    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let result =
             self.result.take().unwrap_or_else(|| Err(RefreshError::transient("the refresh was cut short").into()));
-        self.pool.renewed(&self.slot, self.generation, result);
+        self.pool.renewed(&self.slot, self.replaces, result);
     }
 }

@@ -2,19 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
 use super::access::Access;
+use super::cooldown::refresh_failed;
 use super::failure::{LEASE_PATIENCE, Why};
+use crate::config::Settings;
 use crate::notify::LoginReason;
 use crate::refresh::RefreshError;
+use crate::sync::oneshot;
 
 /// The least time between two forced refreshes of one credential, so that a request that is always refused does not
 /// spend refresh tokens.
 const FORCED_REFRESH_FLOOR: Duration = Duration::from_secs(60);
-
-/// How long a valid token is used without another try after an early refresh failed.
-const EARLY_RETRY: Duration = Duration::from_secs(30);
 
 /// What those who wait are told.
 pub(crate) type Renewal = Result<(), RefreshError>;
@@ -27,7 +25,9 @@ pub(crate) struct Renewing {
     /// The provider refused the current token before its time.
     pub(crate) forced: bool,
     last_forced: Option<Instant>,
-    /// No early refresh before this.
+    /// How often in a row it was refused without a stated time.
+    refusals: u32,
+    /// No refresh that nobody has to wait for before this.
     not_before: Option<Instant>,
     /// The refresh token is of no more use.
     pub(crate) login_lost: Option<LoginReason>,
@@ -48,6 +48,7 @@ impl Renewing {
 
     pub(crate) fn settled(&mut self) {
         self.forced = false;
+        self.refusals = 0;
         self.not_before = None;
         self.login_lost = None;
         self.told = false;
@@ -61,14 +62,42 @@ impl Renewing {
         if self.login_lost.is_none() && (!valid || early) { Need::Renewal { valid } } else { Need::Nothing }
     }
 
-    /// Counts a failure: a valid token is used for a while without another try.
-    pub(super) fn failed(&mut self, why: Why, now: Instant) {
-        let pause = if why == Why::Busy { LEASE_PATIENCE } else { EARLY_RETRY };
+    /// Joins the refresh that is under way, or begins one. Who comes without a `waiter` does not wait for it.
+    pub(super) fn join(&mut self, waiter: Option<oneshot::Sender<Renewal>>) {
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.retain(|waiter| !waiter.is_closed());
+        waiting.extend(waiter);
+    }
+
+    /// Counts a failure, and says how long no refresh follows unless somebody has to wait for it.
+    pub(super) fn failed(&mut self, why: Why, stated: Option<Duration>, settings: &Settings, now: Instant) -> Duration {
+        let pause = match why {
+            // Others are about to have a new token, for all.
+            Why::Busy => LEASE_PATIENCE,
+            Why::Refused => refresh_failed(settings, stated, self.refusals),
+            Why::ForNow | Why::Login(_) => refresh_failed(settings, stated, 0),
+        };
+        if why == Why::Refused && stated.is_none() {
+            self.refusals = self.refusals.saturating_add(1);
+        }
         self.not_before = now.checked_add(pause);
         self.login_lost = match why {
             Why::Login(reason) => Some(reason),
-            Why::ForNow | Why::Busy => None,
+            Why::ForNow | Why::Refused | Why::Busy => None,
         };
+        pause
+    }
+
+    /// Whether its token is of no use, and was tried to be replaced a moment ago: a request that goes to see would find
+    /// nothing else.
+    pub(super) fn is_paused(&self, access: &Access, now: Instant) -> bool {
+        let paused = self.not_before.is_some_and(|not_before| not_before > now);
+        paused && self.need(access, now) == Need::Renewal { valid: false }
+    }
+
+    /// A person wants it to be tried again.
+    pub(super) fn end_pause(&mut self) {
+        self.not_before = None;
     }
 
     pub(crate) fn is_under_way(&self) -> bool {
@@ -76,11 +105,11 @@ impl Renewing {
     }
 }
 
-/// What a credential needs before it is used.
+/// What a credential needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     Nothing,
-    /// A new token first; `valid` says whether the present one would still do.
+    /// A new token; `valid` says whether the present one is used as long as there is none.
     Renewal {
         valid: bool,
     },

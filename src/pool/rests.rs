@@ -98,7 +98,7 @@ impl Cooldowns {
 
     /// When a request may go to see, as far as the plan and the other reasons tell now.
     pub(crate) fn check(&self) -> Option<Instant> {
-        let at = self.recheck().filter(|recheck| !recheck.is_under_way())?.at();
+        let at = self.recheck()?.at();
         let others = self.0.iter().filter(|cooldown| cooldown.recheck.is_none() && !cooldown.guessed);
         others.map(|cooldown| cooldown.until).chain([at]).max()
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::custody::{Custody, Kept};
 use super::handle::Inner;
+use crate::error::BoxError;
 use crate::refresh::across::{Saved, save};
 use crate::store::{DynStore, Record, StoreKey, StoreLease};
+use crate::sync::{spawn, time, watch};
 
 /// How soon a token that could not be stored is stored again; the pause doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -39,7 +39,19 @@ impl Inner {
             closing: self.closing.subscribe(),
             _counted: Counted::new(&self.refreshing),
         };
-        tokio::spawn(saver.run());
+        spawn(saver.run());
+    }
+
+    /// Stores what is in memory alone before anything else of its credential is written.
+    pub(super) async fn save_kept(&self, key: &StoreKey, kept: &mut Kept) -> Result<(), BoxError> {
+        let Some(next) = &kept.unsaved else { return Ok(()) };
+        match save(&*self.store, key, next, None).await {
+            Saved::Failed(error) => Err(error),
+            Saved::Stored(_) | Saved::Overtaken(_) | Saved::Removed => {
+                kept.clear();
+                Ok(())
+            }
+        }
     }
 }
 
@@ -58,7 +70,7 @@ impl Saver {
         let mut pause = FIRST_PAUSE;
         loop {
             // The pool is shut down, or nobody holds it any more.
-            let is_last = tokio::time::timeout(pause, self.closing.wait_for(|closing| *closing)).await.is_ok();
+            let is_last = time::timeout(pause, self.closing.wait_for(|closing| *closing)).await.is_ok();
             let mut kept = self.custody.kept().await;
             let Some(next) = kept.unsaved.clone() else { return };
             let credential = self.key.credential();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::access::{Access, Slot};
 use super::answer::Remembered;
 use super::custody::Custody;
+use super::look::Probing;
 use super::models::ModelRests;
 use super::outbox::{Outbox, Step};
 use super::renewing::Renewing;
@@ -18,6 +19,7 @@ use super::rests::Cooldowns;
 use super::rotation::Rotation;
 use crate::account::{Credential, CredentialId};
 use crate::notify::LoginReason;
+use crate::refresh::across::Known;
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -33,7 +35,7 @@ pub(crate) struct State {
     /// Counts the cooldowns, so that a success can tell those that began before its attempt.
     pub(crate) changes: u64,
     /// Whether a request is out to see if a resting credential works again.
-    pub(crate) probing: bool,
+    pub(crate) probing: Probing,
     /// No re-check is due before this; there may be none then either.
     pub(crate) next_check: Option<Instant>,
     pub(crate) remembered: Option<Arc<Remembered>>,
@@ -62,6 +64,8 @@ pub(crate) struct Entry {
     /// The last answer that the store knows of is a failure: the next success is noted there.
     pub(super) is_noted_as_failing: bool,
     pub(crate) renewing: Renewing,
+    /// How its secret stands to what the store has held.
+    pub(super) known: Known,
     pub(super) custody: Arc<Custody>,
 }
 
@@ -143,6 +147,7 @@ impl State {
     /// Adds a credential at the back of the order.
     pub(crate) fn insert(&mut self, credential: Credential, access: Arc<Access>) {
         let place = access.slot.place;
+        let known = Known::given(access.generation);
         self.places.insert(credential.id.clone(), place);
         let entry = Entry {
             credential,
@@ -155,6 +160,7 @@ impl State {
             faults: 0,
             is_noted_as_failing: false,
             renewing: Renewing::default(),
+            known,
             custody: Arc::default(),
         };
         let at = place as usize;
@@ -180,13 +186,24 @@ impl State {
     /// Gives a credential a new secret, and with it a new start: what was held against the old one does not count.
     pub(crate) fn renew(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry_mut(place) else { return };
+        // Only another secret makes good that this one was refused.
+        let forced = entry.renewing.forced && entry.credential.material == credential.material;
         access.slot.set_label(&credential);
         entry.credential = credential;
         entry.access = access;
         entry.renewing.settled();
+        entry.renewing.forced = forced;
         let was_out = entry.out.take().is_some();
         entry.cooldowns.retain(|cooldown| !matches!(cooldown.cause, Kind::Unauthorized | Kind::Forbidden));
         self.reschedule(place, was_out);
+    }
+
+    /// Gives a credential that keeps its secret another label, header or generation.
+    pub(super) fn relabel(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
+        let Some(entry) = self.entry_mut(place) else { return };
+        access.slot.set_label(&credential);
+        entry.credential = credential;
+        entry.access = access;
     }
 
     /// Takes a credential out until a person acts.

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Instant, SystemTime};
 
 use http::HeaderMap;
@@ -11,6 +10,7 @@ use super::Quota;
 use super::events::Events;
 use super::fields::{is_named, is_of_other_limit};
 use crate::clock;
+use crate::sync::{Mutex, MutexGuard, TryLockError, lock};
 
 /// The most bytes that are kept of an answer; fields beyond are left out.
 const MOST_BYTES: usize = 8 * 1024;
@@ -70,7 +70,7 @@ impl Latest {
 
     /// What it says by now, where `wall` is the time of day. Nothing is locked while it is read.
     pub(crate) fn read(&self, wall: SystemTime) -> Quota {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.0);
         let (at, fields, events) = (kept.at, kept.fields.clone(), kept.events.clone());
         drop(kept);
         let now = clock::now();

@@ -4,32 +4,52 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use bytes::Buf;
+use http::{Response, response};
 use http_body::Body;
 use zeroize::Zeroizing;
 
 use super::RefreshError;
 use crate::error::BoxError;
 
-/// The most that is read, in bytes.
-const LIMIT: usize = 64 * 1024;
+/// The most that is read, in bytes: an answer that is longer holds no tokens that anybody could send.
+const LIMIT: usize = 1024 * 1024;
+
+/// What there is room for at first; it doubles when it is full.
+const FIRST: usize = 16 * 1024;
 
 pub(crate) fn failed(source: BoxError) -> RefreshError {
-    RefreshError::transient("the exchange with the token endpoint failed").with_source(source)
+    RefreshError::transient("the exchange with the token endpoint failed").unanswered().with_source(source)
 }
 
-/// The whole body; a longer one than the limit is an error, as soon as that shows.
-pub(crate) async fn read_body<A>(body: A) -> Result<Zeroizing<Vec<u8>>, RefreshError>
+/// What has come of an answer.
+pub(crate) struct Came {
+    pub(crate) head: response::Parts,
+    /// All of it, unless reading it has failed.
+    pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+/// Reads an answer into `came`, where what has come stays also if the rest fails or is not waited for.
+pub(crate) async fn read_answer<A>(answer: Response<A>, came: &mut Option<Came>) -> Result<(), RefreshError>
+where
+    A: Body<Error: Into<BoxError>>,
+{
+    let (head, body) = answer.into_parts();
+    let came = came.insert(Came { head, body: Zeroizing::new(Vec::with_capacity(FIRST)) });
+    read_body(body, &mut came.body).await
+}
+
+/// Reads the whole body; a longer one than the limit is an error, as soon as that shows.
+async fn read_body<A>(body: A, answer: &mut Zeroizing<Vec<u8>>) -> Result<(), RefreshError>
 where
     A: Body<Error: Into<BoxError>>,
 {
     let mut body = pin!(body);
-    // All the room at once: growing would leave a copy behind that nothing wipes.
-    let mut answer = Zeroizing::new(Vec::with_capacity(LIMIT));
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx).map_err(|source| failed(source.into()))).await {
         if let Ok(mut data) = frame?.into_data() {
             if data.remaining() > LIMIT.saturating_sub(answer.len()) {
-                return Err(RefreshError::transient("the token endpoint gave an answer of more than 64 KiB"));
+                return Err(RefreshError::transient("the token endpoint gave an answer of more than 1 MiB"));
             }
+            make_room(answer, data.remaining());
             while data.has_remaining() {
                 let chunk = data.chunk();
                 let length = chunk.len();
@@ -40,5 +60,15 @@ where
         // Lets a timeout be seen between frames that are always ready.
         tokio::task::coop::consume_budget().await;
     }
-    Ok(answer)
+    Ok(())
+}
+
+/// Makes room for so much more. A vector that grew by itself would leave its old memory behind unwiped.
+fn make_room(answer: &mut Zeroizing<Vec<u8>>, more: usize) {
+    let wanted = answer.len() + more;
+    if wanted > answer.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(wanted.next_power_of_two()));
+        larger.extend_from_slice(answer);
+        *answer = larger;
+    }
 }

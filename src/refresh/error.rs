@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use super::code;
 use crate::error::BoxError;
+use crate::secret::Secret;
 
 /// Why a refresh failed.
 ///
@@ -30,6 +31,8 @@ pub struct RefreshError {
     status: Option<StatusCode>,
     code: Option<Arc<str>>,
     retry_after: Option<Duration>,
+    refresh_token: Option<Secret>,
+    unanswered: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -68,13 +71,31 @@ impl RefreshError {
 
     pub(super) fn new(kind: RefreshErrorKind, message: impl Into<String>) -> Self {
         let message = message.into().into();
-        Self { kind, message, status: None, code: None, retry_after: None, source: None }
+        Self {
+            kind,
+            message,
+            status: None,
+            code: None,
+            retry_after: None,
+            refresh_token: None,
+            unanswered: false,
+            source: None,
+        }
     }
 
-    /// How long the server asks to be left alone.
+    /// How long the server asks to be left alone. Where a failure states no time and repeats, the pool leaves longer and
+    /// longer pauses, up to [`max_grown_cooldown`](crate::config::Settings::max_grown_cooldown).
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// The refresh token that was handed out although there is no access token that could be used. It is stored in the
+    /// place of the old one, which is spent, and the next refresh sends it.
+    #[must_use]
+    pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Self {
+        self.refresh_token = Some(refresh_token.into());
         self
     }
 
@@ -90,10 +111,36 @@ impl RefreshError {
         self
     }
 
+    /// Says that there was no answer: the server was not reached, or the connection to it broke.
+    pub(super) fn unanswered(mut self) -> Self {
+        self.unanswered = true;
+        self
+    }
+
+    /// Whether the server is known to have said nothing.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.unanswered
+    }
+
     /// Adds an error code, unless it looks like anything else.
     pub(super) fn with_code(mut self, code: &str) -> Self {
         self.code = code::plain(code).map(Into::into);
         self
+    }
+
+    /// Takes out the refresh token that was handed out: those who share the error do not need it.
+    pub(crate) fn take_refresh_token(&mut self) -> Option<Secret> {
+        self.refresh_token.take()
+    }
+
+    /// Whether the answer says that the refresh token was not exchanged. A success may have spent it, whatever else it says,
+    /// and so may an exchange whose end a server in trouble, or a proxy before it, has not told.
+    pub(crate) fn says_unspent(&self) -> bool {
+        self.status.is_some_and(|status| match status.as_u16() {
+            408 => false,
+            503 => true,
+            number => (300..500).contains(&number),
+        })
     }
 
     /// What the failure means for the credential.
@@ -154,6 +201,17 @@ mod tests {
         }
         let longest = "x".repeat(64);
         assert_eq!(RefreshError::transient("x").with_code(&longest).code(), Some(&*longest));
+    }
+
+    #[test]
+    fn only_an_answer_that_refuses_says_that_the_refresh_token_is_unspent() {
+        let says = |status: u16| {
+            RefreshError::transient("x").with_status(StatusCode::from_u16(status).unwrap()).says_unspent()
+        };
+        let unspent = [302, 307, 400, 401, 403, 404, 429, 499, 503];
+        let unknown = [200, 201, 204, 206, 299, 408, 500, 502, 504, 520, 599, 999, 100];
+        assert_eq!((unspent.map(says), unknown.map(says)), ([true; 9], [false; 13]));
+        assert!(!RefreshError::transient("no answer").says_unspent());
     }
 
     #[test]

@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body::Body;
 use tower_service::Service;
 
-use super::body::{failed, read_body};
+use super::body::{Came, failed, read_answer};
 use super::{RefreshError, RefreshRequest, TokenSource, token_request, token_response};
 use crate::clock::{SystemClock, WallClock};
 use crate::error::{BoxError, Error};
@@ -33,8 +33,13 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # What an answer means
 ///
-/// Answers are read in JSON and form-encoded, at most 64 KiB. A new token without a new refresh token keeps the old one.
-/// A life that is missing, unreadable, shorter than a second or longer than ten years counts as unknown.
+/// Answers are read in JSON and form-encoded, at most 1 MiB. A new token without a new refresh token keeps the old one.
+/// A life that is missing, unreadable, shorter than a second or longer than ten years counts as unknown. The members may be
+/// written in other ways (`accessToken`, `access-token`), come twice (the last one that is a token counts), or stand in the
+/// only object inside the answer that has tokens.
+///
+/// A success that brings a new refresh token and no access token that can be sent is an error, and the new refresh token is
+/// kept for the next refresh: the old one is spent.
 ///
 /// | answer | kind of error |
 /// |---|---|
@@ -187,6 +192,8 @@ impl<C, B> OAuth2<C, B> {
         *request.uri_mut() = uri;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        // A compressed answer could not be read, and its refresh token would be lost.
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(secret) = basic {
             let value = token_request::basic(&self.client_id, secret).map_err(|source| unusable(source.into()))?;
             request.headers_mut().insert(AUTHORIZATION, value);
@@ -222,20 +229,29 @@ where
             return Err(RefreshError::login_needed("there is no refresh token; log in again"));
         };
         let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Outside of the time limit: what has come until then may hold the new refresh token.
+        let (mut came, mut sent_at) = (None, self.clock.now());
         let exchange = async {
             poll_fn(|cx| http.poll_ready(cx)).await.map_err(|source| failed(source.into()))?;
             // Counted from before the send: the token can only live longer than that.
-            let now = self.clock.now();
+            sent_at = self.clock.now();
             let request = self.request(uri, refresh_token)?;
-            let (head, body) = http.call(request).await.map_err(|source| failed(source.into()))?.into_parts();
-            let body = read_body(body).await?;
-            token_response::read(head.status, &head.headers, &body, now, tokens)
+            let answer = http.call(request).await.map_err(|source| failed(source.into()))?;
+            read_answer(answer, &mut came).await
         };
-        match tokio::time::timeout(self.timeout, exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                Err(RefreshError::transient(format!("no answer of the token endpoint within {:?}", self.timeout)))
-            }
+        let ended = tokio::time::timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
+            let message = format!("no answer of the token endpoint within {:?}", self.timeout);
+            Err(RefreshError::transient(message).unanswered())
+        });
+        let cut = match (ended, &came) {
+            (Ok(()), _) => None,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(_)) => Some(error),
+        };
+        let Some(Came { head, body }) = came else { return Err(failed("there is no answer".into())) };
+        match cut {
+            None => token_response::read(head.status, &head.headers, &body, sent_at, tokens),
+            Some(error) => token_response::read_cut(&head, &body, sent_at, tokens, error),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Reading the answer of a token endpoint: tolerant where it is clear what is meant, and never a panic.
 
+mod answer;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::header::RETRY_AFTER;
+use http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
 use serde_json::Value;
 
+use self::answer::{Answer, Fields};
 use super::error::{RefreshError, RefreshErrorKind as Kind};
 use crate::secret::Secret;
 use crate::token::TokenSet;
@@ -38,6 +40,8 @@ const LOGIN_NEEDED: &[&str] = &[
 const MISCONFIGURED: &[&str] =
     &["invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request"];
 
+const REFUSED_FOR_NOW: &str = "the token endpoint refused for now";
+
 /// A stated life outside of these bounds is taken for a mistake: the token then counts as one of unknown expiry.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
@@ -51,44 +55,80 @@ pub(crate) fn read(
     now: SystemTime,
     previous: &TokenSet,
 ) -> Result<TokenSet, RefreshError> {
-    let mut answer = Answer::parse(body);
-    let access = answer.as_mut().and_then(|answer| secret(&mut answer.access_token));
-    let refresh = answer.as_mut().and_then(|answer| secret(&mut answer.refresh_token));
-    let failure = |kind, message| {
-        let error = RefreshError::new(kind, message).with_status(status);
-        match retry_after(headers, now) {
-            Some(wait) if kind == Kind::Transient => error.with_retry_after(wait),
-            _ => error,
+    let Answer { fields, is_whole } = Answer::parse(body);
+    let is_success = status.is_success();
+    let sendable = fields.access.as_ref().filter(|access| access.expose().bytes().all(|byte| byte.is_ascii_graphic()));
+    if let Some(access) = sendable.filter(|_| is_success && is_whole && !fields.has_error()) {
+        let refresh = fields.refresh.as_ref().or(previous.refresh());
+        return Ok(token_set(access.clone(), refresh.cloned(), fields.expiry(now)));
+    }
+    let error = failure(status, headers, &fields, is_whole, now, previous);
+    // Whatever is wrong with the rest: the old refresh token is spent for a new one.
+    let fresh = fields.refresh.filter(|refresh| is_success && previous.refresh() != Some(refresh));
+    Err(match fresh {
+        Some(refresh) if error.kind() == Kind::LoginNeeded => {
+            refused_for_now(error, status).with_refresh_token(refresh)
         }
+        Some(refresh) => error.with_refresh_token(refresh),
+        None => error,
+    })
+}
+
+/// Reads the beginning of an answer of which the rest has not come, for this reason. A JSON object shows whether it is whole,
+/// and which of its members are; of a form nobody knows.
+pub(super) fn read_cut(
+    head: &http::response::Parts,
+    body: &[u8],
+    now: SystemTime,
+    previous: &TokenSet,
+    why: RefreshError,
+) -> Result<TokenSet, RefreshError> {
+    let why = why.with_status(head.status);
+    if !answer::is_object(body) {
+        return Err(why);
+    }
+    read(head.status, &head.headers, body, now, previous).map_err(|mut error| match error.take_refresh_token() {
+        Some(refresh) => why.with_refresh_token(refresh),
+        None => why,
+    })
+}
+
+fn failure(
+    status: StatusCode,
+    headers: &HeaderMap,
+    fields: &Fields,
+    is_whole: bool,
+    now: SystemTime,
+    previous: &TokenSet,
+) -> RefreshError {
+    let (kind, code) = if is_whole { fields.refusal(status) } else { (Kind::Transient, None) };
+    let message = match kind {
+        Kind::LoginNeeded => "the token endpoint does not accept the refresh token any more; log in again",
+        Kind::Misconfigured => "the token endpoint refused the client; check its id, secret, scope and parameters",
+        Kind::Transient if !is_whole && is_encoded(headers) => {
+            "the token endpoint compressed its answer, although it was asked not to"
+        }
+        Kind::Transient if !is_whole => "the token endpoint gave an answer that is no token response",
+        Kind::Transient if !status.is_success() || fields.has_error() => REFUSED_FOR_NOW,
+        Kind::Transient if fields.access.is_some() => "the new access token has characters that no header can carry",
+        Kind::Transient => "the token endpoint sent no access token",
     };
-    let Some(answer) = answer else {
-        return Err(failure(Kind::Transient, "the token endpoint gave an answer that is no token response"));
-    };
-    match access {
-        Some(access) if status.is_success() && !answer.has_error() => {
-            if !access.expose().bytes().all(|b| b.is_ascii_graphic()) {
-                return Err(failure(Kind::Transient, "the new access token has characters that no header can carry"));
-            }
-            Ok(token_set(access, refresh.or_else(|| previous.refresh().cloned()), answer.expiry(now)))
-        }
-        _ => {
-            let (kind, code) = answer.refusal(status);
-            let error = failure(kind, message(status, kind));
-            Err(match code {
-                Some(code) if is_known(code) || !resembles_token(code, previous) => error.with_code(code),
-                _ => error,
-            })
-        }
+    let mut error = RefreshError::new(kind, message).with_status(status);
+    let tokens = [Some(previous.access()), previous.refresh(), fields.access.as_ref(), fields.refresh.as_ref()];
+    let is_shown = |code: &&str| is_known(code) || !tokens.into_iter().flatten().any(|token| resembles(code, token));
+    if let Some(code) = code.filter(is_shown) {
+        error = error.with_code(code);
+    }
+    match retry_after(headers, now) {
+        Some(wait) if kind == Kind::Transient => error.with_retry_after(wait),
+        _ => error,
     }
 }
 
-fn message(status: StatusCode, kind: Kind) -> &'static str {
-    match kind {
-        Kind::LoginNeeded => "the token endpoint does not accept the refresh token any more; log in again",
-        Kind::Misconfigured => "the token endpoint refused the client; check its id, secret, scope and parameters",
-        Kind::Transient if status.is_success() => "the token endpoint sent no access token",
-        Kind::Transient => "the token endpoint refused for now",
-    }
+/// The same failure, of a server that hands out a new refresh token: that one is not refused.
+fn refused_for_now(error: RefreshError, status: StatusCode) -> RefreshError {
+    let again = RefreshError::transient(REFUSED_FOR_NOW).with_status(status);
+    error.code().map_or(again.clone(), |code| again.with_code(code))
 }
 
 fn token_set(access: Secret, refresh: Option<Secret>, expires_at: Option<SystemTime>) -> TokenSet {
@@ -102,46 +142,7 @@ fn token_set(access: Secret, refresh: Option<Secret>, expires_at: Option<SystemT
     tokens
 }
 
-/// The fields that count, of whatever type the server gave them; null where it gave none.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    access_token: Value,
-    refresh_token: Value,
-    expires_in: Value,
-    expires_at: Value,
-    error: Value,
-    error_code: Value,
-    code: Value,
-}
-
-impl Answer {
-    fn parse(body: &[u8]) -> Option<Self> {
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
-        // A list is not an answer, though serde would read a struct from it.
-        if body.starts_with(b"{") { serde_json::from_slice(body).ok() } else { Self::parse_form(body) }
-    }
-
-    fn parse_form(body: &[u8]) -> Option<Self> {
-        let mut answer = Self::default();
-        for (name, value) in form_urlencoded::parse(body) {
-            let field = match &*name {
-                "access_token" => &mut answer.access_token,
-                "refresh_token" => &mut answer.refresh_token,
-                "expires_in" => &mut answer.expires_in,
-                "expires_at" => &mut answer.expires_at,
-                "error" => &mut answer.error,
-                _ => continue,
-            };
-            *field = Value::String(value.into_owned());
-        }
-        (!answer.access_token.is_null() || !answer.error.is_null()).then_some(answer)
-    }
-
-    fn has_error(&self) -> bool {
-        self.error.is_object() || self.error.as_str().is_some_and(|error| !error.is_empty())
-    }
-
+impl Fields {
     /// What a failure means, and the code that says so. A server in trouble is not believed to know the token.
     fn refusal(&self, status: StatusCode) -> (Kind, Option<&str>) {
         let nested = |key| self.error.get(key).and_then(Value::as_str);
@@ -168,14 +169,6 @@ impl Answer {
     }
 }
 
-/// Moves a text that is not empty out of the answer, without a copy that would stay in memory.
-fn secret(value: &mut Value) -> Option<Secret> {
-    match value.take() {
-        Value::String(text) if !text.is_empty() => Some(Secret::new(text)),
-        _ => None,
-    }
-}
-
 pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
@@ -193,14 +186,18 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
 }
 
+/// Whether the body is in a form that was not asked for.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
 fn is_known(code: &str) -> bool {
     LOGIN_NEEDED.contains(&code) || MISCONFIGURED.contains(&code)
 }
 
 /// Whether a server has put a token where its code should be.
-fn resembles_token(code: &str, tokens: &TokenSet) -> bool {
-    let resembles = |token: &Secret| token.expose().contains(code) || code.contains(token.expose());
-    resembles(tokens.access()) || tokens.refresh().is_some_and(resembles)
+fn resembles(code: &str, token: &Secret) -> bool {
+    token.expose().contains(code) || code.contains(token.expose())
 }
 
 #[cfg(test)]

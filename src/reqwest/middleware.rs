@@ -49,7 +49,9 @@ impl MarathonMiddleware {
     ///
     /// With `false` it counts until the head of a successful answer has come, and the answer is handed on as it is, which
     /// spares it six allocations. What is lost: [`in_flight`](crate::pool::CredentialSnapshot::in_flight) then counts no
-    /// body that is being read, and a body that breaks off is no failure of its credential.
+    /// body that is being read, a body that breaks off is no failure of its credential, and `streamIdleTimeoutMs` does not bound
+    /// its silence: set `read_timeout` of the reqwest client. An answer that [streams](crate::classify::ClassifyLayer#streams)
+    /// is held and looked into as ever, as an error in it moves the request to the next credential.
     #[must_use]
     pub fn hold_until_body_ends(mut self, hold: bool) -> Self {
         self.options.aside = !hold;

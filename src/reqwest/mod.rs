@@ -75,7 +75,8 @@
 //! deadline and its group, and shows the attempts afterwards.
 //!
 //! Where nobody needs it, [`MarathonMiddleware::context_in_extensions`] leaves the context out, and
-//! [`MarathonMiddleware::hold_until_body_ends`] hands a good answer on without a wrapping of its body: nine allocations less.
+//! [`MarathonMiddleware::hold_until_body_ends`] hands a good answer that is no stream on without a wrapping of its body: nine
+//! allocations less.
 //!
 //! # Redirects
 //!

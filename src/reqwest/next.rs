@@ -13,6 +13,7 @@ use tower_service::Service;
 use super::answer::{AnswerBody, answer_in, take_head};
 use super::body::RequestBody;
 use super::convert::{Address, request_out, tell_if_elsewhere};
+use crate::classify::Asked;
 use crate::context::RequestContext;
 
 /// What a middleware is told to do.
@@ -20,7 +21,7 @@ use crate::context::RequestContext;
 pub(super) struct Options {
     /// Whether the extensions of the chain get the context of every call.
     pub(super) context: bool,
-    /// Whether a successful answer goes up as it is, and only its head through the stack.
+    /// Whether a successful answer that is no stream goes up as it is, and only its head through the stack.
     pub(super) aside: bool,
 }
 
@@ -77,14 +78,14 @@ impl Call {
         (left, std::mem::take(&mut self.above), context)
     }
 
-    /// The answer as it goes up the stack.
-    fn answer(&self, mut answer: Response) -> http::Response<AnswerBody> {
+    /// The answer as it goes up the stack. A stream goes there as a whole, as an error in it moves the request on.
+    fn answer(&self, mut answer: Response, asked: Asked) -> http::Response<AnswerBody> {
         let failed = answer.status().as_u16() >= 400;
         if failed && let Some(url) = self.address.url_of(answer.url()) {
             // For the attempt that probably follows.
             self.latest().url = Some(url);
         }
-        if self.options.aside && !failed {
+        if self.options.aside && !failed && !asked.is_stream(answer.status(), answer.headers()) {
             let mut latest = self.latest();
             // There is one place. A second such answer to a request comes only where a classifier refused the first.
             if latest.aside.is_none() {
@@ -149,6 +150,7 @@ impl<'a> Service<http::Request<RequestBody>> for NextService<'a> {
 
     fn call(&mut self, mut request: http::Request<RequestBody>) -> Attempt<'a> {
         let Self { next, call, extensions } = self.clone();
+        let asked = Asked::by(&request);
         let (url, moved) = match call.address.is_kept_by(&request) {
             true => (call.take_url(), None),
             false => (None, Some(request.uri().clone())),
@@ -175,7 +177,7 @@ impl<'a> Service<http::Request<RequestBody>> for NextService<'a> {
                 }
             }
         };
-        Attempt { state, call, moved }
+        Attempt { state, call, moved, asked }
     }
 }
 
@@ -191,6 +193,7 @@ pub(super) struct Attempt<'a> {
     call: &'a Call,
     /// Where it went, if not to where the caller sent it.
     moved: Option<Uri>,
+    asked: Asked,
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
@@ -218,7 +221,7 @@ impl Future for Attempt<'_> {
         };
         Poll::Ready(result.map(|answer| {
             tell_if_elsewhere(this.moved.as_ref().unwrap_or(&this.call.address.uri), answer.url());
-            this.call.answer(answer)
+            this.call.answer(answer, this.asked)
         }))
     }
 }

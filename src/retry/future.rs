@@ -2,17 +2,18 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::progress::Go;
 use super::run::Run;
+use crate::clock;
+use crate::config::TimeLimit;
 use crate::error::BoxError;
 use crate::replay::ReplayableBody;
+use crate::sync::time::Sleep;
 
 pin_project! {
     /// The future of [`Retry`](super::Retry).
@@ -25,7 +26,7 @@ pin_project! {
         state: State<S::Future>,
         service: S,
         run: Run<B, RB>,
-        // Armed only where a setting, a deadline or a wait asks for it.
+        // Of what is waited for. An attempt that is answered at its first poll has none.
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -49,8 +50,7 @@ where
 {
     #[inline(always)]
     pub(super) fn new(attempt: S::Future, service: S, run: Run<B, RB>) -> Self {
-        let timer = attempt_timer(&run);
-        Self { state: State::Calling { attempt }, service, run, timer }
+        Self { state: State::Calling { attempt }, service, run, timer: None }
     }
 }
 
@@ -83,12 +83,18 @@ where
                             (this.run.progress.judged(Some(&error)), Err(error))
                         }
                         Poll::Pending => {
+                            let Some(limit) = this.run.progress.shared.limits.attempt_timeout else {
+                                return Poll::Pending;
+                            };
+                            if this.timer.is_none() {
+                                *this.timer = clock::now().checked_add(limit).and_then(clock::timer);
+                            }
                             ready!(poll_timer(this.timer, cx));
+                            // The head has come, and the layer below bounds how long it is held.
                             if this.run.progress.context.streams() {
                                 return Poll::Pending;
                             }
-                            let limit = this.run.progress.shared.limits.attempt_timeout.unwrap_or_default();
-                            let error = this.run.timed_out(limit);
+                            let error = this.run.timed_out(TimeLimit::Attempt.ran_out(limit));
                             (this.run.progress.judged(Some(&error)), Err(error))
                         }
                     };
@@ -96,16 +102,16 @@ where
                     this.state.set(State::Readying);
                     match this.run.after(judged, result) {
                         Err(result) => return Poll::Ready(result),
-                        Ok(Go::Now) => *this.timer = this.run.progress.context.deadline().map(sleep_until),
+                        Ok(Go::Now) => *this.timer = this.run.progress.context.deadline().and_then(clock::timer),
                         Ok(Go::At(when)) => {
-                            *this.timer = Some(sleep_until(when));
+                            *this.timer = clock::timer(when);
                             this.state.set(State::Waiting);
                         }
                     }
                 }
                 StateProj::Waiting => {
                     ready!(poll_timer(this.timer, cx));
-                    *this.timer = this.run.progress.context.deadline().map(sleep_until);
+                    *this.timer = this.run.progress.context.deadline().and_then(clock::timer);
                     this.state.set(State::Readying);
                 }
                 StateProj::Readying => {
@@ -118,7 +124,7 @@ where
                         }
                     }
                     let Some(request) = this.run.next() else { return Poll::Ready(this.run.give_up(None)) };
-                    *this.timer = attempt_timer(this.run);
+                    *this.timer = None;
                     let attempt = this.service.call(request);
                     this.state.set(State::Calling { attempt });
                 }
@@ -133,14 +139,6 @@ fn poll_timer(timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll
         Some(timer) => timer.as_mut().poll(cx),
         None => Poll::Pending,
     }
-}
-
-fn sleep_until(when: Instant) -> Pin<Box<Sleep>> {
-    Box::pin(tokio::time::sleep_until(when.into()))
-}
-
-fn attempt_timer<B, RB>(run: &Run<B, RB>) -> Option<Pin<Box<Sleep>>> {
-    run.progress.shared.limits.attempt_timeout.map(|limit| Box::pin(tokio::time::sleep(limit)))
 }
 
 impl<S, B, RB> fmt::Debug for ResponseFuture<S, B, RB>

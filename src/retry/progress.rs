@@ -131,7 +131,7 @@ impl Progress {
             // No layer below has judged it: an answer is an answer, and a foreign error is a lost connection.
             let kind = match error {
                 None => Kind::Success,
-                Some(error) if Error::find(&**error).is_none() => Kind::Network,
+                Some(error) if Error::find(&**error).is_none_or(Error::is_of_the_network) => Kind::Network,
                 Some(_) => return None,
             };
             call.judge(Verdict::new(kind));

@@ -1,12 +1,11 @@
 //! One request on its way through its attempts: everything but the polling.
 
-use std::time::Duration;
-
 use http::{Request, Response};
 
 use super::progress::{Go, Progress};
 use super::rank::{Best, Rank};
 use super::spare::Spare;
+use crate::config::TimedOut;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::replay::ReplayableBody;
 use crate::verdict::{Kind, Lost, Scope, Verdict};
@@ -83,13 +82,12 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
     }
 
     /// The error of an attempt that took too long; the layers below settle it as a broken connection.
-    pub(super) fn timed_out(&self, limit: Duration) -> BoxError {
-        self.progress.context.call().judge(Verdict::new(Kind::Network).with_lost(Lost::TimedOut));
-        Error::new(
-            ErrorKind::AttemptTimeout,
-            format!("no answer began within attemptTimeoutMs ({} ms)", limit.as_millis()),
-        )
-        .into()
+    #[cold]
+    pub(super) fn timed_out(&self, timed_out: TimedOut) -> BoxError {
+        let mut call = self.progress.context.call();
+        call.judge(Verdict::new(Kind::Network).with_lost(Lost::TimedOut));
+        call.time_out(timed_out);
+        timed_out.error().into()
     }
 }
 

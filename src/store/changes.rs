@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use crate::sync::watch;
 
 /// Tells that a store has changed. [`Store::watch`](super::Store::watch) gives it out.
 ///
@@ -58,7 +58,7 @@ impl Changes {
             #[cfg(feature = "file-store")]
             Source::Looked { interval, next, at } => loop {
                 // Kept between calls, so that one who asks often and briefly sees changes too.
-                tokio::time::sleep_until((*next).into()).await;
+                crate::sync::time::sleep_until((*next).into()).await;
                 let changed = at.look().await;
                 *next = crate::clock::now() + *interval;
                 if changed {

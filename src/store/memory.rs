@@ -1,13 +1,14 @@
 //! Credentials in memory, gone when the process ends.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Book;
 use super::{CasOutcome, ChangeNotifier, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
 use crate::account::CredentialId;
 use crate::error::BoxError;
+use crate::sync::{AsyncMutex, Mutex, MutexGuard, lock, time};
 use crate::token::Generation;
 
 /// A [`Store`] in memory. A clone shares the records.
@@ -20,7 +21,7 @@ pub struct MemoryStore(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     book: Mutex<Book>,
-    leases: Mutex<HashMap<StoreKey, Arc<tokio::sync::Mutex<()>>>>,
+    leases: Mutex<HashMap<StoreKey, Arc<AsyncMutex<()>>>>,
     changed: ChangeNotifier,
 }
 
@@ -32,7 +33,7 @@ impl MemoryStore {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.book)
     }
 }
 
@@ -71,13 +72,13 @@ impl Store for MemoryStore {
 
     async fn lease(&self, key: &StoreKey, patience: Duration) -> Result<Option<StoreLease>, BoxError> {
         let lease = {
-            let mut leases = self.0.leases.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut leases = lock(&self.0.leases);
             leases.entry(key.clone()).or_default().clone()
         };
         if let Ok(lease) = lease.clone().try_lock_owned() {
             return Ok(Some(StoreLease::new(lease)));
         }
-        Ok(tokio::time::timeout(patience, lease.lock_owned()).await.ok().map(StoreLease::new))
+        Ok(time::timeout(patience, lease.lock_owned()).await.ok().map(StoreLease::new))
     }
 
     fn watch(&self) -> Changes {

@@ -63,7 +63,8 @@ impl Record {
 }
 
 /// The mark of a refresh that has begun. Found by somebody who holds the lease, it means that the process died, or lost
-/// its store, in the middle of a refresh: the refresh token may be spent, and its successor lost.
+/// its store or its lease, in the middle of a refresh: the refresh token may be spent, and its successor lost or on its way.
+/// Whoever finds it waits until the mark is older than an exchange may take, and only then sends the refresh token again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Intent {
@@ -73,13 +74,15 @@ pub struct Intent {
     pub began: SystemTime,
     /// Who began it, for people: such as the id of the process.
     pub process: String,
+    /// The exchange is over, and its end does not say whether the refresh token is spent: nobody has to wait for it.
+    pub ended: bool,
 }
 
 impl Intent {
     /// The mark of a refresh that this process begins `now`.
     #[must_use]
     pub fn new(generation: Generation, now: SystemTime) -> Self {
-        Self { generation, began: now, process: std::process::id().to_string() }
+        Self { generation, began: now, process: std::process::id().to_string(), ended: false }
     }
 }
 

@@ -10,7 +10,45 @@ use crate::clock::WallClock;
 /// A wall clock that stands still until it is set or advanced, or [goes](ManualClock::running) with tokio's clock. Clones
 /// share one time.
 ///
-/// It moves dates and token expiries; cooldowns and waits follow tokio's clock alone.
+/// It says what time of day it is wherever a date is read: in the header fields of an answer, in a store, and in the expiry of
+/// a token at the moment at which the pool takes the token in. From then on the token's life follows tokio's clock, as
+/// cooldowns and waits do, so that no jump of the time of day makes a good token bad: setting or advancing this clock moves the
+/// expiry of no token that a pool holds. To let one expire, let this clock [go](Self::running) and tokio's time pass:
+///
+/// ```
+/// use oauth_marathon::clock::WallClock;
+/// use oauth_marathon::testing::{ManualClock, ScriptedProvider, ScriptedTokens};
+/// use oauth_marathon::{Credential, MarathonLayer, Pool, TokenSet};
+/// # use bytes::Bytes;
+/// # use http_body_util::Full;
+/// use std::time::Duration;
+/// use tower::{Layer, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), oauth_marathon::BoxError> {
+/// # let post = || http::Request::post("https://api.example.com/v1/chat").body(Full::<Bytes>::from("{}"));
+/// let clock = ManualClock::default().running();
+/// let hour = Duration::from_secs(3600);
+/// let tokens = TokenSet::new("first").with_refresh("r").expires_at(clock.now() + hour);
+/// let pool = Pool::builder("openai")
+///     .origin("https://api.example.com")
+///     .credential(Credential::new("work", tokens))
+///     .token_source(ScriptedTokens::new())
+///     .clock(clock.clone())
+///     .build()?;
+/// let provider = ScriptedProvider::new();
+/// let client = MarathonLayer::new(pool).layer(provider.clone());
+///
+/// // A jump of the time of day ends no token.
+/// clock.advance(2 * hour);
+/// client.clone().oneshot(post()?).await?;
+/// assert_eq!(provider.tokens(), ["first"]);
+///
+/// // Time that passes does.
+/// tokio::time::sleep(hour).await;
+/// client.oneshot(post()?).await?;
+/// assert_ne!(provider.tokens()[1], "first");
+/// # Ok(()) }
+/// ```
 ///
 /// ```
 /// use oauth_marathon::clock::WallClock;

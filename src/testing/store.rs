@@ -64,6 +64,8 @@ pub enum Save {
     Fails,
     /// It is stored, and is an error nevertheless: the answer was lost.
     WorksAndFails,
+    /// It is stored, and answered after this time on tokio's clock.
+    Late(Duration),
     /// It is never answered.
     Hangs,
     /// Another process stores this just before, in place of what it expects.
@@ -176,6 +178,11 @@ impl Store for ScriptedStore {
             Save::WorksAndFails => {
                 let _ = self.0.memory.compare_and_set(key, expected, next).await?;
                 return failed();
+            }
+            Save::Late(time) => {
+                let stored = self.0.memory.compare_and_set(key, expected, next).await;
+                tokio::time::sleep(time).await;
+                return stored;
             }
             Save::Hangs => std::future::pending().await,
             Save::After(theirs) => {

@@ -110,6 +110,7 @@ fn child() {
                 say("opened", 1);
             }
             "full" => crate::mounts::full(&path).await,
+            "room" => crate::mounts::room(&path).await,
             "read-only" => crate::mounts::read_only(&path).await,
             other => panic!("{other}"),
         }

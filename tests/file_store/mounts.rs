@@ -2,17 +2,18 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
-use oauth_marathon::store::{FileStore, Store};
-use oauth_marathon::{Error, ErrorKind};
+use oauth_marathon::store::{CasOutcome, FileStore, Intent, Record, Store};
+use oauth_marathon::{Credential, Error, ErrorKind, Generation, TokenSet};
 
 use crate::child::{Process, command};
-use crate::support::{Place, generation, key, raise, skip};
+use crate::support::{Place, generation, key, raise, record, skip};
 
 /// Runs a task in a process that has a small file system of its own at the store's folder.
 fn on_a_small_disk(task: &str) {
     let place = Place::new();
-    let mount = format!("mount -t tmpfs -o size=64k,mode=700 none {}", place.folder.path().display());
+    let mount = format!("mount -t tmpfs -o size=128k,mode=700 none {}", place.folder.path().display());
     let namespace = |script: &str| {
         let mut unshare = Command::new("unshare");
         unshare.args(["-U", "-r", "-m", "sh", "-c", script]);
@@ -41,6 +42,11 @@ fn a_full_disk_is_an_error_that_leaves_the_old_content() {
 #[test]
 fn a_read_only_disk_can_be_read_and_says_why_it_is_not_written() {
     on_a_small_disk("read-only");
+}
+
+#[test]
+fn a_refresh_begins_only_with_room_for_its_end() {
+    on_a_small_disk("room");
 }
 
 fn refused(error: &oauth_marathon::BoxError, remedy: &str, path: &Path) {
@@ -77,5 +83,58 @@ pub(crate) async fn read_only(path: &Path) {
         refused(&raise(&store, "work").await.unwrap_err(), "read-only", path.parent().unwrap());
         assert_eq!(generation("work", store.load(&key("work")).await.unwrap().as_ref()), stored);
     }
+    println!("\nsay fine 1");
+}
+
+/// Takes all the room but `left` bytes.
+fn fill(filler: &Path, left: usize) {
+    let _ = std::fs::remove_file(filler);
+    // More than there is room for: all of it is taken.
+    std::fs::write(filler, vec![0; 1 << 20]).unwrap_err();
+    let room = std::fs::metadata(filler).unwrap().len();
+    let file = std::fs::File::options().write(true).open(filler).unwrap();
+    file.set_len(room.saturating_sub(left as u64)).unwrap();
+}
+
+pub(crate) async fn room(path: &Path) {
+    let store = FileStore::open(path).await.unwrap();
+    raise(&store, "work").await.unwrap().unwrap();
+    let filler = path.with_file_name("filler");
+    let (mut refused_at, mut begun_at) = (None, None);
+    // From no room at all to more than enough, a page each time.
+    for pages in 0..16 {
+        fill(&filler, pages * 4096);
+        let held = store.load(&key("work")).await.unwrap().unwrap();
+        let mut begins = held.record.clone();
+        begins.intent = Some(Intent::new(begins.generation, UNIX_EPOCH + Duration::from_secs(pages as u64)));
+        let entry = match store.compare_and_set(&key("work"), Some(held.revision), Some(begins)).await {
+            Ok(CasOutcome::Stored(entry)) => entry,
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => {
+                refused(&error, "free some space", path);
+                refused_at = Some(pages);
+                continue;
+            }
+        };
+        begun_at = Some(begun_at.unwrap_or(pages));
+        // Whatever room was left then is taken by others meanwhile; the tokens are some pages longer.
+        std::fs::write(path.with_file_name("others"), vec![0; 1 << 20]).unwrap_err();
+        let next = held.record.generation.get() + 1;
+        let tokens = TokenSet::new("a".repeat(8_000)).with_refresh("r".repeat(8_000));
+        let mut ends = Record::new(Credential::new("work", tokens), Generation::new(next));
+        ends.health = entry.record.health.clone();
+        let stored = store.compare_and_set(&key("work"), Some(entry.revision), Some(ends)).await;
+        assert!(matches!(stored, Ok(CasOutcome::Stored(_))), "with {pages} pages the refresh began: {stored:?}");
+        std::fs::remove_file(path.with_file_name("others")).unwrap();
+        let _ = std::fs::remove_file(&filler);
+        // Back to a small one.
+        let held = store.load(&key("work")).await.unwrap().unwrap();
+        let small = record("work", next + 1);
+        assert!(matches!(
+            store.compare_and_set(&key("work"), Some(held.revision), Some(small)).await.unwrap(),
+            CasOutcome::Stored(_)
+        ));
+    }
+    assert!(refused_at.is_some() && begun_at.is_some() && refused_at < begun_at, "{refused_at:?} {begun_at:?}");
     println!("\nsay fine 1");
 }

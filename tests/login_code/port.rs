@@ -89,6 +89,25 @@ async fn slow_and_huge_requests_do_not_keep_the_browser_out() {
 }
 
 #[tokio::test]
+async fn however_many_connect_and_ask_for_nothing_the_browser_is_let_in() {
+    within(async {
+        let script = Script::new([says(200, TOKENS)]);
+        let login = script.login().by_code().await.unwrap();
+        let (url, browser) = (login.url().to_owned(), Browser::new());
+        let finish = tokio::spawn(login.finish());
+        let mut silent = Vec::new();
+        for _ in 0..300 {
+            let mut stream = TcpStream::connect(address(&url)).await.unwrap();
+            let _ = stream.write_all(b"GET /callback?code=").await;
+            silent.push(stream);
+        }
+        assert_eq!(browser.visit(&callback(&url, "code=c")).await.status, 200);
+        finish.await.unwrap().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_request_that_does_not_end_is_given_up_long_before_the_login() {
     let login = Script::new([]).login().by_code().await.unwrap();
     let mut slow = TcpStream::connect(address(login.url())).await.unwrap();

@@ -10,3 +10,4 @@ mod last_status;
 mod opening;
 mod refreshes;
 mod support;
+mod together;

@@ -8,4 +8,5 @@ mod holding;
 mod late;
 mod passing;
 mod quota;
+mod silence;
 mod support;

@@ -106,6 +106,51 @@ async fn one_request_at_a_time_goes_to_see_and_it_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_probe_that_hangs_keeps_no_other_from_probing_once_the_next_is_due() {
+    fastrand::seed(1);
+    let provider = ScriptedProvider::new().on("a", [used_up(100 * HOUR), Reply::pending()]);
+    let no_limit = settings(|it| it.attempt_timeout = None);
+    let stage = stage(pool(&["a"]).settings(no_limit), provider);
+    stage.post().await;
+    pass(7 * HOUR).await;
+    let hanging = stage.spawn();
+    pass(1).await;
+    assert_eq!((stage.post().await.status, stage.tokens().len()), (429, 2), "one at a time");
+    pass(7 * HOUR).await;
+    assert_eq!((stage.post().await.status, stage.tokens().len()), (200, 3), "the next was due");
+    assert!(stage.all_ready() && !hanging.is_finished(), "the first goes on");
+    hanging.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_all_that_rest_or_of_one_model_counts_for_a_while_only() {
+    let probing = || settings(|it| (it.when_all_cooling, it.attempt_timeout) = (WhenAllCooling::Probe, None));
+    for refusal in [Reply::limited(DAY), model_used_up(DAY)] {
+        let provider = ScriptedProvider::new().on("a", [refusal, Reply::pending(), Reply::pending()]);
+        let stage = stage(pool(&["a"]).settings(probing()), provider);
+        let send = || {
+            let stage = stage.clone();
+            tokio::spawn(async move { stage.send(chat("large")).await.status })
+        };
+        assert_eq!(send().await.unwrap(), 429);
+        let first = send();
+        pass(1).await;
+        assert_eq!((send().await.unwrap(), stage.tokens().len()), (429, 2), "one at a time");
+        pass(60).await;
+        let second = send();
+        pass(1).await;
+        assert_eq!(stage.tokens().len(), 3);
+        // The end of the first, which counts no more, makes room for no third.
+        first.abort();
+        assert!(first.await.is_err());
+        assert_eq!((send().await.unwrap(), stage.tokens().len()), (429, 3));
+        second.abort();
+        assert!(second.await.is_err());
+        assert_eq!(send().await.unwrap(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_look_whose_caller_goes_away_is_not_made_again_at_once() {
     let stage = stage(pool(&["a"]), ScriptedProvider::new().on("a", [used_up(DAY), Reply::ok().after(seconds(30))]));
     stage.post().await;

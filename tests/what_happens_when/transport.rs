@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
-use oauth_marathon::{Error, ErrorKind as Failure};
+use oauth_marathon::{Error, ErrorKind as Failure, RequestContext};
 
-use crate::stage::{Stage, login, pool, post, seconds, settings};
+use crate::stage::{Stage, login, pool, post, seconds, settings, under};
 
 #[tokio::test(start_paused = true)]
 async fn each_broken_connection_counts_and_after_the_retries_the_next_account_serves() {
@@ -148,6 +148,31 @@ async fn an_answer_that_does_not_begin_in_time_counts_as_a_broken_connection() {
     let error = stage.try_send(post()).await.unwrap_err();
     assert_eq!(Error::find(&*error).unwrap().kind(), Failure::AttemptTimeout);
     assert!(error.to_string().contains("attemptTimeoutMs (5000 ms)"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_an_answer_is_waited_for_ten_minutes_and_without_limit_for_ever() {
+    let hour = 60 * 60;
+    let never = || ScriptedProvider::new().always("a", Reply::pending());
+    let stage = Stage::new(pool(&["a"]), never());
+    let mut events = stage.pool.notifiers().subscribe();
+    let context = RequestContext::new();
+    let start = tokio::time::Instant::now();
+    let error = stage.try_send(under(&context, post())).await.unwrap_err();
+    let tries = stage.tokens().len() as u64;
+    assert_eq!(start.elapsed().as_secs(), tries * 600);
+    // It is told: by the error, the log, and an event that is traced too.
+    let timed_out = Error::find(&*error).unwrap().timed_out().unwrap();
+    assert_eq!((timed_out.limit.key(), timed_out.after), ("attemptTimeoutMs", seconds(600)));
+    assert!(context.attempts().iter().all(|attempt| attempt.timed_out == Some(timed_out)), "{context:?}");
+    let told = std::iter::from_fn(|| events.try_recv()).filter(|event| event.name() == "timed_out");
+    let told: Vec<_> = told.map(|event| event.to_string()).collect();
+    assert_eq!(told.len() as u64, tries);
+    assert!(told[0].contains("attemptTimeoutMs (600000 ms)") && told[0].contains("\"a\""), "{told:?}");
+
+    let stage = Stage::new(pool(&["a"]).settings(settings(|it| it.attempt_timeout = None)), never());
+    let waited = tokio::time::timeout(seconds(24 * hour), stage.post()).await;
+    assert!(waited.is_err(), "null is no limit");
 }
 
 #[tokio::test(start_paused = true)]

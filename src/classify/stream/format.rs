@@ -17,7 +17,7 @@ pub(in crate::classify) enum Format {
 
 /// What the request says about the body of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::classify) enum Asked {
+pub(crate) enum Asked {
     Any,
     /// The method is HEAD: there will be none.
     Nothing,
@@ -27,7 +27,7 @@ pub(in crate::classify) enum Asked {
 
 impl Asked {
     #[inline]
-    pub(in crate::classify) fn by<B>(request: &Request<B>) -> Self {
+    pub(crate) fn by<B>(request: &Request<B>) -> Self {
         if *request.method() == Method::HEAD {
             Self::Nothing
         } else if request.uri().path().ends_with(":streamGenerateContent") {
@@ -40,10 +40,20 @@ impl Asked {
     /// The format of a good answer, if it is a stream that can be looked into.
     #[inline]
     pub(in crate::classify) fn format<B: Body>(self, answer: &Response<B>) -> Option<Format> {
-        let status = answer.status();
-        let has_body = status.is_success() && status != StatusCode::NO_CONTENT && self != Self::Nothing;
-        let format = Format::of(answer.headers(), self == Self::Array).filter(|_| has_body)?;
+        let format = self.format_of(answer.status(), answer.headers())?;
         (!answer.body().is_end_stream()).then_some(format)
+    }
+
+    /// Whether an answer of this head is a stream that is looked into.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn is_stream(self, status: StatusCode, headers: &HeaderMap) -> bool {
+        self.format_of(status, headers).is_some()
+    }
+
+    #[inline]
+    fn format_of(self, status: StatusCode, headers: &HeaderMap) -> Option<Format> {
+        let has_body = status.is_success() && status != StatusCode::NO_CONTENT && self != Self::Nothing;
+        Format::of(headers, self == Self::Array).filter(|_| has_body)
     }
 }
 

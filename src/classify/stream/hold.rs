@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
+use crate::sync::time::Sleep;
+use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame as BodyFrame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 
 use super::format::Format;
 use super::frame::Frame;
@@ -19,8 +19,11 @@ use super::track::{Phase, Rules, Track};
 use crate::classify::Answer;
 use crate::classify::judge::Judge;
 use crate::classify::read;
+use crate::classify::watched::Watched;
 use crate::clock;
+use crate::config::TimedOut;
 use crate::ending::StreamNews;
+use crate::error::{BoxError, Error};
 use crate::verdict::Verdict;
 
 /// The most that is held. Some providers repeat a whole prompt in the event that says that they have received it.
@@ -32,12 +35,9 @@ pin_project! {
     /// It is held until its first content; until an error, after which its rest is read as that of any failed answer; or until a
     /// bound is reached: 256 KiB, 64 events without content, or the time that is set, from the head on. Then it runs: what
     /// was held goes out first, in the pieces in which it came, and whatever follows passes through and is only looked at.
-    pub(crate) struct Stream<B>
-    where
-        B: Body,
-    {
+    pub(crate) struct Stream<B> {
         #[pin]
-        body: B,
+        body: Watched<B>,
         head: Option<Parts>,
         // What the verdict is if nothing speaks against it.
         good: Verdict,
@@ -45,16 +45,16 @@ pin_project! {
         held_bytes: usize,
         track: Track,
         judge: HeadJudge,
-        end: Option<End<B::Error>>,
+        end: Option<End>,
         wait: Wait,
         news: StreamNews,
     }
 }
 
 /// How the body ended, and what of that is still to be passed on.
-enum End<E> {
+enum End {
     Complete(Option<HeaderMap>),
-    Failed(Option<E>),
+    Failed(Option<BoxError>),
 }
 
 /// How long the head may be kept back.
@@ -81,10 +81,14 @@ struct HeadJudge {
     news: StreamNews,
 }
 
-impl<B: Body> Stream<B> {
+impl<B> Stream<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     pub(crate) fn new(
         head: Parts,
-        body: B,
+        body: Watched<B>,
         format: Format,
         good: Verdict,
         patience: Patience,
@@ -115,8 +119,7 @@ impl<B: Body> Stream<B> {
                         if phase == Phase::Silent { this.track.begin() } else { break }
                     }
                     Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                        Ok(mut data) => {
-                            let data = data.copy_to_bytes(data.remaining());
+                        Ok(data) => {
                             this.track.look(&data, this.judge);
                             *this.held_bytes += data.len();
                             if !data.is_empty() {
@@ -161,6 +164,14 @@ impl<B: Body> Stream<B> {
         this.head.take().map(|head| (head, this.news.clone()))
     }
 
+    /// The time limit that ended it before it had begun, if one did.
+    pub(crate) fn timed_out(&self) -> Option<TimedOut> {
+        match &self.end {
+            Some(End::Failed(Some(error))) => Error::find(&**error)?.timed_out(),
+            _ => None,
+        }
+    }
+
     /// How much is held.
     pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes
@@ -169,7 +180,7 @@ impl<B: Body> Stream<B> {
     pub(crate) fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<BodyFrame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<BodyFrame<Bytes>, BoxError>>> {
         let mut this = self.project();
         if let Some(data) = this.held.pop_front() {
             *this.held_bytes -= data.len();
@@ -182,7 +193,7 @@ impl<B: Body> Stream<B> {
             Some(End::Failed(error)) => return Poll::Ready(error.take().map(Err)),
             None => {}
         }
-        let frame = ready!(this.body.as_mut().poll_frame(cx)).map(|frame| frame.map(read::bytes_of));
+        let frame = ready!(this.body.as_mut().poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -236,11 +247,10 @@ fn tell(track: &Track, news: &StreamNews) {
 
 impl Wait {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // Outside of a runtime there are no timers.
-        if self.timer.is_none() && tokio::runtime::Handle::try_current().is_ok() {
+        if self.timer.is_none() {
             let Patience { time, deadline } = self.patience;
-            let left = deadline.map_or(time, |deadline| time.min(deadline.saturating_duration_since(clock::now())));
-            self.timer = Some(Box::pin(tokio::time::sleep(left)));
+            let end = clock::now().checked_add(time);
+            self.timer = end.into_iter().chain(deadline).min().and_then(clock::timer);
         }
         self.timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(cx))
     }

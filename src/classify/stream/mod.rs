@@ -24,5 +24,5 @@ mod tests;
 mod track;
 mod words;
 
-pub(super) use self::format::Asked;
+pub(crate) use self::format::Asked;
 pub(super) use self::hold::{Patience, Stream};

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::super::merge::renewed;
 use super::super::records::{Next, change};
-use super::{MOST_WRITES, Refreshed, Told, refresh};
+use super::{Refreshed, Told, refresh};
 use crate::account::Credential;
 use crate::clock::{SystemClock, WallClock};
 use crate::error::BoxError;
@@ -219,16 +219,58 @@ impl Store for Full {
 }
 
 #[tokio::test(start_paused = true)]
-async fn new_tokens_are_stored_again_and_again_and_a_loss_is_named() {
-    for (failures, lost) in [(MOST_WRITES as usize - 1, false), (MOST_WRITES as usize, true)] {
+async fn new_tokens_are_kept_until_they_are_stored_and_that_is_said_once() {
+    for failures in [1, 2, 1000] {
         let inner = MemoryStore::new();
         let seen = stored(&inner, old()).await;
         let store = Full { inner, failures: failures.into() };
-        let outcome = refresh(&store, "x", &seen.record, &source(&Arc::default(), async || ()), |_| ()).await;
-        match outcome {
-            Ok(Refreshed::New(record)) if !lost => assert_eq!(record.generation, Generation::new(2)),
-            Err(error) if lost => assert!(error.to_string().contains("are lost"), "{error}"),
-            other => panic!("{other:?}"),
-        }
+        let mut told = Vec::new();
+        let source = source(&Arc::default(), async || ());
+        let outcome = refresh(&store, "x", &seen.record, &source, |what| match what {
+            Told::Unstored(error) => told.push(error.to_string()),
+            _ => panic!("nobody else is there"),
+        });
+        let Ok(Refreshed::New(record)) = outcome.await else { panic!("{failures}") };
+        assert_eq!((record.generation, &told[..]), (Generation::new(2), &["no space".to_owned()][..]));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_that_came_alone_is_kept_too() {
+    for failures in [0, 3] {
+        let inner = MemoryStore::new();
+        let seen = stored(&inner, old()).await;
+        let store = Full { inner, failures: failures.into() };
+        let source = token_source_fn(async |_| {
+            let error = RefreshError::transient("no access token").with_status(http::StatusCode::OK);
+            Err(error.with_refresh_token("r2"))
+        });
+        let outcome = refresh(&store, "x", &seen.record, &source, |_| ()).await.unwrap();
+        assert!(matches!(outcome, Refreshed::Refused(_)), "{outcome:?}");
+        let record = held(&store.inner).await.unwrap();
+        let tokens = record.credential.material.tokens().unwrap();
+        assert_eq!((record.generation, record.intent), (Generation::new(2), None));
+        assert_eq!((tokens.access().expose(), tokens.refresh().unwrap().expose()), ("old", "r2"));
+        assert!(tokens.expiry().is_some_and(|expiry| expiry <= SystemClock.now()), "the old one counts as expired");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_another_process_has_just_begun_is_waited_for() {
+    let store = MemoryStore::new();
+    let mut record = stored(&store, old()).await.record;
+    record.intent = Some(Intent::new(Generation::FIRST, SystemClock.now()));
+    change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
+    let calls = Arc::default();
+    // It ends well after ten seconds.
+    let (there, newer) = (store.clone(), renewed(&record, TokenSet::new("theirs").into()));
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        change(&there, &key(), |_| Next::Store(newer.clone())).await.unwrap();
+    });
+    let mut told = 0;
+    let source = source(&calls, async || ());
+    let outcome = refresh(&store, "x", &record, &source, |what| told += u32::from(matches!(what, Told::UnderWay(_))));
+    assert!(matches!(outcome.await.unwrap(), Refreshed::Adopted(_)));
+    assert_eq!((calls.load(Ordering::SeqCst), told), (0, 1));
 }

@@ -94,6 +94,16 @@ fn each_event_is_recorded_with_its_level_and_fields() {
             ],
         ),
         (
+            Level::WARN,
+            &[
+                ("oauth_marathon.event", "timed_out"),
+                ("oauth_marathon.pool", "openai"),
+                ("oauth_marathon.credential.id", "work"),
+                ("oauth_marathon.limit", "attemptTimeoutMs"),
+                ("oauth_marathon.limit.after", "600.0"),
+            ],
+        ),
+        (
             Level::DEBUG,
             &[
                 ("oauth_marathon.event", "canceled"),

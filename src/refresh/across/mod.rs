@@ -1,20 +1,27 @@
 //! One refresh, across processes: lease, look again, note the intent, exchange, store; only then is the new token used.
 //!
 //! The lease is the caller's: it waits for it as long as it likes, and keeps it until a token that could not be stored is.
+//! A lease can be lost without a word, as when somebody removes its file. So the intent excludes others, too: whoever finds
+//! one waits until an exchange that it stands for can no longer be under way.
 
+mod intend;
+mod newer;
 mod plan;
 mod save;
 
 use std::future::Future;
 use std::time::Duration;
 
+use self::intend::Intended;
+pub(crate) use self::newer::{Known, Newer, newer};
+use self::plan::refused;
 pub(crate) use self::plan::{Held, new_start};
-use self::plan::{Plan, plan, refused};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
 use super::{RefreshError, RefreshErrorKind, RefreshRequest};
 use crate::clock::WallClock;
 use crate::error::BoxError;
 use crate::notify::LoginReason;
+use crate::secret::Secret;
 use crate::store::{CasOutcome, DynStore, Entry, Intent, Record, StoreKey, StoreLease};
 use crate::token::TokenSet;
 
@@ -24,14 +31,28 @@ pub(crate) struct Turn<'a> {
     pub(crate) key: &'a StoreKey,
     pub(crate) wall: &'a dyn WallClock,
     pub(crate) held: &'a Held,
+    pub(crate) times: Times,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// One exchange, by whatever process: `exchangeTimeoutMs`.
+    pub(crate) exchange: Duration,
+    /// How long an exchange that others have begun is waited for.
+    pub(crate) patience: Duration,
 }
 
 /// What is told meanwhile.
 pub(crate) enum Told<'a> {
-    /// The store holds a record of the credential.
-    Stored,
+    /// The store holds this record of the credential.
+    Stored(&'a Record),
+    /// Others may be exchanging the refresh token now; it is waited until they cannot be any more.
+    UnderWay(&'a Intent),
     /// An earlier refresh has begun, and has no end.
     Interrupted(&'a Intent),
+    /// This one has begun, and the store says so.
+    Begun(&'a Intent),
 }
 
 /// How a refresh ended that did not fail.
@@ -44,7 +65,14 @@ pub(crate) enum Ended {
     /// The store does not hold the credential any more.
     Removed,
     /// There are new tokens, and the store could not take them.
-    Unstored(Record, BoxError),
+    Unstored(Unstored),
+}
+
+/// New tokens that the store could not take, and why.
+#[derive(Debug)]
+pub(crate) struct Unstored {
+    pub(crate) record: Record,
+    pub(crate) error: BoxError,
 }
 
 /// Why a refresh brought no token.
@@ -53,12 +81,22 @@ pub(crate) struct Failure {
     pub(crate) error: RefreshError,
     /// Why it needs a login, if it does.
     pub(crate) login: Option<LoginReason>,
+    /// Others are refreshing it, and take their time.
+    pub(crate) busy: bool,
+    /// A new refresh token came alone, and the store could not take it.
+    pub(crate) unstored: Option<Box<Unstored>>,
 }
 
 impl From<RefreshError> for Failure {
     fn from(error: RefreshError) -> Self {
         let login = (error.kind() == RefreshErrorKind::LoginNeeded).then_some(LoginReason::RefreshRefused);
-        Self { error, login }
+        Self { error, login, busy: false, unstored: None }
+    }
+}
+
+impl Failure {
+    fn needs_login(reason: LoginReason, error: RefreshError) -> Self {
+        Self { login: Some(reason), ..Self::from(error) }
     }
 }
 
@@ -69,14 +107,6 @@ pub(crate) async fn lease(
     patience: Duration,
 ) -> Result<Option<StoreLease>, BoxError> {
     limited(patience.saturating_add(STORE_LIMIT), store.lease(key, patience)).await
-}
-
-/// What the store says before the exchange.
-enum Intended {
-    /// The refresh has begun, and the record says so. An earlier one may have been cut short.
-    Begun(Entry, bool),
-    /// Nothing is to be exchanged.
-    Settled(Ended),
 }
 
 impl Turn<'_> {
@@ -100,21 +130,23 @@ impl Turn<'_> {
                 Some(request) => ask(request).await,
                 None => Err(RefreshError::transient("the token store holds a key in place of tokens")),
             };
-            match asked {
-                Ok(tokens) => return Ok(self.keep(intended, tokens).await),
-                Err(error) if error.kind() == RefreshErrorKind::LoginNeeded => {
-                    if let Some(failure) = self.give_up(intended, refused(interrupted), error).await {
-                        return Err(failure);
-                    }
+            let mut error = match asked {
+                Ok(tokens) => return Ok(self.keep(intended, tokens.issued(self.wall.now())).await),
+                Err(error) => error,
+            };
+            if let Some(refresh) = error.take_refresh_token() {
+                return Err(self.keep_refresh_token(intended, refresh, error).await);
+            }
+            if error.kind() == RefreshErrorKind::LoginNeeded {
+                if let Some(failure) = self.give_up(intended, refused(interrupted), error).await {
+                    return Err(failure);
                 }
-                Err(error) => {
-                    // Without an answer, to this refresh or an earlier one, nobody knows whether the refresh token is spent:
-                    // the intent stays.
-                    if error.status().is_some() && !interrupted {
-                        self.settle_intent(intended, |_| {}).await;
-                    }
-                    return Err(error.into());
-                }
+            } else {
+                // Unless the answer says so, to this refresh and to an earlier one, nobody knows whether the refresh token
+                // is spent: the intent stays.
+                let is_settled = error.says_unspent() && !interrupted;
+                self.end_intent(intended, is_settled, None).await;
+                return Err(error.into());
             }
         }
         Err(RefreshError::transient("the stored token changes all the time").into())
@@ -125,61 +157,29 @@ impl Turn<'_> {
         Some(RefreshRequest::new(self.key.provider(), self.key.credential().clone(), tokens))
     }
 
-    /// Looks into the store, and notes there that the refresh begins. Without that note it does not.
-    async fn intend(&self, held: &mut Held, told: &mut (dyn FnMut(Told<'_>) + Send)) -> Result<Intended, Failure> {
-        let unreadable = |source| RefreshError::transient("the token store could not be read").with_source(source);
-        let mut found = limited(STORE_LIMIT, self.store.load(self.key)).await.map_err(unreadable)?;
-        for _ in 0..STORE_TRIES {
-            if found.is_some() {
-                held.is_stored = true;
-                told(Told::Stored);
-            }
-            let now = self.wall.now();
-            let (mut base, interrupted) = match plan(held, found.as_ref().map(|found| &found.record), now) {
-                Plan::Exchange { base, interrupted } => (base, interrupted),
-                Plan::Adopt(record) => return Ok(Intended::Settled(Ended::Adopted(record))),
-                Plan::Removed => return Ok(Intended::Settled(Ended::Removed)),
-                Plan::Out(reason) => {
-                    let error = RefreshError::login_needed("the refresh token is known to be refused");
-                    return Err(Failure { error, login: Some(reason) });
-                }
-            };
-            base.intent = Some(Intent::new(base.generation, now));
-            let earlier = found.as_mut().and_then(|found| found.record.intent.take()).filter(|_| interrupted);
-            let revision = found.map(|found| found.revision);
-            let noted = limited(STORE_LIMIT, self.store.compare_and_set(self.key, revision, Some(base))).await;
-            let unwritable = |source: BoxError| {
-                let message = format!("the refresh was not begun, as the token store could not be written: {source}");
-                RefreshError::transient(message).with_source(source)
-            };
-            match noted.map_err(unwritable)? {
-                CasOutcome::Stored(entry) => {
-                    held.is_stored = true;
-                    told(Told::Stored);
-                    if let Some(intent) = &earlier {
-                        told(Told::Interrupted(intent));
-                    }
-                    return Ok(Intended::Begun(entry, interrupted));
-                }
-                CasOutcome::Conflict(other) => found = other,
-                CasOutcome::Removed => found = None,
-            }
-        }
-        Err(RefreshError::transient("the refresh was not begun, as its stored record changes all the time").into())
-    }
-
     /// Stores the new tokens.
     async fn keep(&self, intended: Entry, tokens: TokenSet) -> Ended {
         let mut next = intended.record.clone();
-        next.credential.material = tokens.issued(self.wall.now()).into();
+        next.credential.material = tokens.into();
         next.generation = next.generation.next();
         next.intent = None;
         match save(self.store, self.key, &next, Some(intended)).await {
             Saved::Stored(record) => Ended::New(self.held.with_secret_of(&record)),
             Saved::Overtaken(record) => Ended::Adopted(self.held.with_secret_of(&record)),
             Saved::Removed => Ended::Removed,
-            Saved::Failed(error) => Ended::Unstored(next, error),
+            Saved::Failed(error) => Ended::Unstored(Unstored { record: next, error }),
         }
+    }
+
+    /// Stores a refresh token that came without an access token, beside the old access token, which counts as expired.
+    async fn keep_refresh_token(&self, intended: Entry, refresh: Secret, error: RefreshError) -> Failure {
+        let mut failure = Failure::from(error);
+        let Some(old) = intended.record.credential.material.tokens() else { return failure };
+        let tokens = old.clone().with_refresh(refresh).expires_at(self.wall.now());
+        if let Ended::Unstored(unstored) = self.keep(intended, tokens).await {
+            failure.unstored = Some(Box::new(unstored));
+        }
+        failure
     }
 
     /// The refresh token was refused for good. Where the store holds a later one, that is no failure; else all others are
@@ -192,17 +192,22 @@ impl Turn<'_> {
         if has_changed {
             return None;
         }
-        self.settle_intent(found.unwrap_or(intended), |record| record.health.out = Some(reason)).await;
-        Some(Failure { error, login: Some(reason) })
+        self.end_intent(intended, true, Some(reason)).await;
+        Some(Failure::needs_login(reason, error))
     }
 
-    /// Takes the intent out of the record, as its end is known. Where that fails the record says less than is known, which
-    /// costs nothing but one exchange.
-    async fn settle_intent(&self, mut held: Entry, change: impl Fn(&mut Record)) {
+    /// Takes the intent out of the record where the end of the exchange is known, or else says in it that the exchange is
+    /// over. Where that fails the record says less than is known, which costs nothing but a wait and one exchange.
+    async fn end_intent(&self, mut held: Entry, is_settled: bool, out: Option<LoginReason>) {
         let generation = held.record.generation;
+        let ours = held.record.intent.clone();
         for _ in 0..STORE_TRIES {
-            let mut next = Record { intent: None, ..held.record };
-            change(&mut next);
+            let mut next = held.record;
+            // One that others have put in its place is theirs.
+            if next.intent == ours {
+                next.intent = next.intent.filter(|_| !is_settled).map(|intent| Intent { ended: true, ..intent });
+            }
+            next.health.out = out.or(next.health.out);
             match limited(STORE_LIMIT, self.store.compare_and_set(self.key, Some(held.revision), Some(next))).await {
                 Ok(CasOutcome::Conflict(Some(found))) if found.record.generation == generation => held = found,
                 Ok(_) => return,

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::newer::{Known, Newer, newer};
 use crate::account::Credential;
 use crate::header::is_sendable;
 use crate::notify::LoginReason;
@@ -14,12 +15,14 @@ use crate::verdict::{Kind, Scope};
 pub(crate) struct Held {
     pub(crate) credential: Credential,
     pub(crate) generation: Generation,
-    /// Whether the store has held a record of it.
-    pub(crate) is_stored: bool,
+    /// How its secret stands to what the store has held.
+    pub(crate) known: Known,
     /// Whether all of a credential is taken from the store, and not only its secret.
     pub(crate) follows: bool,
     /// Whether a person asks for it: a refresh token that is known to be refused is then tried again.
     pub(crate) insists: bool,
+    /// The refresh that this process has begun before, which is over: it need not be waited for.
+    pub(crate) begun: Option<Intent>,
 }
 
 /// What the refresh does.
@@ -42,21 +45,20 @@ pub(super) enum Plan {
 /// Decides, for somebody who holds the lease. `found` is what the store holds.
 pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan {
     let Some(found) = found else {
-        return match held.is_stored {
+        return match held.known.is_stored && !held.known.is_put_in() {
             true => Plan::Removed,
             false => exchange(Record::new(held.credential.clone(), held.generation)),
         };
     };
-    let is_later = found.generation > held.generation;
-    let is_same = found.generation == held.generation && found.credential.material == held.credential.material;
-    if !is_later && !is_same {
-        // The pool's own is the newer one: a person has put it in, or the store could not take it.
+    let newer = newer(&held.known, &held.credential.material, found);
+    if newer == Newer::Ours {
+        // A person has put it in, or the store could not take it.
         let generation = held.generation.max(found.generation);
         let mut record = Record { credential: held.credential.clone(), generation, ..found.clone() };
         new_start().apply(&mut record.health);
         return exchange(record);
     }
-    if is_later && (is_usable(found, now) || found.credential.material.refresh_token().is_none()) {
+    if newer == Newer::Theirs && (is_usable(found, now) || found.credential.material.refresh_token().is_none()) {
         return Plan::Adopt(held.with_secret_of(found));
     }
     match found.health.out {
@@ -94,6 +96,10 @@ fn is_usable(record: &Record, now: SystemTime) -> bool {
 }
 
 impl Held {
+    pub(super) fn has_held(&mut self, record: &Record) {
+        self.known.has_held(record, &self.credential.material);
+    }
+
     /// A stored record as this pool takes it over.
     pub(super) fn with_secret_of(&self, found: &Record) -> Record {
         if self.follows {
@@ -138,9 +144,11 @@ mod tests {
         Record { health: Health { out: Some(reason), ..Health::default() }, ..record }
     }
 
-    fn held(is_stored: bool) -> Held {
+    const STORED: Known = Known::stored(Generation::new(5));
+
+    fn held(known: Known) -> Held {
         let Record { credential, generation, .. } = record(5);
-        Held { credential, generation, is_stored, follows: true, insists: false }
+        Held { credential, generation, known, follows: true, insists: false, begun: None }
     }
 
     fn exchanges(base: Record, interrupted: bool) -> Plan {
@@ -158,42 +166,62 @@ mod tests {
         let mut of_a_person = record(5);
         of_a_person.credential.material = TokenSet::new("other").with_refresh("other").into();
         let (lost, refused) = (LoginReason::RefreshLost, LoginReason::RefreshRefused);
+        let ours_as = |generation| Record { generation: Generation::new(generation), ..record(5) };
         let cases = [
-            ("nothing there yet", false, None, exchanges(record(5), false)),
-            ("removed by others", true, None, Plan::Removed),
-            ("as we know it", true, Some(record(5)), exchanges(record(5), false)),
-            ("its process died meanwhile", true, Some(begun(record(5), 5)), exchanges(record(5), true)),
-            ("an intent that was left behind", true, Some(begun(record(5), 4)), exchanges(record(5), false)),
-            ("later", true, Some(record(6)), Plan::Adopt(record(6))),
-            ("later, and being replaced again", true, Some(begun(record(6), 6)), Plan::Adopt(begun(record(6), 6))),
-            ("later, and out", true, Some(out(record(6), refused)), Plan::Adopt(out(record(6), refused))),
-            ("later, but expired", true, Some(expired(6)), exchanges(expired(6), false)),
-            ("later, expired, its process died", true, Some(begun(expired(6), 6)), exchanges(expired(6), true)),
-            ("later, expired, refused", true, Some(out(expired(6), refused)), Plan::Out(refused)),
-            ("later, but not to be sent", true, Some(unsendable.clone()), exchanges(unsendable, false)),
-            ("a key", true, Some(key.clone()), Plan::Adopt(key)),
-            ("a key that cannot be sent", true, Some(unsendable_key.clone()), Plan::Adopt(unsendable_key)),
-            ("known to be refused", true, Some(out(record(5), refused)), Plan::Out(refused)),
-            ("known to be lost", true, Some(out(begun(record(5), 5), lost)), Plan::Out(lost)),
+            ("nothing there yet", Known::added(), None, exchanges(record(5), false)),
+            ("removed by others", STORED, None, Plan::Removed),
+            ("removed by others, and put in again", STORED.put_in(), None, exchanges(record(5), false)),
+            ("as we know it", STORED, Some(record(5)), exchanges(record(5), false)),
+            ("its process died meanwhile", STORED, Some(begun(record(5), 5)), exchanges(record(5), true)),
+            ("an intent that was left behind", STORED, Some(begun(record(5), 4)), exchanges(record(5), false)),
+            ("later", STORED, Some(record(6)), Plan::Adopt(record(6))),
+            ("later, and being replaced again", STORED, Some(begun(record(6), 6)), Plan::Adopt(begun(record(6), 6))),
+            ("later, and out", STORED, Some(out(record(6), refused)), Plan::Adopt(out(record(6), refused))),
+            ("later, but expired", STORED, Some(expired(6)), exchanges(expired(6), false)),
+            ("later, expired, its process died", STORED, Some(begun(expired(6), 6)), exchanges(expired(6), true)),
+            ("later, expired, refused", STORED, Some(out(expired(6), refused)), Plan::Out(refused)),
+            ("later, but not to be sent", STORED, Some(unsendable.clone()), exchanges(unsendable, false)),
+            ("a key", STORED, Some(key.clone()), Plan::Adopt(key)),
+            ("a key that cannot be sent", STORED, Some(unsendable_key.clone()), Plan::Adopt(unsendable_key)),
+            ("known to be refused", STORED, Some(out(record(5), refused)), Plan::Out(refused)),
+            ("known to be lost", STORED, Some(out(begun(record(5), 5), lost)), Plan::Out(lost)),
             (
                 "out for another reason",
-                true,
+                STORED,
                 Some(out(record(5), LoginReason::Banned)),
                 exchanges(out(record(5), LoginReason::Banned), false),
             ),
-            ("ours could not be stored", true, Some(record(4)), exchanges(record(5), false)),
-            ("nor could ours, with its intent there", true, Some(begun(record(4), 4)), exchanges(record(5), false)),
-            ("a person has put ours in", true, Some(begun(of_a_person.clone(), 5)), exchanges(record(5), false)),
-            ("theirs was refused, ours is new", true, Some(out(of_a_person, refused)), exchanges(record(5), false)),
+            ("ours could not be stored", STORED, Some(record(4)), exchanges(record(5), false)),
+            ("nor could ours, with its intent there", STORED, Some(begun(record(4), 4)), exchanges(record(5), false)),
+            (
+                "a person has put ours in",
+                STORED.put_in(),
+                Some(begun(of_a_person.clone(), 5)),
+                exchanges(record(5), false),
+            ),
+            (
+                "theirs was refused, ours is new",
+                STORED.put_in(),
+                Some(out(of_a_person, refused)),
+                exchanges(record(5), false),
+            ),
+            (
+                "a person has put ours in, theirs was refreshed",
+                STORED.put_in(),
+                Some(record(7)),
+                exchanges(ours_as(7), false),
+            ),
+            ("the same under a later generation", STORED, Some(ours_as(8)), exchanges(ours_as(8), false)),
+            ("added, and others were quicker", Known::added(), Some(record(1)), Plan::Adopt(record(1))),
         ];
-        for (case, is_stored, found, expected) in cases {
-            assert_eq!(plan(&held(is_stored), found.as_ref(), at(NOW)), expected, "{case}");
+        for (case, known, found, expected) in cases {
+            assert_eq!(plan(&held(known), found.as_ref(), at(NOW)), expected, "{case}");
         }
     }
 
     #[test]
     fn what_the_code_says_of_a_credential_stays_where_the_pool_does_not_follow_the_store() {
-        let mut held = held(true);
+        let mut held = held(STORED);
         held.follows = false;
         held.credential = held.credential.header("x-ours");
         let Plan::Adopt(adopted) = plan(&held, Some(&record(6)), at(NOW)) else { panic!() };
@@ -203,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_person_may_have_a_refused_token_tried_again() {
-        let held = Held { insists: true, ..held(true) };
+        let held = Held { insists: true, ..held(STORED) };
         let refused = out(record(5), LoginReason::RefreshRefused);
         assert_eq!(plan(&held, Some(&refused), at(NOW)), exchanges(refused, false));
         let lost = out(begun(record(5), 5), LoginReason::RefreshLost);
@@ -214,8 +242,8 @@ mod tests {
     fn a_clock_that_jumps_costs_an_exchange_and_nothing_else() {
         let two_years = Duration::from_secs(2 * 365 * 86_400);
         let ahead = at(NOW) + two_years;
-        assert_eq!(plan(&held(true), Some(&record(6)), ahead), exchanges(record(6), false));
+        assert_eq!(plan(&held(STORED), Some(&record(6)), ahead), exchanges(record(6), false));
         let behind = UNIX_EPOCH;
-        assert_eq!(plan(&held(true), Some(&expired(6)), behind), Plan::Adopt(expired(6)));
+        assert_eq!(plan(&held(STORED), Some(&expired(6)), behind), Plan::Adopt(expired(6)));
     }
 }

@@ -6,8 +6,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::plan::new_start;
+use crate::account::Credential;
 use crate::error::BoxError;
 use crate::store::{CasOutcome, DynStore, Entry, Record, StoreKey};
+use crate::sync::time;
 
 /// How long one call of a store may take: many requests can wait for it, and a dead disk must not hold them for ever.
 pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(15);
@@ -45,6 +47,7 @@ pub(crate) async fn save(store: &dyn DynStore, key: &StoreKey, next: &Record, he
     for _ in 0..STORE_TRIES {
         let mut next = next.clone();
         next.health = held.record.health;
+        next.credential = Credential { material: next.credential.material, ..held.record.credential };
         new_start().apply(&mut next.health);
         match limited(STORE_LIMIT, store.compare_and_set(key, Some(held.revision), Some(next.clone()))).await {
             Ok(CasOutcome::Stored(entry)) => return Saved::Stored(entry.record.into()),
@@ -69,7 +72,7 @@ pub(crate) async fn limited<T>(
     if let Poll::Ready(outcome) = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
         return outcome;
     }
-    match tokio::time::timeout(limit, call).await {
+    match time::timeout(limit, call).await {
         Ok(outcome) => outcome,
         Err(_) => Err(format!("the store has not answered within {} s", limit.as_secs()).into()),
     }

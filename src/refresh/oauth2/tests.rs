@@ -65,6 +65,7 @@ async fn the_grant_is_posted_as_a_form() {
     assert_eq!((&head.method, head.uri.to_string()), (&Method::POST, URL.to_owned()));
     assert_eq!(head.headers[CONTENT_TYPE], "application/x-www-form-urlencoded");
     assert_eq!(head.headers[ACCEPT], "application/json");
+    assert_eq!(head.headers[ACCEPT_ENCODING], "identity");
     assert!(!head.headers.contains_key(AUTHORIZATION));
     assert_eq!(
         body,
@@ -235,19 +236,44 @@ async fn a_dripping_answer_ends_with_the_time_limit() {
 async fn an_endless_answer_is_dropped_at_the_limit() {
     static CHUNK: [u8; 16 * 1024] = [b' '; 16 * 1024];
     let (outcome, read) = refresh_from(&[], Some(Ok(&CHUNK)), Duration::ZERO).await;
-    assert!(outcome.unwrap_err().to_string().contains("64 KiB"));
-    assert_eq!(read, 5 * CHUNK.len());
+    let error = outcome.unwrap_err();
+    assert!(error.to_string().contains("1 MiB") && !error.says_unspent(), "{error}");
+    assert_eq!(read, 65 * CHUNK.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_of_exactly_the_limit_is_read() {
-    static PADDING: [u8; 64 * 1024 - 20] = [b' '; 64 * 1024 - 20];
+    static PADDING: [u8; 1024 * 1024 - 20] = [b' '; 1024 * 1024 - 20];
     let token: &[u8] = b"{\"access_token\":\"a\"}";
     assert_eq!(token.len(), 20);
     let (outcome, _) = refresh_from(&[&PADDING, token], None, Duration::ZERO).await;
     assert!(outcome.is_ok());
-    let (outcome, _) = refresh_from(&[&PADDING, token, b" "], None, Duration::ZERO).await;
+    let (outcome, _) = refresh_from(&[&PADDING, b"{\"access_token\":\"", b"ab\"}"], None, Duration::ZERO).await;
     assert!(outcome.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_an_answer_broke_off_is_read() {
+    const TOKENS: &[u8] = b"{\"access_token\":\"a\",\"refresh_token\":\"r\"}";
+    static CHUNK: [u8; 16 * 1024] = [b' '; 16 * 1024];
+    let ends: [(Option<Result<&'static [u8], &str>>, Duration); 3] = [
+        (Some(Err("reset")), Duration::ZERO),
+        (Some(Ok(b" ")), Duration::from_secs(1)),
+        (Some(Ok(&CHUNK)), Duration::ZERO),
+    ];
+    for (rest, every) in ends {
+        let (outcome, _) = refresh_from(&[TOKENS], rest, every).await;
+        let tokens = outcome.unwrap();
+        assert_eq!((tokens.access().expose(), tokens.refresh().unwrap().expose()), ("a", "r"), "{rest:?}");
+        // The access token is cut, and the refresh token is whole.
+        let (outcome, _) = refresh_from(&[b"{\"refresh_token\":\"r\",\"access_token\":\"a"], rest, every).await;
+        let mut error = outcome.unwrap_err();
+        assert_eq!(error.status().unwrap().as_u16(), 200, "{rest:?}");
+        assert_eq!(error.take_refresh_token().unwrap().expose(), "r", "{rest:?}");
+        // Nobody knows where a token of a form ends.
+        let (outcome, _) = refresh_from(&[b"access_token=a&refresh_token=r"], rest, every).await;
+        assert!(outcome.unwrap_err().take_refresh_token().is_none(), "{rest:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,7 +281,7 @@ async fn ten_megabytes_in_one_frame_are_refused() {
     let http = service_fn(async |_: Request<Full<Bytes>>| Ok::<_, BoxError>(answer(200, vec![b' '; 10 << 20])));
     let error = source(http).refresh(request()).await.unwrap_err();
     assert_eq!(error.kind(), RefreshErrorKind::Transient);
-    assert!(error.to_string().contains("64 KiB"), "{error}");
+    assert!(error.to_string().contains("1 MiB"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +335,8 @@ async fn the_client_is_asked_whether_it_is_ready_and_need_not_be_sync() {
 async fn no_secret_shows_in_what_is_printed() {
     let bodies = [
         (200, r#"{"access_token":"new-secret","error":"rt-secret+1"}"#),
-        (200, r#"{"access_token":"new-secret\n"}"#),
+        (200, r#"{"access_token":"new-secret\nx"}"#),
+        (200, r#"{"access_token":"new-secret\nx","refresh_token":"new-secret-r","error":"new-secret-r"}"#),
         (200, r#"{"access_token":"new-secret","expires_in":"#),
         (400, r#"{"error":"at-secret","error_description":"rt-secret+1 is not known"}"#),
         (400, "rt-secret+1"),

@@ -59,6 +59,21 @@ fn a_success_is_read_tolerantly() {
         (r#"{"access_token":"a","error":null}"#, ("a", "old-refresh", None)),
         (r#"{"access_token":"a","error":""}"#, ("a", "old-refresh", None)),
         (r#"{"access_token":"a","error":false}"#, ("a", "old-refresh", None)),
+        (r#"{"access_token":"a","error":{}}"#, ("a", "old-refresh", None)),
+        (r#"{"access_token":"a","error":{"code":null,"message":""}}"#, ("a", "old-refresh", None)),
+        (r#"{"access_token":"a","access_token":"b"}"#, ("b", "old-refresh", None)),
+        (r#"{"access_token":"a","refresh_token":"r","refresh_token":null}"#, ("a", "r", None)),
+        (r#"{"access_token":" a\n","refresh_token":"r\r\n"}"#, ("a", "r", None)),
+        (r#"{"accessToken":"a","refreshToken":"r","expiresIn":60}"#, ("a", "r", Some(60))),
+        (r#"{"AccessToken":"a","Refresh-Token":"r","EXPIRES_IN":60}"#, ("a", "r", Some(60))),
+        (r#"{"code":0,"data":{"access_token":"a","refresh_token":"r","expires_in":60}}"#, ("a", "r", Some(60))),
+        (r#"{"access_token":"a","tokens":{"refresh_token":"r"},"user":{"id":1}}"#, ("a", "r", None)),
+        (
+            r#"{"access_token":"a","other":{"access_token":"theirs","refresh_token":"theirs"}}"#,
+            ("a", "old-refresh", None),
+        ),
+        (r#"{"access_token":"a","expires_in":1e999,"x":1e999,"refresh_token":"r"}"#, ("a", "r", None)),
+        ("accessToken=a&refreshToken=r", ("a", "r", None)),
         (r#"{"access_token":"a\u002fb"}"#, ("a/b", "old-refresh", None)),
         ("\u{feff}{\"access_token\":\"a\"}", ("a", "old-refresh", None)),
         ("\u{feff}\r\n\t {\"access_token\":\"a\"}\n\n", ("a", "old-refresh", None)),
@@ -135,13 +150,11 @@ fn a_failure_says_what_it_means_for_the_credential() {
         (200, r#"{"access_token":""}"#, Transient, None),
         (200, r#"{"access_token":null}"#, Transient, None),
         (200, r#"{"access_token":42}"#, Transient, None),
-        (200, r#"{"access_token":"a","error":{}}"#, Transient, None),
         (200, r#"{"token_type":"bearer","error_code":"invalid_grant"}"#, LoginNeeded, Some("invalid_grant")),
         (200, r#"["a","r"]"#, Transient, None),
         (200, r#""access_token""#, Transient, None),
         (200, r#"{"access_token":"a""#, Transient, None),
         (200, r#"{"access_token":"a"} trailing"#, Transient, None),
-        (200, r#"{"access_token":"a","access_token":"b"}"#, Transient, None),
         (200, "", Transient, None),
         (200, "access_token=", Transient, None),
         (200, "<!DOCTYPE html><html>sign in</html>", Transient, None),
@@ -158,11 +171,76 @@ fn a_failure_says_what_it_means_for_the_credential() {
 
 #[test]
 fn an_access_token_that_no_header_can_carry_is_refused_and_not_shown() {
-    for token in ["a b", "a\\nb", "a\\u0000b", "tök", " a", "a\\u007f"] {
+    for token in ["a b", "a\\nb", "a\\u0000b", "tök", "a\\u007f"] {
         let error = answer(200, format!(r#"{{"access_token":"{token}"}}"#)).expect_err(token);
         assert_eq!(error.kind(), Kind::Transient);
         assert!(error.to_string().contains("no header can carry"), "{error}");
     }
+}
+
+/// The refresh token that an answer brought although it was an error.
+fn rescued(status: u16, body: &str) -> Option<String> {
+    let refresh = answer(status, body).expect_err(body).take_refresh_token();
+    refresh.map(|refresh| refresh.expose().to_owned())
+}
+
+#[test]
+fn a_refresh_token_that_came_is_kept_whatever_came_with_it() {
+    let kept = [
+        r#"{"refresh_token":"r"}"#,
+        r#"{"access_token":"","refresh_token":"r"}"#,
+        r#"{"access_token":null,"refresh_token":"r"}"#,
+        r#"{"access_token":["a"],"refresh_token":"r"}"#,
+        r#"{"access_token":"a b","refresh_token":"r"}"#,
+        r#"{"access_token":"a\nb","refresh_token":" r\n"}"#,
+        r#"{"access_token":"\ud800","refresh_token":"r"}"#,
+        r#"{"access_token":"a","error":"temporarily_unavailable","refresh_token":"r"}"#,
+        r#"{"access_token":"a","error":{"code":"slow_down"},"refresh_token":"r"}"#,
+        r#"{"refresh_token":"r","refresh_token":7,"refresh_token":""}"#,
+        r#"{"refreshToken":"r"}"#,
+        r#"{"data":{"refresh_token":"r"},"status":"ok"}"#,
+        // Cut off, or with something behind it.
+        r#"{"refresh_token":"r","access_token":"a""#,
+        r#"{"refresh_token":"r","access_tok"#,
+        r#"{"access_token":"a","refresh_token":"r"} trailing"#,
+        "refresh_token=r",
+        "access_token=a%20b&refresh_token=r",
+    ];
+    for body in kept {
+        assert_eq!(rescued(200, body).as_deref(), Some("r"), "{body}");
+        assert_eq!(rescued(299, body).as_deref(), Some("r"), "{body}");
+        assert_eq!(rescued(400, body), None, "{body}: a refusal spends nothing");
+    }
+    let none = [
+        r#"{"access_token":"a b"}"#,
+        r#"{"access_token":"a b","refresh_token":"old-refresh"}"#,
+        r#"{"refresh_token":"r"#,
+        r#"{"one":{"refresh_token":"r1"},"other":{"refresh_token":"r2"}}"#,
+        r#"["refresh_token","r"]"#,
+        "<html><a href=\"/?a=b&refresh_token=r\">",
+        "",
+    ];
+    for body in none {
+        assert_eq!(rescued(200, body), None, "{body}");
+    }
+}
+
+#[test]
+fn a_server_that_hands_out_a_refresh_token_has_not_refused_it() {
+    let error = answer(200, r#"{"error":"invalid_grant","refresh_token":"r"}"#).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Transient, Some("invalid_grant")));
+    let error = answer(200, r#"{"error":"invalid_grant","refresh_token":"old-refresh"}"#).unwrap_err();
+    assert_eq!(error.kind(), Kind::LoginNeeded);
+}
+
+#[test]
+fn a_compressed_answer_is_named() {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    let read = |body: &[u8]| read(StatusCode::OK, &headers, body, at(NOW), &previous());
+    let error = read(b"\x1f\x8b\x08\x00\x00").unwrap_err();
+    assert!(error.to_string().contains("compressed its answer") && !error.says_unspent(), "{error}");
+    assert_eq!(read(br#"{"access_token":"a"}"#).unwrap().access().expose(), "a", "a field that lies");
 }
 
 #[test]
@@ -204,7 +282,54 @@ fn without_a_refresh_token_before_and_after_there_is_none() {
     assert!(tokens.refresh().is_none());
 }
 
+/// Members of an answer, as text: any names and values, with those that count written in any way.
+fn member() -> impl Strategy<Value = String> {
+    let name = prop_oneof![
+        Just("access_token".to_owned()),
+        Just("accessToken".to_owned()),
+        Just("error".to_owned()),
+        Just("expires_in".to_owned()),
+        Just("code".to_owned()),
+        "[a-z]{1,8}",
+    ];
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("\"\"".to_owned()),
+        Just("1e999".to_owned()),
+        Just("{}".to_owned()),
+        Just("[{\"a\":[]}]".to_owned()),
+        Just("{\"code\":\"invalid_grant\"}".to_owned()),
+        Just("\"invalid_grant\"".to_owned()),
+        Just("\"\\ud800\"".to_owned()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<String>().prop_map(|text| Value::from(text).to_string()),
+    ];
+    (name, leaf).prop_map(|(name, value)| format!("{}:{value}", Value::from(name)))
+}
+
 proptest! {
+    #[test]
+    fn no_success_with_a_refresh_token_loses_it(
+        status in 200u16..300,
+        before in proptest::collection::vec(member(), 0..6),
+        after in proptest::collection::vec(member(), 0..6),
+        name in proptest::sample::select(vec!["refresh_token", "refreshToken", "RefreshToken", "refresh-token", "REFRESH_TOKEN"]),
+        token in "[!-~]{1,40}",
+        nested in any::<bool>(),
+    ) {
+        prop_assume!(token != "old-refresh");
+        let own = format!("{}:{}", Value::from(name), Value::from(token.as_str()));
+        let own = if nested { format!("\"inside\":{{{own}}}") } else { own };
+        let members: Vec<_> = before.into_iter().chain([own]).chain(after).collect();
+        let body = format!("{{{}}}", members.join(","));
+        let kept = match answer(status, &body) {
+            Ok(tokens) => tokens.refresh().cloned(),
+            Err(mut error) => error.take_refresh_token(),
+        };
+        let kept = kept.unwrap();
+        prop_assert_eq!(kept.expose(), token, "{}", body);
+    }
+
     #[test]
     fn no_answer_makes_it_panic(
         status in 100u16..1000,

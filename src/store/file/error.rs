@@ -15,11 +15,20 @@ pub(super) fn failed(path: &Path, doing: &str, source: io::Error) -> Error {
             "its file system is read-only; mount it writable, or keep the store elsewhere"
         }
         io::ErrorKind::PermissionDenied => "let this user read and write its folder, or keep the store elsewhere",
-        io::ErrorKind::NotFound => "its folder is gone; open the store again to make it",
+        io::ErrorKind::NotFound => "its folder is gone; move it back, or open the store again to begin a new one",
         _ => "look after the disk; the store is whole, with what it held before or with the new content",
     };
     let message = format!("the store {} could not be {doing}: {source}; {remedy}", path.display());
     Error::new(ErrorKind::Store, message).with_source(source)
+}
+
+/// That a file is not there any more which this handle has seen. What it held may be needed yet.
+pub(super) fn gone(path: &Path) -> Error {
+    let message = format!(
+        "the store {} is gone, although it was there before; move it back, or, if it was removed on purpose, open the store again to begin a new one",
+        path.display()
+    );
+    Error::new(ErrorKind::Store, message)
 }
 
 pub(super) fn corrupt(path: &Path, problem: &Problem) -> Error {

@@ -42,6 +42,22 @@ fn open_with(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Err
     Ok(Some(file))
 }
 
+/// Whether `path` names this very file.
+pub(super) fn is_at(path: &Path, file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let there = path.symlink_metadata().map(identity).ok();
+        there.is_some() && there == file.metadata().map(identity).ok()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
+    }
+}
+
 fn check_file(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     if !metadata.is_file() {
         return Err(exposed(path, "is no regular file", "remove it, or name another one"));

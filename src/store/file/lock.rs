@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::blocking::blocking;
 use super::error::{busy, failed};
 use super::guard;
-use crate::clock;
+use crate::clock::{self, SystemClock, WallClock};
 use crate::error::Error;
 
 /// How long a writer waits for others, whose turns take milliseconds.
@@ -59,24 +59,13 @@ pub(super) async fn lease(path: PathBuf, patience: Duration) -> Result<Option<Fi
 
 fn attempt(path: &Path, file: File) -> Result<Option<File>, Error> {
     match file.try_lock() {
-        Ok(()) if is_still_at(path, &file) => Ok(Some(file)),
+        Ok(()) if guard::is_at(path, &file) => {
+            // A file that looks old is removed by those who clean, and whoever comes next locks another one.
+            let _ = file.set_modified(SystemClock.now());
+            Ok(Some(file))
+        }
         // Somebody has removed the file: whoever comes next locks another one.
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(source)) => Err(failed(path, "locked", source)),
-    }
-}
-
-fn is_still_at(path: &Path, file: &File) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-        let there = path.symlink_metadata().map(identity).ok();
-        there.is_some() && there == file.metadata().map(identity).ok()
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = file;
-        path.exists()
     }
 }

@@ -7,6 +7,7 @@ mod folder;
 mod guard;
 mod lock;
 mod notes;
+mod room;
 mod save;
 mod shared;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::blocking::blocking;
+use self::room::Room;
 use self::shared::Shared;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease, format};
 use crate::account::CredentialId;
@@ -29,7 +31,13 @@ use crate::token::Generation;
 ///
 /// - A change is on the disk before it is reported as stored: the new content is written to a file beside the old one,
 ///   synced, and put in its place in one step. A process that is killed at any moment leaves the old content or the new.
-/// - Writers take turns by a lock on a file beside the store. Readers need none.
+/// - Writers take turns by a lock on a file beside the store. Readers need none. Where somebody removes that file, no change
+///   is lost all the same: whoever finds that another file has come in the place of the one it read begins again.
+/// - A file that this handle has seen and that is gone is an error, for reads and for writes, until it is back: it is
+///   neither an empty store nor made anew. Only a handle that has never seen it takes it for one that is yet to be made.
+/// - A record that says that a [refresh has begun](super::Record::intent) is stored together with room on the disk for the
+///   tokens that the refresh brings: a disk too full for them lets no refresh begin.
+/// - A lease ends with its process, however long that takes; `leaseMs` of the settings does not shorten it.
 /// - The file is of mode 0600 in a folder of mode 0700. A link, a wider mode or a foreign owner is refused with an error
 ///   that says what to do.
 /// - A file that cannot be read is an error, and is never overwritten. Members that this version does not know are kept,
@@ -105,12 +113,13 @@ impl Store for FileStore {
         next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
         let (key, next) = (key.clone(), next.map(format::cut));
+        let room = Room::of(&key, next.as_ref());
         let change = move |book: &mut super::book::Book| {
-            let outcome = book.compare_and_set(&key, expected, next)?;
+            let outcome = book.compare_and_set(&key, expected, next.clone())?;
             let changed = !matches!(outcome, CasOutcome::Conflict(_));
             Ok((outcome, changed))
         };
-        Ok(self.0.change(change).await?)
+        Ok(self.0.change(room, change).await?)
     }
 
     async fn load_all(&self, provider: &str) -> Result<Vec<Entry>, BoxError> {
@@ -124,7 +133,8 @@ impl Store for FileStore {
 
     async fn set_order(&self, provider: &str, order: &[CredentialId]) -> Result<(), BoxError> {
         let (provider, order) = (provider.to_owned(), order.to_vec());
-        Ok(self.0.change(move |book| Ok(((), book.set_order(&provider, &order)))).await?)
+        let change = move |book: &mut super::book::Book| Ok(((), book.set_order(&provider, &order)));
+        Ok(self.0.change(Room::AsNeeded, change).await?)
     }
 
     async fn lease(&self, key: &StoreKey, patience: Duration) -> Result<Option<StoreLease>, BoxError> {

@@ -1,14 +1,19 @@
-//! Replacing a file in one step, safe on the disk before it returns.
+//! Putting new content in the place of a file in one step, safe on the disk before it returns.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-use super::folder;
+use tempfile::NamedTempFile;
+
+use super::{folder, guard};
 
 const PREFIX: &str = ".";
 const SUFFIX: &str = ".tmp";
+
+/// How often others' content is put back where it was before that is given up.
+const SWAPS: usize = 8;
 
 /// The beginning of the names of the files that writers of this store put beside it.
 fn prefix(path: &Path) -> String {
@@ -16,28 +21,149 @@ fn prefix(path: &Path) -> String {
     format!("{PREFIX}{name}.")
 }
 
-/// Replaces the content of `path`. After an error the old content is there, or, if only the folder could not be synced, the
-/// new one.
-pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    // A new name each time, made by us alone, of mode 0600; removed again if a step fails.
-    let mut file = tempfile::Builder::new().prefix(&prefix(path)).suffix(SUFFIX).tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    folder::sync(folder)
+/// The folder that holds `path`.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
-/// Removes what killed writers have left. Only for who holds the lock of writers: nobody is writing then.
+/// A file beside the store that is to take its place. It is removed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Draft(NamedTempFile);
+
+/// How putting a draft in its place ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placed {
+    Done,
+    /// What stands there is not what was read before: nothing has changed.
+    Overtaken,
+}
+
+impl Draft {
+    /// An empty one: a new name each time, made by us alone, of mode 0600.
+    pub(super) fn new(path: &Path) -> io::Result<Self> {
+        let draft = tempfile::Builder::new().prefix(&prefix(path)).suffix(SUFFIX).tempfile_in(folder_of(path))?;
+        // Tells those who clean that its writer lives. Without that it may be cleaned away, which the writer notices.
+        #[cfg(unix)]
+        let _ = draft.as_file().try_lock();
+        Ok(Self(draft))
+    }
+
+    /// One that has taken so much room on the disk.
+    pub(super) fn with_room(path: &Path, room: u64) -> io::Result<Self> {
+        let mut draft = Self::new(path)?;
+        io::copy(&mut io::repeat(0).take(room), &mut draft.0)?;
+        Ok(draft)
+    }
+
+    /// Writes all of the new content. After an error it can be filled again.
+    pub(super) fn fill(&mut self, content: &[u8]) -> io::Result<()> {
+        let file = self.0.as_file_mut();
+        file.rewind()?;
+        file.write_all(content)?;
+        file.set_len(content.len() as u64)?;
+        file.sync_all()
+    }
+
+    /// Takes the place of the file that was read `before`, or of none, if that still stands there. After an error the old
+    /// content is there, or, if only the folder could not be synced, the new one.
+    pub(super) fn place(self, path: &Path, before: Option<&File>) -> io::Result<Placed> {
+        let placed = match before {
+            None => self.place_new(path)?,
+            Some(before) => self.replace(path, before)?,
+        };
+        if placed == Placed::Done {
+            folder::sync(folder_of(path))?;
+        }
+        Ok(placed)
+    }
+
+    fn place_new(self, path: &Path) -> io::Result<Placed> {
+        match self.0.persist_noclobber(path) {
+            Ok(_) => Ok(Placed::Done),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(Placed::Overtaken),
+            Err(error) => Err(error.error),
+        }
+    }
+
+    /// The two files change places, which fails where there is none, and shows afterwards what stood there: a lock file that
+    /// somebody removes lets in a second writer, and a file that is moved away must not be made anew.
+    fn replace(self, path: &Path, before: &File) -> io::Result<Placed> {
+        match swap(self.0.path(), path) {
+            Ok(()) if guard::is_at(self.0.path(), before) => Ok(Placed::Done),
+            Ok(()) => self.put_back(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Placed::Overtaken),
+            Err(error) if cannot_swap(&error) => match guard::is_at(path, before) {
+                true => self.0.persist(path).map(|_| Placed::Done).map_err(|error| error.error),
+                false => Ok(Placed::Overtaken),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What came out is somebody else's: it goes back.
+    fn put_back(self, path: &Path) -> io::Result<Placed> {
+        for _ in 0..SWAPS {
+            if swap(self.0.path(), path).is_err() {
+                break;
+            }
+            if guard::is_at(self.0.path(), self.0.as_file()) {
+                return Ok(Placed::Overtaken);
+            }
+        }
+        // Ours has been moved away meanwhile. What others have written is kept in any case.
+        match self.0.persist_noclobber(path) {
+            Ok(_) => Ok(Placed::Overtaken),
+            Err(error) => {
+                let kept = error.file.keep().map_err(|error| error.error)?.1;
+                let message = format!("it changes all the time; what stood there before is {}", kept.display());
+                Err(io::Error::other(message))
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn swap(draft: &Path, path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, draft, CWD, path, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn swap(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether this platform or this file system cannot do it at all.
+fn cannot_swap(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
+}
+
+/// Removes what killed writers have left. What a living one holds stays.
 pub(super) fn clean(path: &Path) -> io::Result<()> {
     let prefix = prefix(path);
-    for entry in fs::read_dir(path.parent().unwrap_or(Path::new(".")))? {
+    for entry in fs::read_dir(folder_of(path))? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(&prefix) && name.ends_with(SUFFIX) {
-            fs::remove_file(entry.path())?;
+        if name.starts_with(&prefix) && name.ends_with(SUFFIX) && is_left(&entry.path()) {
+            match fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
     }
     Ok(())
+}
+
+/// Whether no living writer holds it.
+fn is_left(draft: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        !matches!(File::open(draft).map(|file| file.try_lock()), Ok(Err(fs::TryLockError::WouldBlock)))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = draft;
+        true
+    }
 }

@@ -5,18 +5,25 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::blocking::blocking;
-use super::error::{busy, corrupt, failed, later_version};
+use super::error::{busy, corrupt, failed, gone, later_version};
 use super::notes::Notes;
-use super::{folder, guard, lock, save};
+use super::room::{Room, Rooms};
+use super::save::{self, Draft, Placed};
+use super::{folder, guard, lock};
 use crate::error::{Error, ErrorKind};
 use crate::store::StoreKey;
 use crate::store::book::Book;
 use crate::store::format::Document;
+
+/// How often a change is begun again because another file stands there by then. Writers that keep the lock never need it.
+const TRIES: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -25,13 +32,17 @@ pub(super) struct Shared {
     /// One thread at a time waits for the lock of writers.
     turn: Arc<Mutex<()>>,
     pub(super) notes: Notes,
+    rooms: Rooms,
+    /// The file was there once: that it is gone is an error from then on, and no empty store.
+    seen: AtomicBool,
 }
 
 impl Shared {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let path = folder::prepare(path)?;
         let lock = beside(&path, "lock");
-        let shared = Self { path, lock, turn: Arc::default(), notes: Notes::default() };
+        let (turn, notes, rooms) = (Arc::default(), Notes::default(), Rooms::default());
+        let shared = Self { path, lock, turn, notes, rooms, seen: AtomicBool::new(false) };
         shared.book()?;
         shared.clean()?;
         Ok(shared)
@@ -66,9 +77,10 @@ impl Shared {
     /// Changes the content, if `change` says that it did.
     pub(super) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
-        change: impl FnOnce(&mut Book) -> Result<(T, bool), Error> + Send + 'static,
+        room: Room,
+        change: impl Fn(&mut Book) -> Result<(T, bool), Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.in_turn(move |shared| shared.rewrite(change)).await
+        self.in_turn(move |shared| shared.rewrite(&room, change)).await
     }
 
     /// Writes the notes that wait; after a failure they still wait.
@@ -78,7 +90,7 @@ impl Shared {
         }
         let write = |shared: &Self| {
             let notes = shared.notes.take();
-            let written = shared.rewrite(|book| {
+            let written = shared.rewrite(&Room::AsNeeded, |book| {
                 let mut changed = false;
                 for (key, generation, change) in notes.iter() {
                     changed |= book.note(key, generation, change)?;
@@ -107,35 +119,68 @@ impl Shared {
         .await
     }
 
-    fn rewrite<T>(&self, change: impl FnOnce(&mut Book) -> Result<(T, bool), Error>) -> Result<T, Error> {
-        let _lock: File = lock::wait(&self.lock, lock::PATIENCE)?;
-        let mut document = self.document()?;
-        if let Some(version) = document.later_version() {
-            return Err(later_version(&self.path, version));
-        }
-        let mut book = document.book().map_err(|problem| corrupt(&self.path, &problem))?;
-        let (value, changed) = change(&mut book)?;
-        if changed {
+    fn rewrite<T>(&self, room: &Room, change: impl Fn(&mut Book) -> Result<(T, bool), Error>) -> Result<T, Error> {
+        for _ in 0..TRIES {
+            let _lock: File = lock::wait(&self.lock, lock::PATIENCE)?;
+            let (mut document, before) = self.document()?;
+            if let Some(version) = document.later_version() {
+                return Err(later_version(&self.path, version));
+            }
+            let mut book = document.book().map_err(|problem| corrupt(&self.path, &problem))?;
+            let (value, changed) = change(&mut book)?;
+            if !changed {
+                return Ok(value);
+            }
             document.update(&book);
             let text = document.text().map_err(|problem| corrupt(&self.path, &problem))?;
-            save::replace(&self.path, &text).map_err(|source| failed(&self.path, "written", source))?;
+            let placed = self.write(room, &text, before.as_ref());
+            if placed.map_err(|source| failed(&self.path, "written", source))? == Placed::Done {
+                return Ok(value);
+            }
         }
-        Ok(value)
+        Err(busy(&self.lock))
+    }
+
+    /// Writes new content in the place of the file that was read `before`.
+    fn write(&self, room: &Room, text: &[u8], before: Option<&File>) -> io::Result<Placed> {
+        let next = Rooms::before(room, &self.path, text.len())?;
+        let taken = self.rooms.taken(room);
+        let was_taken = taken.is_some();
+        let mut draft = match taken {
+            Some(draft) => draft,
+            None => Draft::new(&self.path)?,
+        };
+        if let Err(error) = draft.fill(text) {
+            if was_taken {
+                self.rooms.give_back(room, draft);
+            }
+            return Err(error);
+        }
+        let placed = draft.place(&self.path, before)?;
+        if placed == Placed::Done {
+            self.seen.store(true, Relaxed);
+            self.rooms.keep(next);
+        }
+        Ok(placed)
     }
 
     fn book(&self) -> Result<Book, Error> {
-        self.document()?.book().map_err(|problem| corrupt(&self.path, &problem))
+        self.document()?.0.book().map_err(|problem| corrupt(&self.path, &problem))
     }
 
-    /// Only a file that is not there is an empty store.
-    fn document(&self) -> Result<Document, Error> {
-        let Some(mut file) = guard::open(&self.path)? else { return Ok(Document::default()) };
+    /// The content, and the file that holds it. Only a file that was never there is an empty store.
+    fn document(&self) -> Result<(Document, Option<File>), Error> {
+        let Some(mut file) = guard::open(&self.path)? else {
+            return if self.seen.load(Relaxed) { Err(gone(&self.path)) } else { Ok((Document::default(), None)) };
+        };
+        self.seen.store(true, Relaxed);
         let unreadable = |source: io::Error| failed(&self.path, "read", source);
         let size = file.metadata().map_err(unreadable)?.len();
         // Room for all of it, as a buffer that grows leaves its old piece behind.
         let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1)));
         file.read_to_end(&mut text).map_err(unreadable)?;
-        Document::parse(&text).map_err(|problem| corrupt(&self.path, &problem))
+        let document = Document::parse(&text).map_err(|problem| corrupt(&self.path, &problem))?;
+        Ok((document, Some(file)))
     }
 
     fn clean(&self) -> Result<(), Error> {

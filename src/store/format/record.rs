@@ -103,6 +103,7 @@ fn cooldown(at: &At<'_>, members: &Map<String, Value>) -> Result<Option<Cooldown
 fn intent(at: &At<'_>, members: &Map<String, Value>) -> Result<Intent, Problem> {
     let mut intent = Intent::new(Generation::new(at.number(members, "generation")?), at.time(members, "began")?);
     intent.process = at.text(members, "process")?.to_owned();
+    intent.ended = at.optional_flag(members, "ended")?.unwrap_or(false);
     Ok(intent)
 }
 
@@ -152,6 +153,7 @@ fn write(members: &mut Map<String, Value>, entry: &Entry) {
             set(members, "generation", Some(intent.generation.get()));
             set(members, "began", Some(millis(intent.began)));
             set(members, "process", Some(intent.process.as_str()));
+            set(members, "ended", intent.ended.then_some(true));
         }),
     }
 }

@@ -276,6 +276,7 @@ mod tests {
             generation: None,
             verdict: Some(Verdict::new(verdict)),
             next: None,
+            timed_out: None,
         };
         let found = |standing, verdict| {
             nobody_rests_and_works(&HashMap::from([(CredentialId::from("a"), standing)]), &[attempt(verdict)]).is_err()

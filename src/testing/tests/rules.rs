@@ -143,6 +143,7 @@ fn attempts(of: &[(&str, Kind, Next)]) -> Vec<Attempt> {
         generation: Some(Generation::FIRST),
         verdict: Some(Verdict::new(*kind)),
         next: Some(*next),
+        timed_out: None,
     };
     of.iter().enumerate().map(attempt).collect()
 }

@@ -1,0 +1,66 @@
+//! The way to a connection, within a time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::config::TimeLimit;
+use crate::error::{BoxError, Error};
+
+/// How much longer one address may take than the whole way, so that the whole way is what strikes, and says why.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// Connects with TLS where the scheme asks for it. The time limit covers all of it: the name, the connection and the handshake.
+#[derive(Clone)]
+pub(super) struct Connector {
+    inner: HttpsConnector<HttpConnector>,
+    limit: Option<Duration>,
+}
+
+impl Connector {
+    pub(super) fn new(limit: Option<Duration>) -> Result<Self, Error> {
+        let mut tcp = HttpConnector::new();
+        // The scheme is checked before.
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        // It is divided among the addresses of a name, so that one that is dead leaves time for the next.
+        tcp.set_connect_timeout(limit.map(|limit| limit.saturating_add(MARGIN)));
+        let inner = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(Arc::new(rustls::crypto::ring::default_provider()))
+            .map_err(|source| Error::config("TLS could not be set up").with_source(source))?
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        Ok(Self { inner, limit })
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.inner.call(uri);
+        match self.limit {
+            None => connecting,
+            Some(limit) => Box::pin(async move {
+                let connection = tokio::time::timeout(limit, connecting).await;
+                connection.unwrap_or_else(|_| Err(TimeLimit::Connect.ran_out(limit).error().into()))
+            }),
+        }
+    }
+}

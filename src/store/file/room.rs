@@ -1,0 +1,69 @@
+//! Room on the disk for what a refresh will bring, taken before the refresh begins.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::save::Draft;
+use crate::store::{Record, StoreKey};
+
+/// How much longer the store may become by new tokens, in bytes.
+const TOKENS: usize = 32 * 1024;
+
+/// What room a change needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Room {
+    /// What there is.
+    AsNeeded,
+    /// A refresh of this key begins: room for its end is taken, too.
+    Begins(StoreKey),
+    /// A refresh of this key may end: it uses the room that was taken.
+    Ends(StoreKey),
+}
+
+/// The drafts that hold room for the refreshes that this handle has begun.
+#[derive(Debug, Default)]
+pub(super) struct Rooms(Mutex<HashMap<StoreKey, Draft>>);
+
+impl Room {
+    /// What the change of a record needs.
+    pub(super) fn of(key: &StoreKey, next: Option<&Record>) -> Self {
+        let begins = next.and_then(|next| next.intent.as_ref()).is_some_and(|intent| !intent.ended);
+        if begins { Self::Begins(key.clone()) } else { Self::Ends(key.clone()) }
+    }
+}
+
+impl Rooms {
+    fn drafts(&self) -> MutexGuard<'_, HashMap<StoreKey, Draft>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes room for the end of a refresh, if one is about to begin; the store is of this size then.
+    pub(super) fn before(room: &Room, path: &Path, size: usize) -> io::Result<Option<(StoreKey, Draft)>> {
+        match room {
+            Room::Begins(key) => Ok(Some((key.clone(), Draft::with_room(path, (size + TOKENS) as u64)?))),
+            Room::AsNeeded | Room::Ends(_) => Ok(None),
+        }
+    }
+
+    /// The refresh has begun: its end finds the room that was taken.
+    pub(super) fn keep(&self, taken: Option<(StoreKey, Draft)>) {
+        self.drafts().extend(taken);
+    }
+
+    /// The draft that was made for this change, if there is one.
+    pub(super) fn taken(&self, room: &Room) -> Option<Draft> {
+        match room {
+            Room::Ends(key) => self.drafts().remove(key),
+            Room::AsNeeded | Room::Begins(_) => None,
+        }
+    }
+
+    /// The change could not be written: what room there is stays ours.
+    pub(super) fn give_back(&self, room: &Room, draft: Draft) {
+        if let Room::Ends(key) = room {
+            self.drafts().insert(key.clone(), draft);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Locks, atomics, channels, tasks and timers, all from one place.
+//!
+//! Usually they are those of `std`, `tokio` and `arc_swap`, and nothing more. Built with `--cfg shuttle`, every lock,
+//! atomic, start of a task and end of a wait is a place where a test may let another task go on, and time passes only when
+//! everybody waits. So the order of steps is the test's to choose, and a bad one can be repeated.
+//!
+//! The channels are tokio's in both cases: they need no runtime, and there is a lock, an atomic or a wait around each use.
+
+#[cfg(shuttle)]
+pub(crate) mod scripted;
+
+#[cfg(not(shuttle))]
+pub(crate) use std::{
+    sync::{Mutex, MutexGuard, TryLockError, atomic},
+    thread_local,
+};
+
+use std::sync::PoisonError;
+
+#[cfg(not(shuttle))]
+pub(crate) use arc_swap::{ArcSwap, Guard};
+#[cfg(shuttle)]
+pub(crate) use shuttle::{
+    sync::{Mutex, MutexGuard, TryLockError, atomic},
+    thread_local,
+};
+pub(crate) use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, oneshot, watch};
+#[cfg(not(shuttle))]
+pub(crate) use tokio::{runtime::Handle, spawn, task_local, time};
+
+#[cfg(shuttle)]
+pub(crate) use self::scripted::{ArcSwap, Guard, Handle, spawn, task_local, time};
+
+/// Takes a lock, also one that somebody held who panicked: what is behind it is changed in steps that cannot panic.
+#[inline]
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -19,7 +19,7 @@ use super::rests::Cooldowns;
 use super::rotation::Rotation;
 use crate::account::{Credential, CredentialId};
 use crate::notify::LoginReason;
-use crate::refresh::across::Known;
+use crate::refresh::across::{Known, is_same};
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -187,7 +187,7 @@ impl State {
     pub(crate) fn renew(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry_mut(place) else { return };
         // Only another secret makes good that this one was refused.
-        let forced = entry.renewing.forced && entry.credential.material == credential.material;
+        let forced = entry.renewing.forced && is_same(&entry.credential.material, &credential.material);
         access.slot.set_label(&credential);
         entry.credential = credential;
         entry.access = access;

@@ -29,12 +29,11 @@ fn hyper_error(error: &hyper::Error) -> Verdict {
         // Was still queued when its connection ended.
         return lost_connection(Processed::No, Some(Lost::BeforeAnswer));
     }
+    if is_dispatch_gone(error) {
+        return lost_connection(Processed::Maybe, Some(Lost::BeforeAnswer));
+    }
     if error.is_user() {
-        return if is_dispatch_gone(error) {
-            lost_connection(Processed::Maybe, None)
-        } else {
-            Verdict::new(Kind::Canceled)
-        };
+        return Verdict::new(Kind::Canceled);
     }
     if let Some(source) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) {
         return h2_error(source);

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 
+use tokio::time::error::Elapsed;
+
 use crate::error::chain;
 use crate::verdict::{Kind, Lost, Processed, Verdict};
 
@@ -18,7 +20,8 @@ pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Verdict {
     }
     let io_errors = || chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
     let processed = if io_errors().any(never_connected) { Processed::No } else { Processed::Maybe };
-    lost_connection(processed, io_errors().find_map(lost))
+    let timed_out = || chain(error).any(|error| error.is::<Elapsed>()).then_some(Lost::TimedOut);
+    lost_connection(processed, io_errors().find_map(lost).or_else(timed_out))
 }
 
 /// A connection failed.
@@ -88,5 +91,12 @@ mod tests {
             assert_eq!(verdict(&io::Error::from(kind)), expected, "{kind:?}");
             assert_eq!(verdict(&Wrapper(kind.into())), expected, "{kind:?}, wrapped");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_limit_of_a_layer_below_is_told_from_a_broken_connection() {
+        let never = std::future::pending::<()>();
+        let elapsed = tokio::time::timeout(std::time::Duration::from_secs(1), never).await.unwrap_err();
+        assert_eq!(verdict(&elapsed), lost_connection(Processed::Maybe, Some(Lost::TimedOut)));
     }
 }

@@ -53,16 +53,17 @@ pub struct Settings {
     /// less than the cooldown that it grew from.
     #[serde(rename = "maxGrownCooldownMs", with = "milliseconds")]
     pub max_grown_cooldown: Duration,
-    /// `connectTimeoutMs`, 10 s: longest until a connection of the bundled clients stands; `None`, which is `null` in JSON,
-    /// is without limit.
+    /// `connectTimeoutMs`, 10 s: longest until a connection of the bundled clients stands, with its TLS handshake; `None`,
+    /// which is `null` in JSON, is without limit. The clients that this crate builds by itself keep it, a client of your own
+    /// does not know it: see `HttpClient::with_connect_timeout`.
     #[serde(rename = "connectTimeoutMs", with = "milliseconds::optional")]
     pub connect_timeout: Option<Duration>,
     /// `attemptTimeoutMs`, 10 min: longest until the head of an answer, whether or not it is held after that; `None`, which is
-    /// `null` in JSON, is without limit.
+    /// `null` in JSON, is without limit. The attempt then counts as a broken connection.
     #[serde(rename = "attemptTimeoutMs", with = "milliseconds::optional")]
     pub attempt_timeout: Option<Duration>,
-    /// `streamIdleTimeoutMs`, 10 min: longest that the body of an answer may be silent; `None`, which is `null` in JSON, is
-    /// without limit.
+    /// `streamIdleTimeoutMs`, 10 min: longest that the body of an answer may be silent while it is waited for; `None`, which
+    /// is `null` in JSON, is without limit. A body that is silent for longer ends with an error.
     #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
     pub stream_idle_timeout: Option<Duration>,
     /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, whatever the token source. Whoever finds that another process

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use tokio::time::Sleep;
 use tower::retry::Policy;
 
 use super::progress::{Go, Progress, Shared};
 use super::spare::{is_idempotent, is_whole};
+use crate::clock;
 use crate::config::Settings;
 use crate::context::RequestContext;
 use crate::error::BoxError;
 use crate::model::Models;
 use crate::pool::Pool;
 use crate::replay::ReplayableBody;
+use crate::sync::time::Sleep;
 use crate::verdict::Scope;
 
 /// A policy for [`tower::retry::RetryLayer`] that decides as [`RetryLayer`](super::RetryLayer) does.
@@ -105,7 +106,8 @@ where
         let go = if failed && is_whole(request.body()) { progress.go() } else { None };
         match go {
             Some(Go::Now) => Some(Pause { timer: None }),
-            Some(Go::At(when)) => Some(Pause { timer: Some(Box::pin(tokio::time::sleep_until(when.into()))) }),
+            // Outside of a runtime nobody can wait.
+            Some(Go::At(when)) => clock::timer(when).map(|timer| Pause { timer: Some(timer) }),
             None => {
                 progress.end();
                 if let Ok(response) = result {

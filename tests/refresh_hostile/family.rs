@@ -95,7 +95,7 @@ impl Families {
 
     /// A process that waits for an answer with tokens, if there is one.
     pub(crate) fn asking(&self) -> Option<String> {
-        self.state().asking.first().cloned()
+        self.state().asking.last().cloned()
     }
 
     pub(crate) fn served(&self) -> usize {
@@ -109,12 +109,10 @@ impl Families {
         if path == "/token" {
             let form = std::str::from_utf8(&body).unwrap();
             let process = field(form, "process").to_owned();
-            self.state().asking.push(process.clone());
+            let _asking = Asking::new(self.clone(), process);
             pause().await;
             let answer = self.exchange(form);
             pause().await;
-            let asking = &mut self.state().asking;
-            asking.swap_remove(asking.iter().position(|other| *other == process).unwrap());
             return answer;
         }
         let process = path.trim_start_matches('/');
@@ -156,6 +154,23 @@ impl Families {
             family.revoked = true;
         }
         answer(400, r#"{"error":"invalid_grant"}"#)
+    }
+}
+
+/// A process that waits for an answer, until it has it or is gone.
+struct Asking(Families, String);
+
+impl Asking {
+    fn new(families: Families, process: String) -> Self {
+        families.state().asking.push(process.clone());
+        Self(families, process)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let asking = &mut self.0.state().asking;
+        asking.swap_remove(asking.iter().position(|other| *other == self.1).unwrap());
     }
 }
 

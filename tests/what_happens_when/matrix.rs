@@ -7,7 +7,7 @@ use std::time::Duration;
 use oauth_marathon::Pool;
 use oauth_marathon::config::Settings;
 use oauth_marathon::testing::{Reply, ScriptedProvider, ScriptedTokens};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::stage::{Stage, key, pool, post};
@@ -16,7 +16,7 @@ const HOUR: u64 = 60 * 60 * 1_000;
 const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 366 * DAY;
 
-/// Each numeric setting with the least, the next and the largest of its values, and whether 0 means something.
+/// Each numeric setting with the least, the next and the largest of its values.
 const RANGES: [(&str, [u64; 3]); 17] = [
     ("maxAttempts", [1, 2, 1_000]),
     ("networkRetryAttempts", [0, 1, 10]),

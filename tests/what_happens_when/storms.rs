@@ -6,11 +6,12 @@ use std::time::Duration;
 use oauth_marathon::config::WhenAllCooling;
 use oauth_marathon::notify::Event;
 use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
+use oauth_marathon::verdict::Scope;
 use oauth_marathon::{MarathonLayer, RequestContext};
 use tokio::time::Instant;
 use tower::Layer;
 
-use crate::stage::{Answer, Stage, names, pass, pool, post, seconds, settings, under};
+use crate::stage::{Answer, Stage, login, names, pass, pool, post, seconds, settings, under};
 
 /// The times between the sends.
 fn pauses(seen: &[Recorded]) -> Vec<Duration> {
@@ -179,12 +180,22 @@ async fn going_on_after_what_concerns_one_account_and_one_step_to_one_that_serve
         provider.set("a", Reply::status(code));
         provider.set("b", Reply::ok());
         for id in ["a", "b"] {
-            stage.pool.clear(id, oauth_marathon::verdict::Scope::Credential);
+            stage.pool.clear(id, Scope::Credential);
         }
         let before = stage.tokens().len();
         assert_eq!(stage.post().await.status, 200, "{code}, {at}");
         assert!(stage.tokens().len() - before <= 2, "{code}");
     }
+    // The last that was heard of `b` is a success: one step there is free, but no second try with `a`.
+    provider.set("a", Reply::status(500));
+    assert!(stage.pool.clear("a", Scope::Credential));
+    for _ in 0..5 {
+        stage.send(under(&RequestContext::new().with_pin("a"), post())).await;
+    }
+    stage.pool.replace(vec![login("a"), login("b")]).expect("the same two, in this order");
+    let before = stage.tokens().len();
+    assert_eq!(stage.post().await.status, 200);
+    assert_eq!(stage.tokens()[before..], ["a", "b"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -105,6 +105,16 @@ async fn where_the_budget_is_used_up_a_broken_connection_goes_on_only_to_one_tha
     assert_eq!(sends().await, 1);
 }
 
+#[test]
+fn without_a_runtime_nobody_waits_for_a_pause() {
+    let refused = Reply::error(ErrorKind::ConnectionRefused);
+    let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().otherwise(refused));
+    let mut request = tokio_test::task::spawn(stage.try_send(post()));
+    let std::task::Poll::Ready(Err(error)) = request.poll() else { panic!("it waits, or was answered") };
+    assert_eq!(error.downcast_ref::<io::Error>().unwrap().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(stage.tokens(), ["a"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_with_a_base_url_of_its_own_rests_when_that_breaks() {
     let own = login("a").base_url("https://proxy.example.com");

@@ -79,3 +79,81 @@ pub(super) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -> Togethe
     }
     ours.put(next)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::LoginReason;
+    use crate::store::Intent;
+    use crate::token::TokenSet;
+
+    fn record(generation: u64, token: &str, label: &str) -> Record {
+        let tokens = TokenSet::new(token).with_refresh(format!("refresh {token}"));
+        let credential = Credential::new("work", tokens).label(label);
+        Record::new(credential, Generation::new(generation))
+    }
+
+    /// Others have begun to refresh it.
+    fn begun(record: Record) -> Record {
+        let intent = Intent::new(record.generation, std::time::SystemTime::UNIX_EPOCH);
+        Record { intent: Some(intent), ..record }
+    }
+
+    #[test]
+    fn the_table() {
+        let stored = Known::stored(Generation::new(5));
+        let put = |next: Record| {
+            let ours = record(5, "ours", "new").credential;
+            Together::Write(Write::Put { next: next.into(), ours: ours.into() })
+        };
+        let alike = record(7, "ours", "new");
+        let mut out = record(5, "theirs", "old");
+        out.health.out = Some(LoginReason::RefreshRefused);
+        let cases = [
+            ("added", Known::added(), None, put(record(5, "ours", "new"))),
+            ("added, and as it is stored", Known::added(), Some(alike.clone()), Together::Nothing),
+            (
+                "added, and others were quicker",
+                Known::added(),
+                Some(record(2, "theirs", "old")),
+                Together::Take(record(2, "theirs", "old")),
+            ),
+            ("stored, under a later generation", stored, Some(alike), Together::Nothing),
+            ("another label", stored, Some(record(5, "ours", "old")), put(record(5, "ours", "new"))),
+            (
+                "another label, while others refresh it",
+                stored,
+                Some(begun(record(5, "ours", "old"))),
+                put(begun(record(5, "ours", "new"))),
+            ),
+            (
+                "another label, and others have refreshed it",
+                stored,
+                Some(record(6, "theirs", "old")),
+                put(record(6, "theirs", "new")),
+            ),
+            ("another label, and others have removed it", stored, None, Together::Forget),
+            (
+                "a new secret, while others refresh the old one",
+                stored.put_in(),
+                Some(begun(record(5, "theirs", "old"))),
+                put(record(6, "ours", "new")),
+            ),
+            ("a new secret, and the old one was refused", stored.put_in(), Some(out), put(record(6, "ours", "new"))),
+            (
+                "a new secret, and others have refreshed the old one",
+                stored.put_in(),
+                Some(record(9, "theirs", "old")),
+                put(record(10, "ours", "new")),
+            ),
+            ("a new secret, and others have removed it", stored.put_in(), None, put(record(5, "ours", "new"))),
+        ];
+        let Record { credential, generation, .. } = record(5, "ours", "new");
+        for (case, known, held, expected) in cases {
+            let ours = Ours { credential: &credential, generation, known };
+            assert_eq!(together(Some(ours), held.as_ref()), expected, "{case}");
+        }
+        assert_eq!(together(None, None), Together::Nothing);
+        assert_eq!(together(None, Some(&record(5, "theirs", "old"))), Together::Write(Write::Remove));
+    }
+}

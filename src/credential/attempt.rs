@@ -52,6 +52,9 @@ pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) 
 pub(super) struct Awaited(Vec<(CredentialId, bool)>);
 
 impl Awaited {
+    /// None so far.
+    pub(super) const NONE: &Self = &Self(Vec::new());
+
     pub(super) fn add(&mut self, credential: CredentialId, is_renewed: bool) {
         self.0.push((credential, is_renewed));
     }

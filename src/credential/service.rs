@@ -51,7 +51,7 @@ where
             return self.elsewhere(request);
         }
         let context = RequestContext::join(request.extensions_mut());
-        match acquire(&self.pool, &context, &Awaited::default()) {
+        match acquire(&self.pool, &context, Awaited::NONE) {
             Ok(Acquired::Lease(lease)) => ResponseFuture::send(&mut self.inner, request, context, lease),
             Ok(Acquired::Renewing { awaited, done }) => {
                 // Who waits takes nobody's place, least of all that of the refresh: the instance that was polled ready

@@ -155,49 +155,59 @@ impl Pool {
 
     /// Takes over what the store has in place of the pool's, and says what is left to be written.
     fn settle_with(&self, id: &CredentialId, held: Option<&Entry>) -> Result<Option<Write>, Error> {
+        let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
+        let (mut events, mut is_gone) = (Vec::new(), false);
         let mut state = self.state();
         let place = state.place_of(id.as_str());
         let ours = place.and_then(|place| state.entry(place)).map(Ours::of);
-        let (write, taken) = match together(ours, held.map(|held| &held.record)) {
-            Together::Write(write) => (Some(write), Ok(())),
+        let left = match together(ours, held.map(|held| &held.record)) {
+            Together::Nothing => Ok(None),
+            Together::Write(write) => Ok(Some(write)),
             Together::Take(record) => {
-                let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
-                let mut events = Vec::new();
-                let taken = self.take_changed(&mut state, &mut Seen::default(), record, moment, &mut events);
-                events.into_iter().for_each(|event| self.0.events.emit(|| event));
-                (None, taken)
+                self.take_changed(&mut state, &mut Seen::default(), *record, moment, &mut events).map(|()| None)
             }
             Together::Forget => {
-                tracing::info!(target: "oauth_marathon", credential = %id, "the store does not hold a credential any more; it is removed");
-                state.remove(id.as_str());
-                (None, Ok(()))
+                is_gone = state.remove(id.as_str()).is_some();
+                Ok(None)
             }
-            Together::Nothing => (None, Ok(())),
         };
         self.reset_active(&state);
-        taken.map(|()| write)
+        self.unlock(state);
+        if is_gone {
+            tracing::info!(target: "oauth_marathon", credential = %id, "the store does not hold a credential any more; it is removed");
+        }
+        for event in events {
+            self.0.events.emit(|| event);
+        }
+        left
     }
 
     /// The pool goes on with what the store has taken, unless it holds something else by now.
     fn written_as(&self, stored: Record, ours: Option<&Credential>) -> Result<(), Error> {
+        let Record { generation, .. } = stored;
         let mut state = self.state();
         let place = state.place_of(stored.credential.id.as_str());
         let Some((place, entry)) = place.and_then(|place| Some((place, state.entry_mut(place)?))) else {
             return Ok(());
         };
         entry.known.has_held(&stored, &entry.credential.material);
-        let is_other = entry.access.generation != stored.generation || entry.credential != stored.credential;
-        if is_other && ours == Some(&entry.credential) {
-            let is_same = is_same(&entry.credential.material, &stored.credential.material);
-            let access = self.0.prepare(&stored.credential, entry.access.slot.clone(), stored.generation)?;
-            match is_same {
-                true => state.relabel(place, stored.credential, Arc::new(access)),
-                false => {
-                    entry.known = Known::stored(stored.generation);
-                    state.renew(place, stored.credential, Arc::new(access));
-                }
-            }
-            self.reset_active(&state);
+        let is_other = entry.access.generation != generation || entry.credential != stored.credential;
+        if !is_other || ours != Some(&entry.credential) {
+            return Ok(());
+        }
+        let slot = entry.access.slot.clone();
+        let is_same = is_same(&entry.credential.material, &stored.credential.material);
+        let access = Arc::new(self.0.prepare(&stored.credential, slot.clone(), generation)?);
+        if is_same {
+            state.relabel(place, stored.credential, access);
+        } else {
+            entry.known = Known::stored(generation);
+            state.renew(place, stored.credential, access);
+        }
+        self.reset_active(&state);
+        drop(state);
+        if !is_same {
+            self.0.events.emit(|| self.0.refreshed(&slot, generation));
         }
         Ok(())
     }

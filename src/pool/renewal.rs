@@ -124,7 +124,9 @@ impl Pool {
             false => Credential { material: stored.credential.material, ..entry.credential.clone() },
         };
         let prepared = self.0.prepare(&credential, slot.clone(), stored.generation);
-        let access = prepared.map_err(|error| RefreshError::transient(error.to_string()))?;
+        // Another exchange most probably brings another one like it.
+        let unusable = |error: Error| Failure::from(RefreshError::transient(error.to_string())).refused(true);
+        let access = prepared.map_err(unusable)?;
         entry.known = Known::stored(stored.generation);
         state.renew(slot.place, credential, Arc::new(access));
         Ok(Some(self.0.refreshed(slot, stored.generation)))

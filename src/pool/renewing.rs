@@ -65,7 +65,10 @@ impl Renewing {
     /// Joins the refresh that is under way, or begins one. Who comes without a `waiter` does not wait for it.
     pub(super) fn join(&mut self, waiter: Option<oneshot::Sender<Renewal>>) {
         let waiting = self.waiting.get_or_insert_default();
-        waiting.retain(|waiter| !waiter.is_closed());
+        // Those who have gone away are let go when the list doubles: thousands that join do not look at each other.
+        if waiting.len().is_power_of_two() {
+            waiting.retain(|waiter| !waiter.is_closed());
+        }
         waiting.extend(waiter);
     }
 

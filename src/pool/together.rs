@@ -21,7 +21,7 @@ pub(super) enum Together {
     Nothing,
     Write(Write),
     /// The pool takes the record over.
-    Take(Record),
+    Take(Box<Record>),
     /// The pool removes its own as well.
     Forget,
 }
@@ -61,7 +61,7 @@ pub(super) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -> Togethe
     let mut next = held.clone();
     match newer(&ours.known, &ours.credential.material, held) {
         Newer::Same if held.credential == *ours.credential => return Together::Nothing,
-        Newer::Theirs if ours.known.is_addition() => return Together::Take(next),
+        Newer::Theirs if ours.known.is_addition() => return Together::Take(next.into()),
         Newer::Theirs => {
             let material = next.credential.material;
             next.credential = Credential { material, ..ours.credential.clone() };
@@ -116,7 +116,7 @@ mod tests {
                 "added, and others were quicker",
                 Known::added(),
                 Some(record(2, "theirs", "old")),
-                Together::Take(record(2, "theirs", "old")),
+                Together::Take(record(2, "theirs", "old").into()),
             ),
             ("stored, under a later generation", stored, Some(alike), Together::Nothing),
             ("another label", stored, Some(record(5, "ours", "old")), put(record(5, "ours", "new"))),

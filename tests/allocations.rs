@@ -17,9 +17,10 @@ mod world;
 
 use std::convert::Infallible;
 use std::io;
+use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
@@ -27,8 +28,9 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::MarathonLayer;
+use oauth_marathon::config::Settings;
 use oauth_marathon::notify::{Notifiers, NotifyLayer};
+use oauth_marathon::{Credential, MarathonLayer, Pool, Secret};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -108,6 +110,33 @@ fn a_notifier_without_listeners_allocates_nothing() {
     // Once more after somebody has listened and left.
     drop(notifiers.subscribe());
     assert_eq!(dropped(NotifyLayer::with_notifiers(notifiers)), without);
+}
+
+/// The bytes that a request allocates whose first `tried` credentials are limited, of so many.
+fn bytes_of_failures(credentials: usize, tried: u32) -> u64 {
+    let mut settings = Settings::default();
+    settings.max_attempts = NonZeroU32::new(tried);
+    settings.attempt_timeout = None;
+    let keys = (0..credentials).map(|at| Credential::new(format!("key-{at}"), Secret::new("key")));
+    let pool =
+        Pool::builder("test").origin(world::ORIGIN).credentials(keys).settings(settings).build().expect("a pool");
+    let sends = AtomicU32::new(0);
+    let provider = service_fn(async |_: Request<Body>| {
+        sends.fetch_add(1, Relaxed);
+        Ok::<_, Infallible>(Response::builder().status(429).header("retry-after", "600").body(Body::default()).unwrap())
+    });
+    let client = MarathonLayer::new(pool).layer(provider);
+    let cost = measure(|| assert_eq!(at_once(client.oneshot(request(SMALL))).expect("an answer").status(), 429));
+    assert_eq!(sends.load(Relaxed), tried);
+    cost.bytes_total
+}
+
+#[test]
+fn what_an_attempt_costs_grows_neither_with_those_before_it_nor_with_the_credentials() {
+    let (few, many) = (bytes_of_failures(1_000, 100), bytes_of_failures(1_000, 1_000));
+    assert!(many < 15 * few, "ten times the attempts: {few} and {many} bytes");
+    let of_twenty_thousand = bytes_of_failures(20_000, 1_000);
+    assert!(of_twenty_thousand < many + many / 10, "twenty times the credentials: {many}, {of_twenty_thousand} bytes");
 }
 
 /// Outside of a runtime that keeps time, arming a timer panics.

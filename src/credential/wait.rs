@@ -7,8 +7,6 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use http_body::Body;
-use tokio::sync::oneshot;
-use tokio::time::Sleep;
 
 use super::attempt::{Awaited, acquire, model_of};
 use super::body::LeaseBody;
@@ -20,6 +18,8 @@ use crate::context::{Attempt, RequestContext};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::{Acquired, Pool, Renewal, Request, Unavailable};
 use crate::refresh::RefreshError;
+use crate::sync::oneshot;
+use crate::sync::time::{Sleep, sleep_until};
 use crate::token::Generation;
 use crate::verdict::Processed;
 
@@ -72,7 +72,7 @@ impl Wait {
     /// Ready when the deadline of the request has passed.
     pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Some(deadline) = self.context.deadline() else { return Poll::Pending };
-        let timer = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        let timer = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
         timer.as_mut().poll(cx).map(|()| self.out_of_time())
     }
 

@@ -11,7 +11,7 @@ use super::together::{Ours, Together, Write, together};
 use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, limited};
+use crate::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, limited};
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
 use crate::sync::{Handle, time};
 
@@ -35,7 +35,7 @@ impl Pool {
             let message = format!("the changes of the pool of {:?} could not be stored: {source}", self.0.provider);
             Error::new(kind, message).with_source(source)
         };
-        self.tell_health();
+        self.tell_health().await;
         loop {
             let refreshing = self.write_changes().await.map_err(failed)?;
             if refreshing.is_empty() {
@@ -67,7 +67,7 @@ impl Pool {
                 };
                 let Some(writes) = unless_closed(&mut closing, wait).await else { return };
                 let Some(pool) = pool.upgrade().map(Pool) else { return };
-                pool.tell_health();
+                pool.tell_health().await;
                 if writes {
                     match pool.write_changes().await {
                         // What is refreshed now is written after that: its end wakes this task.
@@ -80,7 +80,9 @@ impl Pool {
     }
 
     /// Hands the notes to the store, which writes them when it likes.
-    fn tell_health(&self) {
+    async fn tell_health(&self) {
+        // What a flush has taken must not overtake what was taken before.
+        let _in_their_order = self.0.writing.lock().await;
         let notes = self.state().outbox.take_notes();
         let (wall, now) = (self.0.wall.now(), clock::now());
         for note in notes {
@@ -186,7 +188,7 @@ impl Pool {
         entry.known.has_held(&stored, &entry.credential.material);
         let is_other = entry.access.generation != stored.generation || entry.credential != stored.credential;
         if is_other && ours == Some(&entry.credential) {
-            let is_same = entry.credential.material == stored.credential.material;
+            let is_same = is_same(&entry.credential.material, &stored.credential.material);
             let access = self.0.prepare(&stored.credential, entry.access.slot.clone(), stored.generation)?;
             match is_same {
                 true => state.relabel(place, stored.credential, Arc::new(access)),

@@ -19,6 +19,7 @@ mod courier;
 mod custody;
 mod exchange;
 mod failure;
+mod faults;
 mod follow;
 mod handle;
 mod last_status;
@@ -42,6 +43,8 @@ mod rests;
 #[doc(hidden)]
 pub mod rotation;
 mod saver;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod settle;
 mod snapshot;
 mod state;

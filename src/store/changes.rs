@@ -58,7 +58,7 @@ impl Changes {
             #[cfg(feature = "file-store")]
             Source::Looked { interval, next, at } => loop {
                 // Kept between calls, so that one who asks often and briefly sees changes too.
-                tokio::time::sleep_until((*next).into()).await;
+                crate::sync::time::sleep_until((*next).into()).await;
                 let changed = at.look().await;
                 *next = crate::clock::now() + *interval;
                 if changed {

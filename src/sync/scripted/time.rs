@@ -89,6 +89,16 @@ pub(crate) fn sleep_until(until: tokio::time::Instant) -> Sleep {
     Sleep { until: until.into_std(), number }
 }
 
+impl Sleep {
+    pub(crate) fn deadline(&self) -> tokio::time::Instant {
+        self.until.into()
+    }
+
+    pub(crate) fn reset(mut self: Pin<&mut Self>, until: tokio::time::Instant) {
+        self.set(sleep_until(until));
+    }
+}
+
 impl Future for Sleep {
     type Output = ();
 

@@ -47,7 +47,7 @@ async fn send(
     let result = match answer {
         Ok(answer) => {
             assert_eq!(answer.version(), Version::HTTP_2);
-            read(answer).await.map(|(status, _)| status).map_err(Into::into)
+            read(answer).await.map(|(status, _)| status)
         }
         Err(error) => Err(error),
     };

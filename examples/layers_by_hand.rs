@@ -50,8 +50,8 @@ async fn main() -> Result<(), BoxError> {
         .layer(NotifyLayer::with_notifiers(pool.notifiers().clone()))
         // Only because the body is a stream: keeps what was read of it, for another attempt.
         .layer(ReplayLayer::with_settings(&settings))
-        // The only loop. Above the credentials, so that every attempt may have another one.
-        .layer(RetryLayer::new(&settings))
+        // The only loop; all stacks over the pool share its budget of resends. Above the credentials, so that every attempt may have another one.
+        .layer(RetryLayer::for_pool(&pool))
         // Leases a credential for one attempt, sends it along, and settles what came back.
         .layer(CredentialLayer::new(pool.clone()))
         // Says what an answer means; below the credentials, which need to know it.

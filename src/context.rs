@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use http::Extensions;
 
 pub use self::attempt::{Attempt, Next};
-pub(crate) use self::attempt::{Call, Plan, Suspect, Unsettled};
+pub(crate) use self::attempt::{Call, Plan, Suspect, Unsettled, Used};
 pub use self::current::Scoped;
 pub(crate) use self::current::enter;
 use crate::account::CredentialId;

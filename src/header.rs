@@ -1,7 +1,10 @@
-//! A secret as the value of a header.
+//! Values of headers: a secret, and a time to come back.
+
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -32,4 +35,18 @@ pub(crate) fn secret_value(scheme: &str, secret: &str) -> Result<HeaderValue, &'
         .map_err(|_| "or its scheme contains characters that a header cannot carry")?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// `Retry-After` in whole seconds, rounded up so that nobody comes too early (RFC 9110 section 10.2.3).
+pub(crate) fn state_recovery(headers: &mut HeaderMap, recovery: Option<Duration>) {
+    headers.remove("retry-after-ms");
+    match recovery {
+        Some(recovery) => {
+            let seconds = recovery.as_secs() + u64::from(recovery.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        None => {
+            headers.remove(RETRY_AFTER);
+        }
+    }
 }

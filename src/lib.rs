@@ -86,6 +86,7 @@
 mod macros;
 
 mod account;
+mod budget;
 mod check;
 pub mod classify;
 #[cfg(feature = "cli")]

@@ -69,7 +69,7 @@ impl MarathonLayer {
         let rules = ProviderRules::for_pool(&pool);
         Self {
             notify: NotifyLayer::with_notifiers(pool.notifiers().clone()).context_in_extensions(false),
-            retry: RetryLayer::new(pool.settings()).models(pool.models().clone()),
+            retry: RetryLayer::for_pool(&pool),
             credential: CredentialLayer::new(pool.clone()),
             classifiers: Vec::new(),
             classify: ClassifyLayer::build(Vec::new(), Some(rules.clone()), pool.wall().clone())

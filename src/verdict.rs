@@ -24,7 +24,11 @@ pub struct Verdict {
     retry_after: Option<Duration>,
     time_source: Option<TimeSource>,
     remedy: Option<Remedy>,
+    lost: Option<Lost>,
 }
+
+/// A provider that asks for less of a pause is given this.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a person can do about a failure that no waiting cures.
 ///
@@ -135,6 +139,17 @@ pub enum Processed {
     Maybe,
 }
 
+/// How a connection failed, where that says what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Lost {
+    /// It broke before a byte of the answer came: the other side may have closed an old connection, and a new one works at
+    /// once.
+    BeforeAnswer,
+    /// No answer began in time.
+    TimedOut,
+}
+
 impl Verdict {
     /// A verdict with the usual scope of its kind.
     #[must_use]
@@ -149,7 +164,7 @@ impl Verdict {
             Kind::Rejected | Kind::Canceled => (Scope::Request, Processed::Maybe),
             Kind::Network => (Scope::Network, Processed::Maybe),
         };
-        Self { kind, scope, processed, status: None, retry_after: None, time_source: None, remedy: None }
+        Self { kind, scope, processed, status: None, retry_after: None, time_source: None, remedy: None, lost: None }
     }
 
     /// Says what the failure is about, where it differs from the usual.
@@ -194,6 +209,13 @@ impl Verdict {
         self
     }
 
+    /// Says how the connection failed.
+    #[must_use]
+    pub const fn with_lost(mut self, lost: Lost) -> Self {
+        self.lost = Some(lost);
+        self
+    }
+
     /// The kind of outcome.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -234,6 +256,23 @@ impl Verdict {
     #[must_use]
     pub const fn remedy(&self) -> Option<Remedy> {
         self.remedy
+    }
+
+    /// How the connection failed, if that is known.
+    #[must_use]
+    pub const fn lost(&self) -> Option<Lost> {
+        self.lost
+    }
+
+    /// The stated time as it is kept: less than a second counts as a second. Some servers say "now" for hours, and who
+    /// believed them would come again at once.
+    pub(crate) fn stated_pause(&self) -> Option<Duration> {
+        self.retry_after.map(|stated| stated.max(SHORTEST_PAUSE))
+    }
+
+    /// Whether the provider failed, which is no fault of the credential.
+    pub(crate) const fn is_server_error(&self) -> bool {
+        matches!(self.kind, Kind::Overloaded | Kind::ServerError)
     }
 
     /// Whether the provider accepted the request.

@@ -17,23 +17,27 @@ mod world;
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::atomic::AtomicUsize;
+use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body::{Body as HttpBody, Frame};
+use http_body_util::{BodyExt, Full};
+use oauth_marathon::config::Settings;
 use oauth_marathon::notify::{Notifiers, NotifyLayer};
-use oauth_marathon::refresh::{RefreshError, RefreshRequest, TokenSource};
-use oauth_marathon::{Credential, MarathonLayer, Pool, Secret, TokenSet};
+use oauth_marathon::{Credential, MarathonLayer, Pool, Secret};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use self::alloc::cost;
 use self::paths::Case;
-use self::world::{Body, LARGE, ORIGIN, SMALL, at_once, request};
+use self::world::{Body, LARGE, SMALL, at_once, request};
 
 /// The context, the room for one more header, and the header fields that are kept.
 const OK_OVER_BARE: u64 = 3;
@@ -108,6 +112,33 @@ fn a_notifier_without_listeners_allocates_nothing() {
     assert_eq!(dropped(NotifyLayer::with_notifiers(notifiers)), without);
 }
 
+/// The bytes that a request allocates whose first `tried` credentials are limited, of so many.
+fn bytes_of_failures(credentials: usize, tried: u32) -> u64 {
+    let mut settings = Settings::default();
+    settings.max_attempts = NonZeroU32::new(tried);
+    settings.attempt_timeout = None;
+    let keys = (0..credentials).map(|at| Credential::new(format!("key-{at}"), Secret::new("key")));
+    let pool =
+        Pool::builder("test").origin(world::ORIGIN).credentials(keys).settings(settings).build().expect("a pool");
+    let sends = AtomicU32::new(0);
+    let provider = service_fn(async |_: Request<Body>| {
+        sends.fetch_add(1, Relaxed);
+        Ok::<_, Infallible>(Response::builder().status(429).header("retry-after", "600").body(Body::default()).unwrap())
+    });
+    let client = MarathonLayer::new(pool).layer(provider);
+    let cost = measure(|| assert_eq!(at_once(client.oneshot(request(SMALL))).expect("an answer").status(), 429));
+    assert_eq!(sends.load(Relaxed), tried);
+    cost.bytes_total
+}
+
+#[test]
+fn what_an_attempt_costs_grows_neither_with_those_before_it_nor_with_the_credentials() {
+    let (few, many) = (bytes_of_failures(1_000, 100), bytes_of_failures(1_000, 1_000));
+    assert!(many < 15 * few, "ten times the attempts: {few} and {many} bytes");
+    let of_twenty_thousand = bytes_of_failures(20_000, 1_000);
+    assert!(of_twenty_thousand < many + many / 10, "twenty times the credentials: {many}, {of_twenty_thousand} bytes");
+}
+
 /// Outside of a runtime that keeps time, arming a timer panics.
 #[test]
 fn a_switch_arms_no_timer() {
@@ -117,34 +148,74 @@ fn a_switch_arms_no_timer() {
 }
 
 #[test]
-fn neither_a_broken_connection_nor_a_refresh_arms_a_timer() {
+fn a_broken_connection_arms_no_timer() {
     let sends = AtomicUsize::new(0);
-    let provider = service_fn(async |request: Request<Body>| {
-        let mut answer = Response::new(Full::new(Bytes::new()));
-        match sends.fetch_add(1, Relaxed) {
-            0 => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-            1 => *answer.status_mut() = StatusCode::UNAUTHORIZED,
-            _ => assert_eq!(request.headers()["authorization"], "Bearer new"),
-        }
-        Ok(answer)
+    let provider = service_fn(async |_: Request<Body>| match sends.fetch_add(1, Relaxed) {
+        0 => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+        _ => Ok(Response::new(Full::new(Bytes::new()))),
     });
-    let pool = Pool::builder("test")
-        .origin(ORIGIN)
-        .credential(Credential::new("account", TokenSet::new("old").with_refresh("refresh")))
-        .credential(Credential::new("key", Secret::new("key")))
-        .token_source(Renewed)
-        .build()
-        .expect("a pool");
-    let client = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(provider);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let answer = runtime.block_on(client.oneshot(request(SMALL))).expect("an answer");
-    assert_eq!((answer.status(), sends.load(Relaxed)), (StatusCode::OK, 3));
+    let client = ServiceBuilder::new().layer(MarathonLayer::new(paths::two_keys())).service(provider);
+    let answer = at_once(client.oneshot(request(SMALL))).expect("an answer");
+    assert_eq!((answer.status(), sends.load(Relaxed)), (StatusCode::OK, 2));
 }
 
-struct Renewed;
+/// A chunk that is waited for sets a limit to the silence before it: one timer for the whole body.
+#[test]
+fn a_chunk_that_is_waited_for_allocates_nothing_however_many_there_are() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    for content_type in ["text/plain", "text/event-stream"] {
+        let cost = |chunks| {
+            let client = service_fn(move |_: Request<Body>| {
+                let answer = Response::builder().header("content-type", content_type);
+                std::future::ready(answer.body(Trickle { chunks, ready: false }))
+            });
+            let service = MarathonLayer::new(paths::two_keys()).layer(client);
+            runtime.block_on(async {
+                let mut body = service.oneshot(request(SMALL)).await.unwrap().into_body();
+                // The first few may make room.
+                for _ in 0..10 {
+                    body.frame().await.unwrap().unwrap();
+                }
+                let mut read = 0;
+                let cost = measure(|| {
+                    let mut context = Context::from_waker(Waker::noop());
+                    loop {
+                        match Pin::new(&mut body).poll_frame(&mut context) {
+                            Poll::Ready(Some(frame)) => read += usize::from(frame.is_ok()),
+                            Poll::Ready(None) => return,
+                            Poll::Pending => {}
+                        }
+                    }
+                });
+                assert_eq!(read, chunks - 10);
+                cost.count_total
+            })
+        };
+        assert_eq!((cost(1_010), cost(20)), (0, 0), "{content_type}");
+    }
+}
 
-impl TokenSource for Renewed {
-    async fn refresh(&self, _: RefreshRequest) -> Result<TokenSet, RefreshError> {
-        Ok(TokenSet::new("new").with_refresh("refresh"))
+/// A body whose every chunk is waited for.
+struct Trickle {
+    chunks: usize,
+    ready: bool,
+}
+
+impl HttpBody for Trickle {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.chunks == 0 {
+            return Poll::Ready(None);
+        }
+        self.ready = !self.ready;
+        if self.ready {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.chunks -= 1;
+        let chunk = Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n");
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 }

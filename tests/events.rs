@@ -173,7 +173,7 @@ async fn a_switch_is_told_only_if_this_request_makes_it() {
     let (capped, mut events) =
         stage(pool(&["a", "b"]).settings(one), ScriptedProvider::new().always("a", Reply::limited(20)));
     capped.post().await;
-    assert_eq!(stage::names(&mut events), ["cooling_down"]);
+    assert_eq!(stage::names(&mut events), ["cooling_down", "attempts_used_up"]);
 
     // No time is left.
     let (late, mut events) =

@@ -54,7 +54,7 @@ async fn outcome(refuses: &'static [(&'static str, u16)], by_hand: bool) -> Stri
     let answer = if by_hand {
         let stack = ServiceBuilder::new()
             .layer(NotifyLayer::with_notifiers(pool.notifiers().clone()))
-            .layer(RetryLayer::new(pool.settings()))
+            .layer(RetryLayer::for_pool(&pool))
             .layer(CredentialLayer::new(pool.clone()))
             .layer(ClassifyLayer::new())
             .service(probe.clone());

@@ -223,7 +223,8 @@ impl World {
         Ok(())
     }
 
-    /// In one round each credential is used once, and again for its network retries, a refresh and a server error.
+    /// In one round each credential is used once, and again for an old connection, its network retries, a refresh and a server
+    /// error.
     fn bounded(&self, context: &RequestContext) -> Result<(), TestCaseError> {
         let mut used = BTreeMap::new();
         for attempt in context.attempts() {
@@ -231,7 +232,7 @@ impl World {
                 *used.entry((attempt.round, credential)).or_insert(0_u32) += 1;
             }
         }
-        let most = 1 + self.settings.network_retry_attempts + 1 + 1;
+        let most = 1 + 1 + self.settings.network_retry_attempts + 1 + 1;
         prop_assert!(used.values().all(|times| *times <= most), "{:?}", context.attempts());
         Ok(())
     }

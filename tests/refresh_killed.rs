@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use oauth_marathon::client::HttpClient;
+use oauth_marathon::config::Settings;
 use oauth_marathon::notify::{Event, LoginReason};
 use oauth_marathon::pool::Standing;
 use oauth_marathon::refresh::OAuth2;
@@ -27,6 +28,9 @@ fn kills() -> usize {
     std::env::var("OAUTH_MARATHON_REFRESH_KILLS").map_or(24, |count| count.parse().unwrap())
 }
 
+/// The longest exchange.
+const EXCHANGE: Duration = Duration::from_millis(300);
+
 fn key() -> StoreKey {
     StoreKey::new("test", "work")
 }
@@ -35,7 +39,10 @@ async fn open(path: &str, origin: &str) -> Pool {
     let client = HttpClient::<Full<Bytes>>::new().unwrap();
     let source = OAuth2::new(format!("{origin}/token"), "my-client", client);
     let store = FileStore::open(path).await.unwrap();
-    Pool::builder("test").origin(origin).token_source(source).store(store).open().await.unwrap()
+    let mut settings = Settings::default();
+    // Whoever finds that another process has begun waits until its exchange cannot be under way any more.
+    settings.exchange_timeout = EXCHANGE;
+    Pool::builder("test").origin(origin).settings(settings).token_source(source).store(store).open().await.unwrap()
 }
 
 async fn send(pool: &Pool, origin: &str) -> u16 {

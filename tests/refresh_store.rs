@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use accounts::{ORIGIN, day, look, names, oauth, post, rotating, seconds, settle, wall};
 use oauth_marathon::pool::Standing;
+use oauth_marathon::refresh::RefreshError;
 use oauth_marathon::store::{CasOutcome, Cooldown, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::{Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens, StoreCall};
-use oauth_marathon::verdict::Kind;
+use oauth_marathon::testing::{Grant, Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens, StoreCall};
+use oauth_marathon::verdict::{Kind, Scope};
 use oauth_marathon::{Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Material, Pool, TokenSet};
 use tower::{Layer, ServiceExt};
 
@@ -190,7 +191,8 @@ async fn an_older_token_in_the_store_is_replaced() {
     put(&store, stored("older", 1)).await;
     let (pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!((look(&pool, "a").generation.get(), server.spent()), (2, vec!["a-r1".to_owned()]));
+    // Each of the three secrets has a generation of its own.
+    assert_eq!((look(&pool, "a").generation.get(), server.spent()), (3, vec!["a-r1".to_owned()]));
     assert_eq!(held(&store).await.1.access().expose(), "a-2");
 }
 
@@ -220,11 +222,12 @@ async fn a_removal_by_others_wins_over_a_refresh_and_is_not_undone() {
 
 #[tokio::test(start_paused = true)]
 async fn what_others_changed_meanwhile_is_kept_beside_the_new_token() {
-    let mut cooled = stored("a", 1);
+    let ours = Record::new(oauth("a", Some(Duration::ZERO)), Generation::new(1));
+    let mut cooled = ours.clone();
     cooled.health.cooldowns.push(Cooldown::new(Kind::Billing, day(HOUR)));
     let server = rotating(wall(), HOUR);
     let store = ScriptedStore::new().saves([Save::Works, Save::After(Box::new(cooled.clone()))]);
-    put(store.memory(), stored("a", 1)).await;
+    put(store.memory(), ours).await;
     let (pool, stack) = expired(&server, store.clone());
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!((look(&pool, "a").generation.get(), server.exchanges().len()), (2, 1));
@@ -249,4 +252,25 @@ async fn two_pools_over_one_store_exchange_once() {
     assert_eq!(second.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(first.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(server.spent(), ["a-r1", "a-r2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_that_is_in_memory_alone_is_the_next_one_to_be_sent_unless_a_person_puts_in_another() {
+    for of_a_person in [false, true] {
+        let unreadable = RefreshError::transient("scripted: no access token").with_refresh_token("a-r2");
+        let server = ScriptedTokens::new().on("a", [Grant::error(unreadable)]);
+        let store = ScriptedStore::new().saves([Save::Works, Save::Fails]);
+        let (pool, stack) = expired(&server, store.clone());
+        assert!(stack.clone().oneshot(post()).await.is_err());
+        if of_a_person {
+            let tokens = TokenSet::new("p").with_refresh("p-r").expires_at(day(Duration::ZERO));
+            pool.update("a", tokens).unwrap();
+        }
+        assert!(pool.clear("a", Scope::Credential));
+        assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200, "the store works again");
+        let next = if of_a_person { "p-r" } else { "a-r2" };
+        assert_eq!(server.spent(), ["a-r1", next]);
+        tokio::time::sleep(seconds(100)).await;
+        assert_eq!(held(store.memory()).await.1.refresh().unwrap().expose(), format!("{next}+"));
+    }
 }

@@ -59,8 +59,9 @@ async fn a_connection_that_closes_without_an_answer_is_tried_again_by_us_alone()
     let url = format!("http://{}/", server.address);
     let client = client(reqwest::Client::new(), &server.pool());
     client.post(url).with_extension(context.clone()).send().await.unwrap_err();
-    assert_eq!(log(&context), ["work: connection failed", "work: connection failed"]);
-    assert_eq!(server.requests.load(SeqCst), 2);
+    // Once as the connection may have been an old one, and once as `networkRetryAttempts` says.
+    assert_eq!(log(&context), ["work: connection failed"; 3]);
+    assert_eq!(server.requests.load(SeqCst), 3);
     Ok(())
 }
 

@@ -81,7 +81,7 @@ async fn layers_services_and_futures_do_not_print_it() {
     }
     each!(
         NotifyLayer::with_notifiers(pool.notifiers().clone()),
-        RetryLayer::new(pool.settings()),
+        RetryLayer::for_pool(&pool),
         CredentialLayer::new(pool.clone()),
         ClassifyLayer::new(),
         MarathonLayer::new(pool.clone()),

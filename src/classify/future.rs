@@ -16,7 +16,7 @@ use super::watched::Watched;
 use crate::config::TimedOut;
 use crate::context::RequestContext;
 use crate::error::{BoxError, Error};
-use crate::verdict::Verdict;
+use crate::verdict::{Kind, Lost, Verdict};
 
 pin_project! {
     /// The future of [`Classify`](super::Classify).
@@ -144,6 +144,10 @@ where
 {
     let Some(mut stream) = held.take() else { return Poll::Pending };
     let Some((mut parts, news)) = stream.as_mut().take_head() else { return Poll::Pending };
+    let verdict = match stream.timed_out() {
+        Some(_) if verdict.kind() == Kind::Network => verdict.with_lost(Lost::TimedOut),
+        _ => verdict,
+    };
     note(context, verdict);
     if !verdict.is_success() {
         note_limit(context, stream.timed_out());

@@ -1,9 +1,11 @@
 //! Exact knowledge of the errors of hyper, hyper-util and h2.
 
 use std::error::Error as StdError;
+use std::io;
 
+use super::transport::{lost, lost_connection};
 use crate::error::chain;
-use crate::verdict::{Kind, Processed, Verdict};
+use crate::verdict::{Kind, Lost, Processed, Verdict};
 
 /// The opinion of the outermost error that has one. `None` if no error in the chain is of these crates.
 ///
@@ -13,7 +15,7 @@ pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
     chain(error).find_map(|error| {
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             // Of the other kinds the source says more.
-            error.is_connect().then(|| network(Processed::No))
+            error.is_connect().then(|| lost_connection(Processed::No, None))
         } else if let Some(error) = error.downcast_ref::<hyper::Error>() {
             Some(hyper_error(error))
         } else {
@@ -25,15 +27,23 @@ pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
 fn hyper_error(error: &hyper::Error) -> Verdict {
     if error.is_canceled() || error.is_closed() {
         // Was still queued when its connection ended.
-        return network(Processed::No);
+        return lost_connection(Processed::No, Some(Lost::BeforeAnswer));
+    }
+    if is_dispatch_gone(error) {
+        return lost_connection(Processed::Maybe, Some(Lost::BeforeAnswer));
     }
     if error.is_user() {
-        return if is_dispatch_gone(error) { network(Processed::Maybe) } else { Verdict::new(Kind::Canceled) };
+        return Verdict::new(Kind::Canceled);
     }
-    match error.source().and_then(|source| source.downcast_ref::<h2::Error>()) {
-        Some(source) => h2_error(source),
-        None => network(Processed::Maybe),
+    if let Some(source) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) {
+        return h2_error(source);
     }
+    let how = match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        Some(source) => lost(source),
+        None if error.is_incomplete_message() => Some(Lost::BeforeAnswer),
+        None => error.is_timeout().then_some(Lost::TimedOut),
+    };
+    lost_connection(Processed::Maybe, how)
 }
 
 /// hyper's connection task ended without a word. hyper files this under the user's errors, and has no method for it.
@@ -50,11 +60,10 @@ fn h2_error(error: &h2::Error) -> Verdict {
     // h2 gives a received GOAWAY only to streams above its last id and to those not opened yet, none of which is
     // processed (RFC 9113, 6.8). The others go on, and get an I/O error if the connection breaks.
     let never_processed = error.is_remote() && (refused || error.is_go_away());
-    network(if never_processed { Processed::No } else { Processed::Maybe })
-}
-
-fn network(processed: Processed) -> Verdict {
-    Verdict::new(Kind::Network).with_processed(processed)
+    let processed = if never_processed { Processed::No } else { Processed::Maybe };
+    // A connection that the other side closes in order has served others before.
+    let closed = error.is_remote() && error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+    lost_connection(processed, if closed { Some(Lost::BeforeAnswer) } else { error.get_io().and_then(lost) })
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 
 use ::reqwest::Error;
 
+use super::transport::lost_connection;
 use crate::error::chain;
-use crate::verdict::{Kind, Processed, Verdict};
+use crate::verdict::{Kind, Lost, Processed, Verdict};
 
 /// The opinion on the outermost of reqwest's errors. `None` if there is none, or if what lies below it says more.
 pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
@@ -19,13 +20,9 @@ pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
         return Some(Verdict::new(Kind::Canceled));
     }
     if outermost.is_connect() {
-        return Some(network(Processed::No));
+        return Some(lost_connection(Processed::No, None));
     }
-    outermost.is_timeout().then(|| network(Processed::Maybe))
-}
-
-fn network(processed: Processed) -> Verdict {
-    Verdict::new(Kind::Network).with_processed(processed)
+    outermost.is_timeout().then(|| lost_connection(Processed::Maybe, Some(Lost::TimedOut)))
 }
 
 #[cfg(test)]
@@ -67,7 +64,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_outermost_error_counts_and_the_callers_own_body_before_all() {
-        let connect = Some(network(Processed::No));
+        let connect = Some(lost_connection(Processed::No, None));
         let canceled = Some(Verdict::new(Kind::Canceled));
         let builder = || Client::new().get("no url").build().unwrap_err();
         assert_eq!(verdict(&refused().await), connect);

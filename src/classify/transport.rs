@@ -3,8 +3,10 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 
+use tokio::time::error::Elapsed;
+
 use crate::error::chain;
-use crate::verdict::{Kind, Processed, Verdict};
+use crate::verdict::{Kind, Lost, Processed, Verdict};
 
 /// Judges an error that came in place of an answer. What is unknown may have been processed.
 pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Verdict {
@@ -16,8 +18,28 @@ pub(super) fn verdict(error: &(dyn StdError + 'static)) -> Verdict {
     if let Some(verdict) = super::hyper::verdict(error) {
         return verdict;
     }
-    let never_connected = chain(error).filter_map(|error| error.downcast_ref::<io::Error>()).any(never_connected);
-    Verdict::new(Kind::Network).with_processed(if never_connected { Processed::No } else { Processed::Maybe })
+    let io_errors = || chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
+    let processed = if io_errors().any(never_connected) { Processed::No } else { Processed::Maybe };
+    let timed_out = || chain(error).any(|error| error.is::<Elapsed>()).then_some(Lost::TimedOut);
+    lost_connection(processed, io_errors().find_map(lost).or_else(timed_out))
+}
+
+/// A connection failed.
+pub(super) fn lost_connection(processed: Processed, lost: Option<Lost>) -> Verdict {
+    let verdict = Verdict::new(Kind::Network).with_processed(processed);
+    lost.map_or(verdict, |lost| verdict.with_lost(lost))
+}
+
+/// How a connection failed that was there: before any answer, as this error came in place of one.
+pub(super) fn lost(error: &io::Error) -> Option<Lost> {
+    match error.kind() {
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => Some(Lost::BeforeAnswer),
+        ErrorKind::TimedOut => Some(Lost::TimedOut),
+        _ => None,
+    }
 }
 
 /// Whether this can only come of connecting.
@@ -50,24 +72,31 @@ mod tests {
     }
 
     #[test]
-    fn only_failures_to_connect_are_surely_not_processed() {
+    fn only_failures_to_connect_are_surely_not_processed_and_only_others_can_be_of_an_old_connection() {
         let table = [
-            (ErrorKind::ConnectionRefused, Processed::No),
-            (ErrorKind::AddrNotAvailable, Processed::No),
-            (ErrorKind::NotFound, Processed::No),
-            (ErrorKind::HostUnreachable, Processed::Maybe),
-            (ErrorKind::NetworkUnreachable, Processed::Maybe),
-            (ErrorKind::ConnectionReset, Processed::Maybe),
-            (ErrorKind::ConnectionAborted, Processed::Maybe),
-            (ErrorKind::BrokenPipe, Processed::Maybe),
-            (ErrorKind::TimedOut, Processed::Maybe),
-            (ErrorKind::UnexpectedEof, Processed::Maybe),
-            (ErrorKind::Other, Processed::Maybe),
+            (ErrorKind::ConnectionRefused, Processed::No, None),
+            (ErrorKind::AddrNotAvailable, Processed::No, None),
+            (ErrorKind::NotFound, Processed::No, None),
+            (ErrorKind::HostUnreachable, Processed::Maybe, None),
+            (ErrorKind::NetworkUnreachable, Processed::Maybe, None),
+            (ErrorKind::ConnectionReset, Processed::Maybe, Some(Lost::BeforeAnswer)),
+            (ErrorKind::ConnectionAborted, Processed::Maybe, Some(Lost::BeforeAnswer)),
+            (ErrorKind::BrokenPipe, Processed::Maybe, Some(Lost::BeforeAnswer)),
+            (ErrorKind::TimedOut, Processed::Maybe, Some(Lost::TimedOut)),
+            (ErrorKind::UnexpectedEof, Processed::Maybe, Some(Lost::BeforeAnswer)),
+            (ErrorKind::Other, Processed::Maybe, None),
         ];
-        for (kind, processed) in table {
-            let expected = Verdict::new(Kind::Network).with_processed(processed);
+        for (kind, processed, lost) in table {
+            let expected = lost_connection(processed, lost);
             assert_eq!(verdict(&io::Error::from(kind)), expected, "{kind:?}");
             assert_eq!(verdict(&Wrapper(kind.into())), expected, "{kind:?}, wrapped");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_limit_of_a_layer_below_is_told_from_a_broken_connection() {
+        let never = std::future::pending::<()>();
+        let elapsed = tokio::time::timeout(std::time::Duration::from_secs(1), never).await.unwrap_err();
+        assert_eq!(verdict(&elapsed), lost_connection(Processed::Maybe, Some(Lost::TimedOut)));
     }
 }

@@ -22,7 +22,8 @@ use crate::error::Error;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// `maxAttempts`: most credentials tried for one request; `None` is as many as there are, at most 16.
+    /// `maxAttempts`: most credentials tried for one request; `None` is as many as there are, at most 16. Where it ends a request
+    /// while others are ready, the best answer is returned with `Retry-After: 1`.
     pub max_attempts: Option<NonZeroU32>,
     /// `rateLimitCooldownMs`, 30 s: the cooldown after a 429 that says nothing about when to return.
     #[serde(rename = "rateLimitCooldownMs", with = "milliseconds")]
@@ -30,7 +31,8 @@ pub struct Settings {
     /// `authFailureCooldownMs`, 5 min: the cooldown when a refreshed token is refused as well.
     #[serde(rename = "authFailureCooldownMs", with = "milliseconds")]
     pub auth_failure_cooldown: Duration,
-    /// `networkRetryAttempts`, 1: further tries with the same credential after a transport error.
+    /// `networkRetryAttempts`, 1: further tries with the same credential after a connection failed, each after a pause. The one
+    /// at once after what may have been an old connection is not among them; with 0 it goes to the next credential.
     pub network_retry_attempts: u32,
     /// `toastDurationMs`, 8 s: how long a failover notice asks to be shown.
     #[serde(rename = "toastDurationMs", with = "milliseconds")]
@@ -51,22 +53,27 @@ pub struct Settings {
     /// less than the cooldown that it grew from.
     #[serde(rename = "maxGrownCooldownMs", with = "milliseconds")]
     pub max_grown_cooldown: Duration,
-    /// `connectTimeoutMs`, 10 s: longest until a connection of the bundled clients stands; `None`, which is `null` in JSON,
-    /// is without limit.
+    /// `connectTimeoutMs`, 10 s: longest until a connection of the bundled clients stands, with its TLS handshake; `None`,
+    /// which is `null` in JSON, is without limit. The clients that this crate builds by itself keep it, a client of your own
+    /// does not know it: see `HttpClient::with_connect_timeout`.
     #[serde(rename = "connectTimeoutMs", with = "milliseconds::optional")]
     pub connect_timeout: Option<Duration>,
     /// `attemptTimeoutMs`, 10 min: longest until the head of an answer, whether or not it is held after that; `None`, which is
-    /// `null` in JSON, is without limit.
+    /// `null` in JSON, is without limit. The attempt then counts as a broken connection.
     #[serde(rename = "attemptTimeoutMs", with = "milliseconds::optional")]
     pub attempt_timeout: Option<Duration>,
-    /// `streamIdleTimeoutMs`, 10 min: longest that the body of an answer may be silent; `None`, which is `null` in JSON, is
-    /// without limit.
+    /// `streamIdleTimeoutMs`, 10 min: longest that the body of an answer may be silent while it is waited for; `None`, which
+    /// is `null` in JSON, is without limit. A body that is silent for longer ends with an error.
     #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
     pub stream_idle_timeout: Option<Duration>,
-    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take.
+    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take. Whoever finds that another process
+    /// has begun one waits so long, and an eighth more, before it sends the refresh token again: all processes that share a
+    /// store need the same value.
     #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]
     pub exchange_timeout: Duration,
-    /// `leaseMs`, 60 s: how long a lease of the store lasts whose holder has stopped; always longer than `exchangeTimeoutMs`.
+    /// `leaseMs`, 60 s: how long a lease of the store lasts whose holder has stopped, in a store whose leases end by time; always
+    /// longer than `exchangeTimeoutMs`. The leases of [`FileStore`](crate::store::FileStore) and
+    /// [`MemoryStore`](crate::store::MemoryStore) end with whoever holds them.
     #[serde(rename = "leaseMs", with = "milliseconds")]
     pub lease: Duration,
     /// `streamHoldMs`, 30 s: longest from the head of a stream until its first content. Until then an error in the stream moves
@@ -143,6 +150,9 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
+/// Most credentials that are tried for one request, where nothing is set.
+const USUAL_ATTEMPTS: u32 = 16;
+
 /// More credentials than this are never tried for one request.
 const MOST_ATTEMPTS: u32 = 1_000;
 
@@ -191,6 +201,11 @@ impl Settings {
             Some((key, problem)) => Err(Error::config(format!("{key}: {problem}"))),
             None => Ok(()),
         }
+    }
+
+    /// Most credentials that one round of a request tries.
+    pub(crate) fn most_attempts(&self) -> usize {
+        self.max_attempts.map_or(USUAL_ATTEMPTS, NonZeroU32::get) as usize
     }
 
     /// The first impossible value: its key, and what would be right.

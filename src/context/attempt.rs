@@ -1,5 +1,6 @@
 //! The attempts of one call, and what the layers tell each other about them.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use super::RequestContext;
 use crate::account::CredentialId;
 use crate::config::TimedOut;
 use crate::token::Generation;
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Kind, Lost, Verdict};
 
 /// One send with one credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +76,16 @@ pub(crate) struct Call {
     first: [Option<Attempt>; 2],
     rest: Vec<Attempt>,
     len: usize,
+    /// How many attempts are of earlier rounds.
+    earlier: usize,
     earlier_rounds: u32,
+    /// The credentials of this round, from the third attempt of the call on.
+    used: Option<Arc<HashSet<CredentialId>>>,
     pub(crate) plan: Plan,
+    /// Whether the credential that comes next was last answered with a success.
+    pub(crate) next_serves: bool,
+    /// The request ends because it may use no other credential, and others are ready.
+    pub(crate) cut_short: bool,
     /// The model of the request, as the layer that keeps it found it.
     pub(crate) model: Option<Arc<str>>,
     /// The last attempt, as long as it cannot be settled for want of the model's name.
@@ -85,6 +94,47 @@ pub(crate) struct Call {
     /// The whole body of the last failed answer, where it was read to its end.
     pub(crate) failed_body: Option<Bytes>,
     latest: Option<RequestContext>,
+}
+
+impl Attempt {
+    fn is_of(&self, is: impl FnOnce(&Verdict) -> bool) -> bool {
+        self.verdict.as_ref().is_some_and(is)
+    }
+
+    fn was_lost(&self, how: Lost) -> bool {
+        self.is_of(|verdict| verdict.lost() == Some(how))
+    }
+}
+
+/// The credentials that a round has used, at hand outside of the lock. A few take no allocation.
+#[derive(Debug, Clone)]
+pub(crate) enum Used {
+    Few([Option<CredentialId>; 2]),
+    Many(Arc<HashSet<CredentialId>>),
+}
+
+impl Default for Used {
+    fn default() -> Self {
+        Self::Few([None, None])
+    }
+}
+
+impl Used {
+    pub(crate) fn contains(&self, id: &CredentialId) -> bool {
+        match self {
+            Self::Few(few) => few.iter().flatten().any(|used| used == id),
+            Self::Many(many) => many.contains(id),
+        }
+    }
+
+    /// How many they are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Few([Some(one), Some(other)]) if one == other => 1,
+            Self::Few(few) => few.iter().flatten().count(),
+            Self::Many(many) => many.len(),
+        }
+    }
 }
 
 impl Call {
@@ -115,8 +165,9 @@ impl Call {
 
     /// The attempts since the last wait.
     pub(crate) fn round(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
-        let round = self.round_number();
-        self.attempts().filter(move |attempt| attempt.round == round)
+        let first = self.first.get(self.earlier..).unwrap_or_default();
+        let rest = self.rest.get(self.earlier.saturating_sub(self.first.len())..).unwrap_or_default();
+        first.iter().flatten().chain(rest)
     }
 
     pub(crate) fn round_number(&self) -> u32 {
@@ -126,6 +177,8 @@ impl Call {
     /// Forgets which credentials were tried: the wait for one of them is over.
     pub(crate) fn open_round(&mut self) {
         self.earlier_rounds = self.earlier_rounds.saturating_add(1);
+        self.earlier = self.len;
+        self.used = None;
         self.plan = Plan::Next;
         self.suspect = None;
     }
@@ -141,7 +194,38 @@ impl Call {
         let attempt = Attempt { number, round, credential, generation, verdict: None, next: None, timed_out: None };
         match self.first.get_mut(self.len - 1) {
             Some(place) => *place = Some(attempt),
-            None => self.rest.push(attempt),
+            None => {
+                self.rest.push(attempt);
+                self.note_used();
+            }
+        }
+    }
+
+    #[cold]
+    fn note_used(&mut self) {
+        let known = self.used.take();
+        // What the first attempts of the round used is noted with the third.
+        let news: Vec<_> = match known {
+            Some(_) => self.last().into_iter().filter_map(|attempt| attempt.credential.clone()).collect(),
+            None => self.round().filter_map(|attempt| attempt.credential.clone()).collect(),
+        };
+        let mut used = known.unwrap_or_default();
+        // Nobody holds a copy while an attempt begins.
+        Arc::make_mut(&mut used).extend(news);
+        self.used = Some(used);
+    }
+
+    /// The credentials that this round has used.
+    pub(crate) fn used(&self) -> Used {
+        match &self.used {
+            Some(used) => Used::Many(used.clone()),
+            None => {
+                let mut few = [None, None];
+                for (place, attempt) in few.iter_mut().zip(self.round()) {
+                    place.clone_from(&attempt.credential);
+                }
+                Used::Few(few)
+            }
         }
     }
 
@@ -159,6 +243,10 @@ impl Call {
             match self.first.get_mut(self.len) {
                 Some(place) => *place = None,
                 None => self.rest.truncate(self.len - self.first.len()),
+            }
+            self.used = None;
+            if !self.rest.is_empty() {
+                self.note_used();
             }
         }
         is_open
@@ -183,12 +271,46 @@ impl Call {
         }
     }
 
-    /// How many attempts of this round used this credential and ended like this.
-    pub(crate) fn times(&self, credential: Option<&CredentialId>, is: impl Fn(Kind) -> bool) -> usize {
-        self.round()
-            .filter(|attempt| attempt.credential.as_ref() == credential)
-            .filter(|attempt| attempt.verdict.is_some_and(|verdict| is(verdict.kind())))
-            .count()
+    /// The first attempt whose connection broke before an answer. What follows it is free, and does not count.
+    pub(crate) fn first_break(&self) -> Option<u32> {
+        self.attempts().find(|attempt| attempt.was_lost(Lost::BeforeAnswer)).map(|attempt| attempt.number)
+    }
+
+    /// Whether the credential of the last attempt, whose connection failed, gets no other try: it had one more than
+    /// `retries`, or an answer of it was waited for too long.
+    pub(crate) fn has_spent_network_tries(&self, retries: usize) -> bool {
+        let Some(last) = self.last() else { return true };
+        let first_break = self.first_break();
+        let counts = |attempt: &&Attempt| {
+            attempt.credential == last.credential
+                && attempt.is_of(|verdict| verdict.kind() == Kind::Network)
+                && Some(attempt.number) != first_break
+        };
+        retries == 0 || last.was_lost(Lost::TimedOut) || self.round().filter(counts).count() > retries
+    }
+
+    /// How many pauses the request has made for connections that failed.
+    pub(crate) fn network_pauses(&self) -> usize {
+        let first_break = self.first_break();
+        let pauses = |attempt: &&Attempt| {
+            attempt.is_of(|verdict| verdict.kind() == Kind::Network)
+                && !attempt.was_lost(Lost::TimedOut)
+                && Some(attempt.number) != first_break
+        };
+        self.attempts().filter(pauses).count().saturating_sub(1)
+    }
+
+    /// Whether the request has gone on with another credential because the provider or the way to it failed.
+    pub(crate) fn has_stepped(&self) -> bool {
+        let fails = |attempt: &Attempt| attempt.is_of(|it| it.is_server_error() || it.kind() == Kind::Network);
+        let steps = |(one, next): (&Attempt, &Attempt)| fails(one) && one.credential != next.credential;
+        self.attempts().zip(self.attempts().skip(1)).any(steps)
+    }
+
+    /// Whether the request was sent again after the provider failed.
+    pub(crate) fn was_resent_after_server_error(&self) -> bool {
+        let mut earlier = self.attempts().take(self.len.saturating_sub(1));
+        earlier.any(|attempt| attempt.is_of(|verdict| verdict.is_server_error()))
     }
 
     pub(super) fn latest(&self) -> Option<&RequestContext> {

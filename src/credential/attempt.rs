@@ -1,6 +1,5 @@
 //! One attempt: begun with a lease, and settled exactly once.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::Response;
@@ -8,7 +7,7 @@ use http::Response;
 use super::late::Late;
 use super::settle::settle;
 use crate::account::CredentialId;
-use crate::context::{Plan, RequestContext};
+use crate::context::{Plan, RequestContext, Used};
 use crate::error::{Error, ErrorKind};
 use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered, Unavailable};
 use crate::verdict::{Scope, Verdict};
@@ -33,18 +32,18 @@ pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) 
         {
             return Ok(Acquired::Lease(lease));
         }
-        return ask(pool, context, Stay::default(), awaited, &Tried::default(), 0);
+        return ask(pool, context, Stay::default(), awaited, &Used::default(), 0);
     }
     let last = call.last().and_then(|attempt| attempt.credential.clone());
     let same = awaited.renewed().cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
-    let tried = Tried::of(call.round().filter_map(|attempt| attempt.credential.as_ref()));
+    let tried = call.used();
     let attempts = call.len();
     // Nobody has told the model of the attempt before.
     let unsettled = call.unsettled.take();
     // The pool may run a strategy, which is foreign code.
     drop(call);
     drop(unsettled);
-    let bound = pool.settings().max_attempts.is_some_and(|most| tried.distinct() >= most.get() as usize);
+    let bound = tried.len() >= pool.settings().most_attempts();
     ask(pool, context, Stay { on: same.as_ref(), bound }, awaited, &tried, attempts)
 }
 
@@ -88,7 +87,7 @@ fn ask(
     context: &RequestContext,
     stay: Stay<'_>,
     awaited: &Awaited,
-    tried: &Tried,
+    tried: &Used,
     attempts: usize,
 ) -> Result<Acquired, Error> {
     let model = model_of(pool, context);
@@ -102,11 +101,14 @@ fn ask(
         when_all_cooling: pool.settings().when_all_cooling,
     };
     let acquired = pool.acquire(&ask, &Choice::new(attempts, context.group()));
-    match (bound, acquired) {
-        (Some(id), Ok(Acquired::None(_))) => Ok(Acquired::None(Unavailable::Error(no_other(id)))),
-        (Some(id), Err(error)) if error.kind() == ErrorKind::UnknownCredential => Err(no_other(id)),
-        (_, acquired) => acquired,
-    }
+    let Some(id) = bound else { return acquired };
+    let gone = match acquired {
+        Ok(Acquired::None(_)) => Ok(Acquired::None(Unavailable::Error(no_other(id)))),
+        Err(error) if error.kind() == ErrorKind::UnknownCredential => Err(no_other(id)),
+        acquired => return acquired,
+    };
+    context.call().cut_short = pool.is_ready_for(model.as_ref());
+    gone
 }
 
 #[cold]
@@ -119,38 +121,6 @@ fn no_other(id: &CredentialId) -> Error {
 /// The model that a request asks for, where it matters.
 pub(super) fn model_of(pool: &Pool, context: &RequestContext) -> Option<Arc<str>> {
     pool.models().are_wanted().then(|| context.model_name())
-}
-
-/// The credentials that a request has used. A few of them take no allocation.
-#[derive(Default)]
-struct Tried {
-    few: [Option<CredentialId>; 4],
-    more: Vec<CredentialId>,
-}
-
-impl Tried {
-    fn of<'a>(ids: impl Iterator<Item = &'a CredentialId>) -> Self {
-        let mut tried = Self::default();
-        for (at, id) in ids.enumerate() {
-            match tried.few.get_mut(at) {
-                Some(place) => *place = Some(id.clone()),
-                None => tried.more.push(id.clone()),
-            }
-        }
-        tried
-    }
-
-    fn ids(&self) -> impl Iterator<Item = &CredentialId> {
-        self.few.iter().flatten().chain(&self.more)
-    }
-
-    fn contains(&self, id: &CredentialId) -> bool {
-        self.ids().any(|tried| tried == id)
-    }
-
-    fn distinct(&self) -> usize {
-        self.ids().collect::<HashSet<_>>().len()
-    }
 }
 
 impl OpenAttempt {

@@ -31,12 +31,14 @@ pub(super) fn settle(
         return pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK), || Some(context.model_name()));
     }
     let id = lease.credential();
-    let is_tried = |other: &CredentialId| call.round().any(|attempt| attempt.credential.as_ref() == Some(other));
+    let tried = call.used();
+    let is_tried = |other: &CredentialId| tried.contains(other);
     let has_rested = |other: &CredentialId| {
         call.round().any(|attempt| attempt.credential.as_ref() == Some(other) && is_limited(attempt))
     };
-    let network = call.times(Some(id), |kind| kind == Kind::Network);
-    let renewed = |attempt: &Attempt| attempt.credential.as_ref() == Some(id) && attempt.next == Some(Next::Same);
+    // The uses of one credential in a round follow each other.
+    let is_use = |attempt: &&Attempt| attempt.credential.as_ref() == Some(id);
+    let renewed = call.round().rev().take_while(is_use).any(|attempt| attempt.next == Some(Next::Same));
     let outcome = Outcome {
         access: lease.access(),
         started: lease.started(),
@@ -46,13 +48,15 @@ pub(super) fn settle(
             tried: &is_tried,
             model: model.as_ref(),
             rested: &has_rested,
-            renewed: call.round().any(renewed),
+            renewed,
             refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
-            last_try: !context.is_resendable() || network > pool.settings().network_retry_attempts as usize,
+            last_try: !context.is_resendable()
+                || verdict.kind() == Kind::Network
+                    && call.has_spent_network_tries(pool.settings().network_retry_attempts as usize),
         },
         jitter: fastrand::f64,
     };
-    let Settled { next, suspect, dry, effects } = pool.settle(&outcome);
+    let Settled { next, next_serves, suspect, dry, effects } = pool.settle(&outcome);
     let generation = lease.generation();
     if suspect {
         call.suspect = Some(Suspect { credential: id.clone(), generation, verdict });
@@ -60,6 +64,7 @@ pub(super) fn settle(
     if let Some(attempt) = call.last_mut() {
         attempt.next = next;
     }
+    call.next_serves = next_serves;
     let worth_keeping = dry && verdict.status().is_some() && !matches!(verdict.kind(), Kind::Rejected | Kind::Canceled);
     let body = call.failed_body.take().filter(|_| worth_keeping);
     // Listeners are foreign code: nothing is locked while they are told.

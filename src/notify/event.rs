@@ -87,6 +87,16 @@ pub enum Event {
         /// The model for which none is left, where others can be used; `None` if there is none for any.
         model: Option<Arc<str>>,
     },
+    /// A request has ended although credentials are ready: `maxAttempts` allows it no other.
+    #[non_exhaustive]
+    AttemptsUsedUp {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// How many credentials it has tried.
+        tried: usize,
+        /// The status of the last answer; `None` if there was no answer.
+        status: Option<StatusCode>,
+    },
     /// A credential has a new access token.
     #[non_exhaustive]
     Refreshed {
@@ -173,6 +183,7 @@ impl Event {
             Self::Recovered { .. } => "recovered",
             Self::LoginNeeded { .. } => "login_needed",
             Self::Exhausted { .. } => "exhausted",
+            Self::AttemptsUsedUp { .. } => "attempts_used_up",
             Self::Refreshed { .. } => "refreshed",
             Self::RefreshFailed { .. } => "refresh_failed",
             Self::StoreFailed { .. } => "store_failed",
@@ -190,6 +201,7 @@ impl Event {
             | Self::Recovered { provider, .. }
             | Self::LoginNeeded { provider, .. }
             | Self::Exhausted { provider, .. }
+            | Self::AttemptsUsedUp { provider, .. }
             | Self::Refreshed { provider, .. }
             | Self::RefreshFailed { provider, .. }
             | Self::StoreFailed { provider, .. }

@@ -54,6 +54,7 @@ pub(super) fn all() -> Vec<Event> {
         recovered(),
         login_needed(LoginReason::RefreshRefused),
         exhausted(Some(Duration::from_secs(90))),
+        Event::AttemptsUsedUp { provider: "openai".into(), tried: 16, status: Some(StatusCode::TOO_MANY_REQUESTS) },
         Event::Refreshed {
             provider: "openai".into(),
             credential: account("work"),

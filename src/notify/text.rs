@@ -31,6 +31,11 @@ impl fmt::Display for Event {
                     None => f.write_str("."),
                 }
             }
+            Self::AttemptsUsedUp { provider, tried, .. } => {
+                let plural = if *tried == 1 { "" } else { "s" };
+                write!(f, "A request to {provider:?} ended after {tried} credential{plural}, ")?;
+                f.write_str("the most that maxAttempts allows; others are ready.")
+            }
             Self::Refreshed { provider, credential, .. } => {
                 write!(f, "Credential {credential} of {provider:?} has a new token.")
             }
@@ -134,6 +139,7 @@ mod tests {
                 r#"Credential "work account" of "openai" is ready again."#,
                 r#"Credential "work account" of "openai" needs a new login: its refresh token was refused."#,
                 r#"No OAuth credential of "openai" can be used; the first is expected back in 90 s."#,
+                r#"A request to "openai" ended after 16 credentials, the most that maxAttempts allows; others are ready."#,
                 r#"Credential "work account" of "openai" has a new token."#,
                 concat!(
                     r#"The token of credential "work account" of "openai" could not be refreshed: "#,

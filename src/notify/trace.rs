@@ -86,6 +86,16 @@ fn write(event: &Event) {
             },
             "no credential can be used"
         ),
+        Event::AttemptsUsedUp { provider, tried, status } => tracing::warn!(
+            target: TARGET,
+            {
+                oauth_marathon.event = name,
+                oauth_marathon.pool = &**provider,
+                oauth_marathon.tried = tried,
+                http.response.status_code = status.map(|status| status.as_u16())
+            },
+            "a request has used as many credentials as it may"
+        ),
         Event::Refreshed { provider, credential, generation } => tracing::debug!(
             target: TARGET,
             {

@@ -104,6 +104,11 @@ impl Pool {
         Ok(acquired)
     }
 
+    /// Whether any credential is ready for a request for this model.
+    pub(crate) fn is_ready_for(&self, model: Option<&Arc<str>>) -> bool {
+        self.state().ready(model).next().is_some()
+    }
+
     fn candidates(&self, state: &State, ask: &Ask<'_>) -> Vec<Candidate> {
         let ready = state.ready(ask.model).filter_map(|place| state.entry(place));
         let untried = ready.filter(|entry| !(ask.tried)(&entry.credential.id));

@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, DATE, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_TYPE, DATE, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::account::CredentialId;
+use crate::header::state_recovery;
 
 /// A whole answer.
 pub(crate) struct Remembered {
@@ -54,20 +55,6 @@ pub(crate) fn invented(provider: &str, recovery: Option<Duration>) -> Response<B
     response
 }
 
-/// `Retry-After` in whole seconds, rounded up so that nobody comes too early (RFC 9110 section 10.2.3).
-fn state_recovery(headers: &mut HeaderMap, recovery: Option<Duration>) {
-    headers.remove("retry-after-ms");
-    match recovery {
-        Some(recovery) => {
-            let seconds = recovery.as_secs() + u64::from(recovery.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        None => {
-            headers.remove(RETRY_AFTER);
-        }
-    }
-}
-
 impl fmt::Debug for Remembered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remembered").field("status", &self.status).finish_non_exhaustive()
@@ -76,6 +63,8 @@ impl fmt::Debug for Remembered {
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
 
     #[test]

@@ -178,6 +178,7 @@ impl PoolBuilder {
             closing: watch::Sender::new(false),
             outgoing: Arc::new(Notify::new()),
             writing: AsyncMutex::new(()),
+            budget: Arc::default(),
             rescheduled: Arc::new(Notify::new()),
         }));
         Ok((pool, self.credentials))

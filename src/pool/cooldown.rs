@@ -9,10 +9,6 @@ use crate::verdict::{Kind, Scope, Verdict};
 /// How long a credential rests whose refresh failed for now.
 const REFRESH_FAILED: Duration = Duration::from_secs(30);
 
-/// How long a credential rests that is limited for no time at all, or until a time that is over. Some servers say so for
-/// hours, and whoever believed them would come again at once.
-const SHORTEST: Duration = Duration::from_secs(1);
-
 /// What is known beside the verdict.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Facts {
@@ -108,11 +104,8 @@ pub(crate) fn not_accepted(settings: &Settings) -> Consequence {
 }
 
 fn throttled(settings: &Settings, verdict: &Verdict) -> Consequence {
-    match verdict.retry_after() {
-        Some(stated) => {
-            let rest = if stated.is_zero() { SHORTEST } else { stated };
-            Consequence::Rest { rest: rest.min(settings.max_cooldown), guessed: false }
-        }
+    match verdict.stated_pause() {
+        Some(stated) => Consequence::Rest { rest: stated.min(settings.max_cooldown), guessed: false },
         None => Consequence::Rest { rest: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true },
     }
 }
@@ -170,6 +163,8 @@ mod tests {
             (Verdict::new(Kind::Success), FRESH, Consequence::Succeeded),
             (Verdict::new(Kind::Throttled), FRESH, rest(30, true)),
             (Verdict::new(Kind::Throttled).with_retry_after(hour), FRESH, rest(3600, false)),
+            (Verdict::new(Kind::Throttled).with_retry_after(Duration::ZERO), FRESH, rest(1, false)),
+            (Verdict::new(Kind::QuotaExhausted).with_retry_after(Duration::from_millis(1)), FRESH, rest(1, false)),
             (Verdict::new(Kind::Throttled).with_retry_after(hour * 24 * 365), FRESH, rest(691_200, false)),
             (Verdict::new(Kind::Throttled).with_retry_after(Duration::ZERO), FRESH, rest(1, false)),
             (Verdict::new(Kind::Throttled), old, Consequence::Counted),

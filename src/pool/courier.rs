@@ -11,7 +11,7 @@ use super::together::{Ours, Together, Write, together};
 use crate::account::{Credential, CredentialId};
 use crate::clock;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, limited};
+use crate::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, limited};
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
 use crate::sync::{Handle, time};
 
@@ -188,7 +188,7 @@ impl Pool {
         entry.known.has_held(&stored, &entry.credential.material);
         let is_other = entry.access.generation != stored.generation || entry.credential != stored.credential;
         if is_other && ours == Some(&entry.credential) {
-            let is_same = entry.credential.material == stored.credential.material;
+            let is_same = is_same(&entry.credential.material, &stored.credential.material);
             let access = self.0.prepare(&stored.credential, entry.access.slot.clone(), stored.generation)?;
             match is_same {
                 true => state.relabel(place, stored.credential, Arc::new(access)),

@@ -12,7 +12,7 @@ use super::renewing::Need;
 use crate::clock;
 use crate::error::BoxError;
 use crate::notify::Event;
-use crate::refresh::across::{Ended, Held, Times, Told, Turn, Unstored, lease};
+use crate::refresh::across::{Ended, Held, Known, Times, Told, Turn, Unstored, lease};
 use crate::refresh::{RefreshError, RefreshRequest};
 use crate::store::{Record, StoreKey, StoreLease};
 use crate::sync::atomic::AtomicBool;
@@ -51,10 +51,11 @@ impl Pool {
         let Some(mut held) = self.held(slot, *replaces) else { return Ok(None) };
         *replaces = held.generation;
         held.begun = kept.begun.clone();
-        if let Some(unsaved) = &kept.unsaved {
-            // What the store holds is spent.
+        if let Some(unsaved) = kept.unsaved.as_ref().filter(|_| !held.known.is_put_in()) {
+            // What the store holds is spent, and what a person has put in is not.
             held.credential.material = unsaved.credential.material.clone();
             held.generation = held.generation.max(unsaved.generation);
+            held.known = Known::stored(unsaved.generation);
         }
         let times = Times { exchange: inner.settings.exchange_timeout, patience: LEASE_PATIENCE };
         let turn = Turn { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held, times };

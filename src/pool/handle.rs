@@ -11,6 +11,7 @@ use super::active::Active;
 use super::state::{Effects, State};
 use super::strategy::Strategy;
 use crate::account::Credential;
+use crate::budget::Budget;
 use crate::clock::WallClock;
 use crate::config::{Settings, StrategyName};
 use crate::error::Error;
@@ -71,6 +72,8 @@ pub(super) struct Inner {
     pub(super) outgoing: Arc<Notify>,
     /// One at a time tells the store what has changed.
     pub(super) writing: AsyncMutex<()>,
+    /// What its requests may send again while the provider fails.
+    pub(super) budget: Arc<Budget>,
     /// Wakes the watch over recoveries: one may come earlier than it knows.
     pub(super) rescheduled: Arc<Notify>,
 }
@@ -104,6 +107,11 @@ impl Pool {
     #[must_use]
     pub fn models(&self) -> &Models {
         &self.0.models
+    }
+
+    /// What all stacks over the pool may send again while the provider fails.
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.0.budget
     }
 
     /// Whether credentials may be sent to where `uri` leads.

@@ -28,6 +28,7 @@ impl State {
         let started = bearing.started;
         let mut effects = self.lift_whole(bearing, |rests| rests.lift(started));
         effects.recovered.extend(self.lift_model(bearing, |rests| rests.lift(started)).recovered);
+        self.end_faults(bearing.slot);
         self.note_success(bearing);
         effects
     }

@@ -9,7 +9,7 @@ use super::state::State;
 use crate::account::{Credential, CredentialId, Material};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
-use crate::refresh::across::Known;
+use crate::refresh::across::{Known, is_same};
 use crate::secret::Secret;
 use crate::token::{Generation, TokenSet};
 use crate::verdict::Scope;
@@ -233,7 +233,7 @@ impl Inner {
         }
         let slot = entry.access.slot.clone();
         // Another label or header is no change of the secret: it does not keep a refresh from being published.
-        let is_same = entry.credential.material == credential.material;
+        let is_same = is_same(&entry.credential.material, &credential.material);
         let (generation, known) = match is_same {
             true => (entry.access.generation, entry.known),
             false => (entry.access.generation.next(), entry.known.put_in()),

@@ -19,6 +19,7 @@ mod courier;
 mod custody;
 mod exchange;
 mod failure;
+mod faults;
 mod follow;
 mod handle;
 mod last_status;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::custody::{Custody, Kept};
 use super::handle::Inner;
 use crate::error::BoxError;
-use crate::refresh::across::{Saved, save};
+use crate::refresh::across::{Saved, lease, save};
 use crate::store::{DynStore, Record, StoreKey, StoreLease};
 use crate::sync::{spawn, time, watch};
 
@@ -86,6 +86,10 @@ impl Saver {
                     return;
                 }
                 Saved::Failed(_) => pause = (pause * 2).min(LONGEST_PAUSE),
+            }
+            // Where somebody has removed the file of the lease, it is free, and the spent token would be sent again.
+            if let Ok(Some(again)) = lease(&*self.store, &self.key, Duration::ZERO).await {
+                kept.lease = Some(again);
             }
         }
     }

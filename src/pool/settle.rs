@@ -8,7 +8,7 @@ use super::access::Access;
 use super::cooldown::{Consequence, Facts, consequence};
 use super::lift::Bearing;
 use super::rest::Rest;
-use super::state::{Effects, State};
+use super::state::{Effects, Entry, State};
 use crate::account::CredentialId;
 use crate::config::{OnBan, Settings};
 use crate::context::{Next, Suspect};
@@ -43,6 +43,8 @@ pub(crate) struct Request<'a> {
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) next: Option<Next>,
+    /// The credential that comes next was last answered with a success.
+    pub(crate) next_serves: bool,
     /// The credential rests if another one is not refused for the same request.
     pub(crate) suspect: bool,
     /// No credential is ready any more.
@@ -64,7 +66,7 @@ impl State {
         let facts = self.facts(has_source, now, outcome);
         let consequence = consequence(settings, verdict, facts);
         let place = access.slot.place;
-        let mut settled = Settled { next: None, suspect: false, dry: false, effects };
+        let mut settled = Settled { next: None, next_serves: false, suspect: false, dry: false, effects };
         if self.owner(&access.slot).is_some() {
             self.count(access, verdict, consequence, now);
             match consequence {
@@ -94,6 +96,9 @@ impl State {
                     self.note_failure(place, verdict);
                 }
             }
+            if !verdict.is_success() {
+                self.note_fault(place, verdict, request.model);
+            }
         }
         settled.next = match (consequence, verdict.kind()) {
             (Consequence::Succeeded, _) => None,
@@ -104,13 +109,15 @@ impl State {
             (Consequence::Untouched, Kind::Forbidden) => Some(Next::Never),
             _ => Some(self.availability(request, now)),
         };
+        settled.next_serves = settled.next == Some(Next::Now)
+            && self.next_ready(request).and_then(|next| self.entry(next)).is_some_and(Entry::serves);
         settled.dry = self.ready(request.model).next().is_none();
         settled
     }
 
     /// Lets a credential rest that was refused with 403 where another one then was not.
     pub(crate) fn convict(&mut self, rest: Duration, suspect: &Suspect, now: Instant) -> Effects {
-        let current = |entry: &super::state::Entry| entry.access.generation == suspect.generation;
+        let current = |entry: &Entry| entry.access.generation == suspect.generation;
         match self.place_of(suspect.credential.as_str()) {
             Some(place) if self.entry(place).is_some_and(current) => {
                 if let Some(entry) = self.entry_mut(place) {
@@ -167,15 +174,20 @@ impl State {
         }
     }
 
+    /// The credential that is ready and next in the order for this request.
+    fn next_ready(&self, request: &Request<'_>) -> Option<u32> {
+        let untried = |place: &u32| self.entry(*place).is_some_and(|entry| !(request.tried)(&entry.credential.id));
+        self.ready(request.model).find(untried)
+    }
+
     /// What the pool could offer to this request next.
     pub(crate) fn availability(&self, request: &Request<'_>, now: Instant) -> Next {
-        let untried = |place: u32| self.entry(place).is_some_and(|entry| !(request.tried)(&entry.credential.id));
         let at = |until: Option<Instant>| until.map_or(Next::Never, Next::At);
         let model = request.model;
         if let Some(pin) = request.pin {
             return at(self.place_of(pin.as_str()).and_then(|place| self.rests_until(place, model)));
         }
-        if self.ready(model).any(untried) {
+        if self.next_ready(request).is_some() {
             return Next::Now;
         }
         // One that rested because of this request and is ready again has recovered while others were tried.

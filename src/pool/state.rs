@@ -19,7 +19,7 @@ use super::rests::Cooldowns;
 use super::rotation::Rotation;
 use crate::account::{Credential, CredentialId};
 use crate::notify::LoginReason;
-use crate::refresh::across::Known;
+use crate::refresh::across::{Known, is_same};
 use crate::token::Generation;
 use crate::verdict::Kind;
 
@@ -59,6 +59,8 @@ pub(crate) struct Entry {
     pub(crate) out: Option<LoginReason>,
     pub(crate) failures: u64,
     pub(crate) last_failure: Option<Instant>,
+    /// How many attempts in a row ended with a server error or a broken connection.
+    pub(super) faults: u32,
     /// The last answer that the store knows of is a failure: the next success is noted there.
     pub(super) is_noted_as_failing: bool,
     pub(crate) renewing: Renewing,
@@ -155,6 +157,7 @@ impl State {
             out: None,
             failures: 0,
             last_failure: None,
+            faults: 0,
             is_noted_as_failing: false,
             renewing: Renewing::default(),
             known,
@@ -184,7 +187,7 @@ impl State {
     pub(crate) fn renew(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry_mut(place) else { return };
         // Only another secret makes good that this one was refused.
-        let forced = entry.renewing.forced && entry.credential.material == credential.material;
+        let forced = entry.renewing.forced && is_same(&entry.credential.material, &credential.material);
         access.slot.set_label(&credential);
         entry.credential = credential;
         entry.access = access;
@@ -286,7 +289,8 @@ impl State {
 impl Entry {
     /// Whether a success has something to lift, or to tell the store.
     pub(super) fn set_troubled(&self) {
-        let troubled = !self.cooldowns.is_empty() || !self.models.is_empty() || self.is_noted_as_failing;
+        let troubled =
+            !self.cooldowns.is_empty() || !self.models.is_empty() || self.is_noted_as_failing || self.faults > 0;
         self.access.slot.troubled.store(troubled, Relaxed);
     }
 }

@@ -104,7 +104,11 @@ where
                         Err(result) => return Poll::Ready(result),
                         Ok(Go::Now) => *this.timer = this.run.progress.context.deadline().and_then(clock::timer),
                         Ok(Go::At(when)) => {
-                            *this.timer = clock::timer(when);
+                            let Some(timer) = clock::timer(when) else {
+                                // Outside of a runtime nobody can wait: what has come so far is all there is.
+                                return Poll::Ready(this.run.give_up(None));
+                            };
+                            *this.timer = Some(timer);
                             this.state.set(State::Waiting);
                         }
                     }

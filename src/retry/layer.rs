@@ -6,6 +6,7 @@ use super::progress::Shared;
 use super::service::Retry;
 use crate::config::Settings;
 use crate::model::Models;
+use crate::pool::Pool;
 
 /// Sends a request again after a failure that another attempt can mend.
 ///
@@ -31,10 +32,19 @@ pub struct RetryLayer {
 
 impl RetryLayer {
     /// A layer that keeps to these settings: `maxAttempts`, `networkRetryAttempts`, `maxWaitMs`, `attemptTimeoutMs`,
-    /// `whenAllCooling` and `resend`.
+    /// `whenAllCooling` and `resend`. What it may send again while the provider fails is its own:
+    /// [`for_pool`](Self::for_pool) shares that.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self { shared: Arc::new(Shared::new(settings)) }
+    }
+
+    /// A layer that keeps to the settings of `pool`, and shares with all other stacks over it what may be sent again while its
+    /// provider fails: so that is no more with several stacks than with one. It knows the models of its requests as with
+    /// [`models`](Self::models), and its events go to the pool's notifiers.
+    #[must_use]
+    pub fn for_pool(pool: &Pool) -> Self {
+        Self { shared: Arc::new(Shared::for_pool(pool)) }
     }
 
     /// Tells the credential layer below which model a request asks for, where a limit of one model makes that matter:

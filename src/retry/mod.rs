@@ -3,8 +3,10 @@
 //! [`RetryLayer`] keeps a spare copy of the request, reads what the layers below noted in the
 //! [`RequestContext`](crate::RequestContext) about each attempt, and asks one pure function what to do: stop, the same
 //! credential, the next one, or wait. When nothing is left, the caller gets the best answer there was.
+//!
+//! What is sent again adds load to a provider that fails: the pool's budget pays for it, and nothing but a first old connection is
+//! tried again without a pause.
 
-mod budget;
 mod decide;
 mod future;
 mod layer;

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use tokio::time::Sleep;
 use tower::retry::Policy;
 
 use super::progress::{Go, Progress, Shared};
 use super::spare::{is_idempotent, is_whole};
+use crate::clock;
 use crate::config::Settings;
 use crate::context::RequestContext;
 use crate::error::BoxError;
 use crate::model::Models;
+use crate::pool::Pool;
 use crate::replay::ReplayableBody;
+use crate::sync::time::Sleep;
 use crate::verdict::Scope;
 
 /// A policy for [`tower::retry::RetryLayer`] that decides as [`RetryLayer`](super::RetryLayer) does.
@@ -49,7 +51,7 @@ use crate::verdict::Scope;
 /// # });
 /// let client = ServiceBuilder::new()
 ///     .layer(NotifyLayer::new())
-///     .layer(RetryLayer::new(RetryPolicy::new(pool.settings())))
+///     .layer(RetryLayer::new(RetryPolicy::for_pool(&pool)))
 ///     .layer(CredentialLayer::new(pool))
 ///     .layer(ClassifyLayer::new())
 ///     .service(client);
@@ -65,10 +67,16 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// A policy that keeps to these settings. Its clones share one budget.
+    /// A policy that keeps to these settings. Its clones share one budget of resends.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self { shared: Arc::new(Shared::new(settings)), progress: None }
+    }
+
+    /// See [`RetryLayer::for_pool`](super::RetryLayer::for_pool).
+    #[must_use]
+    pub fn for_pool(pool: &Pool) -> Self {
+        Self { shared: Arc::new(Shared::for_pool(pool)), progress: None }
     }
 
     /// See [`RetryLayer::models`](super::RetryLayer::models).
@@ -98,10 +106,12 @@ where
         let go = if failed && is_whole(request.body()) { progress.go() } else { None };
         match go {
             Some(Go::Now) => Some(Pause { timer: None }),
-            Some(Go::At(when)) => Some(Pause { timer: Some(Box::pin(tokio::time::sleep_until(when.into()))) }),
+            // Outside of a runtime nobody can wait.
+            Some(Go::At(when)) => clock::timer(when).map(|timer| Pause { timer: Some(timer) }),
             None => {
+                progress.end();
                 if let Ok(response) = result {
-                    progress.report(response);
+                    progress.report(response, judged.is_some_and(|verdict| verdict.is_server_error()));
                 }
                 None
             }

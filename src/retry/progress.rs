@@ -3,35 +3,56 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::header::HeaderName;
+use http::{HeaderValue, Request, Response, StatusCode};
 
-use super::budget::Budget;
 use super::decide::{Decision, Limits, Situation, decide};
+use crate::budget::Budget;
 use crate::clock;
 use crate::config::Settings;
 use crate::context::{Plan, RequestContext};
 use crate::error::{BoxError, Error};
+use crate::header::state_recovery;
 use crate::model::Models;
+use crate::notify::{Event, Notifiers};
+use crate::pool::Pool;
 use crate::replay::ReplayableBody;
 use crate::verdict::{Kind, Verdict};
 
+/// Says to the official SDKs whether they shall send the request again.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// When to come back where other credentials are ready.
+const SOON: Duration = Duration::from_secs(1);
+
 /// What all requests through one layer share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
-    pub(crate) budget: Budget,
+    pub(crate) budget: Arc<Budget>,
     /// Finds the model of requests, if limits of single models are kept below.
     pub(crate) models: Option<Models>,
+    /// The pool's provider, and where its events go.
+    events: Option<(Arc<str>, Notifiers)>,
 }
 
 impl Shared {
     pub(super) fn new(settings: &Settings) -> Self {
-        Self { limits: Limits::new(settings), budget: Budget::default(), models: None }
+        Self { limits: Limits::new(settings), budget: Arc::default(), models: None, events: None }
     }
 
-    /// The same limits, with a budget of its own.
+    pub(super) fn for_pool(pool: &Pool) -> Self {
+        Self {
+            limits: Limits::new(pool.settings()),
+            budget: pool.budget().clone(),
+            models: Some(pool.models().clone()),
+            events: Some((pool.provider().into(), pool.notifiers().clone())),
+        }
+    }
+
+    /// The same, with the models.
     pub(super) fn with_models(&self, models: Models) -> Self {
-        Self { limits: self.limits.clone(), budget: Budget::default(), models: Some(models) }
+        Self { models: Some(models), ..self.clone() }
     }
 
     /// Says to the layers below whether the request can be sent again, and with it whether its model can be told after a
@@ -69,6 +90,10 @@ pub(crate) struct Progress {
     sends: usize,
     /// Since when it waits for recoveries, with what it tried between them.
     waiting_since: Option<Instant>,
+    /// When its round began, or was first looked at: a request that succeeds at once needs no time for it.
+    round_began: Option<Instant>,
+    /// The budget has refused it a resend.
+    refused: bool,
 }
 
 /// How another attempt follows.
@@ -83,7 +108,7 @@ pub(crate) enum Go {
 impl Progress {
     #[inline]
     pub(super) fn new(shared: Arc<Shared>, context: RequestContext, idempotent: bool) -> Self {
-        Self { shared, context, idempotent, sends: 1, waiting_since: None }
+        Self { shared, context, idempotent, sends: 1, waiting_since: None, round_began: None, refused: false }
     }
 
     /// Says to the layers below that the request can be sent again.
@@ -144,24 +169,37 @@ impl Progress {
         let situation = Situation {
             now,
             deadline: self.context.deadline(),
+            round_began: *self.round_began.get_or_insert(now),
             waited: self.waiting_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
             idempotent: self.idempotent,
             jitter: fastrand::f64(),
         };
         let mut call = self.context.call();
-        let go = match decide(&self.shared.limits, &call, &situation, || self.shared.budget.spend()) {
+        let refused = &mut self.refused;
+        let pay = || {
+            let paid = self.shared.budget.spend(now);
+            *refused |= !paid;
+            paid
+        };
+        let after = |pause: Duration| if pause.is_zero() { Go::Now } else { Go::At(now + pause) };
+        let go = match decide(&self.shared.limits, &call, &situation, pay) {
             Decision::Stop => return None,
+            Decision::Enough => {
+                call.cut_short = true;
+                return None;
+            }
             Decision::Same(pause) => {
                 call.plan = Plan::Same;
-                if pause.is_zero() { Go::Now } else { Go::At(now + pause) }
+                after(pause)
             }
-            Decision::Next => {
+            Decision::Next(pause) => {
                 call.plan = Plan::Next;
-                Go::Now
+                after(pause)
             }
             Decision::Wait(until) => {
                 call.open_round();
                 self.waiting_since.get_or_insert(now);
+                self.round_began = Some(until);
                 Go::At(until)
             }
         };
@@ -169,8 +207,32 @@ impl Progress {
         Some(go)
     }
 
-    /// Adds the report of all attempts to an answer.
-    pub(super) fn report<RB>(&self, response: &mut Response<RB>) {
+    /// Tells people if the request ends although credentials are ready. Listeners are foreign code: nothing is locked.
+    #[cold]
+    pub(super) fn end(&self) {
+        let call = self.context.call();
+        let (tried, status) = (call.used().len(), call.last().and_then(|attempt| attempt.verdict?.status()));
+        let is_cut_short = call.cut_short;
+        drop(call);
+        if let Some((provider, events)) = self.shared.events.as_ref().filter(|_| is_cut_short) {
+            events.emit(|| Event::AttemptsUsedUp { provider: provider.clone(), tried, status });
+        }
+    }
+
+    /// Adds to an answer, which was judged like this, the report of all attempts, and what is to be said to the caller's own
+    /// retries.
+    #[cold]
+    pub(super) fn report<RB>(&self, response: &mut Response<RB>, is_server_error: bool) {
+        let call = self.context.call();
+        let (is_cut_short, resent) = (call.cut_short, self.refused || call.was_resent_after_server_error());
+        drop(call);
+        if is_cut_short {
+            state_recovery(response.headers_mut(), Some(SOON));
+        }
+        if is_server_error && resent && response.status() >= StatusCode::BAD_REQUEST {
+            // What was sent again here, or must not be, is not to be multiplied.
+            response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
         response.extensions_mut().insert(self.context.clone());
     }
 }

@@ -8,14 +8,15 @@ use super::spare::Spare;
 use crate::config::TimedOut;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::replay::ReplayableBody;
-use crate::verdict::{Kind, Scope, Verdict};
+use crate::verdict::{Kind, Lost, Scope, Verdict};
 
 /// One request on its way: its progress, the copy that later attempts start from, and the best answer so far.
 #[derive(Debug)]
 pub(crate) struct Run<B, RB> {
     pub(super) progress: Progress,
     spare: Option<Spare<B>>,
-    best: Best<Response<RB>>,
+    /// With whether it is a server error.
+    best: Best<(Response<RB>, bool)>,
     last_error: Option<BoxError>,
 }
 
@@ -32,6 +33,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         result: Result<Response<RB>, BoxError>,
     ) -> Result<Go, Result<Response<RB>, BoxError>> {
         let failed = judged.is_some_and(|verdict| !verdict.is_success());
+        let is_server_error = judged.is_some_and(|verdict| verdict.is_server_error());
         if let (Some(Scope::Model), Some(spare)) = (judged.map(|verdict| verdict.scope()), &self.spare) {
             self.progress.settle_model(|models| spare.model(models));
         }
@@ -39,12 +41,12 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         let go = if failed && self.spare.as_ref().is_some_and(Spare::is_whole) { self.progress.go() } else { None };
         match (go, result) {
             (None, Ok(response)) => {
-                self.best.offer(Rank::of(judged), response);
+                self.best.offer(Rank::of(judged), (response, is_server_error));
                 Err(self.give_up(None))
             }
             (None, Err(error)) => Err(self.give_up(Some(error))),
             (Some(go), Ok(response)) => {
-                self.best.offer(Rank::in_passing(judged), response);
+                self.best.offer(Rank::in_passing(judged), (response, is_server_error));
                 Ok(go)
             }
             (Some(go), Err(error)) => {
@@ -69,9 +71,10 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
 
     /// What the caller gets when the next attempt could not be begun.
     pub(super) fn give_up(&mut self, error: Option<BoxError>) -> Result<Response<RB>, BoxError> {
+        self.progress.end();
         match self.best.take() {
-            Some(mut response) => {
-                self.progress.report(&mut response);
+            Some((mut response, is_server_error)) => {
+                self.progress.report(&mut response, is_server_error);
                 Ok(response)
             }
             None => Err(error.or_else(|| self.last_error.take()).unwrap_or_else(|| out_of_time().into())),
@@ -82,7 +85,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
     #[cold]
     pub(super) fn timed_out(&self, timed_out: TimedOut) -> BoxError {
         let mut call = self.progress.context.call();
-        call.judge(Verdict::new(Kind::Network));
+        call.judge(Verdict::new(Kind::Network).with_lost(Lost::TimedOut));
         call.time_out(timed_out);
         timed_out.error().into()
     }

@@ -14,6 +14,11 @@
 //! A refresh across processes takes the lease, loads the record and adopts it where its generation is later than one's
 //! own, sets it with an [`Intent`], exchanges the refresh token, sets the record with the new tokens and without the
 //! intent, and only then uses them. A refresh token can often be spent only once, so its successor must not be lost.
+//!
+//! The lease alone does not exclude a second exchange, as it can be lost without a word. So whoever finds an intent of the
+//! present generation that has not [`ended`](Intent::ended) waits until it is older than an exchange may take, looks again
+//! meanwhile, and only then begins one. A store that can run out of room takes the room for the end of a refresh together with
+//! its intent.
 
 mod book;
 mod changes;

@@ -71,3 +71,15 @@ async fn one_is_removed_when_somebody_has_said_yes() {
     assert_eq!(home.ids("x").await, ["a", "c"]);
     home.run(&["auth", "remove", "x", "b", "--yes"]).await.failed(3, "x has no credential \"b\"; there are a, c");
 }
+
+#[tokio::test]
+async fn a_removal_of_the_last_credential_leaves_the_store_empty_and_ours() {
+    let home = Home::new();
+    home.add("x", Credential::new("a", Secret::new("c4n4ry"))).await;
+    home.run(&["auth", "remove", "x", "a", "--yes"]).await.done();
+    let text = std::fs::read(home.path(".local/share/oauth-marathon/credentials.json")).unwrap();
+    let text: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    assert!(text["version"] == 1 && text["checksum"].is_string(), "{text}");
+    home.run(&["auth", "list"]).await.done();
+    home.run(&["auth", "remove", "x", "a", "--yes"]).await.failed(3, "the store is empty");
+}

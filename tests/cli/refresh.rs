@@ -4,7 +4,7 @@ use oauth_marathon::notify::LoginReason;
 use oauth_marathon::store::{Intent, Record};
 use oauth_marathon::{Credential, Generation, Material, Secret};
 
-use crate::run::{Home, tokens};
+use crate::run::{Home, Running, tokens};
 use crate::server::OAuthServer;
 
 fn with<'a>(server: &'a OAuthServer, args: &[&'a str]) -> Vec<&'a str> {
@@ -83,6 +83,47 @@ async fn a_refresh_without_an_end_is_named() {
     let ran = home.run(&with(&server, &["a"])).await.done();
     assert!(ran.err.contains("has no end: its refresh token may be spent. It is tried once more."), "{}", ran.err);
     assert_eq!(home.load("x", "a").await.unwrap().intent, None);
+}
+
+/// The store is taken away between the intent and the new tokens.
+async fn unstored(server: &OAuthServer, home: &Home) -> Running {
+    server.hold();
+    let mut running = home.start(&with(server, &["a"]));
+    server.was_asked().await;
+    std::fs::rename(home.path(STORE), home.path("elsewhere")).unwrap();
+    server.release();
+    let said = running.says("has new tokens, and they could not be stored: ").await;
+    assert!(said.contains("move it back") && said.contains("They are in memory alone"), "{said}");
+    running
+}
+
+const STORE: &str = ".local/share/oauth-marathon/credentials.json";
+
+#[tokio::test]
+async fn new_tokens_that_cannot_be_stored_are_kept_until_they_can() {
+    let server = OAuthServer::start().await;
+    let home = filled(&server).await;
+    let running = unstored(&server, &home).await;
+    assert!(!home.path(STORE).exists(), "nothing is made in its place");
+    std::fs::rename(home.path("elsewhere"), home.path(STORE)).unwrap();
+    let ran = running.ended().await.done();
+    assert_eq!(ran.out, "a of x has a new token, good for 1h 0m.\n");
+    assert_eq!((server.asked(), home.load("x", "a").await.unwrap().generation.get()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_person_may_give_up_tokens_that_cannot_be_stored_and_is_told_what_that_costs() {
+    let server = OAuthServer::start().await;
+    let home = filled(&server).await;
+    let mut running = unstored(&server, &home).await;
+    running.interrupt();
+    running.says("press Ctrl-C again to leave it").await;
+    running.interrupt();
+    running.ended().await.failed(130, "new tokens that were not stored are lost");
+    // The next refresh finds the mark of the one that was left.
+    std::fs::rename(home.path("elsewhere"), home.path(STORE)).unwrap();
+    let held = home.load("x", "a").await.unwrap();
+    assert_eq!((held.generation.get(), held.intent.is_some()), (1, true));
 }
 
 #[tokio::test]

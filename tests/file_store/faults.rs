@@ -57,6 +57,17 @@ async fn whatever_system_call_fails_the_store_stays_whole_and_what_is_stored_is_
     assert!(failed >= 8, "{failed}");
 }
 
+/// Some file systems cannot let two files change places.
+#[tokio::test]
+async fn where_files_cannot_change_places_the_new_one_takes_the_place_of_the_old() {
+    for error in ["EINVAL", "ENOSYS", "EOPNOTSUPP"] {
+        let save = Save::prepare().await;
+        let Some((end, calls)) = save.run(Some(&format!("renameat2:error={error}"))) else { return };
+        assert_eq!((end, save.after().await), (End::Stored, save.before + 1), "{error}");
+        assert!(calls.iter().any(|call| call.line.contains(error)), "{calls:#?}");
+    }
+}
+
 fn after_rename(calls: &[Call], name: &str, number: usize) -> bool {
     let rename = calls.iter().position(|call| call.name.starts_with("rename")).unwrap();
     let this = calls.iter().position(|call| call.name == name && call.number == number).unwrap();

@@ -215,6 +215,25 @@ async fn a_refresh_under_way_while_the_file_is_away_is_stored_when_it_is_back() 
 }
 
 #[tokio::test]
+async fn a_lease_of_tokens_that_are_in_memory_alone_is_taken_again_where_its_file_is_removed() {
+    let running = Running::start().await;
+    let call = running.send();
+    running.asked.notified().await;
+    running.place.take_away();
+    running.answer.notify_one();
+    assert_eq!(call.await.unwrap(), 200);
+    let leases = fs::read_dir(running.place.path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let leases: Vec<_> = leases.filter(|path| path.to_str().unwrap().ends_with(".lease")).collect();
+    let [lease] = &leases[..] else { panic!("{leases:?}") };
+    fs::remove_file(lease).unwrap();
+    until("the lease is taken again", async || lease.exists()).await;
+    let other = FileStore::open(&running.place.path).await.unwrap();
+    assert!(other.lease(&key("work"), Duration::ZERO).await.unwrap().is_none(), "nobody else may send the spent token");
+    running.place.put_back();
+    until("the new tokens are stored", async || running.stored().await == Some(2)).await;
+}
+
+#[tokio::test]
 async fn a_file_that_comes_back_with_older_content_costs_no_token() {
     let running = Running::start().await;
     fs::copy(&running.place.path, running.place.elsewhere()).unwrap();

@@ -7,7 +7,7 @@ use http::Method;
 use oauth_marathon::config::{Resend, StrategyName, WhenAllCooling};
 use oauth_marathon::testing::Reply;
 
-use super::stacks::{Case, through_ours, through_tower};
+use super::stacks::{Case, ours, pool, through_ours, through_tower, towers};
 
 fn replies(statuses: &[u16]) -> Vec<Reply> {
     let reply = |status: &u16| match status {
@@ -43,8 +43,8 @@ fn cases() -> Vec<(Case, &'static [&'static str])> {
         (case("500 for ever", &[500, 500], &[500], &[500]), &["a1", "a1", "b1"]),
         (case("503, 429, then the next", &[503, 429], &[200], &[]), &["a1", "a1", "b1"]),
         (case("one broken connection", &[0, 200], &[], &[]), &["a1", "a1"]),
-        (case("broken connections", &[0, 0], &[0, 0], &[200]), &["a1", "a1", "b1", "b1", "c1"]),
-        (case("all connections broken", &[0, 0], &[0, 0], &[0, 0]), &["a1", "a1", "b1", "b1", "c1", "c1"]),
+        (case("broken connections", &[0, 0, 0], &[0, 0], &[200]), &["a1", "a1", "a1", "b1", "b1", "c1"]),
+        (case("all connections broken", &[0, 0, 0], &[0, 0], &[0, 0]), &["a1", "a1", "a1", "b1", "b1", "c1", "c1"]),
         (
             case("no network retries", &[0], &[200], &[]).settings(|settings| settings.network_retry_attempts = 0),
             &["a1", "b1"],
@@ -107,4 +107,14 @@ async fn the_policy_sends_notes_and_answers_what_our_layer_does() {
         }
         assert_eq!(through_tower(&case).await, ours, "{}", case.name);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_spend_the_budget_of_their_pool() {
+    let pool = pool(&oauth_marathon::config::Settings::default());
+    let down =
+        Case { requests: 40, ..Case::new("down", vec![("a1", replies(&[500; 80])), ("b1", replies(&[500; 80]))]) };
+    let spent = ours(&down, &pool).await.sends.len() - 40;
+    assert!((20..=25).contains(&spent), "{spent}");
+    assert_eq!(towers(&down, &pool).await.sends.len(), 40, "nothing is left");
 }

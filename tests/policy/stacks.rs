@@ -72,11 +72,18 @@ pub(crate) fn pool(settings: &Settings) -> Pool {
 }
 
 pub(crate) async fn through_ours(case: &Case) -> Run {
+    ours(case, &pool(&case.settings)).await
+}
+
+pub(crate) async fn through_tower(case: &Case) -> Run {
+    towers(case, &pool(&case.settings)).await
+}
+
+pub(crate) async fn ours(case: &Case, pool: &Pool) -> Run {
     let provider = provider(case);
-    let pool = pool(&case.settings);
     let client = ServiceBuilder::new()
         .layer(NotifyLayer::new())
-        .layer(RetryLayer::new(pool.settings()))
+        .layer(RetryLayer::for_pool(pool))
         .layer(CredentialLayer::new(pool.clone()))
         .layer(ClassifyLayer::new())
         .layer(ProbeLayer::new())
@@ -84,12 +91,11 @@ pub(crate) async fn through_ours(case: &Case) -> Run {
     run(case, client, &provider).await
 }
 
-pub(crate) async fn through_tower(case: &Case) -> Run {
+pub(crate) async fn towers(case: &Case, pool: &Pool) -> Run {
     let provider = provider(case);
-    let pool = pool(&case.settings);
     let client = ServiceBuilder::new()
         .layer(NotifyLayer::new())
-        .layer(tower::retry::RetryLayer::new(RetryPolicy::new(pool.settings())))
+        .layer(tower::retry::RetryLayer::new(RetryPolicy::for_pool(pool)))
         .layer(CredentialLayer::new(pool.clone()))
         .layer(ClassifyLayer::new())
         .layer(ProbeLayer::new())

@@ -98,11 +98,12 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
     let renewals = prop::collection::vec(renewal(), 0..20);
     let steps = prop::collection::vec(step(), 1..30);
     (kinds, settings(), outcomes, renewals, steps).prop_map(|(kinds, settings, mut outcomes, renewals, steps)| {
-        // A few server errors are within every budget for resends.
+        // A few server errors and broken connections are within every budget for resends.
         let mut errors = 0;
         outcomes.retain(|outcome| {
-            errors += usize::from(matches!(outcome, Outcome::Status(500..)));
-            !matches!(outcome, Outcome::Status(500..)) || errors <= 15
+            let costs = matches!(outcome, Outcome::Status(500..) | Outcome::Broken);
+            errors += usize::from(costs);
+            !costs || errors <= 20
         });
         Case { kinds, settings, outcomes, renewals, steps }
     })

@@ -68,6 +68,10 @@ pub(crate) struct Account {
     pub(crate) lost: bool,
     pub(crate) expired: bool,
     pub(crate) forced: Option<Instant>,
+    /// How many server errors and broken connections it had in a row.
+    pub(crate) faults: u32,
+    /// Its last answer was a success.
+    pub(crate) served: bool,
 }
 
 impl Account {
@@ -156,6 +160,18 @@ impl Model {
         ends.extend(parts.map(|part| (part.rest.until, part.id.clone())));
         // Stable: of several that recover together, the one that came first.
         ends.into_iter().min_by_key(|end| end.0)
+    }
+
+    /// After three failures in a row that are not its own, an account that serves goes first.
+    pub(crate) fn note_fault(&mut self, id: &str) {
+        let account = self.get(id);
+        account.faults += 1;
+        let many = account.faults >= 3 && self.is_ready(id);
+        let serves =
+            |other: &&Id| other.as_str() != id && self.account(other).served && self.account(other).faults == 0;
+        if many && self.serving().any(|other| serves(&other)) {
+            self.move_to_back(id);
+        }
     }
 
     pub(crate) fn move_to_back(&mut self, id: &str) {

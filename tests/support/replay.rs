@@ -1,6 +1,7 @@
 //! Follows one request through the model, send by send.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use oauth_marathon::config::WhenAllCooling;
@@ -14,8 +15,6 @@ enum Plan {
     /// The next account that this round has not used.
     Next,
     Same(Id),
-    /// The same account after a pause.
-    Pause(Id),
     Wait(Instant),
     Stop,
 }
@@ -35,6 +34,9 @@ struct Round {
     renewed: BTreeSet<Id>,
     /// Refused with 403, and to rest if another one is not.
     suspect: Option<Id>,
+    /// Whose connection was the first to break: that one does not count.
+    first_break: Option<Id>,
+    began: Option<Instant>,
 }
 
 impl Round {
@@ -53,22 +55,34 @@ fn is_server_error(outcome: Outcome) -> bool {
 
 /// Checks what was seen of a request that ran from `begun` to `ended`, and changes the model accordingly.
 pub(crate) fn replay(model: &mut Model, seen: &[Seen], begun: Instant, ended: Instant) -> Result<(), String> {
-    let mut replay = Replay { round: Round::default(), now: begun, waiting_since: None, just_renewed: None };
+    let mut replay = Replay {
+        round: Round::default(),
+        now: begun,
+        waiting_since: None,
+        just_renewed: None,
+        has_broken: false,
+        lost: 0,
+        pause: 0..=0,
+    };
     let mut events = seen.iter().peekable();
     let mut plan = Plan::Next;
     loop {
         let at = events.peek().map_or(ended, |event| event.at);
         match &plan {
             Plan::Stop => break,
-            Plan::Pause(_) if !(250..=502).contains(&(at - replay.now).as_millis()) => {
-                return Err(format!("a pause of {:?}", at - replay.now));
-            }
             Plan::Wait(until) if at < *until || at > *until + Duration::from_millis(1) => {
                 return Err(format!("waited until {at:?} instead of {until:?}"));
             }
-            Plan::Next | Plan::Same(_) => {}
-            Plan::Pause(_) | Plan::Wait(_) => replay.now = at,
+            Plan::Wait(_) => replay.now = at,
+            Plan::Next | Plan::Same(_) if replay.pause == (0..=0) => {}
+            Plan::Next | Plan::Same(_) => {
+                if !replay.pause.contains(&(at - replay.now).as_millis()) {
+                    return Err(format!("a pause of {:?} instead of {:?}", at - replay.now, replay.pause));
+                }
+                replay.now = at;
+            }
         }
+        replay.pause = 0..=0;
         plan = match (replay.pick(model, &plan), events.peek()) {
             (Pick::Nobody(until), _) => replay.nobody(model, until),
             (_, Some(_)) if at != replay.now => return Err(format!("{plan:?} took {:?}", at - replay.now)),
@@ -97,17 +111,23 @@ struct Replay {
     waiting_since: Option<Instant>,
     /// Whose new token, or whose old one for want of a new one, is used now.
     just_renewed: Option<Id>,
+    /// A connection has broken before.
+    has_broken: bool,
+    /// How many have broken after that.
+    lost: u32,
+    /// The milliseconds until the next send.
+    pause: RangeInclusive<u128>,
 }
 
 impl Replay {
     fn pick(&mut self, model: &mut Model, plan: &Plan) -> Pick {
         model.recover(self.now);
         let same = match plan {
-            Plan::Same(id) | Plan::Pause(id) => Some(id).filter(|id| model.serving().any(|other| other == *id)),
+            Plan::Same(id) => Some(id).filter(|id| model.serving().any(|other| other == *id)),
             _ => None,
         };
         // Where as many were used as may be, no other one takes its place.
-        let bound = matches!(plan, Plan::Same(_) | Plan::Pause(_)) && self.within_limit(model) == Plan::Stop;
+        let bound = matches!(plan, Plan::Same(_)) && self.within_limit(model) == Plan::Stop;
         if bound && same.is_none() {
             return Pick::Nobody(None);
         }
@@ -133,6 +153,8 @@ impl Replay {
 
     /// Waits for the first to recover, if that is wanted and near enough.
     fn nobody(&mut self, model: &Model, until: Option<Instant>) -> Plan {
+        let began = *self.round.began.get_or_insert(self.now);
+        let until = until.map(|until| until.max(began + Duration::from_secs(1)));
         let wait = until.map(|until| until - self.now);
         match wait {
             Some(wait)
@@ -140,7 +162,7 @@ impl Replay {
                     && self.waited() + wait <= model.settings.max_wait =>
             {
                 self.waiting_since.get_or_insert(self.now);
-                self.round = Round::default();
+                self.round = Round { began: Some(self.now + wait), ..Round::default() };
                 self.just_renewed = None;
                 Plan::Wait(self.now + wait)
             }
@@ -153,6 +175,15 @@ impl Replay {
         let now = self.now;
         self.just_renewed = None;
         self.round.sent.push((id.clone(), outcome));
+        if outcome != Outcome::Status(200) {
+            self.round.began.get_or_insert(now);
+        }
+        if outcome != Outcome::Broken {
+            model.get(id).served = outcome == Outcome::Status(200);
+        }
+        if !is_server_error(outcome) && outcome != Outcome::Broken {
+            model.get(id).faults = 0;
+        }
         if matches!(outcome, Outcome::Status(200 | 400))
             && let Some(suspect) = self.round.suspect.take_if(|suspect| suspect != id)
         {
@@ -178,7 +209,10 @@ impl Replay {
                 self.go_on(model)
             }
             Outcome::Status(403) => self.forbidden(model, id),
-            Outcome::Status(500..) => self.server_error(model, id),
+            Outcome::Status(500..) => {
+                model.note_fault(id);
+                self.server_error(model, id)
+            }
             Outcome::Status(_) => Plan::Stop,
             Outcome::Limited(seconds) => {
                 model.get(id).failures += 1;
@@ -197,18 +231,33 @@ impl Replay {
                 }
                 self.go_on(model)
             }
-            Outcome::Broken => {
-                model.get(id).failures += 1;
-                let retries = model.settings.network_retry_attempts as usize;
-                if self.round.count(id, |outcome| outcome == Outcome::Broken) <= retries {
-                    return Plan::Same(id.clone());
-                }
-                if model.is_ready(id) {
-                    model.move_to_back(id);
-                }
-                self.go_on(model)
+            Outcome::Broken => self.broken(model, id),
+        }
+    }
+
+    /// The first is tried again at once. After that there is a growing pause before each further try.
+    fn broken(&mut self, model: &mut Model, id: &Id) -> Plan {
+        model.get(id).failures += 1;
+        let first = !std::mem::replace(&mut self.has_broken, true);
+        if first {
+            self.round.first_break = Some(id.clone());
+        }
+        let free = usize::from(self.round.first_break.as_ref() == Some(id));
+        let retries = model.settings.network_retry_attempts as usize;
+        let spent = retries == 0 || self.round.count(id, |outcome| outcome == Outcome::Broken) - free > retries;
+        if spent && model.is_ready(id) {
+            model.move_to_back(id);
+        }
+        model.note_fault(id);
+        let plan = if spent { self.go_on(model) } else { Plan::Same(id.clone()) };
+        if !first {
+            let longest = (250 << self.lost).min(1_000);
+            self.lost += 1;
+            if !matches!(plan, Plan::Wait(_) | Plan::Stop) {
+                self.pause = longest / 2..=longest + 1;
             }
         }
+        plan
     }
 
     fn unauthorized(&mut self, model: &mut Model, id: &Id) -> Plan {
@@ -243,10 +292,13 @@ impl Replay {
     }
 
     /// Once more over the same account, then one hop, then the answer stands.
-    fn server_error(&self, model: &mut Model, id: &Id) -> Plan {
+    fn server_error(&mut self, model: &mut Model, id: &Id) -> Plan {
         let failed: Vec<_> = self.round.sent.iter().filter(|sent| is_server_error(sent.1)).collect();
         match failed.len() {
-            1 => Plan::Pause(id.clone()),
+            1 => {
+                self.pause = 250..=501;
+                Plan::Same(id.clone())
+            }
             _ if failed.iter().all(|sent| sent.0 == *id) && self.another(model) == Plan::Next => {
                 self.within_limit(model)
             }
@@ -283,7 +335,7 @@ impl Replay {
 
     fn within_limit(&self, model: &Model) -> Plan {
         let used: BTreeSet<_> = self.round.sent.iter().map(|sent| &sent.0).collect();
-        let most = model.settings.max_attempts.map_or(usize::MAX, |most| most.get() as usize);
+        let most = model.settings.max_attempts.map_or(16, |most| most.get() as usize);
         if used.len() < most { Plan::Next } else { Plan::Stop }
     }
 }

@@ -99,6 +99,7 @@ where
 pub(crate) fn pool(origin: &str, tokens: &[&str], resend: Resend) -> Pool {
     let mut settings = Settings::default();
     settings.resend = resend;
+    settings.max_attempts = std::num::NonZeroU32::new(20);
     let credentials = tokens.iter().map(|token| Credential::new(*token, TokenSet::new(*token)));
     Pool::builder("test").origin(origin).settings(settings).credentials(credentials).build().unwrap()
 }

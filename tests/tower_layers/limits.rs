@@ -91,7 +91,9 @@ async fn above_a_shed_request_is_never_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn below_a_shed_attempt_counts_as_a_broken_connection_of_the_credential() {
-    let (pool, provider) = (pool(), ScriptedProvider::new().otherwise(slow()));
+    // Longer than the pauses before all tries together.
+    let slow = Reply::ok().after(Duration::from_secs(10));
+    let (pool, provider) = (pool(), ScriptedProvider::new().otherwise(slow));
     let client = ServiceBuilder::new()
         .layer(MarathonLayer::new(pool.clone()))
         .layer(LoadShedLayer::new())

@@ -45,7 +45,9 @@ fn failing() -> Reply {
 async fn no_other_account_takes_the_place_of_one_that_was_removed_before_its_second_try() {
     for (reply, status) in [(Reply::status(401), 401), (failing(), 503)] {
         let (stage, answer) = over(1, reply.clone(), &held(), removed).await;
-        assert_eq!((answer.unwrap().status, stage.tokens()), (status, vec!["a".to_owned()]));
+        let answer = answer.unwrap();
+        assert_eq!((answer.status, stage.tokens()), (status, vec!["a".to_owned()]));
+        assert_eq!(answer.retry_after(), Some("1"), "another one is ready");
 
         // Where it may, one does.
         let (stage, answer) = over(2, reply, &held(), removed).await;

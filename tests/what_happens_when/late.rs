@@ -29,7 +29,7 @@ async fn a_success_lifts_a_limit_that_began_before_it() {
 async fn a_success_lifts_the_rest_after_a_broken_connection_of_its_own() {
     let own = pool(&[]).credential(login("a").base_url("https://proxy.example.com"));
     let reset = || Reply::error(ErrorKind::ConnectionReset);
-    let stage = Stage::new(own.settings(probing()), ScriptedProvider::new().on("a", [reset(), reset()]));
+    let stage = Stage::new(own.settings(probing()), ScriptedProvider::new().on("a", [reset(), reset(), reset()]));
     assert!(stage.try_send(crate::stage::post()).await.is_err());
     assert_eq!(stage.rest("a"), Some((Kind::Network, seconds(30))));
     assert_eq!(stage.post().await.status, 200);

@@ -63,5 +63,7 @@ async fn a_failing_provider_is_not_hammered() {
     for _ in 0..100 {
         assert_eq!(stage.post().await.status, 500);
     }
-    assert_eq!(stage.tokens().len(), 120, "twenty resends, until something succeeds");
+    // Some seconds pass with the pauses.
+    let resends = stage.tokens().len() - 100;
+    assert!((20..=24).contains(&resends), "{resends}: twenty, and twenty more a minute");
 }

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::client::legacy::{Client, Error, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::classify::transport;
-use crate::verdict::{Kind, Processed};
+use crate::verdict::{Kind, Lost, Processed};
 
 type Body = BoxBody<Bytes, io::Error>;
 type H2Connection = h2::server::Connection<TcpStream, Bytes>;
@@ -79,8 +79,16 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> (Kind, Processed) {
     (verdict.kind(), verdict.processed())
 }
 
-/// Sends one request to a server that handles one connection with `serve`.
+/// What comes of one request to a server that handles one connection with `serve`.
 async fn outcome<F>(http2: bool, body: Body, serve: impl FnOnce(TcpStream) -> F + Send + 'static) -> (Kind, Processed)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    judge(&error_of(http2, body, serve).await)
+}
+
+/// Sends one request to a server that handles one connection with `serve`.
+async fn error_of<F>(http2: bool, body: Body, serve: impl FnOnce(TcpStream) -> F + Send + 'static) -> Error
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -89,7 +97,7 @@ where
     let server = tokio::spawn(async move { serve(listener.accept().await.unwrap().0).await });
     let error = client(http2).request(request(port, body)).await.unwrap_err();
     server.await.unwrap();
-    judge(&error)
+    error
 }
 
 /// Accepts one h2 request and reads its body to the end.
@@ -212,4 +220,37 @@ async fn a_request_that_was_never_written_was_never_processed() {
     let canceled = sender.send_request(Request::new(full("hello"))).await.unwrap_err();
     assert!(canceled.is_canceled());
     assert_eq!(judge(&canceled), NEVER_PROCESSED);
+}
+
+#[tokio::test]
+async fn only_a_connection_that_ended_can_have_been_an_old_one() {
+    let lost = |error: &Error| transport::verdict(error).lost();
+    let writes = |http2: bool, frames: Vec<u8>| {
+        error_of(http2, full("hello"), move |mut socket| async move {
+            if http2 {
+                socket.write_all(&SETTINGS).await.unwrap();
+            }
+            read_to(&mut socket, b"hello").await;
+            socket.write_all(&frames).await.unwrap();
+        })
+    };
+    for (http2, frames, expected) in [
+        (false, Vec::new(), Some(Lost::BeforeAnswer)),
+        (false, b"nonsense\r\n\r\n".to_vec(), None),
+        (true, Vec::new(), Some(Lost::BeforeAnswer)),
+        (true, goaway(0, h2::Reason::NO_ERROR), Some(Lost::BeforeAnswer)),
+        (true, goaway(0, h2::Reason::ENHANCE_YOUR_CALM), None),
+    ] {
+        let error = writes(http2, frames.clone()).await;
+        assert_eq!(lost(&error), expected, "{http2}, {frames:?}: {error:?}");
+    }
+    let refused = error_of(true, full("hello"), |socket| async move {
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        accept(&mut connection).await.send_reset(h2::Reason::REFUSED_STREAM);
+        while connection.accept().await.is_some() {}
+    });
+    assert_eq!(lost(&refused.await), None);
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let refused = client(false).request(request(nobody.port(), full("hello"))).await.unwrap_err();
+    assert_eq!(lost(&refused), None);
 }

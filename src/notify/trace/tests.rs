@@ -58,6 +58,15 @@ fn each_event_is_recorded_with_its_level_and_fields() {
             ],
         ),
         (
+            Level::WARN,
+            &[
+                ("oauth_marathon.event", "attempts_used_up"),
+                ("oauth_marathon.pool", "openai"),
+                ("oauth_marathon.tried", "16"),
+                ("http.response.status_code", "429"),
+            ],
+        ),
+        (
             Level::DEBUG,
             &[
                 ("oauth_marathon.event", "refreshed"),

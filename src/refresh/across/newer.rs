@@ -1,5 +1,7 @@
 //! Whose secret is the newer one, the pool's or the store's: one rule for what is exchanged, written and taken over.
 
+use std::time::Duration;
+
 use crate::account::Material;
 use crate::store::Record;
 use crate::token::Generation;
@@ -57,7 +59,7 @@ impl Known {
     /// Takes in that the store holds or held this record.
     pub(crate) fn has_held(&mut self, record: &Record, ours: &Material) {
         self.is_stored = true;
-        if record.credential.material == *ours {
+        if is_same(&record.credential.material, ours) {
             self.replaced_from = Some(record.generation);
         }
     }
@@ -65,7 +67,7 @@ impl Known {
 
 /// Compares our secret with the one that the store holds.
 pub(crate) fn newer(known: &Known, ours: &Material, theirs: &Record) -> Newer {
-    if theirs.credential.material == *ours {
+    if is_same(&theirs.credential.material, ours) {
         return Newer::Same;
     }
     match known.replaced_from {
@@ -74,10 +76,29 @@ pub(crate) fn newer(known: &Known, ours: &Material, theirs: &Record) -> Newer {
     }
 }
 
+/// Stores cut the time of expiry to milliseconds, or to seconds.
+const CUT: Duration = Duration::from_secs(1);
+
+/// Whether it is the same secret, with the same life.
+pub(crate) fn is_same(one: &Material, other: &Material) -> bool {
+    let (Some(one), Some(other)) = (one.tokens(), other.tokens()) else { return one == other };
+    let as_long = match (one.expiry(), other.expiry()) {
+        (Some(one), Some(other)) => {
+            let apart = one.duration_since(other).unwrap_or_else(|earlier| earlier.duration());
+            apart < CUT
+        }
+        (one, other) => one == other,
+    };
+    as_long && one.access() == other.access() && one.refresh() == other.refresh()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::account::Credential;
+    use crate::secret::Secret;
     use crate::token::TokenSet;
 
     fn record(generation: u64, token: &str) -> Record {
@@ -121,5 +142,18 @@ mod tests {
             assert_eq!(held, Known::stored(Generation::new(4)));
             assert_eq!(newer(&held, &ours, &record(5, "theirs")), Newer::Theirs);
         }
+    }
+    #[test]
+    fn a_store_that_cuts_times_holds_the_same_secret() {
+        let at = |millis: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        let tokens = |expiry: u64| Material::from(TokenSet::new("t").with_refresh("r").expires_at(at(expiry)));
+        assert!(is_same(&tokens(5_678), &tokens(5_678)));
+        assert!(is_same(&tokens(5_678), &tokens(5_000)) && is_same(&tokens(5_000), &tokens(5_678)));
+        assert!(!is_same(&tokens(5_678), &tokens(9_678)), "it lives on under a new expiry");
+        assert!(!is_same(&tokens(5_678), &TokenSet::new("t").with_refresh("r").into()));
+        let other = TokenSet::new("t").with_refresh("s").expires_at(at(5_678));
+        assert!(!is_same(&tokens(5_678), &other.into()));
+        assert!(!is_same(&tokens(5_678), &Secret::new("t").into()));
+        assert!(is_same(&Secret::new("t").into(), &Secret::new("t").into()));
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan
     let newer = newer(&held.known, &held.credential.material, found);
     if newer == Newer::Ours {
         // A person has put it in, or the store could not take it.
-        let generation = held.generation.max(found.generation);
+        let generation = held.generation.max(found.generation.next());
         let mut record = Record { credential: held.credential.clone(), generation, ..found.clone() };
         new_start().apply(&mut record.health);
         return exchange(record);

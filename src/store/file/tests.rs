@@ -169,6 +169,50 @@ async fn a_lock_file_that_was_removed_does_not_let_two_writers_in() {
 }
 
 #[test]
+fn a_draft_takes_the_place_of_the_file_that_was_read_and_of_no_other() {
+    use super::save::{Draft, Placed};
+
+    let (_folder, path) = place();
+    let path = folder::prepare(&path).unwrap();
+    let put = |content: &str, before: Option<&std::fs::File>| {
+        let mut draft = Draft::with_room(&path, 10_000).unwrap();
+        draft.fill(content.as_bytes()).unwrap();
+        draft.place(&path, before).unwrap()
+    };
+    let names = || std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+    let held = || std::fs::read_to_string(&path).unwrap();
+    assert_eq!((put("one", None), held().as_str(), names()), (Placed::Done, "one", 1));
+    assert_eq!((put("two", None), held().as_str(), names()), (Placed::Overtaken, "one", 1), "somebody has made it");
+    let one = std::fs::File::open(&path).unwrap();
+    assert_eq!((put("two", Some(&one)), held().as_str(), names()), (Placed::Done, "two", 1));
+    assert_eq!(
+        (put("three", Some(&one)), held().as_str(), names()),
+        (Placed::Overtaken, "two", 1),
+        "it is another one"
+    );
+    let two = std::fs::File::open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!((put("three", Some(&two)), names()), (Placed::Overtaken, 0), "it is gone, and is not made anew");
+}
+
+#[test]
+fn a_draft_that_a_living_writer_holds_is_not_cleaned_away() {
+    use super::save::{Draft, clean};
+
+    let (_folder, path) = place();
+    let path = folder::prepare(&path).unwrap();
+    let left = path.with_file_name(".credentials.json.left.tmp");
+    std::fs::write(&left, "").unwrap();
+    let draft = Draft::with_room(&path, 100).unwrap();
+    let names = || std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+    assert_eq!(names(), 2);
+    clean(&path).unwrap();
+    assert!(!left.exists() && names() == 1);
+    drop(draft);
+    assert_eq!(names(), 0);
+}
+
+#[test]
 fn leases_of_different_keys_have_different_files_without_strange_names() {
     let (_folder, path) = place();
     let shared = Shared::open(&path).unwrap();

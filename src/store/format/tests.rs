@@ -27,6 +27,23 @@ fn record(id: &str, generation: u64) -> Record {
     record
 }
 
+#[test]
+fn an_intent_says_whether_its_exchange_is_over() {
+    for ended in [false, true] {
+        let mut record = record("work", 3);
+        record.intent = record.intent.map(|intent| Intent { ended, ..intent });
+        let mut book = Book::default();
+        add(&mut book, record.clone());
+        let mut document = Document::default();
+        document.update(&book);
+        let text = document.text().unwrap();
+        let read = Document::parse(&text).unwrap().book().unwrap();
+        assert_eq!(read.get(&StoreKey::new("openai", "work")).unwrap().record, record);
+        // One that a version before this has written is one that may be under way.
+        assert_eq!(std::str::from_utf8(&text).unwrap().contains("\"ended\""), ended);
+    }
+}
+
 fn add(book: &mut Book, record: Record) {
     let key = StoreKey::new("openai", &record.credential.id);
     let _ = book.compare_and_set(&key, None, Some(record)).unwrap();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::violation::{Rule, Violation};
 use crate::config::Settings;
 use crate::context::{Attempt, Next};
-use crate::verdict::Kind;
+use crate::verdict::{Kind, Lost};
 
 /// Holds the attempts of one request against the settings of its pool: no credential is returned to in a round, none is used
 /// more often than its retries allow, and no round uses more credentials than `maxAttempts`.
@@ -36,10 +36,17 @@ use crate::verdict::Kind;
 /// # Errors
 /// The first rule that they break.
 pub fn check_attempts(attempts: &[Attempt], settings: &Settings) -> Result<(), Violation> {
-    attempts.chunk_by(|one, next| one.round == next.round).try_for_each(|round| check_round(round, settings))
+    let first_break = attempts.iter().find(|attempt| broke(attempt)).map(|attempt| attempt.number);
+    let rounds = &mut attempts.chunk_by(|one, next| one.round == next.round);
+    rounds.try_for_each(|round| check_round(round, first_break, settings))
 }
 
-fn check_round(round: &[Attempt], settings: &Settings) -> Result<(), Violation> {
+/// What follows the first connection that broke before an answer is no network retry.
+fn broke(attempt: &Attempt) -> bool {
+    attempt.verdict.is_some_and(|verdict| verdict.lost() == Some(Lost::BeforeAnswer))
+}
+
+fn check_round(round: &[Attempt], first_break: Option<u32>, settings: &Settings) -> Result<(), Violation> {
     let mut used = HashSet::new();
     let mut server_errors_repeated = 0;
     for uses in round.chunk_by(|one, next| one.credential == next.credential) {
@@ -54,7 +61,7 @@ fn check_round(round: &[Attempt], settings: &Settings) -> Result<(), Violation> 
         let repeated = uses.len().saturating_sub(1);
         for failed in uses.iter().take(repeated) {
             match failed.verdict.map(|verdict| verdict.kind()) {
-                Some(Kind::Network) => networks += 1,
+                Some(Kind::Network) => networks += usize::from(Some(failed.number) != first_break),
                 Some(Kind::Overloaded | Kind::ServerError) => server_errors_repeated += 1,
                 _ if failed.next == Some(Next::Same) => renewals += 1,
                 _ => return broken(Rule::DoubleSpend, "was used again without a reason"),
@@ -70,9 +77,8 @@ fn check_round(round: &[Attempt], settings: &Settings) -> Result<(), Violation> 
     if server_errors_repeated > 1 {
         return Err(Violation::new(Rule::DoubleSpend, format!("a second repeat of a server error: {}", shown(round))));
     }
-    if let Some(most) = settings.max_attempts
-        && used.len() > most.get() as usize
-    {
+    let most = settings.most_attempts();
+    if used.len() > most {
         let detail = format!("{} credentials, where {most} are allowed: {}", used.len(), shown(round));
         return Err(Violation::new(Rule::CapBroken, detail));
     }

@@ -221,7 +221,7 @@ impl Stack {
 
 fn nobody_rests_and_works(before: &HashMap<CredentialId, Standing>, attempts: &[Attempt]) -> Result<(), Violation> {
     // A rest can end while a request pauses before it is sent again; then nothing is known.
-    let pauses = |kind| matches!(kind, Kind::Overloaded | Kind::ServerError);
+    let pauses = |kind| matches!(kind, Kind::Overloaded | Kind::ServerError | Kind::Network);
     if attempts.iter().any(|attempt| attempt.verdict.is_some_and(|verdict| pauses(verdict.kind()))) {
         return Ok(());
     }

@@ -166,7 +166,8 @@ fn record(rng: &mut Rng, key: &StoreKey, least: Generation, secrets: &mut Vec<St
     }
     if rng.u8(0..4) == 0 {
         record.health.out = Some(LoginReason::RefreshRefused);
-        record.intent = Some(Intent::new(record.generation, time(rng)));
+        let ended = record.generation.get().is_multiple_of(2);
+        record.intent = Some(Intent { ended, ..Intent::new(record.generation, time(rng)) });
     }
     record
 }

@@ -16,9 +16,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let closed = Account { base: Base::Closed, ..login("a") };
     // The way to the provider is everybody's: nobody rests.
     let broken = End {
-        seen: &["a", "a", "b"],
+        seen: &["a", "a", "a", "b"],
         order: &["b", "a"],
-        failures: &[("a", 2)],
+        failures: &[("a", 3)],
         events: &["failed_over"],
         ..End::default()
     };
@@ -30,7 +30,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End { seen: &["a", "a"], failures: &[("a", 1)], ..untouched }),
         scenario("after the tries over one account the next one serves", Codex, two)
             .meets("a", [closes()])
-            .ask(post(), served([("a", Network), ("a", Network), ("b", Success)]))
+            .ask(post(), served([("a", Network), ("a", Network), ("a", Network), ("b", Success)]))
             .ends(broken),
         scenario("without further tries the next account serves at once", Design, two)
             .set(|settings| settings.network_retry_attempts = 0)
@@ -54,13 +54,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         .ends(End {
             order: &["c", "a", "b"],
             failures: &[("a", 3), ("b", 3)],
-            events: &["failed_over"],
+            events: &["failed_over", "attempts_used_up"],
             ..End::default()
         }),
         scenario("an account with an address of its own rests when that breaks", Design, [closed, login("b")])
             .ask(post(), served([("a", Network), ("a", Network), ("b", Success)]))
             .ends(End {
                 seen: &["b"],
+                failures: &[("a", 2)],
                 standing: &[("a", Rests(Network, 30))],
                 events: &["cooling_down", "failed_over"],
                 ..broken
@@ -74,11 +75,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         scenario("any answer says more than a broken connection", Design, two)
             .meets("a", [limited("60")])
             .meets("b", [closes()])
-            .ask(post(), gets(429, "slow down", [("a", Throttled), ("b", Network), ("b", Network)]))
+            .ask(post(), gets(429, "slow down", [("a", Throttled), ("b", Network), ("b", Network), ("b", Network)]))
             .ends(End {
-                seen: &["a", "b", "b"],
+                seen: &["a", "b", "b", "b"],
                 standing: &[("a", Rests(Throttled, 60))],
-                failures: &[("a", 1), ("b", 2)],
+                failures: &[("a", 1), ("b", 3)],
                 events: &["cooling_down", "failed_over"],
                 ..broken
             }),
@@ -88,7 +89,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             })
             .meets("a", [hangs()])
             .ask(post(), served([("a", Network), ("b", Success)]))
-            .ends(End { seen: &["a", "b"], failures: &[("a", 1)], ..broken }),
+            .ends(End {
+                seen: &["a", "b"],
+                failures: &[("a", 1)],
+                events: &["timed_out", "failed_over"],
+                ..broken
+            }),
         scenario("an answer that breaks off half-way is passed on, and not asked for again", Design, two)
             .meets("a", [breaks_off()])
             .ask(post(), outcome(Gets::CutOff(200), [("a", Success)]))
@@ -104,7 +110,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         )
         .meets("a", [status(502)])
         .meets("b", [status(502).body("bad gateway")])
-        .ask(post(), gets(502, "bad gateway", [("a", ServerError), ("a", ServerError), ("b", ServerError)]))
+        .ask(
+            post(),
+            gets(502, "bad gateway", [("a", ServerError), ("a", ServerError), ("b", ServerError)])
+                .with("x-should-retry", "false"),
+        )
         .ends(End {
             seen: &["a", "a", "b"],
             order: &["a", "b", "c"],
@@ -122,7 +132,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         )
         .meets("a", [status(503).with("retry-after", "60")])
         .meets("b", [status(503).with("retry-after", "60").body("no capacity")])
-        .ask(post(), gets(503, "no capacity", [("a", Overloaded), ("b", Overloaded)]))
+        .ask(post(), gets(503, "no capacity", [("a", Overloaded), ("b", Overloaded)]).with("x-should-retry", "false"))
         .ends(End { seen: &["a", "b"], order: &["a", "b", "c"], events: &["failed_over"], ..End::default() }),
         scenario("if asked to be safe, a lost answer is not asked for twice", Design, two)
             .set(|settings| settings.resend = Resend::Safe)
@@ -132,19 +142,23 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         scenario("if asked to be safe, what does no harm twice goes out again", Design, two)
             .set(|settings| settings.resend = Resend::Safe)
             .meets("a", [closes()])
-            .ask(get(), served([("a", Network), ("a", Network), ("b", Success)]))
+            .ask(get(), served([("a", Network), ("a", Network), ("a", Network), ("b", Success)]))
             .ends(broken),
         scenario("if asked to be safe, what carries a key against repetition goes out again", Design, two)
             .set(|settings| settings.resend = Resend::Safe)
             .meets("a", [closes()])
-            .ask(post().with("idempotency-key", "once"), served([("a", Network), ("a", Network), ("b", Success)]))
-            .ends(End { carried: &[(2, "idempotency-key", "once"), (2, ":body", "hello")], ..broken }),
+            .ask(
+                post().with("idempotency-key", "once"),
+                served([("a", Network), ("a", Network), ("a", Network), ("b", Success)]),
+            )
+            .ends(End { carried: &[(3, "idempotency-key", "once"), (3, ":body", "hello")], ..broken }),
         scenario("if asked to be safe, what surely never arrived goes out again", Design, [closed, login("b")])
             .set(|settings| settings.resend = Resend::Safe)
             .ask(post(), served([("a", Network), ("a", Network), ("b", Success)]))
             .ends(End {
                 seen: &["b"],
                 standing: &[("a", Rests(Network, 30))],
+                failures: &[("a", 2)],
                 events: &["cooling_down", "failed_over"],
                 ..broken
             }),

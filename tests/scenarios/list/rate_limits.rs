@@ -125,13 +125,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .set(|settings| settings.max_attempts = NonZeroU32::new(2))
             .meets("a", [limited("60")])
             .meets("b", [limited("90")])
-            .ask(post(), gets(429, "slow down", [("a", Throttled), ("b", Throttled)]))
+            .ask(post(), gets(429, "slow down", [("a", Throttled), ("b", Throttled)]).with("retry-after", "1"))
             .ends(End {
                 seen: &["a", "b"],
                 order: &["c", "a", "b"],
                 standing: &[("a", Rests(Throttled, 60)), ("b", Rests(Throttled, 90))],
                 failures: &[("a", 1), ("b", 1)],
-                events: &["cooling_down", "failed_over", "cooling_down"],
+                events: &["cooling_down", "failed_over", "cooling_down", "attempts_used_up"],
                 ..End::default()
             }),
         scenario("a success lifts a limit that began before it", Design, [login("a")])

@@ -1,0 +1,123 @@
+//! What a pool may spend on resends that add load to a provider that is failing.
+//!
+//! Twenty are granted a minute, and every success earns a fifth of one; at most twenty are saved up. So what many requests
+//! send again while everything fails stays a trickle, however many of them there are.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use crate::sync::atomic::AtomicU32;
+use crate::sync::{Mutex, lock};
+
+/// What one resend costs; a success earns one.
+const COST: u32 = 5;
+
+/// What is granted at the start, and the most that can be saved up: twenty resends.
+const CAPACITY: u32 = 20 * COST;
+
+/// How long it takes until as much is granted as a success earns: twenty resends a minute.
+const GRANT: Duration = Duration::from_millis(600);
+
+/// Shared by all stacks over one pool. A success, which every request wants, reads no clock and takes no lock.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    balance: AtomicU32,
+    /// Up to when everything was granted; `None` before the first resend.
+    granted: Mutex<Option<Instant>>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { balance: AtomicU32::new(CAPACITY), granted: Mutex::default() }
+    }
+}
+
+impl Budget {
+    /// Earns a share of a resend.
+    #[inline]
+    pub(crate) fn earn(&self) {
+        if self.balance.load(Relaxed) < CAPACITY {
+            // Two that earn at once may pass the capacity by one: no harm.
+            self.balance.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Pays for a resend, if there is enough by now.
+    pub(crate) fn spend(&self, now: Instant) -> bool {
+        let mut granted = lock(&self.granted);
+        let (grant, upto) = grant(granted.unwrap_or(now), now);
+        *granted = Some(upto);
+        let add = |balance: u32| Some(balance.saturating_add(grant).min(CAPACITY));
+        let _ = self.balance.fetch_update(Relaxed, Relaxed, add);
+        self.balance.fetch_update(Relaxed, Relaxed, |balance| balance.checked_sub(COST)).is_ok()
+    }
+}
+
+/// What is granted for the time from `since` to `now`, and up to when it is then.
+fn grant(since: Instant, now: Instant) -> (u32, Instant) {
+    let shares = now.saturating_duration_since(since).as_millis() / GRANT.as_millis();
+    match u32::try_from(shares) {
+        Ok(shares) if shares < CAPACITY => (shares, since + GRANT * shares),
+        // More could not be saved up.
+        _ => (CAPACITY, now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spend_all(budget: &Budget, now: Instant) -> usize {
+        (0..1_000).filter(|_| budget.spend(now)).count()
+    }
+
+    #[test]
+    fn resends_stop_when_nothing_succeeds_and_come_back_with_successes() {
+        let (budget, now) = (Budget::default(), crate::clock::now());
+        assert_eq!(spend_all(&budget, now), 20);
+        for _ in 0..COST - 1 {
+            budget.earn();
+        }
+        assert!(!budget.spend(now));
+        budget.earn();
+        assert!(budget.spend(now));
+        for _ in 0..10_000 {
+            budget.earn();
+        }
+        assert_eq!(spend_all(&budget, now), 20);
+    }
+
+    #[test]
+    fn twenty_are_granted_a_minute_and_no_more_than_twenty_are_saved_up() {
+        let (budget, start) = (Budget::default(), crate::clock::now());
+        assert_eq!(spend_all(&budget, start), 20);
+        let at = |millis| start + Duration::from_millis(millis);
+        assert!(!budget.spend(at(2_999)));
+        assert!(budget.spend(at(3_000)) && !budget.spend(at(3_000)));
+        // What is left of a share counts for the next one, and asking in vain costs none of it.
+        assert_eq!((3_001..60_000).step_by(7).filter(|millis| budget.spend(at(*millis))).count(), 18);
+        assert_eq!(spend_all(&budget, at(63_000)), 2);
+        assert_eq!(spend_all(&budget, at(3_600_000)), 20);
+    }
+
+    proptest! {
+        /// In any minute at most twenty beside those that were saved up and those that were earned.
+        #[test]
+        fn no_minute_sees_more_than_forty_without_a_success(steps in prop::collection::vec(0_u64..4_000, 1..400)) {
+            let (budget, start) = (Budget::default(), crate::clock::now());
+            let (mut now, mut spent) = (start, Vec::new());
+            for step in steps {
+                now += Duration::from_millis(step);
+                if budget.spend(now) {
+                    spent.push(now);
+                }
+            }
+            for first in &spent {
+                let minute = Duration::from_secs(60);
+                prop_assert!(spent.iter().filter(|at| *at >= first && **at - *first < minute).count() <= 40);
+            }
+        }
+    }
+}

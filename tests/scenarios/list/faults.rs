@@ -89,12 +89,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             })
             .meets("a", [hangs()])
             .ask(post(), served([("a", Network), ("b", Success)]))
-            .ends(End {
-                seen: &["a", "b"],
-                failures: &[("a", 1)],
-                events: &["timed_out", "failed_over"],
-                ..broken
-            }),
+            .ends(End { seen: &["a", "b"], failures: &[("a", 1)], events: &["timed_out", "failed_over"], ..broken }),
         scenario("an answer that breaks off half-way is passed on, and not asked for again", Design, two)
             .meets("a", [breaks_off()])
             .ask(post(), outcome(Gets::CutOff(200), [("a", Success)]))

@@ -34,6 +34,8 @@ struct Script {
     outcomes: VecDeque<Outcome>,
     renewals: VecDeque<Renewal>,
     seen: Vec<Seen>,
+    /// Counts the new tokens, as no two are the same.
+    granted: usize,
 }
 
 type Shared = Arc<Mutex<Script>>;
@@ -64,8 +66,9 @@ fn grant(script: &Shared, exchange: &Exchange) -> Grant {
     let renewal = script.renewals.pop_front().unwrap_or(Renewal::Renewed);
     let id = exchange.credential.as_str();
     note(&mut script, id, What::Refreshed(renewal));
+    script.granted += 1;
     match renewal {
-        Renewal::Renewed => Grant::tokens(TokenSet::new(format!("{id}/{}", script.seen.len())).with_refresh("refresh")),
+        Renewal::Renewed => Grant::tokens(TokenSet::new(format!("{id}/{}", script.granted)).with_refresh("refresh")),
         Renewal::NotNow => Grant::busy(),
         Renewal::Refused => Grant::refused(),
     }

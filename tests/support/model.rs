@@ -68,6 +68,10 @@ pub(crate) struct Account {
     pub(crate) lost: bool,
     pub(crate) expired: bool,
     pub(crate) forced: Option<Instant>,
+    /// Until when no other refresh follows one that failed.
+    pub(crate) paused: Option<Instant>,
+    /// How many refreshes in a row failed.
+    pub(crate) refusals: u32,
     /// How many server errors and broken connections it had in a row.
     pub(crate) faults: u32,
     /// Its last answer was a success.
@@ -132,7 +136,7 @@ impl Model {
         self.queue.iter().cloned().chain(self.resting()).chain(out).collect()
     }
 
-    fn resting(&self) -> Vec<Id> {
+    pub(crate) fn resting(&self) -> Vec<Id> {
         let mut resting = self.resting.clone();
         // Stable: those that recover together keep the order in which they came.
         resting.sort_by_key(|id| self.account(id).until());
@@ -247,6 +251,7 @@ impl Model {
     pub(crate) fn renew(&mut self, id: &str) {
         let account = self.get(id);
         (account.out, account.lost, account.expired) = (false, false, false);
+        (account.paused, account.refusals) = (None, 0);
         account.rests.retain(|cause, _| !matches!(cause, Cause::Unauthorized | Cause::Forbidden));
         self.put(id);
     }
@@ -257,8 +262,9 @@ impl Model {
 
     pub(crate) fn clear(&mut self, id: &str) {
         self.clear_parts(id);
-        self.get(id).rests.clear();
-        self.get(id).out = false;
+        let account = self.get(id);
+        account.rests.clear();
+        (account.out, account.paused) = (false, None);
         self.put(id);
     }
 
@@ -282,13 +288,26 @@ impl Model {
     pub(crate) fn renewed(&mut self, id: &str, renewal: Renewal, now: Instant) {
         match renewal {
             Renewal::Renewed => self.renew(id),
-            Renewal::NotNow => self.rest(id, Cause::Unauthorized, Duration::from_secs(30), true, now),
+            Renewal::NotNow => {
+                let account = self.get(id);
+                let pause = Duration::from_secs(30 << account.refusals.min(7)).min(Duration::from_secs(3_600));
+                account.paused = Some(now + pause);
+                account.refusals += 1;
+                self.rest(id, Cause::Unauthorized, pause, true, now);
+            }
             Renewal::Refused => {
                 let account = self.get(id);
                 (account.out, account.lost) = (true, true);
                 self.put(id);
             }
         }
+    }
+
+    /// Whether its token is of no use, and could not be replaced a moment ago: a request that goes to see would find nothing
+    /// else.
+    pub(crate) fn is_paused(&self, id: &str, now: Instant) -> bool {
+        let account = self.account(id);
+        account.renewable && account.expired && !account.lost && account.paused.is_some_and(|until| until > now)
     }
 
     /// Whether a resting account may be tried before its time.

@@ -135,12 +135,15 @@ impl Replay {
         let picked = match (ready, model.first_to_recover()) {
             (Some(id), _) => id,
             (None, None) => return Pick::Nobody(None),
-            (None, Some((_, id)))
-                if model.serving().next().is_none() && !self.round.tried(&id) && model.may_probe(&id, self.now) =>
-            {
-                id
+            (None, Some((until, first))) => {
+                let shows_something = |id: &Id| !self.round.tried(id) && !model.is_paused(id, self.now);
+                let probed = std::iter::once(first).chain(model.resting()).find(shows_something);
+                let may_probe = |id: &Id| model.serving().next().is_none() && model.may_probe(id, self.now);
+                match probed.filter(may_probe) {
+                    Some(id) => id,
+                    None => return Pick::Nobody(Some(until)),
+                }
             }
-            (None, Some((until, _))) => return Pick::Nobody(Some(until)),
         };
         let account = model.account(&picked);
         let refresh = account.renewable && account.expired && !account.lost;

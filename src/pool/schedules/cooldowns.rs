@@ -29,9 +29,9 @@ fn requests_go_on_with_the_other_credential_while_one_begins_to_cool_down() {
     });
 }
 
-/// A person ends the cooldown that a request begins.
+/// A person ends the cooldown that a request begins, and the two tell the store.
 #[test]
-fn a_cooldown_that_is_ended_at_once_stays_ended_or_began_later() {
+fn the_store_hears_of_a_cooldown_and_of_its_end_in_their_order() {
     explore(|| async {
         let world = World::new(Server::new());
         let pool = world.open([world.server.login("a", LIFE), world.server.login("b", LIFE)]).await;

@@ -24,8 +24,8 @@ use shuttle::{Config, MaxSteps, Runner};
 
 use crate::sync::{spawn, time};
 
-/// How often a schedule of the second kind changes the running task where it need not.
-const CHANGES: usize = 4;
+/// A schedule of few changes prefers some tasks to others, and changes that order three times: once less than this.
+const DEPTH: usize = 4;
 
 /// Runs a scenario under all schedules.
 fn explore<F: Future<Output = ()> + 'static>(scenario: fn() -> F) {
@@ -35,7 +35,7 @@ fn explore<F: Future<Output = ()> + 'static>(scenario: fn() -> F) {
     }
     let count = std::env::var("SCHEDULES").ok().and_then(|count| count.parse().ok()).unwrap_or(1000);
     run(Patient(RandomScheduler::new_from_seed(1, count)), "a random schedule", scenario);
-    run(Patient(PctScheduler::new_from_seed(1, CHANGES, count)), "a schedule of few changes", scenario);
+    run(Patient(PctScheduler::new_from_seed(1, DEPTH, count)), "a schedule of few changes", scenario);
 }
 
 fn run<F: Future<Output = ()> + 'static>(scheduler: impl Scheduler + 'static, which: &str, scenario: fn() -> F) {

@@ -1,6 +1,6 @@
 //! The other side: an OAuth server that takes each refresh token once, and a provider that takes its access tokens.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,15 +30,14 @@ pub(super) struct Server(Arc<Mutex<Books>>);
 struct Books {
     /// Whether a refresh ends the access token before it.
     ends_old: bool,
-    logins: u32,
     issued: u32,
     /// The refresh tokens that are still good, and the credential of each.
     open: HashMap<String, String>,
     /// The refresh tokens that were sent, in their order.
     sent: Vec<String>,
-    /// The access tokens that are taken: those of one login until they expire.
-    taken: BTreeMap<String, (u32, SystemTime)>,
-    /// Access tokens that meet an answer of their own, once for each number.
+    /// The access tokens that are taken, and until when.
+    taken: HashMap<String, SystemTime>,
+    /// How many requests over a credential are still to be told to come again.
     limited: HashMap<String, u32>,
 }
 
@@ -61,10 +60,7 @@ impl Server {
 
     /// A login: a credential whose access token is good for this long.
     pub(super) fn login(&self, id: &str, life: Duration) -> Credential {
-        let mut books = self.books();
-        books.logins += 1;
-        let login = books.logins;
-        Credential::new(id, books.issue(id, login, life))
+        Credential::new(id, self.books().issue(id, life))
     }
 
     /// The provider does not take any access token that was issued so far.
@@ -109,18 +105,18 @@ impl Server {
 }
 
 impl Books {
-    fn issue(&mut self, id: &str, login: u32, life: Duration) -> TokenSet {
+    fn issue(&mut self, id: &str, life: Duration) -> TokenSet {
         self.issued += 1;
         let (access, refresh) = (format!("at-{id}-{}", self.issued), format!("rt-{id}-{}", self.issued));
         self.open.insert(refresh.clone(), id.to_owned());
         let end = wall() + life;
-        self.taken.insert(access.clone(), (login, end));
+        self.taken.insert(access.clone(), end);
         TokenSet::new(access).with_refresh(refresh).expires_at(end)
     }
 
     fn judge(&mut self, access: &str) -> (StatusCode, &'static str) {
         let id = access.split('-').nth(1).unwrap_or_default();
-        if self.taken.get(access).is_none_or(|(_, end)| *end <= wall()) {
+        if self.taken.get(access).is_none_or(|end| *end <= wall()) {
             return (StatusCode::UNAUTHORIZED, r#"{"error":{"code":"invalid_token"}}"#);
         }
         match self.limited.get_mut(id) {
@@ -140,18 +136,16 @@ impl TokenSource for Server {
     async fn refresh(&self, request: RefreshRequest) -> Result<TokenSet, RefreshError> {
         travel().await;
         let refresh = request.tokens().refresh().map(|token| token.expose().to_owned()).unwrap_or_default();
-        let access = request.tokens().access().expose();
         let answer = {
             let mut books = self.books();
             books.sent.push(refresh.clone());
             match books.open.remove(&refresh) {
                 None => Err(RefreshError::login_needed("the refresh token is spent")),
                 Some(id) => {
-                    let login = books.taken.get(access).map_or(0, |(login, _)| *login);
                     if books.ends_old {
                         books.taken.retain(|token, _| token.split('-').nth(1) != Some(&*id));
                     }
-                    Ok(books.issue(&id, login, LIFE))
+                    Ok(books.issue(&id, LIFE))
                 }
             }
         };

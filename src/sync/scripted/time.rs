@@ -103,7 +103,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let driver = CLOCK.with_borrow_mut(|clock| {
+        CLOCK.with_borrow_mut(|clock| {
             if clock.now() >= self.until {
                 return Poll::Ready(());
             }
@@ -112,8 +112,7 @@ impl Future for Sleep {
                 driver.wake();
             }
             Poll::Pending
-        });
-        driver
+        })
     }
 }
 

@@ -256,7 +256,8 @@ async fn an_answer_of_exactly_the_limit_is_read() {
 async fn what_came_before_an_answer_broke_off_is_read() {
     const TOKENS: &[u8] = b"{\"access_token\":\"a\",\"refresh_token\":\"r\"}";
     static CHUNK: [u8; 16 * 1024] = [b' '; 16 * 1024];
-    let ends: [(Option<Result<&'static [u8], &str>>, Duration); 3] = [
+    type Rest<'a> = Option<Result<&'static [u8], &'a str>>;
+    let ends: [(Rest<'_>, Duration); 3] = [
         (Some(Err("reset")), Duration::ZERO),
         (Some(Ok(b" ")), Duration::from_secs(1)),
         (Some(Ok(&CHUNK)), Duration::ZERO),

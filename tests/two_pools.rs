@@ -1,7 +1,7 @@
 //! Two pools over one file, each with a runtime of its own, that are changed, refreshed, flushed and dropped at random.
 //!
-//! Time is real, as the file's is; what is asserted are counts. `STRESS_SECONDS` says for how long it runs, 5 s by default, and
-//! `STRESS_SEED` repeats the choices of an earlier run, though not their order in time.
+//! Time is real, as the file's is; what is asserted are counts. `OAUTH_MARATHON_STRESS_SECONDS` says for how long it runs, 5 s
+//! by default, and `OAUTH_MARATHON_SEED` repeats the choices of an earlier run, though not their order in time.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -266,8 +266,8 @@ fn silence_the_script() {
 #[test]
 fn no_refresh_token_is_spent_twice_or_lost_whatever_happens_at_once() {
     silence_the_script();
-    let seed = setting("STRESS_SEED", RandomState::new().hash_one(0)).max(1);
-    let time = Duration::from_secs(setting("STRESS_SECONDS", 5));
+    let seed = setting("OAUTH_MARATHON_SEED", RandomState::new().hash_one(0)).max(1);
+    let time = Duration::from_secs(setting("OAUTH_MARATHON_STRESS_SECONDS", 5));
     println!("seed {seed}, {} s", time.as_secs());
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("own").join("credentials.json");

@@ -37,8 +37,8 @@ const STATED: Duration = Duration::from_secs(3600);
 fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.when_all_cooling = WhenAllCooling::Wait;
-    settings.rate_limit_cooldown = Duration::from_millis(50);
-    settings.payment_cooldown = Duration::from_millis(50);
+    settings.rate_limit_cooldown = Duration::from_secs(1);
+    settings.payment_cooldown = Duration::from_secs(1);
     settings.max_cooldown = STATED;
     settings.max_wait = Duration::from_secs(20);
     settings

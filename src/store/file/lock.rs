@@ -19,11 +19,20 @@ const NAP: Duration = Duration::from_millis(50);
 
 /// Takes a lock, on a thread that may block.
 pub(super) fn wait(path: &Path, patience: Duration) -> Result<File, Error> {
+    wait_for(path, patience, || now(path))
+}
+
+/// Asks again and again for what the lock at `path` keeps from others, on a thread that may block.
+pub(super) fn wait_for<T>(
+    path: &Path,
+    patience: Duration,
+    mut ask: impl FnMut() -> Result<Option<T>, Error>,
+) -> Result<T, Error> {
     // Counted and not measured: this thread has no clock of its own.
     let (mut waited, mut nap) = (Duration::ZERO, Duration::from_millis(1));
     loop {
-        if let Some(file) = attempt(path, guard::open_lock(path)?)? {
-            return Ok(file);
+        if let Some(granted) = ask()? {
+            return Ok(granted);
         }
         if waited >= patience {
             return Err(busy(path));
@@ -31,6 +40,15 @@ pub(super) fn wait(path: &Path, patience: Duration) -> Result<File, Error> {
         thread::sleep(nap);
         waited += nap;
         nap = if waited < Duration::from_millis(100) { nap } else { Duration::from_millis(5) };
+    }
+}
+
+/// Locks a file that is open, and says whether it is ours now and still stands at `path`.
+pub(super) fn hold(path: &Path, file: &File) -> Result<bool, Error> {
+    match file.try_lock() {
+        Ok(()) => Ok(guard::is_at(path, file)),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(failed(path, "locked", source)),
     }
 }
 
@@ -58,14 +76,11 @@ pub(super) async fn lease(path: PathBuf, patience: Duration) -> Result<Option<Fi
 }
 
 fn attempt(path: &Path, file: File) -> Result<Option<File>, Error> {
-    match file.try_lock() {
-        Ok(()) if guard::is_at(path, &file) => {
-            // A file that looks old is removed by those who clean, and whoever comes next locks another one.
-            let _ = file.set_modified(SystemClock.now());
-            Ok(Some(file))
-        }
-        // Somebody has removed the file: whoever comes next locks another one.
-        Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(failed(path, "locked", source)),
+    // One that somebody has removed is of no use: whoever comes next locks another one.
+    if !hold(path, &file)? {
+        return Ok(None);
     }
+    // A file that looks old is removed by those who clean, and whoever comes next locks another one.
+    let _ = file.set_modified(SystemClock.now());
+    Ok(Some(file))
 }

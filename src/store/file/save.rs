@@ -85,8 +85,8 @@ impl Draft {
         }
     }
 
-    /// The two files change places, which fails where there is none, and shows afterwards what stood there: a lock file that
-    /// somebody removes lets in a second writer, and a file that is moved away must not be made anew.
+    /// The two files change places, which fails where there is none, and shows afterwards what stood there: a file that is
+    /// moved away must not be made anew, and another one that was put in its place is not overwritten.
     fn replace(self, path: &Path, before: &File) -> io::Result<Placed> {
         match swap(self.0.path(), path) {
             Ok(()) if guard::is_at(self.0.path(), before) => Ok(Placed::Done),

@@ -122,7 +122,7 @@ impl Shared {
     fn rewrite<T>(&self, room: &Room, change: impl Fn(&mut Book) -> Result<(T, bool), Error>) -> Result<T, Error> {
         for _ in 0..TRIES {
             let _lock: File = lock::wait(&self.lock, lock::PATIENCE)?;
-            let (mut document, before) = self.document()?;
+            let (mut document, before) = self.held_document()?;
             if let Some(version) = document.later_version() {
                 return Err(later_version(&self.path, version));
             }
@@ -181,6 +181,20 @@ impl Shared {
         file.read_to_end(&mut text).map_err(unreadable)?;
         let document = Document::parse(&text).map_err(|problem| corrupt(&self.path, &problem))?;
         Ok((document, Some(file)))
+    }
+
+    /// The content, and the file that holds it. As long as that is open no other writer replaces it, also one that was let in
+    /// because somebody has removed the lock file.
+    fn held_document(&self) -> Result<(Document, Option<File>), Error> {
+        lock::wait_for(&self.lock, lock::PATIENCE, || {
+            let (document, file) = self.document()?;
+            // Elsewhere a lock would keep readers out as well.
+            let is_held = match &file {
+                Some(file) if cfg!(unix) => lock::hold(&self.path, file)?,
+                _ => true,
+            };
+            Ok(is_held.then_some((document, file)))
+        })
     }
 
     fn clean(&self) -> Result<(), Error> {

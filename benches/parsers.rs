@@ -12,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use http::{HeaderMap, StatusCode};
-use oauth_marathon::classify::provider::{Family, ProviderRules};
+use oauth_marathon::providers::failures::{Family, ProviderRules};
 use oauth_marathon::testing::parsers::{self, Sample};
 
 /// The most that is read of a body.

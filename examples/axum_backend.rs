@@ -17,7 +17,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::client::HttpClient;
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::{BoxError, Credential, Error, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
 use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt};

@@ -14,10 +14,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::client::HttpClient;
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::clock::{SystemClock, WallClock};
-use oauth_marathon::notify::Event;
-use oauth_marathon::refresh::OAuth2;
+use oauth_marathon::events::Event;
+use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool, TokenSet};
 use tower::{ServiceBuilder, ServiceExt};
 

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::time_limit::TimedOut;
+use crate::config::time_limit::TimedOut;
 
 /// The error of a tower stack: any error, boxed. Ours is found in it with [`Error::find`].
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -142,7 +142,7 @@ pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<It
     std::iter::successors(Some(error), |error| {
         let error: &'a (dyn StdError + 'static) = *error;
         #[cfg(feature = "reqwest")]
-        if let Some(beneath) = crate::reqwest::beneath(error) {
+        if let Some(beneath) = crate::clients::reqwest::beneath(error) {
             return Some(beneath);
         }
         error.source()

@@ -5,8 +5,8 @@
 //! layers over any HTTP client that is a [`Service`](tower_service::Service).
 //!
 //! ```
-//! use oauth_marathon::notify::Event;
-//! use oauth_marathon::refresh::OAuth2;
+//! use oauth_marathon::events::Event;
+//! use oauth_marathon::tokens::refresh::OAuth2;
 //! use oauth_marathon::{Credential, MarathonLayer, Pool, TokenSet};
 //! # use bytes::Bytes;
 //! # use http_body_util::Full;
@@ -130,16 +130,16 @@ mod times;
 mod token;
 pub mod verdict;
 
-pub use self::account::{Credential, CredentialId, Material};
-pub use self::check::{check_request_body, check_service, check_shared_service};
+pub use self::credentials::{Credential, CredentialId, Material};
+pub use self::layers::check::{check_request_body, check_service, check_shared_service};
 #[doc(inline)]
 pub use self::context::RequestContext;
 pub use self::error::{BoxError, Error, ErrorKind};
-pub use self::marathon::{Marathon, MarathonBody, MarathonLayer, ResponseFuture};
+pub use self::layers::marathon::{Marathon, MarathonBody, MarathonLayer, ResponseFuture};
 #[doc(inline)]
 pub use self::pool::Pool;
-pub use self::secret::Secret;
-pub use self::token::{Generation, TokenSet};
+pub use self::credentials::Secret;
+pub use self::credentials::{Generation, TokenSet};
 
 /// The README's examples, run as tests.
 #[cfg(doctest)]

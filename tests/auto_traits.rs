@@ -8,19 +8,21 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use oauth_marathon::classify::{Answer, Classifier, ClassifyBody, ClassifyLayer, StandardClassifier};
-use oauth_marathon::client::HttpClient;
+use oauth_marathon::verdict::{Answer, Classifier, StandardClassifier};
+use oauth_marathon::layers::classify::{ClassifyBody, ClassifyLayer};
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::clock::{SystemClock, WallClock};
 use oauth_marathon::config::{OAuthServer, ProviderOAuth, Settings};
 use oauth_marathon::context::Attempt;
-use oauth_marathon::credential::{CredentialLayer, LeaseBody, OriginGuardLayer};
-use oauth_marathon::login::{CodeLogin, DeviceLogin, LoggedIn, Login, LoginError, LoginErrorKind, Merge, Progress};
-use oauth_marathon::notify::{Event, EventStream, Notifier, Notifiers, NotifyLayer, Toast};
+use oauth_marathon::layers::credential::{CredentialLayer, LeaseBody, OriginGuardLayer};
+use oauth_marathon::tokens::login::{CodeLogin, DeviceLogin, LoggedIn, Login, LoginError, LoginErrorKind, Merge, Progress};
+use oauth_marathon::events::{Event, EventStream, Notifier, Notifiers, Toast};
+use oauth_marathon::layers::notify::NotifyLayer;
 use oauth_marathon::pool::{Candidate, CredentialSnapshot, Lease, Pool, PoolBuilder, PoolSnapshot, Standing, Strategy};
-use oauth_marathon::quota::{Quota, Window};
-use oauth_marathon::refresh::{OAuth2, RefreshError, RefreshRequest};
-use oauth_marathon::replay::{ReplayBody, ReplayLayer};
-use oauth_marathon::retry::RetryLayer;
+use oauth_marathon::providers::quota::{Quota, Window};
+use oauth_marathon::tokens::refresh::{OAuth2, RefreshError, RefreshRequest};
+use oauth_marathon::layers::replay::{ReplayBody, ReplayLayer};
+use oauth_marathon::layers::retry::RetryLayer;
 use oauth_marathon::store::{
     CasOutcome, ChangeNotifier, Changes, Cooldown, Entry, FileStore, Health, HealthChange, Intent, MemoryStore, Record,
     Revision, StoreKey, StoreLease,

@@ -15,7 +15,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::MarathonLayer;
 use oauth_marathon::config::Resend;
-use oauth_marathon::replay::{ReplayBody, ReplayLayer, ReplayableBody};
+use oauth_marathon::layers::replay::{ReplayBody, ReplayLayer, ReplayableBody};
 use server::raw::{RawServer, bearer};
 use server::{client, pattern, pool, read, within};
 use tower::{ServiceBuilder, ServiceExt, service_fn};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use accounts::{in_flight, keys, look, names, oauth, post, rotating, seconds, settle, wall};
 use http_body_util::BodyExt;
 use oauth_marathon::config::{Settings, WhenAllCooling};
-use oauth_marathon::notify::EventStream;
+use oauth_marathon::events::EventStream;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::testing::{BodyStep, BodyWatch, Reply, ScriptedBody, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Marathon, MarathonLayer, Pool, RequestContext};

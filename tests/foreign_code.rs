@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock, mpsc};
 
-use oauth_marathon::classify::{Answer, Classifier};
-use oauth_marathon::notify::Event;
+use oauth_marathon::verdict::{Answer, Classifier};
+use oauth_marathon::events::Event;
 use oauth_marathon::pool::{Candidate, Choice, PoolBuilder, Standing, Strategy};
 use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};

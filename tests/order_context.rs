@@ -12,7 +12,7 @@ use accounts::{answer, keys, post, refusing};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::credential::CredentialLayer;
+use oauth_marathon::layers::credential::CredentialLayer;
 use oauth_marathon::testing::{ProbeLayer, ScriptedProvider};
 use oauth_marathon::{MarathonLayer, RequestContext};
 use tokio_test::task;

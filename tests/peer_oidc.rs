@@ -12,10 +12,10 @@ use std::time::Duration;
 use browser::Browser;
 use bytes::Bytes;
 use http_body_util::Full;
-use oauth_marathon::client::HttpClient;
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::config::OAuthServer;
-use oauth_marathon::login::{CallbackRefusal, LoggedIn, Login, LoginErrorKind, Progress};
-use oauth_marathon::refresh::{OAuth2, RefreshErrorKind, RefreshRequest, TokenSource};
+use oauth_marathon::tokens::login::{CallbackRefusal, LoggedIn, Login, LoginErrorKind, Progress};
+use oauth_marathon::tokens::refresh::{OAuth2, RefreshErrorKind, RefreshRequest, TokenSource};
 use oauth_marathon::{Secret, TokenSet};
 use peer::{CLIENT, Peer};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use oauth_marathon::notify::Event;
+use oauth_marathon::events::Event;
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::testing::{Exchange, Reply, ScriptedProvider, ScriptedTokens};
 use tokio::task::JoinSet;

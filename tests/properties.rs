@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use oauth_marathon::classify::{Answer, Classifier, StandardClassifier, classify_fn};
+use oauth_marathon::verdict::{Answer, Classifier, StandardClassifier, classify_fn};
 use oauth_marathon::config::Settings;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::testing::{Exchange, Grant, Recorded, Reply, ScriptedProvider, ScriptedTokens};

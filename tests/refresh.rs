@@ -9,7 +9,7 @@ use std::time::Duration;
 use accounts::{ORIGIN, day, in_flight, keys, look, names, oauth, post, refusing, rotating, seconds, settle, wall};
 use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
-use oauth_marathon::refresh::{RefreshError, RefreshErrorKind};
+use oauth_marathon::tokens::refresh::{RefreshError, RefreshErrorKind};
 use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{BoxError, Error, ErrorKind, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
 use tokio::task::JoinHandle;

@@ -9,9 +9,9 @@ use accounts::{ORIGIN, day, look, names, oauth, post, seconds, settle, wall};
 use bytes::Bytes;
 use http_body_util::Full;
 use oauth_marathon::config::Settings;
-use oauth_marathon::notify::{Event, EventStream, LoginReason};
+use oauth_marathon::events::{Event, EventStream, LoginReason};
 use oauth_marathon::pool::Standing;
-use oauth_marathon::refresh::{OAuth2, RefreshError, TokenSource, token_source_fn};
+use oauth_marathon::tokens::refresh::{OAuth2, RefreshError, TokenSource, token_source_fn};
 use oauth_marathon::store::{CasOutcome, Entry, Intent, MemoryStore, Record, Revision, Store, StoreKey};
 use oauth_marathon::testing::{Grant, Recorded, Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens};
 use oauth_marathon::{

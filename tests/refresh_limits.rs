@@ -11,7 +11,7 @@ use std::time::Duration;
 use accounts::{ORIGIN, day, look, names, oauth, post, refusing, rotating, seconds, settle, wall};
 use oauth_marathon::config::{Resend, Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
-use oauth_marathon::refresh::{RefreshError, RefreshRequest, token_source_fn};
+use oauth_marathon::tokens::refresh::{RefreshError, RefreshRequest, token_source_fn};
 use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
 use oauth_marathon::testing::{Grant, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::{Kind, Processed};

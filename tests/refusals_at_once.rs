@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use oauth_marathon::clock::clock_fn;
-use oauth_marathon::refresh::{RefreshError, RefreshRequest, token_source_fn};
+use oauth_marathon::tokens::refresh::{RefreshError, RefreshRequest, token_source_fn};
 use oauth_marathon::{Credential, MarathonLayer, Pool, TokenSet};
 use tokio::sync::Barrier;
 use tower::{Layer, Service, ServiceExt};

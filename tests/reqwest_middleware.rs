@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::Extensions;
 use loopback::{Loopback, Raw, chunks, credential, for_ever, log, nobody, status, without_network_retries};
-use oauth_marathon::reqwest::MarathonMiddleware;
+use oauth_marathon::clients::reqwest::MarathonMiddleware;
 use oauth_marathon::verdict::Processed;
 use oauth_marathon::{Credential, Error, ErrorKind, Pool, RequestContext, Secret};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};

@@ -7,7 +7,7 @@ use std::sync::{Mutex, Once};
 
 use http::Request;
 use loopback::{Loopback, log, redirect, status};
-use oauth_marathon::reqwest::{MarathonMiddleware, RequestBody, ReqwestLayer, redirect_policy};
+use oauth_marathon::clients::reqwest::{MarathonMiddleware, RequestBody, ReqwestLayer, redirect_policy};
 use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool, RequestContext, Secret};
 use reqwest::redirect::Policy;
 use tower::{ServiceBuilder, ServiceExt};

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use browser::Browser;
 use canary::{CANARY, Shown};
 use login::{Script, callback, says, value};
-use oauth_marathon::login::{LoggedIn, Login, LoginError};
+use oauth_marathon::tokens::login::{LoggedIn, Login, LoginError};
 use oauth_marathon::testing::Reply;
 use recorder::Recorder;
 

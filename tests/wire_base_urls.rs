@@ -3,7 +3,7 @@
 #[path = "support/redirects.rs"]
 mod redirects;
 
-use oauth_marathon::credential::OriginGuardLayer;
+use oauth_marathon::layers::credential::OriginGuardLayer;
 use oauth_marathon::{Credential, Error, ErrorKind, MarathonLayer, Pool};
 use redirects::{CODES, Capture, bare_policy, credentials, request};
 use tower::buffer::BufferLayer;

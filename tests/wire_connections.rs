@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use oauth_marathon::client::HttpClient;
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::config::Resend;
 use oauth_marathon::verdict::Scope;
 use oauth_marathon::{MarathonLayer, Pool, RequestContext};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::client::HttpClient;
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::config::{Resend, Settings};
 use oauth_marathon::pool::Standing;
 use oauth_marathon::verdict::{Kind, Processed};

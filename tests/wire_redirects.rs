@@ -6,8 +6,8 @@ mod redirects;
 mod server;
 
 use http::header::LOCATION;
-use oauth_marathon::client::HttpClient;
-use oauth_marathon::credential::OriginGuardLayer;
+use oauth_marathon::clients::HttpClient;
+use oauth_marathon::layers::credential::OriginGuardLayer;
 use oauth_marathon::{Credential, Error, ErrorKind, MarathonLayer, Pool};
 use redirects::{
     CODES, Capture, TARGETS, bare_policy, credentials, expected, has_just, request, secrets, standard_policy,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::client::{HttpClient, ResponseBody};
+use oauth_marathon::clients::{HttpClient, ResponseBody};
 use oauth_marathon::config::Settings;
 use oauth_marathon::{
     BoxError, Credential, Error, ErrorKind, MarathonBody, MarathonLayer, Pool, RequestContext, TokenSet,

@@ -9,7 +9,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use oauth_marathon::client::HttpClient;
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::config::Resend;
 use oauth_marathon::{BoxError, MarathonLayer, RequestContext};
 use server::raw::bearer;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::Request;
 use oauth_marathon::config::Resend;
 use oauth_marathon::pool::Standing;
-use oauth_marathon::replay::{ReplayBody, ReplayLayer};
+use oauth_marathon::layers::replay::{ReplayBody, ReplayLayer};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{MarathonLayer, Pool, RequestContext};
 use server::raw::{Peer, RawServer, bearer};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{Extensions, HeaderValue, Response, StatusCode};
 use oauth_marathon::MarathonLayer;
-use oauth_marathon::reqwest::MarathonMiddleware;
+use oauth_marathon::clients::reqwest::MarathonMiddleware;
 use reqwest::{Request, ResponseBuilderExt};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};
 use reqwest_retry::policies::ExponentialBackoff;

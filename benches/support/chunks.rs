@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame};
-use oauth_marathon::classify::{ClassifyBody, ClassifyLayer};
+use oauth_marathon::layers::classify::{ClassifyBody, ClassifyLayer};
 use tower::{BoxError, service_fn};
 use tower_layer::Layer;
 use tower_service::Service;

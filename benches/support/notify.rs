@@ -5,7 +5,8 @@ use std::future::{Pending, pending};
 use std::task::{Context, Poll};
 
 use http::Request;
-use oauth_marathon::notify::{Notifiers, Notify, NotifyLayer};
+use oauth_marathon::events::Notifiers;
+use oauth_marathon::layers::notify::{Notify, NotifyLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 

@@ -16,8 +16,8 @@ mod world;
 
 use std::sync::Arc;
 
-use oauth_marathon::client::HttpClient;
-use oauth_marathon::refresh::OAuth2;
+use oauth_marathon::clients::HttpClient;
+use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool};
 use tower::ServiceBuilder;
 

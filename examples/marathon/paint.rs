@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use oauth_marathon::notify::Event;
+use oauth_marathon::events::Event;
 
 const PLAIN: Style = Style::new();
 const DIM: Style = Style::new().dimmed();

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use oauth_marathon::classify::provider::ProviderRules;
+use oauth_marathon::providers::failures::ProviderRules;
 use oauth_marathon::testing::parsers::{self, Sample};
 
 fuzz_target!(|data: &[u8]| {

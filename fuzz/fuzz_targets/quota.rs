@@ -6,7 +6,7 @@ mod head;
 use std::time::{Duration, UNIX_EPOCH};
 
 use libfuzzer_sys::fuzz_target;
-use oauth_marathon::quota::Quota;
+use oauth_marathon::providers::quota::Quota;
 
 /// Holds for whatever was said.
 fn check(quota: &Quota) {

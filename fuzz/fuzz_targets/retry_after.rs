@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use oauth_marathon::classify::retry_after;
+use oauth_marathon::verdict::retry_after;
 
 fuzz_target!(|data: &[u8]| {
     let mut headers = HeaderMap::new();

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
-use oauth_marathon::classify::provider::ProviderRules;
+use oauth_marathon::providers::failures::ProviderRules;
 use oauth_marathon::testing::parsers::{self, Sample};
 
 const PROVIDERS: [&str; 25] = [

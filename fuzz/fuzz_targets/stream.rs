@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use libfuzzer_sys::fuzz_target;
 use bytes::Bytes;
-use oauth_marathon::classify::ClassifyLayer;
+use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::verdict::{Kind, Verdict};
 use tower_layer::Layer;
 use tower_service::Service;

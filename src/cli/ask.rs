@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::failure::{Code, Failure};
 use super::terminal::Terminal;
-use crate::secret::Secret;
+use crate::credentials::Secret;
 
 /// No key is longer.
 const MOST_BYTES: u64 = 64 * 1024;

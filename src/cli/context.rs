@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::failure::{Code, Failure};
 use super::terminal::Terminal;
-use crate::client::HttpClient;
+use crate::clients::HttpClient;
 use crate::clock::{SystemClock, WallClock};
 use crate::config::Settings;
 use crate::store::{Entry, FileStore, Store};

@@ -6,7 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::error::{BoxError, Error};
-use crate::login::{LoginError, LoginErrorKind};
+use crate::tokens::login::{LoginError, LoginErrorKind};
 
 /// The exit codes; `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

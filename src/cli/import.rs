@@ -13,7 +13,7 @@ use super::manage::name;
 use super::merge::{add, renewed};
 use super::records::{Changed, Next, change};
 use super::text::line;
-use crate::account::{Credential, Material};
+use crate::credentials::{Credential, Material};
 use crate::store::{Entry, FileStore, Import, Imported, Record, Store, StoreKey};
 
 /// One byte more than can be read.
@@ -119,9 +119,9 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::notify::LoginReason;
-    use crate::secret::Secret;
-    use crate::token::{Generation, TokenSet};
+    use crate::events::LoginReason;
+    use crate::credentials::Secret;
+    use crate::credentials::{Generation, TokenSet};
 
     fn tokens(refresh: &str, expires: Option<u64>) -> TokenSet {
         let tokens = TokenSet::new("at").with_refresh(refresh);

@@ -2,9 +2,9 @@
 
 use super::failure::{Code, Failure};
 use super::text::line;
-use crate::account::{CredentialId, Material};
+use crate::credentials::{CredentialId, Material};
 use crate::error::BoxError;
-use crate::login::{LoggedIn, Merge, merge};
+use crate::tokens::login::{LoggedIn, Merge, merge};
 use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
 use crate::verdict::Kind;
 
@@ -69,10 +69,10 @@ pub(super) async fn add<S: Store>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::Credential;
-    use crate::notify::LoginReason;
+    use crate::credentials::Credential;
+    use crate::events::LoginReason;
     use crate::store::{Cooldown, Intent, MemoryStore, Revision};
-    use crate::token::{Generation, TokenSet};
+    use crate::credentials::{Generation, TokenSet};
 
     fn entry(id: &str, subject: Option<&str>) -> Entry {
         let mut credential = Credential::new(id, TokenSet::new("old"));

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::args;
 use super::failure::{Code, Failure};
 use crate::config::{OAuthServer, OpencodeConfig, Settings};
-use crate::secret::Secret;
+use crate::credentials::Secret;
 
 #[derive(Debug, Default)]
 pub(super) struct Found {

@@ -14,4 +14,4 @@ pub use self::opencode::OpencodeConfig;
 pub use self::provider::ProviderOAuth;
 pub use self::server::OAuthServer;
 pub use self::settings::{OnBan, Resend, Settings, StrategyName, WhenAllCooling};
-pub use crate::time_limit::{TimeLimit, TimedOut};
+pub use crate::config::time_limit::{TimeLimit, TimedOut};

@@ -7,11 +7,11 @@ use http::{HeaderName, HeaderValue, Request};
 use serde::{Deserialize, Deserializer, Serialize};
 use tower_service::Service;
 
-use crate::account::Credential;
+use crate::credentials::Credential;
 use crate::error::Error;
-use crate::origin::{BaseUrl, Origin, Shown};
-use crate::refresh::OAuth2;
-use crate::secret::Secret;
+use crate::credentials::origin::{BaseUrl, Origin, Shown};
+use crate::tokens::refresh::OAuth2;
+use crate::credentials::Secret;
 
 /// Where to log in and to refresh, and how the token is sent. All keys are optional, none has a built-in value.
 ///

@@ -8,9 +8,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::RequestContext;
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::config::TimedOut;
-use crate::token::Generation;
+use crate::credentials::Generation;
 use crate::verdict::{Kind, Lost, Verdict};
 
 /// One send with one credential.

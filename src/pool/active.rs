@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Weak, atomic};
 use std::time::Instant;
 
-use super::access::{Access, is_ahead};
+use super::prepared::{Access, is_ahead};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Mutex, MutexGuard, lock, thread_local};
 
@@ -97,11 +97,11 @@ impl Active {
 
 #[cfg(test)]
 mod tests {
-    use super::super::access::{Lifetime, Slot};
+    use crate::pool::prepared::{Lifetime, Slot};
     use super::*;
-    use crate::account::Credential;
-    use crate::secret::Secret;
-    use crate::token::Generation;
+    use crate::credentials::Credential;
+    use crate::credentials::Secret;
+    use crate::credentials::Generation;
 
     fn access(id: &str) -> Arc<Access> {
         let credential = Credential::new(id, Secret::new("key"));

@@ -9,14 +9,14 @@ use super::active::Active;
 use super::handle::{Inner, Pool};
 use super::state::State;
 use super::strategy::Strategy;
-use crate::account::Credential;
+use crate::credentials::Credential;
 use crate::clock::{SystemClock, WallClock};
 use crate::config::Settings;
 use crate::error::Error;
-use crate::model::{ModelSource, Models};
-use crate::notify::{Notifier, Notifiers};
-use crate::origin::{Origin, Shown};
-use crate::refresh::{DynTokenSource, TokenSource};
+use crate::providers::model::{ModelSource, Models};
+use crate::events::{Notifier, Notifiers};
+use crate::credentials::origin::{Origin, Shown};
+use crate::tokens::refresh::{DynTokenSource, TokenSource};
 use crate::store::{DynStore, MemoryStore, Store};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{ArcSwap, AsyncMutex, Mutex, Notify, watch};
@@ -108,7 +108,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Tells which model a request asks for, before the [standard](crate::model::StandardModelSource) source is asked.
+    /// Tells which model a request asks for, before the [standard](crate::providers::model::StandardModelSource) source is asked.
     pub fn model_source(mut self, source: impl ModelSource) -> Self {
         self.models = Some(Box::new(source));
         self

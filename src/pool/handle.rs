@@ -6,23 +6,23 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use http::{HeaderName, Uri};
 
-use super::access::{Access, Lifetime, Slot};
+use super::prepared::{Access, Lifetime, Slot};
 use super::active::Active;
 use super::state::{Effects, State};
 use super::strategy::Strategy;
-use crate::account::Credential;
-use crate::budget::Budget;
+use crate::credentials::Credential;
+use crate::pool::budget::Budget;
 use crate::clock::WallClock;
 use crate::config::{Settings, StrategyName};
 use crate::error::Error;
-use crate::model::Models;
-use crate::notify::{Account, Event, EventStream, LoginReason, Notifiers};
-use crate::origin::Origin;
-use crate::refresh::DynTokenSource;
+use crate::providers::model::Models;
+use crate::events::{Account, Event, EventStream, LoginReason, Notifiers};
+use crate::credentials::origin::Origin;
+use crate::tokens::refresh::DynTokenSource;
 use crate::store::DynStore;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{ArcSwap, AsyncMutex, Guard, Mutex, MutexGuard, Notify, lock, watch};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// The credentials of one provider. Clones share one pool.
 ///
@@ -103,7 +103,7 @@ impl Pool {
         self.0.events.subscribe()
     }
 
-    /// Finds the model of requests for the layer that keeps them: see [`RetryLayer::models`](crate::retry::RetryLayer::models).
+    /// Finds the model of requests for the layer that keeps them: see [`RetryLayer::models`](crate::layers::retry::RetryLayer::models).
     #[must_use]
     pub fn models(&self) -> &Models {
         &self.0.models

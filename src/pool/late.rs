@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::handle::Pool;
 use super::lease::Lease;
-use super::settle::{Outcome, Request};
+use super::state::settle::{Outcome, Request};
 use crate::clock;
-use crate::ending::Ending;
+use crate::context::ending::Ending;
 use crate::verdict::{Scope, Verdict};
 
 impl Pool {

@@ -7,18 +7,18 @@ use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::access::Access;
+use super::prepared::Access;
 use super::handle::{Pool, account};
-use super::lift::Bearing;
-use super::look::Look;
-use crate::account::CredentialId;
+use super::state::end_cooldown::Bearing;
+use super::state::probe::Look;
+use crate::credentials::CredentialId;
 use crate::config::TimedOut;
-use crate::notify::Event;
-use crate::token::Generation;
+use crate::events::Event;
+use crate::credentials::Generation;
 
 /// A credential that is in use: it counts as in flight until the lease is dropped.
 ///
-/// Dropping it changes no health; only [settled](crate::credential::CredentialLayer) attempts do.
+/// Dropping it changes no health; only [settled](crate::layers::credential::CredentialLayer) attempts do.
 #[must_use = "the credential counts as in flight until the lease is dropped"]
 pub struct Lease {
     access: Arc<Access>,

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 
 use super::handle::Pool;
-use super::models::ModelRests;
+use super::state::models::ModelRests;
 use super::state::Entry;
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::clock;
-use crate::notify::LoginReason;
-use crate::quota::Quota;
-use crate::token::Generation;
+use crate::events::LoginReason;
+use crate::providers::quota::Quota;
+use crate::credentials::Generation;
 use crate::verdict::Kind;
 
 /// A pool at one moment.

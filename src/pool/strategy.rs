@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::UNIX_EPOCH;
 
-use super::access::Slot;
+use super::prepared::Slot;
 use super::state::Entry;
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::clock::WallClock;
-use crate::quota::Quota;
+use crate::providers::quota::Quota;
 
 /// Chooses among the credentials that are ready.
 ///
@@ -29,7 +29,7 @@ use crate::quota::Quota;
 /// }
 /// ```
 ///
-/// One that prefers the credential with the most left of its [quota](crate::quota), and keeps to the front where nothing is
+/// One that prefers the credential with the most left of its [quota](crate::providers::quota), and keeps to the front where nothing is
 /// known:
 ///
 /// ```

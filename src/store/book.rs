@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{CasOutcome, Entry, HealthChange, Record, Revision, StoreKey};
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::error::{Error, ErrorKind};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// All records, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

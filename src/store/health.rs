@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use http::StatusCode;
 
-use crate::notify::LoginReason;
+use crate::events::LoginReason;
 use crate::verdict::{Kind, Scope};
 
 /// What keeps a credential from being used, and what it was answered.

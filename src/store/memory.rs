@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::book::Book;
 use super::{CasOutcome, ChangeNotifier, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::error::BoxError;
 use crate::sync::{AsyncMutex, Mutex, MutexGuard, lock, time};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// A [`Store`] in memory. A clone shares the records.
 ///
@@ -97,8 +97,8 @@ impl Store for MemoryStore {
 mod tests {
     use super::super::DynStore;
     use super::*;
-    use crate::account::Credential;
-    use crate::token::TokenSet;
+    use crate::credentials::Credential;
+    use crate::credentials::TokenSet;
 
     fn record(token: &str, generation: u64) -> Record {
         Record::new(Credential::new("work", TokenSet::new(token)), Generation::new(generation))

@@ -56,9 +56,9 @@ pub use self::lease::StoreLease;
 pub use self::memory::MemoryStore;
 pub(crate) use self::object::DynStore;
 pub use self::record::{CasOutcome, Entry, Intent, Record, Revision, StoreKey};
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// Keeps credentials, one [`Record`] for each [`StoreKey`].
 ///

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::error::BoxError;
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::refresh::RefreshError;
-use crate::token::TokenSet;
+use crate::tokens::refresh::RefreshError;
+use crate::credentials::TokenSet;
 
 /// What becomes of one exchange of [`ScriptedTokens`](super::ScriptedTokens).
 ///

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 
-use crate::classify::provider::ProviderRules;
-use crate::classify::{Answer, Classifier as _};
-use crate::origin::{BaseUrl, Origin, parse_endpoint};
-use crate::refresh::{RefreshError, token_response};
-use crate::times;
-use crate::token::TokenSet;
+use crate::providers::failures::ProviderRules;
+use crate::verdict::{Answer, Classifier as _};
+use crate::credentials::origin::{BaseUrl, Origin, parse_endpoint};
+use crate::tokens::refresh::{RefreshError, token_response};
+use crate::verdict::times;
+use crate::credentials::TokenSet;
 use crate::verdict::Verdict;
 
 /// An answer to be judged.
@@ -79,5 +79,5 @@ pub fn waits(text: &str, now: SystemTime) -> impl Iterator<Item = Duration> {
 
 /// How many bytes are kept of a body.
 pub fn kept(body: &[u8]) -> usize {
-    crate::classify::provider::kept(body)
+    crate::providers::failures::kept(body)
 }

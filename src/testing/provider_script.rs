@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::probe::Counters;
 use super::reply::Reply;
-use crate::secret::Secret;
+use crate::credentials::Secret;
 
 /// A request that came in, as [`ScriptedProvider::requests`](super::ScriptedProvider::requests) tells.
 ///

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::error::BoxError;
 use crate::store::{
     CasOutcome, Changes, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey, StoreLease,
 };
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// A store in memory that fails, hangs, or finds that another process was quicker, when it is told to. Clones share it.
 ///

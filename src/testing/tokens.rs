@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::grant::Grant;
-use crate::account::CredentialId;
-use crate::refresh::{RefreshError, RefreshRequest, TokenSource};
-use crate::token::TokenSet;
+use crate::credentials::CredentialId;
+use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
+use crate::credentials::TokenSet;
 
 /// A token source that replaces tokens by script: each credential has its own, and its n-th exchange gets the n-th grant.
 /// Once a script is over, and without one, tokens are fresh. Clones share the scripts and the record.
@@ -71,7 +71,7 @@ struct Script {
 ///
 /// ```
 /// use oauth_marathon::TokenSet;
-/// use oauth_marathon::refresh::{RefreshRequest, TokenSource};
+/// use oauth_marathon::tokens::refresh::{RefreshRequest, TokenSource};
 /// use oauth_marathon::testing::ScriptedTokens;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {

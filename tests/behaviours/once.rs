@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::Full;
-use oauth_marathon::replay::{ReplayBody, ReplayableBody};
+use oauth_marathon::layers::replay::{ReplayBody, ReplayableBody};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
 
 use crate::stage::{Stage, pool, post, seconds};

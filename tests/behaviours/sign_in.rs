@@ -1,8 +1,8 @@
 //! ScriptedTokens that are not accepted, and the refresh that follows.
 
 use oauth_marathon::Material;
-use oauth_marathon::notify::LoginReason;
-use oauth_marathon::refresh::OAuth2;
+use oauth_marathon::events::LoginReason;
+use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::store::{MemoryStore, Store, StoreKey};
 use oauth_marathon::testing::{Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;

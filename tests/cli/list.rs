@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{Cooldown, LastStatus, Record};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Credential, Generation, Secret};

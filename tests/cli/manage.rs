@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{Cooldown, Health, Record};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Credential, Generation, Secret};

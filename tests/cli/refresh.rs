@@ -1,6 +1,6 @@
 //! `auth refresh`, against a server that takes each refresh token once.
 
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{Intent, Record};
 use oauth_marathon::{Credential, Generation, Material, Secret};
 

@@ -1,6 +1,7 @@
 //! A closure that judges is wrapped in `classify_fn`.
 
-use oauth_marathon::classify::{Answer, ClassifyLayer};
+use oauth_marathon::verdict::Answer;
+use oauth_marathon::layers::classify::ClassifyLayer;
 
 fn main() {
     let _ = ClassifyLayer::with(|_: &Answer<'_>| None);

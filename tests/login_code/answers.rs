@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use oauth_marathon::config::OAuthServer;
-use oauth_marathon::login::{CallbackRefusal, LoginErrorKind, Progress};
+use oauth_marathon::tokens::login::{CallbackRefusal, LoginErrorKind, Progress};
 use oauth_marathon::testing::Reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

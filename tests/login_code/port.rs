@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oauth_marathon::login::LoginErrorKind;
+use oauth_marathon::tokens::login::LoginErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

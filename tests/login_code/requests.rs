@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oauth_marathon::config::OAuthServer;
-use oauth_marathon::login::{LoginErrorKind, Progress};
+use oauth_marathon::tokens::login::{LoginErrorKind, Progress};
 use oauth_marathon::testing::Reply;
 
 use crate::browser::Browser;

@@ -1,7 +1,7 @@
 //! Rests and bans, shared through the store.
 
-use oauth_marathon::classify::{Answer, classify_fn};
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::verdict::{Answer, classify_fn};
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{Cooldown, HealthChange, Store};
 use oauth_marathon::testing::{Reply, ScriptedProvider};

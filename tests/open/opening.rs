@@ -1,6 +1,6 @@
 //! What a pool begins with, and what it cannot begin with.
 
-use oauth_marathon::notify::{Event, LoginReason};
+use oauth_marathon::events::{Event, LoginReason};
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{
     CasOutcome, Cooldown, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey,

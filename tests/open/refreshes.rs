@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{Intent, MemoryStore, Record, Store};
 use oauth_marathon::testing::{Grant, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Generation, MarathonLayer};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Store, StoreKey};
 use oauth_marathon::testing::ScriptedStore;

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use oauth_marathon::RequestContext;
-use oauth_marathon::classify::ClassifyLayer;
+use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::config::Settings;
-use oauth_marathon::credential::CredentialLayer;
-use oauth_marathon::notify::NotifyLayer;
-use oauth_marathon::retry::{RetryLayer, RetryPolicy};
+use oauth_marathon::layers::credential::CredentialLayer;
+use oauth_marathon::layers::notify::NotifyLayer;
+use oauth_marathon::layers::retry::{RetryLayer, RetryPolicy};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use oauth_marathon::classify::provider::{Family, ProviderRules};
+use oauth_marathon::providers::failures::{Family, ProviderRules};
 use oauth_marathon::testing::parsers::{self, Sample};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Answers of our own making, family by family.
 
-use oauth_marathon::classify::provider::{Family, ProviderRules};
+use oauth_marathon::providers::failures::{Family, ProviderRules};
 use oauth_marathon::testing::parsers;
 use oauth_marathon::verdict::{Kind, Remedy, Scope, TimeSource};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oauth_marathon::classify::provider::ProviderRules;
+use oauth_marathon::providers::failures::ProviderRules;
 use oauth_marathon::testing::parsers::{self, Sample};
 use oauth_marathon::verdict::Kind;
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use oauth_marathon::classify::provider::ProviderRules;
+use oauth_marathon::providers::failures::ProviderRules;
 use oauth_marathon::testing::parsers::{self, Sample};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 

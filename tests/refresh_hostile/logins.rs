@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{CasOutcome, Entry, FileStore, Record, Store, StoreKey};
 use oauth_marathon::{Credential, Generation, TokenSet};
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use oauth_marathon::clock::WallClock;
-use oauth_marathon::notify::EventStream;
+use oauth_marathon::events::EventStream;
 use oauth_marathon::pool::{CredentialSnapshot, PoolBuilder};
 use oauth_marathon::testing::{ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Credential, Pool, Secret, TokenSet};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use oauth_marathon::config::OAuthServer;
-use oauth_marathon::login::Login;
+use oauth_marathon::tokens::login::Login;
 use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use tokio::time::Instant;
 

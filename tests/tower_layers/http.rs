@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::MarathonLayer;
-use oauth_marathon::credential::OriginGuardLayer;
+use oauth_marathon::layers::credential::OriginGuardLayer;
 use oauth_marathon::testing::{Reply, ScriptedProvider};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::decompression::DecompressionLayer;
@@ -70,7 +70,7 @@ const GZIPPED: &[u8] = &[
 
 #[tokio::test(start_paused = true)]
 async fn decompression_below_lets_the_classifier_read_what_the_provider_says() {
-    use oauth_marathon::classify::{Answer, classify_fn};
+    use oauth_marathon::verdict::{Answer, classify_fn};
     let seen: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
     let layer = |seen: Arc<Mutex<Vec<Vec<u8>>>>| {
         MarathonLayer::new(pool()).classifier(classify_fn(move |answer: &Answer<'_>| {

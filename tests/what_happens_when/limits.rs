@@ -1,7 +1,7 @@
 //! Limits, quotas and bans.
 
-use oauth_marathon::classify::{Answer, classify_fn};
-use oauth_marathon::notify::{Event, LoginReason};
+use oauth_marathon::verdict::{Answer, classify_fn};
+use oauth_marathon::events::{Event, LoginReason};
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};

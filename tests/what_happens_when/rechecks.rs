@@ -2,7 +2,7 @@
 
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::{OnBan, WhenAllCooling};
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use tokio::time::Instant;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;

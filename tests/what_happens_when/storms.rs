@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use oauth_marathon::config::WhenAllCooling;
-use oauth_marathon::notify::Event;
+use oauth_marathon::events::Event;
 use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::verdict::Scope;
 use oauth_marathon::{MarathonLayer, RequestContext};

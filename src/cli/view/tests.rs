@@ -5,10 +5,10 @@ use std::time::UNIX_EPOCH;
 use http::StatusCode;
 
 use super::*;
-use crate::account::Credential;
-use crate::secret::Secret;
+use crate::credentials::Credential;
+use crate::credentials::Secret;
 use crate::store::{Intent, LastStatus, Record, Revision};
-use crate::token::{Generation, TokenSet};
+use crate::credentials::{Generation, TokenSet};
 
 fn now() -> SystemTime {
     at(1_000_000)

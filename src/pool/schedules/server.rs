@@ -13,11 +13,11 @@ use http_body_util::Full;
 use shuttle::rand::{Rng, thread_rng};
 
 use super::world::wall;
-use crate::account::Credential;
-use crate::refresh::{RefreshError, RefreshRequest, TokenSource};
+use crate::credentials::Credential;
+use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::time;
-use crate::token::TokenSet;
+use crate::credentials::TokenSet;
 
 /// How long an access token lasts.
 pub(super) const LIFE: Duration = Duration::from_secs(3600);

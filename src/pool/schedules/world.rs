@@ -11,7 +11,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use super::super::handle::Pool;
 use super::server::Server;
 use crate::MarathonLayer;
-use crate::account::Credential;
+use crate::credentials::Credential;
 use crate::clock::clock_fn;
 use crate::error::BoxError;
 use crate::store::{MemoryStore, Record, Store};

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use super::shared::Shared;
 use crate::store::{HealthChange, StoreKey};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// The least time between two writes.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -23,9 +23,9 @@ use self::blocking::blocking;
 use self::room::Room;
 use self::shared::Shared;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease, format};
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::error::{BoxError, Error};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// A [`Store`] in a file. A clone is the same store; several processes may open the same file.
 ///

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::store::{HealthChange, StoreKey};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// Notes in the order in which they came, at most one for each key and generation.
 #[derive(Debug, Default)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::account::Credential;
+use crate::credentials::Credential;
 use crate::store::{Cooldown, Health};
 use crate::testing::invariants::{check_shared_store, check_store};
-use crate::token::TokenSet;
+use crate::credentials::TokenSet;
 use crate::verdict::Kind;
 
 /// In memory where there is such a folder: what is tested here does not depend on how long a disk takes.
@@ -103,13 +103,13 @@ async fn notes_that_could_not_be_written_are_written_later() {
     store.note_health(
         &key("work"),
         Generation::new(1),
-        HealthChange::new().out(Some(crate::notify::LoginReason::Banned)),
+        HealthChange::new().out(Some(crate::events::LoginReason::Banned)),
     );
     store.flush().await.unwrap_err();
     std::fs::write(&path, text).unwrap();
     store.flush().await.unwrap();
     let mut health = Health::default();
-    throttled(4_000_000_000).out(Some(crate::notify::LoginReason::Banned)).apply(&mut health);
+    throttled(4_000_000_000).out(Some(crate::events::LoginReason::Banned)).apply(&mut health);
     assert_eq!(store.load(&key("work")).await.unwrap().unwrap().record.health, health);
 }
 

@@ -26,7 +26,7 @@ use super::Entry;
 use super::book::{Book, Shelf};
 #[cfg(feature = "cli")]
 use crate::error::{Error, ErrorKind};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// What this version writes. A later one is read as far as it is understood, and never written.
 const VERSION: u64 = 1;

@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::account::Credential;
-use crate::notify::LoginReason;
-use crate::secret::Secret;
+use crate::credentials::Credential;
+use crate::events::LoginReason;
+use crate::credentials::Secret;
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
-use crate::token::TokenSet;
+use crate::credentials::TokenSet;
 use crate::verdict::{Kind, Scope};
 
 fn record(id: &str, generation: u64) -> Record {
@@ -303,7 +303,7 @@ proptest! {
         let mut tokens = TokenSet::new(access.as_str());
         tokens = refresh.into_iter().fold(tokens, |tokens, refresh| tokens.with_refresh(refresh));
         tokens = expiry.into_iter().fold(tokens, |tokens, expiry| tokens.expires_at(at(expiry)));
-        let mut credential = Credential::new(id, if guessed { Secret::new(access).into() } else { crate::account::Material::from(tokens) });
+        let mut credential = Credential::new(id, if guessed { Secret::new(access).into() } else { crate::credentials::Material::from(tokens) });
         credential = label.into_iter().fold(credential, |credential, label| credential.label(&label));
         credential = credential.extra_header(header.clone(), "1").extra_header(header, "2");
         let mut record = Record::new(credential, Generation::new(generation));
@@ -336,7 +336,7 @@ proptest! {
     fn times_are_cut_to_the_millisecond(nanos in 0..1_u64 << 62) {
         let time = UNIX_EPOCH + Duration::from_nanos(nanos);
         let record = cut(Record::new(Credential::new("a", TokenSet::new("t").expires_at(time)), Generation::new(1)));
-        let crate::account::Material::OAuth(tokens) = record.credential.material else { unreachable!() };
+        let crate::credentials::Material::OAuth(tokens) = record.credential.material else { unreachable!() };
         prop_assert_eq!(tokens.expiry().unwrap(), UNIX_EPOCH + Duration::from_millis(nanos / 1_000_000));
     }
 }

@@ -1,6 +1,6 @@
 //! The words of the text for our own words.
 
-use crate::notify::LoginReason;
+use crate::events::LoginReason;
 use crate::verdict::{Kind, Scope};
 
 /// Both directions at once; the compiler asks for a word for every meaning.

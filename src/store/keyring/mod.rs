@@ -15,9 +15,9 @@ use keyring_core::CredentialStore;
 use self::secrets::Secrets;
 use self::vault::Vault;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::token::Generation;
+use crate::credentials::Generation;
 
 /// How often a record is read again whose secrets others have replaced meanwhile.
 const TRIES: usize = 8;

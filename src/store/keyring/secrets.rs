@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::account::Material;
-use crate::secret::Secret;
+use crate::credentials::Material;
+use crate::credentials::Secret;
 use crate::store::{Record, StoreKey};
-use crate::token::TokenSet;
+use crate::credentials::TokenSet;
 
 /// What stands in a record in place of its token: this, and the name of the keyring's entry.
 const MARK: &str = "keyring:";
@@ -99,8 +99,8 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::account::Credential;
-    use crate::token::Generation;
+    use crate::credentials::Credential;
+    use crate::credentials::Generation;
 
     #[test]
     fn what_is_taken_out_is_put_in_again_and_nothing_secret_stays() {

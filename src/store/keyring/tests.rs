@@ -3,9 +3,9 @@ use std::sync::mpsc;
 use keyring_core::mock;
 
 use super::*;
-use crate::account::Credential;
+use crate::credentials::Credential;
 use crate::store::{Intent, MemoryStore};
-use crate::token::TokenSet;
+use crate::credentials::TokenSet;
 
 type Opened = keyring_core::Result<Arc<CredentialStore>>;
 

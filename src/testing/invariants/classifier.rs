@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::corpus;
 use super::violation::{Rule, Violation, unpanicked};
-use crate::classify::{Answer, Classifier};
+use crate::verdict::{Answer, Classifier};
 use crate::clock::WallClock as _;
 use crate::testing::ManualClock;
 use crate::verdict::{Kind, Verdict};
@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// Holds a classifier against two thousand answers and errors: usual ones, malformed ones, and ones cut short.
 ///
 /// ```
-/// use oauth_marathon::classify::classify_fn;
+/// use oauth_marathon::verdict::classify_fn;
 /// use oauth_marathon::testing::invariants::{Rule, check_classifier};
 /// use oauth_marathon::verdict::{Kind, Verdict};
 ///

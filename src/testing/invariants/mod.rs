@@ -12,7 +12,7 @@
 //!
 //! | your part | hold it against |
 //! |---|---|
-//! | a [`Classifier`](crate::classify::Classifier) | [`check_classifier`], then [`check_pool_run`] |
+//! | a [`Classifier`](crate::verdict::Classifier) | [`check_classifier`], then [`check_pool_run`] |
 //! | a [`Strategy`](crate::pool::Strategy) | [`check_strategy`], then [`check_pool_run`] |
 //! | a [`Store`](crate::store::Store) of two methods | [`check_store`], also on several threads, then [`check_pool_run`] |
 //! | a [`Store`](crate::store::Store) that processes share | the same, and [`check_shared_store`] |
@@ -22,7 +22,7 @@
 //! to be run as `#[tokio::test(start_paused = true)]`:
 //!
 //! ```
-//! use oauth_marathon::classify::{Answer, Classifier};
+//! use oauth_marathon::verdict::{Answer, Classifier};
 //! use oauth_marathon::pool::{Candidate, Choice, Strategy};
 //! use oauth_marathon::testing::invariants::{Parts, Violation, check_classifier, check_pool_run, check_strategy};
 //! use oauth_marathon::verdict::{Kind, Verdict};

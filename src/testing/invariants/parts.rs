@@ -4,21 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::CredentialId;
-use crate::classify::{Answer, Classifier};
+use crate::credentials::CredentialId;
+use crate::verdict::{Answer, Classifier};
 use crate::config::Settings;
 use crate::error::BoxError;
 use crate::pool::{Candidate, Choice, Strategy};
 use crate::store::{
     CasOutcome, Changes, DynStore, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey, StoreLease,
 };
-use crate::token::Generation;
+use crate::credentials::Generation;
 use crate::verdict::Verdict;
 
 /// Your own parts, for [`check_pool_run`](super::check_pool_run). What is not given is the usual one.
 ///
 /// ```
-/// use oauth_marathon::classify::classify_fn;
+/// use oauth_marathon::verdict::classify_fn;
 /// use oauth_marathon::config::Settings;
 /// use oauth_marathon::store::MemoryStore;
 /// use oauth_marathon::testing::invariants::Parts;

@@ -16,16 +16,16 @@ use tower_service::Service;
 use super::attempts::check_attempts;
 use super::parts::{Parts, Shared};
 use super::violation::{Rule, Violation};
-use crate::account::{Credential, CredentialId};
+use crate::credentials::{Credential, CredentialId};
 use crate::config::WhenAllCooling;
 use crate::context::{Attempt, RequestContext};
 use crate::error::Error;
-use crate::marathon::{Marathon, MarathonLayer};
+use crate::layers::marathon::{Marathon, MarathonLayer};
 use crate::pool::{Pool, Standing};
-use crate::refresh::{RefreshError, RefreshRequest, token_source_fn};
-use crate::secret::Secret;
+use crate::tokens::refresh::{RefreshError, RefreshRequest, token_source_fn};
+use crate::credentials::Secret;
 use crate::testing::{Probe, ProbeLayer, Reply, ScriptedProvider};
-use crate::token::TokenSet;
+use crate::credentials::TokenSet;
 use crate::verdict::{Kind, Scope, Verdict};
 
 const RUNS: usize = 6;
@@ -265,7 +265,7 @@ fn reply(rng: &mut Rng) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::LoginReason;
+    use crate::events::LoginReason;
 
     #[test]
     fn a_credential_that_rested_and_was_used_is_found() {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::store_calls::{load, set};
 use super::violation::{Rule, Violation};
-use crate::account::Credential;
+use crate::credentials::Credential;
 use crate::store::{CasOutcome, Record, Store, StoreKey};
-use crate::token::{Generation, TokenSet};
+use crate::credentials::{Generation, TokenSet};
 
 const WRITERS: u64 = 8;
 

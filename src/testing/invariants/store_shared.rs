@@ -7,11 +7,11 @@ use tokio::time::timeout;
 
 use super::store_calls::{load, set};
 use super::violation::{Rule, Violation};
-use crate::account::{Credential, CredentialId};
+use crate::credentials::{Credential, CredentialId};
 use crate::error::BoxError;
-use crate::notify::LoginReason;
+use crate::events::LoginReason;
 use crate::store::{CasOutcome, Changes, Cooldown, Entry, HealthChange, Record, Store, StoreKey};
-use crate::token::{Generation, TokenSet};
+use crate::credentials::{Generation, TokenSet};
 use crate::verdict::Kind;
 
 const MEMBERS: usize = 6;

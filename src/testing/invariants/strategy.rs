@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::violation::{Rule, Violation, unpanicked};
-use crate::account::CredentialId;
+use crate::credentials::CredentialId;
 use crate::pool::{Candidate, Choice, Strategy};
 
 /// How many requests are played through for each number of credentials.

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// A rule that was broken, how, and the seed that shows it again. Printed, it says all three.
 ///
 /// ```
-/// use oauth_marathon::classify::classify_fn;
+/// use oauth_marathon::verdict::classify_fn;
 /// use oauth_marathon::testing::invariants::{Rule, check_classifier};
 /// use oauth_marathon::verdict::{Kind, Verdict};
 /// use std::time::Duration;

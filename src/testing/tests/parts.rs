@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use crate::account::Material;
+use crate::credentials::Material;
 use crate::error::BoxError;
 use crate::pool::{Candidate, Choice, Strategy};
 use crate::store::{CasOutcome, Entry, MemoryStore, Record, Revision, Store, StoreKey};
-use crate::token::TokenSet;
+use crate::credentials::TokenSet;
 
 /// Chooses by a function of the number of candidates.
 pub(super) struct By<F>(pub(super) F);

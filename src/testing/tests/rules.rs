@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::parts::{Broken, By, Conversations, Fault, Handed, InTurn};
-use crate::account::CredentialId;
-use crate::classify::{Answer, Classifier, StandardClassifier, classify_fn};
+use crate::credentials::CredentialId;
+use crate::verdict::{Answer, Classifier, StandardClassifier, classify_fn};
 use crate::config::Settings;
 use crate::context::{Attempt, Next};
 use crate::testing::invariants::{
     Parts, Rule, check_attempts, check_classifier, check_pool_run, check_store, check_strategy,
 };
-use crate::token::Generation;
+use crate::credentials::Generation;
 use crate::verdict::{Kind, Verdict};
 
 #[test]

@@ -12,15 +12,15 @@ use tokio::sync::Semaphore;
 use tokio_test::task;
 use tower::{Service, ServiceExt};
 
-use crate::account::Credential;
+use crate::credentials::Credential;
 use crate::clock::WallClock;
-use crate::refresh::{RefreshRequest, TokenSource};
-use crate::secret::Secret;
+use crate::tokens::refresh::{RefreshRequest, TokenSource};
+use crate::credentials::Secret;
 use crate::store::{CasOutcome, HealthChange, Record, Store, StoreKey};
 use crate::testing::{
     BodyStep, Grant, ManualClock, Reply, Save, ScriptedBody, ScriptedProvider, ScriptedStore, ScriptedTokens, StoreCall,
 };
-use crate::token::{Generation, TokenSet};
+use crate::credentials::{Generation, TokenSet};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -165,10 +165,10 @@ async fn tokens_are_granted_by_script() {
         .on("a", [Grant::refused(), Grant::busy().after(SECOND), Grant::tokens(mine.clone())])
         .always("b", Grant::pending());
     let refused = tokens.refresh(request("a")).await.unwrap_err();
-    assert_eq!(refused.kind(), crate::refresh::RefreshErrorKind::LoginNeeded);
+    assert_eq!(refused.kind(), crate::tokens::refresh::RefreshErrorKind::LoginNeeded);
     let begun = tokio::time::Instant::now();
     let busy = tokens.refresh(request("a")).await.unwrap_err();
-    assert_eq!((busy.kind(), begun.elapsed()), (crate::refresh::RefreshErrorKind::Transient, SECOND));
+    assert_eq!((busy.kind(), begun.elapsed()), (crate::tokens::refresh::RefreshErrorKind::Transient, SECOND));
     assert_eq!(tokens.refresh(request("a")).await.unwrap(), mine);
     assert_eq!(tokens.refresh(request("a")).await.unwrap(), TokenSet::new("t+").with_refresh("r-a+"));
     assert!(tokio::time::timeout(SECOND, tokens.refresh(request("b"))).await.is_err());

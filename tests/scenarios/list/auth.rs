@@ -1,6 +1,6 @@
 //! Tokens that are not accepted, and the refresh that follows.
 
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::verdict::Kind::{Forbidden, Rejected, Success, Throttled, Unauthorized};
 use oauth_marathon::{ErrorKind, Secret, TokenSet};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oauth_marathon::config::WhenAllCooling;
-use oauth_marathon::notify::LoginReason;
+use oauth_marathon::events::LoginReason;
 use oauth_marathon::verdict::Kind::{
     Banned, Billing, Forbidden, QuotaExhausted, Rejected, Revoked, Success, Throttled,
 };

@@ -1,0 +1,133 @@
+//! A refresh that a person has asked for: in turn with other processes, with patience, and with word of what goes on.
+
+use std::time::Duration;
+
+use crate::clock::SystemClock;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::tokens::refresh::across;
+use crate::tokens::refresh::across::{Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
+use crate::tokens::refresh::{RefreshError, TokenSource};
+use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
+
+/// How long one exchange may take, by whatever process: what pools take by default, too.
+const EXCHANGE: Duration = Duration::from_secs(30);
+
+/// How long another process may hold the lease, or be in the middle of an exchange without one: longer than a turn takes
+/// that waits for an exchange and then makes one.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The pauses between two tries to store new tokens, which are nowhere else.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How a refresh ended.
+#[derive(Debug)]
+pub(super) enum Refreshed {
+    /// There are new tokens in the store.
+    New(Record),
+    /// Another process was faster, and its tokens are in the store.
+    Adopted(Record),
+    /// It has no refresh token.
+    NotRefreshable,
+    /// It is not there any more.
+    Gone,
+    /// The server refused, or could not be asked.
+    Refused(RefreshError),
+}
+
+/// What a person may want to know meanwhile.
+pub(super) enum Told<'a> {
+    /// Another process refreshes the same credential.
+    Busy,
+    /// Another process may be in the middle of its exchange, without the lease.
+    UnderWay(&'a Intent),
+    /// An earlier refresh has begun, and has no end.
+    Interrupted(&'a Intent),
+    /// There are new tokens, and they could not be stored: they are in memory alone, and stored as soon as that works.
+    Unstored(&'a BoxError),
+}
+
+/// Refreshes a credential, seen as `seen` when it was decided on.
+///
+/// # Errors
+///
+/// If others hold the lease for too long, or the store gives out none. New tokens are kept until they are stored, however
+/// long that takes.
+pub(super) async fn refresh(
+    store: &dyn DynStore,
+    provider: &str,
+    seen: &Record,
+    source: &impl TokenSource,
+    mut told: impl FnMut(Told<'_>) + Send,
+) -> Result<Refreshed, BoxError> {
+    if seen.credential.material.refresh_token().is_none() {
+        return Ok(Refreshed::NotRefreshable);
+    }
+    let key = StoreKey::new(provider, &seen.credential.id);
+    let _lease = wait(store, &key, &mut told).await?;
+    let held = Held {
+        credential: seen.credential.clone(),
+        generation: seen.generation,
+        known: Known::stored(seen.generation),
+        follows: true,
+        insists: true,
+        begun: None,
+    };
+    let times = Times { exchange: EXCHANGE, patience: PATIENCE };
+    let turn = Turn { store, key: &key, wall: &SystemClock, held: &held, times };
+    let mut waits = false;
+    let mut pass_on = |word: across::Told<'_>| match word {
+        across::Told::Stored(_) | across::Told::Begun(_) => {}
+        across::Told::UnderWay(intent) => {
+            if !std::mem::replace(&mut waits, true) {
+                told(Told::UnderWay(intent));
+            }
+        }
+        across::Told::Interrupted(intent) => told(Told::Interrupted(intent)),
+    };
+    match turn.run(|request| source.refresh(request), &mut pass_on).await {
+        Ok(Ended::New(record)) => Ok(Refreshed::New(record)),
+        Ok(Ended::Adopted(record)) => Ok(Refreshed::Adopted(record)),
+        Ok(Ended::Removed) => Ok(Refreshed::Gone),
+        Ok(Ended::Unstored(unstored)) => Ok(keep(store, &key, unstored, &mut told).await),
+        Err(Failure { error, unstored, .. }) => {
+            if let Some(unstored) = unstored {
+                let _ = keep(store, &key, *unstored, &mut told).await;
+            }
+            Ok(Refreshed::Refused(error))
+        }
+    }
+}
+
+async fn wait(store: &dyn DynStore, key: &StoreKey, told: &mut impl FnMut(Told<'_>)) -> Result<StoreLease, BoxError> {
+    if let Some(lease) = lease(store, key, Duration::ZERO).await? {
+        return Ok(lease);
+    }
+    told(Told::Busy);
+    lease(store, key, PATIENCE).await?.ok_or_else(|| {
+        let seconds = PATIENCE.as_secs();
+        let message =
+            format!("another process has been refreshing {key} for more than {seconds} s; end it if it hangs");
+        Error::new(ErrorKind::StoreBusy, message).into()
+    })
+}
+
+/// Stores the new tokens, again and again until it works: the old refresh token may be of no more use.
+async fn keep(store: &dyn DynStore, key: &StoreKey, unstored: Unstored, told: &mut impl FnMut(Told<'_>)) -> Refreshed {
+    let Unstored { record, error } = unstored;
+    told(Told::Unstored(&error));
+    let mut pause = FIRST_PAUSE;
+    loop {
+        tokio::time::sleep(pause).await;
+        match save(store, key, &record, None).await {
+            Saved::Stored(record) => return Refreshed::New(*record),
+            // Somebody has logged in meanwhile.
+            Saved::Overtaken(record) => return Refreshed::Adopted(*record),
+            Saved::Removed => return Refreshed::Gone,
+            Saved::Failed(_) => pause = (pause * 2).min(LONGEST_PAUSE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

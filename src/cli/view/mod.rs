@@ -1,0 +1,234 @@
+//! What is shown of credentials: never a secret.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::terminal::{BAD, BOLD, CARE, DIM, GOOD};
+use super::text::{ago, left, line, span};
+use crate::credentials::Material;
+use crate::events::LoginReason;
+use crate::store::{Cooldown, Entry};
+use crate::verdict::{Kind, Scope};
+
+/// The credentials of one provider in their order.
+#[derive(Debug, Serialize)]
+pub(super) struct ProviderView {
+    pub(super) provider: String,
+    pub(super) credentials: Vec<View>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct View {
+    id: String,
+    label: Option<String>,
+    subject: Option<String>,
+    kind: &'static str,
+    /// The one that is used next.
+    active: bool,
+    state: State,
+    /// Why it is out, or why it rests.
+    reason: Option<String>,
+    rests_for_ms: Option<u64>,
+    /// The status that was noted last, and when.
+    last_status: Option<u16>,
+    last_status_at: Option<u64>,
+    cooldowns: Vec<Rest>,
+    expires_at: Option<u64>,
+    refreshable: bool,
+    refreshing: bool,
+    generation: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ready,
+    Resting,
+    Out,
+}
+
+#[derive(Debug, Serialize)]
+struct Rest {
+    cause: String,
+    model: Option<String>,
+    until: u64,
+    guessed: bool,
+}
+
+impl ProviderView {
+    pub(super) fn of(provider: String, entries: &[Entry], now: SystemTime) -> Self {
+        let mut credentials: Vec<_> = entries.iter().map(|entry| View::of(entry, now)).collect();
+        if let Some(next) = credentials.iter_mut().find(|view| view.state == State::Ready) {
+            next.active = true;
+        }
+        Self { provider, credentials }
+    }
+}
+
+impl View {
+    fn of(entry: &Entry, now: SystemTime) -> Self {
+        let record = &entry.record;
+        let credential = &record.credential;
+        let lasting: Vec<_> = record.health.cooldowns.iter().filter(|rest| rest.until > now).collect();
+        // One of a model leaves the others.
+        let whole = lasting.iter().filter(|rest| rest.scope != Scope::Model).max_by_key(|rest| rest.until);
+        let (state, reason) = match (record.health.out, whole) {
+            (Some(reason), _) => (State::Out, Some(reason_text(reason).to_owned())),
+            (None, Some(rest)) => (State::Resting, Some(cause_text(rest.cause).to_owned())),
+            (None, None) => (State::Ready, None),
+        };
+        let tokens = credential.material.tokens();
+        Self {
+            id: credential.id.as_str().to_owned(),
+            label: credential.label.as_deref().map(str::to_owned),
+            subject: credential.subject.clone(),
+            kind: if matches!(credential.material, Material::Key(_)) { "key" } else { "oauth" },
+            active: false,
+            state,
+            reason,
+            rests_for_ms: whole.and_then(|rest| left(rest.until, now)).map(millis),
+            last_status: record.health.last_status.map(|last| last.status.as_u16()),
+            last_status_at: record.health.last_status.map(|last| since_1970(last.at)),
+            cooldowns: lasting.iter().map(|rest| Rest::of(rest)).collect(),
+            expires_at: tokens.and_then(|tokens| tokens.expiry()).map(since_1970),
+            refreshable: credential.material.refresh_token().is_some(),
+            refreshing: record.intent.as_ref().is_some_and(|intent| intent.generation == record.generation),
+            generation: record.generation.get(),
+        }
+    }
+
+    fn state_cell(&self, now: SystemTime) -> Cell {
+        let mut text = match (self.state, self.active) {
+            (State::Ready, true) => "active".to_owned(),
+            (State::Ready, false) => "ready".to_owned(),
+            (State::Resting, _) => {
+                let rest = Duration::from_millis(self.rests_for_ms.unwrap_or(0));
+                format!("rests {} ({})", span(rest), self.reason.as_deref().unwrap_or("unknown"))
+            }
+            (State::Out, _) => format!("out: {}", self.reason.as_deref().unwrap_or("unknown")),
+        };
+        for rest in &self.cooldowns {
+            if let Some(model) = &rest.model {
+                let until = SystemTime::UNIX_EPOCH + Duration::from_millis(rest.until);
+                let left = left(until, now).unwrap_or_default();
+                text = format!("{text}; {} rests {} ({})", line(model), span(left), rest.cause);
+            }
+        }
+        let style = match self.state {
+            State::Ready => GOOD,
+            State::Resting => CARE,
+            State::Out => BAD,
+        };
+        Cell { text, style }
+    }
+
+    fn last_cell(&self, now: SystemTime) -> Cell {
+        let at = self.last_status_at.map(|at| SystemTime::UNIX_EPOCH + Duration::from_millis(at));
+        let text = match (self.last_status, at.and_then(|at| ago(at, now))) {
+            (None, _) => "-".to_owned(),
+            (Some(status), Some(ago)) => format!("{status}, {} ago", span(ago)),
+            (Some(status), None) => status.to_string(),
+        };
+        Cell { text, style: DIM }
+    }
+
+    fn token_cell(&self, now: SystemTime) -> Cell {
+        let expiry = self.expires_at.map(|at| SystemTime::UNIX_EPOCH + Duration::from_millis(at));
+        let renewal = if self.refreshable { "" } else { ", no refresh token" };
+        let text = match expiry {
+            _ if self.kind == "key" => "key".to_owned(),
+            _ if self.refreshing => "a refresh has begun".to_owned(),
+            None => format!("expiry unknown{renewal}"),
+            Some(expiry) => match left(expiry, now) {
+                Some(left) => format!("for {}{renewal}", span(left)),
+                None => format!("expired{renewal}"),
+            },
+        };
+        Cell { text, style: DIM }
+    }
+}
+
+impl Rest {
+    fn of(rest: &Cooldown) -> Self {
+        Self {
+            cause: cause_text(rest.cause).to_owned(),
+            model: rest.model.clone(),
+            until: since_1970(rest.until),
+            guessed: rest.guessed,
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn since_1970(time: SystemTime) -> u64 {
+    millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+fn reason_text(reason: LoginReason) -> &'static str {
+    match reason {
+        LoginReason::Banned => "banned or to be verified",
+        LoginReason::Revoked => "log in again (login revoked)",
+        LoginReason::RefreshRefused => "log in again (refresh refused)",
+        LoginReason::RefreshLost => "log in again (a refresh was cut short)",
+    }
+}
+
+fn cause_text(cause: Kind) -> &'static str {
+    match cause {
+        Kind::Throttled => "rate limit",
+        Kind::QuotaExhausted => "quota used up",
+        Kind::Billing => "payment needed",
+        Kind::Unauthorized => "token refused",
+        Kind::Forbidden => "refused",
+        Kind::Overloaded => "overloaded",
+        Kind::Network => "network",
+        _ => "failure",
+    }
+}
+
+struct Cell {
+    text: String,
+    style: anstyle::Style,
+}
+
+/// All of it as a table.
+pub(super) fn table(providers: &[ProviderView], now: SystemTime) -> String {
+    let name =
+        |text: Option<&str>| Cell { text: text.map_or_else(|| "-".to_owned(), line), style: anstyle::Style::new() };
+    let heading = |text: &str| Cell { text: text.to_owned(), style: BOLD };
+    let mut rows = vec![["PROVIDER", "ID", "LABEL", "SUBJECT", "STATE", "LAST", "TOKEN"].map(heading)];
+    for provider in providers {
+        rows.extend(provider.credentials.iter().map(|view| {
+            let (label, subject) = (name(view.label.as_deref()), name(view.subject.as_deref()));
+            let (state, last, token) = (view.state_cell(now), view.last_cell(now), view.token_cell(now));
+            [name(Some(&provider.provider)), name(Some(&view.id)), label, subject, state, last, token]
+        }));
+    }
+    let width = |cell: &Cell| cell.text.chars().count();
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (most, cell) in widths.iter_mut().zip(row) {
+            *most = width(cell).max(*most);
+        }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let mut gap = 0;
+        for (cell, most) in row.iter().zip(widths) {
+            let style = cell.style;
+            text.push_str(&" ".repeat(gap));
+            text.push_str(&format!("{style}{}{style:#}", cell.text));
+            gap = most - width(cell) + 2;
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

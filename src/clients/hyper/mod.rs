@@ -1,0 +1,203 @@
+//! A pooled HTTPS client as a tower service.
+
+mod connect;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper_util::client::legacy::{Builder, Client, ResponseFuture as HyperFuture};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower_service::Service;
+
+use self::connect::Connector;
+use crate::error::{BoxError, Error, ErrorKind, chain};
+use crate::credentials::origin;
+
+/// The default of `connectTimeoutMs`: longer than a lost packet and its repetition, shorter than the minutes that an operating
+/// system waits.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most header fields of an answer over HTTP/1.1: each proxy on the way adds some, and a refusal has to be read.
+const MOST_FIELDS: usize = 1_000;
+
+/// The most that the header fields of an answer may have over HTTP/2, in bytes as HTTP/2 counts them.
+const MOST_HEADER_BYTES: u32 = 256 * 1024;
+
+/// An HTTPS client: a service from [`http::Request`] to [`http::Response`].
+///
+/// It speaks HTTP/1.1 and HTTP/2 as the server prefers, keeps connections for later requests, trusts Mozilla's root
+/// certificates, and uses the cryptography of `ring` whatever the process has installed as its default. It follows no
+/// redirects. Plain `http` is for this machine's own addresses; to others nothing is sent. A connection that does not stand
+/// [in time](Self::with_connect_timeout), its TLS handshake included, is given up; there is no other time limit.
+///
+/// The head of an answer may have 1,000 fields over HTTP/1.1, and 256 KiB of them over HTTP/2. A larger one is an error of the
+/// kind [`HeadTooLarge`](ErrorKind::HeadTooLarge).
+///
+/// A clone is cheap and shares the connections. Its errors keep their sources, so that a classifier finds what hyper
+/// reported.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use oauth_marathon::clients::HttpClient;
+/// use oauth_marathon::tokens::refresh::OAuth2;
+///
+/// # fn main() -> Result<(), oauth_marathon::Error> {
+/// let client = HttpClient::<Full<Bytes>>::new()?;
+/// let source = OAuth2::new("https://auth.example.com/oauth/token", "my-client", client);
+/// # let _ = source;
+/// # Ok(()) }
+/// ```
+pub struct HttpClient<B>(Client<Connector, B>);
+
+impl<B> HttpClient<B>
+where
+    B: Body<Data: Send> + Send,
+{
+    /// A client without any connection yet, which gives a connection 10 s to stand.
+    ///
+    /// # Errors
+    ///
+    /// If the cryptography cannot be set up, which does not depend on anything outside of the program.
+    pub fn new() -> Result<Self, Error> {
+        Self::with_connect_timeout(Some(CONNECT_TIMEOUT))
+    }
+
+    /// The same with another time for a connection to stand, such as that of the
+    /// [settings](crate::config::Settings::connect_timeout); `None` is without limit. After it the request fails with an
+    /// error of the kind [`ConnectTimeout`](ErrorKind::ConnectTimeout), and nothing of it was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_connect_timeout(limit: Option<Duration>) -> Result<Self, Error> {
+        Ok(Self(builder().build(Connector::new(limit)?)))
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
+    builder.http1_max_headers(MOST_FIELDS).http2_max_header_list_size(MOST_HEADER_BYTES);
+    builder
+}
+
+impl<B> Service<Request<B>> for HttpClient<B>
+where
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    type Response = Response<ResponseBody>;
+    type Error = BoxError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        if origin::is_protected(request.uri()) {
+            ResponseFuture(State::Sent(self.0.call(request)))
+        } else {
+            ResponseFuture(State::Refused)
+        }
+    }
+}
+
+impl<B> Clone for HttpClient<B> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<B> fmt::Debug for HttpClient<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
+}
+
+/// The answer to come of an [`HttpClient`]. Dropping it cancels the request.
+pub struct ResponseFuture(State);
+
+enum State {
+    Sent(HyperFuture),
+    Refused,
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<ResponseBody>, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Sent(future) => {
+                Pin::new(future).poll(cx).map(|answer| Ok(answer.map_err(explained)?.map(ResponseBody)))
+            }
+            State::Refused => Poll::Ready(Err(Error::new(
+                ErrorKind::ForeignOrigin,
+                "only https is sent to other machines; the request's URL is not absolute, or of another scheme",
+            )
+            .into())),
+        }
+    }
+}
+
+/// The error as it came, with a word where it is about this client's own bounds.
+#[cold]
+fn explained(error: hyper_util::client::legacy::Error) -> BoxError {
+    let is_too_large = chain(&error).any(|error| {
+        let too_large = |error: &hyper::Error| error.is_parse_too_large();
+        // h2 has no word for it: it resets the stream by itself, as for other violations of the protocol.
+        let reset_by_us = |error: &h2::Error| {
+            error.is_reset() && error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
+        };
+        error.downcast_ref().is_some_and(too_large) || error.downcast_ref().is_some_and(reset_by_us)
+    });
+    if !is_too_large {
+        return error.into();
+    }
+    let message = format!(
+        "the head of the answer is malformed, or larger than this client reads: \
+         {MOST_FIELDS} fields over HTTP/1.1, {MOST_HEADER_BYTES} bytes over HTTP/2"
+    );
+    Error::new(ErrorKind::HeadTooLarge, message).with_source(error).into()
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// The body of an answer, streamed as it arrives.
+pub struct ResponseBody(hyper::body::Incoming);
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx).map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! The time limits of the settings, and what is told when one of them runs out.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+
+/// Which time limit of the [`Settings`](super::Settings) it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TimeLimit {
+    /// `connectTimeoutMs`: until a connection stands.
+    Connect,
+    /// `attemptTimeoutMs`: until the head of an answer.
+    Attempt,
+    /// `streamIdleTimeoutMs`: of silence in the body of an answer.
+    StreamIdle,
+}
+
+/// A time limit that has run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct TimedOut {
+    /// Which one.
+    pub limit: TimeLimit,
+    /// How long it was.
+    pub after: Duration,
+}
+
+impl TimeLimit {
+    /// The key of the setting, such as `attemptTimeoutMs`.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Connect => "connectTimeoutMs",
+            Self::Attempt => "attemptTimeoutMs",
+            Self::StreamIdle => "streamIdleTimeoutMs",
+        }
+    }
+
+    pub(crate) fn ran_out(self, after: Duration) -> TimedOut {
+        TimedOut { limit: self, after }
+    }
+}
+
+impl TimedOut {
+    /// The error of what it has cut short.
+    pub(crate) fn error(self) -> Error {
+        let kind = match self.limit {
+            TimeLimit::Connect => ErrorKind::ConnectTimeout,
+            TimeLimit::Attempt => ErrorKind::AttemptTimeout,
+            TimeLimit::StreamIdle => ErrorKind::StreamIdleTimeout,
+        };
+        Error::new(kind, self.to_string()).with_timed_out(self)
+    }
+}
+
+/// What did not happen in time, with the key and the value of the setting.
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.limit {
+            TimeLimit::Connect => "no connection stood within",
+            TimeLimit::Attempt => "no answer began within",
+            TimeLimit::StreamIdle => "the body of the answer was silent for",
+        };
+        write!(f, "{what} {} ({} ms)", self.limit.key(), self.after.as_millis())
+    }
+}

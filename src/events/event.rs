@@ -1,0 +1,249 @@
+//! What can happen to a credential or a request, as data.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::credentials::CredentialId;
+use crate::config::TimedOut;
+use crate::credentials::Generation;
+use crate::verdict::Kind;
+
+/// Something that happened to a credential, a pool or a request.
+///
+/// An event names credentials by id and label and never holds a token. `Display` writes one plain line for people;
+/// [`Event::name`] is for programs.
+///
+/// ```
+/// use oauth_marathon::events::Event;
+///
+/// fn worth_a_page(event: &Event) -> bool {
+///     matches!(event, Event::LoginNeeded { .. } | Event::Exhausted { .. })
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A request goes on with another credential.
+    #[non_exhaustive]
+    FailedOver {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential that failed.
+        from: Account,
+        /// The credential that is used instead.
+        to: Account,
+        /// The status of the failed answer; `None` if there was no answer.
+        status: Option<StatusCode>,
+        /// How the first credential failed.
+        kind: Kind,
+        /// How long a notice of this asks to be shown.
+        shown_for: Duration,
+    },
+    /// A credential is not picked for a while.
+    #[non_exhaustive]
+    CoolingDown {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential that rests.
+        credential: Account,
+        /// Why it rests.
+        kind: Kind,
+        /// For how long, from now.
+        rests_for: Duration,
+        /// The model that it rests for, as requests name it; `None` if it rests as a whole. Empty for all requests of which
+        /// the model is not known.
+        model: Option<Arc<str>>,
+    },
+    /// A credential that rested is picked again.
+    #[non_exhaustive]
+    Recovered {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential.
+        credential: Account,
+        /// The model that it rested for; `None` if it rested as a whole.
+        model: Option<Arc<str>>,
+    },
+    /// A credential is out until a person acts.
+    #[non_exhaustive]
+    LoginNeeded {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential.
+        credential: Account,
+        /// What has to be put right.
+        reason: LoginReason,
+    },
+    /// The last credential that could be used cannot be used any more. Reported once, not for each request after it.
+    #[non_exhaustive]
+    Exhausted {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// How long until the first credential is expected to recover, where that is known.
+        retry_after: Option<Duration>,
+        /// The model for which none is left, where others can be used; `None` if there is none for any.
+        model: Option<Arc<str>>,
+    },
+    /// A request has ended although credentials are ready: `maxAttempts` allows it no other.
+    #[non_exhaustive]
+    AttemptsUsedUp {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// How many credentials it has tried.
+        tried: usize,
+        /// The status of the last answer; `None` if there was no answer.
+        status: Option<StatusCode>,
+    },
+    /// A credential has a new access token.
+    #[non_exhaustive]
+    Refreshed {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential.
+        credential: Account,
+        /// The generation of the new token.
+        generation: Generation,
+    },
+    /// A token could not be refreshed for now. A refresh that is refused for good is [`Event::LoginNeeded`].
+    #[non_exhaustive]
+    RefreshFailed {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential.
+        credential: Account,
+        /// What went wrong, without any token.
+        message: Arc<str>,
+    },
+    /// The store could not be read or written. Requests go on with what the pool has in memory, and the store is tried
+    /// again. Reported once, until it works again.
+    #[non_exhaustive]
+    StoreFailed {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential of which something is in memory alone, where it is one.
+        credential: Option<Account>,
+        /// What went wrong, without any token.
+        message: Arc<str>,
+    },
+    /// A time limit of the settings cut an attempt, or the body of an answer, short.
+    #[non_exhaustive]
+    TimedOut {
+        /// The id of the provider.
+        provider: Arc<str>,
+        /// The credential that was used.
+        credential: Account,
+        /// Which time limit, and how long it is.
+        timed_out: TimedOut,
+    },
+    /// The caller went away before its request was answered.
+    #[non_exhaustive]
+    Canceled {
+        /// How many attempts had begun.
+        attempts: usize,
+        /// The credential of the last of them.
+        credential: Option<CredentialId>,
+    },
+}
+
+/// Which credential an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Account {
+    /// The id of the credential.
+    pub id: CredentialId,
+    /// What people call it.
+    pub label: Arc<str>,
+}
+
+/// Why a person has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoginReason {
+    /// The OAuth server refused the refresh token for good (`invalid_grant`, RFC 6749 section 5.2).
+    RefreshRefused,
+    /// A refresh was cut short between the OAuth server and the store, by the end of the process or a lost answer, and the
+    /// old refresh token was then refused: its successor is lost.
+    RefreshLost,
+    /// The provider says that the login is no longer valid.
+    Revoked,
+    /// The account is banned, suspended or has to be verified.
+    Banned,
+}
+
+impl Event {
+    /// A name that stays the same between releases, such as `failed_over`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::FailedOver { .. } => "failed_over",
+            Self::CoolingDown { .. } => "cooling_down",
+            Self::Recovered { .. } => "recovered",
+            Self::LoginNeeded { .. } => "login_needed",
+            Self::Exhausted { .. } => "exhausted",
+            Self::AttemptsUsedUp { .. } => "attempts_used_up",
+            Self::Refreshed { .. } => "refreshed",
+            Self::RefreshFailed { .. } => "refresh_failed",
+            Self::StoreFailed { .. } => "store_failed",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Canceled { .. } => "canceled",
+        }
+    }
+
+    /// The id of the provider; `None` for [`Event::Canceled`], which is about a request.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        match self {
+            Self::FailedOver { provider, .. }
+            | Self::CoolingDown { provider, .. }
+            | Self::Recovered { provider, .. }
+            | Self::LoginNeeded { provider, .. }
+            | Self::Exhausted { provider, .. }
+            | Self::AttemptsUsedUp { provider, .. }
+            | Self::Refreshed { provider, .. }
+            | Self::RefreshFailed { provider, .. }
+            | Self::StoreFailed { provider, .. }
+            | Self::TimedOut { provider, .. } => Some(provider),
+            Self::Canceled { .. } => None,
+        }
+    }
+}
+
+/// The label, quoted.
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.label, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::events::samples;
+
+    #[test]
+    fn every_event_has_a_name_of_its_own_in_snake_case() {
+        let names: HashSet<_> = samples::all().iter().map(Event::name).collect();
+        assert_eq!(names.len(), samples::all().len());
+        assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')), "{names:?}");
+    }
+
+    #[test]
+    fn only_a_canceled_request_names_no_provider() {
+        for event in samples::all() {
+            let expected = (event.name() != "canceled").then_some("openai");
+            assert_eq!(event.provider(), expected, "{}", event.name());
+        }
+    }
+
+    #[test]
+    fn events_can_be_sent_and_shared() {
+        fn check<T: Send + Sync + Clone + 'static>() {}
+        check::<Event>();
+        check::<Account>();
+    }
+}

@@ -1,0 +1,52 @@
+//! Whoever wants to hear of events.
+
+use super::event::Event;
+
+/// Hears of events, on a thread of its own: it may block, and what it panics with is caught.
+///
+/// Every closure that takes an `&Event` is one. Its parameter needs the type written out.
+///
+/// ```
+/// use oauth_marathon::events::{Event, Notifier, Notifiers};
+///
+/// #[derive(Default)]
+/// struct Switches(u64);
+///
+/// impl Notifier for Switches {
+///     fn notify(&mut self, event: &Event) {
+///         if let Event::FailedOver { .. } = event {
+///             self.0 += 1;
+///         }
+///     }
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// let notifiers = Notifiers::new();
+/// notifiers.add(Switches::default())?;
+/// notifiers.add(|event: &Event| eprintln!("{event}"))?;
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not hear of events",
+    label = "not a `Notifier`",
+    note = "a closure is one if its parameter has the type written out: `|event: &Event| …`",
+    note = "it runs on a thread of its own: what it holds must be `Send + 'static`"
+)]
+pub trait Notifier: Send + 'static {
+    /// Hears of one event. Events come in the order in which they were reported.
+    ///
+    /// # Panics
+    ///
+    /// It may: the panic is caught, and the next event is handed to the same notifier, in the state that it is in.
+    fn notify(&mut self, event: &Event);
+}
+
+impl<F> Notifier for F
+where
+    F: FnMut(&Event) + Send + 'static,
+{
+    fn notify(&mut self, event: &Event) {
+        self(event);
+    }
+}

@@ -1,0 +1,87 @@
+//! Asks the classifiers in turn.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::response::Parts;
+
+use crate::providers::failures::ProviderRules;
+use crate::verdict::{Answer, Classifier, StandardClassifier};
+use crate::clock::WallClock;
+use crate::verdict::{Kind, Verdict};
+
+#[derive(Clone)]
+pub(crate) struct Judge {
+    /// The user's, asked first.
+    pub(super) classifiers: Vec<Arc<dyn Classifier>>,
+    /// Asked next, and for failed answers alone.
+    pub(super) rules: Option<ProviderRules>,
+    pub(super) standard: StandardClassifier,
+    pub(super) clock: Arc<dyn WallClock>,
+    /// The longest that a stream is held.
+    pub(super) hold: Duration,
+    /// The longest that a body may be silent.
+    pub(super) idle: Option<Duration>,
+}
+
+impl Judge {
+    /// Judges an answer whose body is not looked at.
+    #[inline]
+    pub(super) fn head(&self, parts: &http::Response<impl Sized>) -> Verdict {
+        if self.classifiers.is_empty() {
+            return Verdict::new(Kind::Success).with_status(parts.status());
+        }
+        self.ask(&Answer::new(parts.status(), parts.headers(), self.clock.now()), parts.status())
+    }
+
+    /// Judges a failed answer.
+    pub(super) fn failure(&self, parts: &Parts, body: &[u8], is_complete: bool) -> Verdict {
+        let answer = Answer::new(parts.status, &parts.headers, self.clock.now()).with_body(body, is_complete);
+        self.ask(&answer, parts.status)
+    }
+
+    /// Judges an error inside an answer that began well; `event` is its name.
+    pub(super) fn in_stream(&self, answer: &Answer<'_>, event: Option<&str>) -> Verdict {
+        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
+        let by_rules = || {
+            let generic = ProviderRules::default();
+            let rules = self.rules.as_ref().unwrap_or(&generic);
+            shielded(|| rules.error_object(answer, event, answer.body().unwrap_or_default()))
+        };
+        let unknown = Verdict::new(Kind::ServerError);
+        let verdict = opinions.or_else(by_rules).unwrap_or(unknown);
+        if verdict.status().is_some() { verdict } else { verdict.with_status(answer.status()) }
+    }
+
+    /// Judges an error that came in place of an answer.
+    pub(super) fn error(&self, error: &(dyn StdError + 'static)) -> Verdict {
+        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.error(error)));
+        opinions.or_else(|| self.standard.error(error)).unwrap_or(Verdict::new(Kind::Network))
+    }
+
+    fn ask(&self, answer: &Answer<'_>, status: StatusCode) -> Verdict {
+        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
+        let by_rules = || shielded(|| self.rules.as_ref()?.answer(answer));
+        let verdict =
+            opinions.or_else(by_rules).or_else(|| self.standard.answer(answer)).unwrap_or(Verdict::new(Kind::Rejected));
+        if verdict.status().is_some() { verdict } else { verdict.with_status(status) }
+    }
+}
+
+/// A classifier that panics loses its opinion, and nobody loses anything else.
+fn shielded(opinion: impl FnOnce() -> Option<Verdict>) -> Option<Verdict> {
+    catch_unwind(AssertUnwindSafe(opinion)).unwrap_or_else(|_| {
+        tracing::warn!(target: "oauth_marathon", "a classifier panicked; the next opinion counts");
+        None
+    })
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").field("classifiers", &self.classifiers.len()).finish_non_exhaustive()
+    }
+}

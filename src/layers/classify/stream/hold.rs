@@ -1,0 +1,278 @@
+//! A stream that is held back until its first event that means something, and then handed on as it came.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use crate::sync::time::Sleep;
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderMap, StatusCode};
+use http_body::{Body, Frame as BodyFrame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::format::Format;
+use super::frame::Frame;
+use super::track::{Phase, Rules, Track};
+use crate::verdict::Answer;
+use crate::layers::classify::judge::Judge;
+use crate::layers::classify::read;
+use crate::layers::classify::watched::Watched;
+use crate::clock;
+use crate::config::TimedOut;
+use crate::context::ending::StreamNews;
+use crate::error::{BoxError, Error};
+use crate::verdict::Verdict;
+
+/// The most that is held. Some providers repeat a whole prompt in the event that says that they have received it.
+pub(super) const BYTES: usize = 256 * 1024;
+
+pin_project! {
+    /// A stream, in a box of its own for all of its life.
+    ///
+    /// It is held until its first content; until an error, after which its rest is read as that of any failed answer; or until a
+    /// bound is reached: 256 KiB, 64 events without content, or the time that is set, from the head on. Then it runs: what
+    /// was held goes out first, in the pieces in which it came, and whatever follows passes through and is only looked at.
+    pub(crate) struct Stream<B> {
+        #[pin]
+        body: Watched<B>,
+        head: Option<Parts>,
+        // What the verdict is if nothing speaks against it.
+        good: Verdict,
+        held: VecDeque<Bytes>,
+        held_bytes: usize,
+        track: Track,
+        judge: HeadJudge,
+        end: Option<End>,
+        wait: Wait,
+        news: StreamNews,
+    }
+}
+
+/// How the body ended, and what of that is still to be passed on.
+enum End {
+    Complete(Option<HeaderMap>),
+    Failed(Option<BoxError>),
+}
+
+/// How long the head may be kept back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) time: Duration,
+    /// No later than this, whatever the time.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// A timer that is armed once something is waited for.
+struct Wait {
+    patience: Patience,
+    /// The stream has failed, and only its end is waited for.
+    drains: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// Asks the classifiers about an error, with the head that it came under, and hands on what is said about limits.
+struct HeadJudge {
+    judge: Arc<Judge>,
+    status: StatusCode,
+    headers: HeaderMap,
+    news: StreamNews,
+}
+
+impl<B> Stream<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    pub(crate) fn new(
+        head: Parts,
+        body: Watched<B>,
+        format: Format,
+        good: Verdict,
+        patience: Patience,
+        judge: Arc<Judge>,
+    ) -> Self {
+        let news = StreamNews::default();
+        let judge = HeadJudge { judge, status: head.status, headers: head.headers.clone(), news: news.clone() };
+        let mut track = Track::new(format);
+        if patience.time.is_zero() {
+            track.begin();
+        }
+        let wait = Wait { patience, drains: false, timer: None };
+        Self { body, head: Some(head), good, held: VecDeque::new(), held_bytes: 0, track, judge, end: None, wait, news }
+    }
+
+    /// Ready with the verdict once the stream has begun, failed or ended.
+    pub(crate) fn poll_begin(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        let mut this = self.project();
+        loop {
+            match this.track.phase() {
+                Phase::Begun | Phase::Over(_) => break,
+                // As with any failed answer: its end gives the connection back, and a whole answer to return.
+                Phase::Failed(_) if this.end.is_some() || *this.held_bytes > BYTES => break,
+                Phase::Silent if *this.held_bytes > BYTES => this.track.begin(),
+                phase => match this.body.as_mut().poll_frame(cx) {
+                    Poll::Pending => {
+                        ready!(this.wait.poll(cx));
+                        if phase == Phase::Silent { this.track.begin() } else { break }
+                    }
+                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                        Ok(data) => {
+                            this.track.look(&data, this.judge);
+                            *this.held_bytes += data.len();
+                            if !data.is_empty() {
+                                this.held.push_back(data);
+                            }
+                            if this.body.is_end_stream() {
+                                *this.end = Some(End::Complete(None));
+                                this.track.finish(this.judge);
+                            }
+                        }
+                        // Nothing follows trailers (RFC 9110 section 6.5).
+                        Err(frame) => {
+                            *this.end = Some(End::Complete(frame.into_trailers().ok()));
+                            this.track.finish(this.judge);
+                        }
+                    },
+                    Poll::Ready(None) => {
+                        *this.end = Some(End::Complete(None));
+                        this.track.finish(this.judge);
+                    }
+                    Poll::Ready(Some(Err(error))) => {
+                        *this.end = Some(End::Failed(Some(error)));
+                        this.track.break_off();
+                    }
+                },
+            }
+            if matches!(this.track.phase(), Phase::Failed(_)) {
+                this.wait.drain();
+            }
+        }
+        this.wait.timer = None;
+        tell(this.track, this.news);
+        Poll::Ready(match this.track.phase() {
+            Phase::Failed(verdict) => verdict,
+            _ => *this.good,
+        })
+    }
+
+    /// The head, and where the stream tells what comes after it.
+    pub(crate) fn take_head(self: Pin<&mut Self>) -> Option<(Parts, StreamNews)> {
+        let this = self.project();
+        this.head.take().map(|head| (head, this.news.clone()))
+    }
+
+    /// The time limit that ended it before it had begun, if one did.
+    pub(crate) fn timed_out(&self) -> Option<TimedOut> {
+        match &self.end {
+            Some(End::Failed(Some(error))) => Error::find(&**error)?.timed_out(),
+            _ => None,
+        }
+    }
+
+    /// How much is held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    pub(crate) fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<BodyFrame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        if let Some(data) = this.held.pop_front() {
+            *this.held_bytes -= data.len();
+            return Poll::Ready(Some(Ok(BodyFrame::data(data))));
+        }
+        match this.end {
+            Some(End::Complete(trailers)) => {
+                return Poll::Ready(trailers.take().map(|trailers| Ok(BodyFrame::trailers(trailers))));
+            }
+            Some(End::Failed(error)) => return Poll::Ready(error.take().map(Err)),
+            None => {}
+        }
+        let frame = ready!(this.body.as_mut().poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    this.track.look(data, this.judge);
+                }
+                // Who knows the length does not ask for the end.
+                if frame.is_trailers() || this.body.is_end_stream() {
+                    this.track.finish(this.judge);
+                }
+            }
+            None => this.track.finish(this.judge),
+            Some(Err(_)) => this.track.break_off(),
+        }
+        tell(this.track, this.news);
+        Poll::Ready(frame)
+    }
+
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.held.is_empty()
+            && match &self.end {
+                Some(End::Complete(trailers)) => trailers.is_none(),
+                Some(End::Failed(error)) => error.is_none(),
+                None => self.body.is_end_stream(),
+            }
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        let held = self.held_bytes as u64;
+        let rest = match &self.end {
+            Some(End::Complete(_)) => return SizeHint::with_exact(held),
+            // How long it would have been is not known; as a length, what has come would make it look whole.
+            Some(End::Failed(Some(_))) => SizeHint::new(),
+            Some(End::Failed(None)) => SizeHint::with_exact(0),
+            None => self.body.size_hint(),
+        };
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(held));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(held)) {
+            hint.set_upper(upper);
+        }
+        hint
+    }
+}
+
+#[inline]
+fn tell(track: &Track, news: &StreamNews) {
+    if let Some(ending) = track.ending() {
+        news.end(*ending);
+    }
+}
+
+impl Wait {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.is_none() {
+            let Patience { time, deadline } = self.patience;
+            let end = clock::now().checked_add(time);
+            self.timer = end.into_iter().chain(deadline).min().and_then(clock::timer);
+        }
+        self.timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(cx))
+    }
+
+    /// Starts again, for the rest of a failed answer.
+    fn drain(&mut self) {
+        if !self.drains {
+            *self = Self { patience: Patience { time: read::TIME, deadline: None }, drains: true, timer: None };
+        }
+    }
+}
+
+impl Rules for HeadJudge {
+    fn error(&self, frame: &Frame<'_>) -> Option<Verdict> {
+        let answer =
+            Answer::new(self.status, &self.headers, self.judge.clock.now()).with_body(frame.data, frame.is_whole);
+        let event = std::str::from_utf8(frame.event).ok().filter(|event| !event.is_empty());
+        let verdict = self.judge.in_stream(&answer, event);
+        (!verdict.is_success()).then_some(verdict)
+    }
+
+    fn limits(&self, event: &[u8]) {
+        self.news.tell_limits(event);
+    }
+}

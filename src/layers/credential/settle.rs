@@ -1,0 +1,81 @@
+//! Settling an attempt that was judged: with the pool, and in the context for what follows.
+
+use http::StatusCode;
+
+use crate::credentials::CredentialId;
+use crate::context::{Attempt, Next, RequestContext, Suspect};
+use crate::pool::{Lease, Outcome, Remembered, Request, Settled};
+use crate::verdict::{Kind, Scope, Verdict};
+
+/// Settles an attempt that was judged.
+pub(super) fn settle(
+    context: &RequestContext,
+    lease: &Lease,
+    verdict: Verdict,
+    remember: impl FnOnce(CredentialId, bytes::Bytes) -> Option<Remembered>,
+) {
+    let pool = lease.pool();
+    let about_model = verdict.scope() == Scope::Model || pool.models().are_wanted();
+    let model = about_model.then(|| context.model_name());
+    let mut call = context.call();
+    // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
+    if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
+        && let Some(suspect) = call.suspect.take_if(|suspect| suspect.credential != *lease.credential())
+    {
+        drop(call);
+        pool.convict(&suspect);
+        call = context.call();
+    }
+    if verdict.is_success() {
+        drop(call);
+        return pool.succeeded(lease, verdict.status().unwrap_or(StatusCode::OK), || Some(context.model_name()));
+    }
+    let id = lease.credential();
+    let tried = call.used();
+    let is_tried = |other: &CredentialId| tried.contains(other);
+    let has_rested = |other: &CredentialId| {
+        call.round().any(|attempt| attempt.credential.as_ref() == Some(other) && is_limited(attempt))
+    };
+    // The uses of one credential in a round follow each other.
+    let is_use = |attempt: &&Attempt| attempt.credential.as_ref() == Some(id);
+    let renewed = call.round().rev().take_while(is_use).any(|attempt| attempt.next == Some(Next::Same));
+    let outcome = Outcome {
+        access: lease.access(),
+        started: lease.started(),
+        verdict,
+        request: Request {
+            pin: context.pin(),
+            tried: &is_tried,
+            model: model.as_ref(),
+            rested: &has_rested,
+            renewed,
+            refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
+            last_try: !context.is_resendable()
+                || verdict.kind() == Kind::Network
+                    && call.has_spent_network_tries(pool.settings().network_retry_attempts as usize),
+        },
+        jitter: fastrand::f64,
+    };
+    let Settled { next, next_serves, suspect, dry, effects } = pool.settle(&outcome);
+    let generation = lease.generation();
+    if suspect {
+        call.suspect = Some(Suspect { credential: id.clone(), generation, verdict });
+    }
+    if let Some(attempt) = call.last_mut() {
+        attempt.next = next;
+    }
+    call.next_serves = next_serves;
+    let worth_keeping = dry && verdict.status().is_some() && !matches!(verdict.kind(), Kind::Rejected | Kind::Canceled);
+    let body = call.failed_body.take().filter(|_| worth_keeping);
+    // Listeners are foreign code: nothing is locked while they are told.
+    drop(call);
+    pool.emit(effects);
+    if let Some(answer) = body.and_then(|body| remember(lease.credential().clone(), body)) {
+        pool.remember(answer, model.as_ref());
+    }
+}
+
+/// Whether the attempt's credential had to rest for a time.
+pub(super) fn is_limited(attempt: &Attempt) -> bool {
+    attempt.verdict.is_some_and(|verdict| matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted))
+}

@@ -1,0 +1,69 @@
+//! What a request gets for which no credential can be had.
+
+use http::Response;
+use http_body::Body;
+
+use super::attempt::model_of;
+use super::body::LeaseBody;
+use crate::clock;
+use crate::config::WhenAllCooling;
+use crate::context::{Next, RequestContext};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::pool::{Pool, Unavailable, invented};
+use crate::tokens::refresh::{RefreshError, RefreshErrorKind};
+use crate::verdict::{Kind, Verdict};
+
+/// An answer from memory while all rest, or an error where none can be given. `refresh` is why a credential that was picked
+/// for the request could not be used.
+pub(super) fn refuse_or_answer<B: Body>(
+    pool: &Pool,
+    context: &RequestContext,
+    why: Unavailable,
+    refresh: Option<RefreshError>,
+) -> Result<Response<LeaseBody<B>>, BoxError> {
+    let recovery = match why {
+        Unavailable::Error(error) => return Err(with_refresh(error, refresh).into()),
+        Unavailable::Cooling(recovery) => recovery,
+    };
+    let remembered =
+        pool.remembered(model_of(pool, context).as_ref()).filter(|remembered| remembered.concerns(context.pin()));
+    let mode = pool.settings().when_all_cooling;
+    // Worth waiting for: what is answered here only says until when.
+    let waits = mode == WhenAllCooling::Wait && recovery <= pool.settings().max_wait;
+    if mode == WhenAllCooling::Error || (remembered.is_none() && refresh.is_some() && !waits) {
+        let message = format!(
+            "every credential of {:?} is cooling down; the first one recovers in {} s",
+            pool.provider(),
+            seconds(recovery)
+        );
+        let error = Error::new(ErrorKind::AllCooling, message).with_retry_after(Some(recovery));
+        return Err(with_refresh(error, refresh).into());
+    }
+    let response = match remembered {
+        Some(remembered) => remembered.answer(Some(recovery)),
+        None => invented(pool.provider(), Some(recovery)),
+    };
+    let verdict = Verdict::new(Kind::Throttled).with_status(response.status()).with_retry_after(recovery);
+    let mut call = context.call();
+    call.begin(None);
+    call.judge(verdict);
+    if let Some(attempt) = call.last_mut() {
+        attempt.next = clock::now().checked_add(recovery).map(Next::At);
+    }
+    drop(call);
+    Ok(response.map(LeaseBody::memory))
+}
+
+fn with_refresh(error: Error, refresh: Option<RefreshError>) -> Error {
+    let Some(refresh) = refresh else { return error };
+    let kind =
+        if refresh.kind() == RefreshErrorKind::LoginNeeded { ErrorKind::LoginNeeded } else { ErrorKind::Refresh };
+    let retry_after = error.retry_after().or(refresh.retry_after());
+    Error::new(kind, format!("{error}: the token could not be refreshed: {refresh}"))
+        .with_retry_after(retry_after)
+        .with_source(refresh)
+}
+
+fn seconds(time: std::time::Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}

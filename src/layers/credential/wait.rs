@@ -1,0 +1,147 @@
+//! Waiting for the refresh of an expired token: until it is over, until the deadline, or until the attempt is given up.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use http_body::Body;
+
+use super::attempt::{Awaited, acquire, model_of};
+use super::body::LeaseBody;
+use super::settle::is_limited;
+use super::unavailable::refuse_or_answer;
+use crate::credentials::CredentialId;
+use crate::clock;
+use crate::context::{Attempt, RequestContext};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::pool::{Acquired, Pool, Renewal, Request, Unavailable};
+use crate::tokens::refresh::RefreshError;
+use crate::sync::oneshot;
+use crate::sync::time::{Sleep, sleep_until};
+use crate::credentials::Generation;
+use crate::verdict::Processed;
+
+/// The wait of one attempt, for one refresh after another.
+///
+/// Meanwhile the log shows an open attempt with the credential that is waited for. A layer above that gives the attempt up
+/// judges it, and the verdict then says that nothing was sent. In every other case the log forgets it.
+pub(super) struct Wait {
+    pool: Pool,
+    context: RequestContext,
+    /// The number of the attempt that the log shows as open.
+    attempt: Option<u32>,
+    credential: CredentialId,
+    done: oneshot::Receiver<Renewal>,
+    /// How the refresh has ended.
+    over: Option<Renewal>,
+    /// What it has waited for before.
+    awaited: Awaited,
+    /// Armed by the first poll that has to wait.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Wait {
+    pub(super) fn begin(
+        pool: Pool,
+        context: RequestContext,
+        awaited: (CredentialId, Generation),
+        done: oneshot::Receiver<Renewal>,
+    ) -> Self {
+        let credential = awaited.0.clone();
+        let attempt = Some(context.call().open(awaited));
+        Self { pool, context, attempt, credential, done, over: None, awaited: Awaited::default(), deadline: None }
+    }
+
+    /// Waits for the refresh of another credential as well.
+    pub(super) fn again(&mut self, awaited: (CredentialId, Generation), done: oneshot::Receiver<Renewal>) {
+        self.credential = awaited.0.clone();
+        self.attempt = Some(self.context.call().open(awaited));
+        (self.done, self.over) = (done, None);
+    }
+
+    pub(super) fn poll_refresh(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.over.is_none() {
+            let over = ready!(Pin::new(&mut self.done).poll(cx));
+            self.over = Some(over.unwrap_or_else(|_| Err(RefreshError::transient("the refresh was cut short"))));
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when the deadline of the request has passed.
+    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let Some(deadline) = self.context.deadline() else { return Poll::Pending };
+        let timer = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
+        timer.as_mut().poll(cx).map(|()| self.out_of_time())
+    }
+
+    /// Asks for a credential once the refresh is over, unless it is too late to begin an attempt.
+    pub(super) fn go_on(&mut self) -> Result<Acquired, Error> {
+        self.withdraw();
+        if self.context.deadline().is_some_and(|deadline| deadline <= clock::now()) {
+            return Err(self.out_of_time());
+        }
+        let is_renewed = self.over.as_ref().is_some_and(Result::is_ok);
+        self.awaited.add(self.credential.clone(), is_renewed);
+        acquire(&self.pool, &self.context, &self.awaited)
+    }
+
+    /// Ends the wait, as the request is sent.
+    pub(super) fn end(self) -> RequestContext {
+        self.context.clone()
+    }
+
+    /// What the request gets for which no credential can be had after it.
+    pub(super) fn refuse_or_answer<B: Body>(&mut self, why: Unavailable) -> Result<Response<LeaseBody<B>>, BoxError> {
+        refuse_or_answer(&self.pool, &self.context, why, self.over.take().and_then(Result::err))
+    }
+
+    fn out_of_time(&self) -> Error {
+        let message = format!("the deadline passed while the token of {:?} was being refreshed", self.credential);
+        Error::new(ErrorKind::AttemptTimeout, message)
+    }
+
+    /// Takes the open attempt out of the log; its number, if a layer above has judged it.
+    fn withdraw(&mut self) -> Option<u32> {
+        let attempt = self.attempt.take()?;
+        (!self.context.call().withdraw(attempt)).then_some(attempt)
+    }
+
+    /// A layer above has given the attempt up. Nothing was sent, so it says nothing about the credential, and the request may
+    /// go on with the next one.
+    #[cold]
+    fn given_up(&self, number: u32) {
+        let model = model_of(&self.pool, &self.context);
+        let round: Vec<_> = self.context.call().round().cloned().collect();
+        let of = |attempt: &Attempt, id: &CredentialId| attempt.credential.as_ref() == Some(id);
+        let request = Request {
+            pin: self.context.pin(),
+            tried: &|id| round.iter().any(|attempt| of(attempt, id)) || self.awaited.in_vain(id),
+            model: model.as_ref(),
+            rested: &|id| round.iter().any(|attempt| of(attempt, id) && is_limited(attempt)),
+            renewed: false,
+            refused_elsewhere: false,
+            last_try: true,
+        };
+        let next = self.pool.availability(&request);
+        let mut call = self.context.call();
+        let Some(attempt) = call.last_mut().filter(|attempt| attempt.number == number) else { return };
+        attempt.verdict = attempt.verdict.map(|verdict| verdict.with_processed(Processed::No));
+        attempt.next = Some(next);
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(number) = self.withdraw() {
+            self.given_up(number);
+        }
+    }
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait").field("credential", &self.credential).finish_non_exhaustive()
+    }
+}

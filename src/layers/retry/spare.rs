@@ -1,0 +1,99 @@
+//! What is kept of a request, to make later attempts from.
+
+use std::sync::Arc;
+
+use http::header::HeaderName;
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, Version};
+
+use crate::context::RequestContext;
+use crate::providers::model::Models;
+use crate::replayable::ReplayableBody;
+
+/// A whole request, untouched by any attempt.
+///
+/// Its header fields stand in a list: that takes one small allocation, where a copy of the map would take two large ones,
+/// and few requests are ever made from it.
+#[derive(Debug)]
+pub(crate) struct Spare<B> {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    fields: Vec<(HeaderName, HeaderValue)>,
+    extensions: Extensions,
+    body: B,
+    /// Whether the context goes with each attempt.
+    with_context: bool,
+}
+
+impl<B: ReplayableBody> Spare<B> {
+    /// Keeps what another attempt needs. `None` if the body can be sent only once.
+    #[inline]
+    pub(crate) fn of(request: &Request<B>) -> Option<Self> {
+        let body = request.body().try_clone()?;
+        let with_context = RequestContext::of(request.extensions()).is_some();
+        let mut fields = Vec::with_capacity(request.headers().len());
+        fields.extend(request.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
+        Some(Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            fields,
+            extensions: own_extensions(request.extensions(), with_context),
+            body,
+            with_context,
+        })
+    }
+
+    /// A request for one more attempt, if its body can still be sent again.
+    pub(crate) fn take(&self, context: &RequestContext) -> Option<Request<B>> {
+        let mut request = Request::new(self.body.try_clone()?);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers();
+        *request.extensions_mut() = self.extensions.clone();
+        if self.with_context {
+            request.extensions_mut().insert(context.clone());
+        }
+        Some(request)
+    }
+
+    /// The model that the request asks for.
+    #[cold]
+    pub(crate) fn model(&self, models: &Models) -> Option<Arc<str>> {
+        models.find(&self.uri, &self.headers(), &self.body)
+    }
+
+    /// Whether it can be sent.
+    pub(crate) fn is_whole(&self) -> bool {
+        is_whole(&self.body)
+    }
+
+    /// The header fields, with room for a credential.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::try_with_capacity(self.fields.len() + 2).unwrap_or_default();
+        for (name, value) in &self.fields {
+            // What came out of a map fits into a map.
+            let _ = headers.try_append(name, value.clone());
+        }
+        headers
+    }
+}
+
+/// Whether a body can be sent from its start. If it failed by itself, nobody waits for an answer.
+pub(crate) fn is_whole(body: &impl ReplayableBody) -> bool {
+    !body.source_failed() && body.try_clone().is_some()
+}
+
+/// Whether acting twice on the request does no harm (RFC 9110 section 9.2.2), or a key prevents it.
+pub(crate) fn is_idempotent<B>(request: &Request<B>) -> bool {
+    const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+    let method = request.method();
+    method.is_idempotent() && method != Method::CONNECT || request.headers().contains_key(IDEMPOTENCY_KEY)
+}
+
+/// The extensions but for our own context, which is added again to each attempt: most requests have no others, and an
+/// empty map costs nothing.
+fn own_extensions(extensions: &Extensions, with_context: bool) -> Extensions {
+    if extensions.len() == usize::from(with_context) { Extensions::new() } else { extensions.clone() }
+}

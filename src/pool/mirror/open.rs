@@ -1,0 +1,176 @@
+//! Opening a pool that is what its store holds: read once, then followed, and every change is written back.
+
+use std::sync::Arc;
+
+use crate::pool::builder::PoolBuilder;
+use super::pull::{Follower, Seen};
+use crate::pool::handle::Pool;
+use crate::credentials::{Credential, CredentialId};
+use crate::config::ProviderOAuth;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::tokens::refresh::across::{STORE_LIMIT, limited};
+use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
+use crate::sync::Handle;
+use crate::credentials::Generation;
+
+impl Pool {
+    /// Opens the pool of a provider over a store, by what `provider.<id>.oauth` says: its settings, the origins that
+    /// credentials may be sent to, and the OAuth server that refreshes them.
+    ///
+    /// This is the short way for [`Pool::builder`] with [`PoolBuilder::oauth`], [`PoolBuilder::store`] and
+    /// [`PoolBuilder::open`]. Notifiers can be added to [`Pool::notifiers`].
+    ///
+    /// ```
+    /// use oauth_marathon::config::ProviderOAuth;
+    /// use oauth_marathon::store::MemoryStore;
+    /// use oauth_marathon::{Credential, Pool, Secret};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+    /// let store = MemoryStore::new();
+    /// let oauth: ProviderOAuth = serde_json::from_str(r#"{ "origins": ["https://api.example.com"] }"#)?;
+    /// let pool = Pool::open("openai", store.clone(), &oauth).await?;
+    /// pool.add(Credential::new("work", Secret::new("sk-1")))?;
+    /// // It is in the store, for the next start and for other processes.
+    /// pool.flush().await?;
+    /// let other = Pool::open("openai", store, &oauth).await?;
+    /// assert_eq!(other.snapshot().credentials[0].id, "work");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`PoolBuilder::oauth`] and [`PoolBuilder::open`].
+    pub async fn open(provider: impl Into<Arc<str>>, store: impl Store, oauth: &ProviderOAuth) -> Result<Self, Error> {
+        Self::builder(provider).oauth(oauth)?.store(store).open().await
+    }
+}
+
+impl PoolBuilder {
+    /// Takes over what `provider.<id>.oauth` says: the settings, the `origins`, and with `tokenUrl` and `clientId` the way
+    /// to refresh tokens, over the client of the feature `hyper-client`.
+    ///
+    /// # Errors
+    /// If a value is malformed; if it names an OAuth server and no `tokenUrl` or no `clientId`; and without that feature, if
+    /// it names a `tokenUrl`: then set the `settings` and the `origins`, and give the
+    /// [token source](PoolBuilder::token_source) a client of your own.
+    pub fn oauth(self, oauth: &ProviderOAuth) -> Result<Self, Error> {
+        oauth.validate()?;
+        let builder = oauth
+            .server
+            .origins
+            .iter()
+            .fold(self.settings(oauth.settings.clone()), |builder, origin| builder.origin(origin.as_str()));
+        let server = &oauth.server;
+        if server.token_url.is_none() && server.issuer.is_none() && server.client_id.is_none() {
+            return Ok(builder);
+        }
+        #[cfg(feature = "hyper-client")]
+        {
+            let http = crate::clients::HttpClient::<http_body_util::Full<bytes::Bytes>>::with_connect_timeout(
+                oauth.settings.connect_timeout,
+            )?;
+            Ok(builder.token_source(server.token_source(http)?))
+        }
+        #[cfg(not(feature = "hyper-client"))]
+        {
+            let message = "tokenUrl: without the feature hyper-client there is no HTTP client to refresh tokens with; \
+                           use PoolBuilder::settings, PoolBuilder::origin and PoolBuilder::token_source";
+            Err(Error::config(message))
+        }
+    }
+
+    /// Opens the pool of the credentials that the [store](PoolBuilder::store) holds for this provider, in its order and with
+    /// its health: who rests goes on resting, and who was out still is. Credentials that were added here and that the store
+    /// does not hold are stored behind those.
+    ///
+    /// From then on the two are one. What others change in the store the pool takes over, as soon as the store
+    /// [tells](Store::watch) of it: credentials and their order, tokens, and health. What happens in the pool is written to
+    /// the store in the background, off the path of requests: cooldowns and their ends, and what [`Pool::add`],
+    /// [`Pool::update`], [`Pool::remove`] and [`Pool::replace`] change. [`Pool::flush`] waits until that is done, and says
+    /// whether it has worked; [`Pool::shutdown`] flushes. While the store fails, the pool goes on with what it has in
+    /// memory, says so once with [`Event::StoreFailed`](crate::events::Event::StoreFailed), and tries again.
+    ///
+    /// A refresh that a process has begun and not ended, because it died, is taken up at once: the old refresh token is
+    /// tried, and if it is refused the credential needs a
+    /// [login](crate::events::LoginReason::RefreshLost).
+    ///
+    /// # Errors
+    /// As [`PoolBuilder::build`]. If the store cannot be read or cannot list what it holds: that is never an empty pool. If a
+    /// stored credential is malformed. Outside of a tokio runtime.
+    pub async fn open(self) -> Result<Pool, Error> {
+        let runtime = Handle::try_current()
+            .map_err(|source| Error::config("a pool can only be opened in a tokio runtime").with_source(source))?;
+        let (pool, given) = self.assemble(true)?;
+        // Before the look, so that nothing is missed between the two.
+        let changes = pool.0.store.watch();
+        let found = pool.load_all().await.map_err(|source| pool.unreadable(source))?;
+        let mut seen = Seen::default();
+        let begun: Vec<_> = found.iter().filter(|entry| is_interrupted(entry)).map(id_of).collect();
+        // What is wrong in the store is corrected there, too.
+        pool.state().outbox.attend();
+        pool.take_in(&mut seen, found)?;
+        for credential in given {
+            if pool.snapshot().credential(credential.id.as_str()).is_none() {
+                let entry = pool.store_new(credential).await?;
+                pool.take_in_one(&mut seen, entry)?;
+            }
+        }
+        runtime.spawn(Follower::new(&pool, changes, seen).run());
+        pool.carry(&runtime);
+        for id in begun {
+            pool.take_up(&id)?;
+        }
+        Ok(pool)
+    }
+}
+
+/// Whether a refresh of the present token has begun and no end of it is known.
+fn is_interrupted(entry: &Entry) -> bool {
+    entry.record.intent.as_ref().is_some_and(|intent| intent.generation >= entry.record.generation)
+}
+
+fn id_of(entry: &Entry) -> CredentialId {
+    entry.record.credential.id.clone()
+}
+
+impl Pool {
+    /// Ends a refresh that a dead process has begun. What comes of it is told by events.
+    fn take_up(&self, id: &CredentialId) -> Result<(), Error> {
+        let state = self.state();
+        let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
+        let renewable = |entry: &&crate::pool::state::Entry| {
+            let material = &entry.credential.material;
+            self.0.source.is_some() && material.refresh_token().is_some() && entry.renewing.login_lost.is_none()
+        };
+        let Some(place) = entry.filter(renewable).map(|entry| entry.access.slot.place) else { return Ok(()) };
+        drop(state);
+        self.renew(place)
+    }
+
+    pub(in crate::pool) async fn load_all(&self) -> Result<Vec<Entry>, BoxError> {
+        limited(STORE_LIMIT, self.0.store.load_all(&self.0.provider)).await
+    }
+
+    fn unreadable(&self, source: BoxError) -> Error {
+        let kind = Error::find(&*source).map_or(ErrorKind::Store, Error::kind);
+        let message = format!("the credentials of {:?} could not be loaded: {source}", self.0.provider);
+        Error::new(kind, message).with_source(source)
+    }
+
+    /// Stores a credential that the store does not hold; if it does by now, that one counts.
+    async fn store_new(&self, credential: Credential) -> Result<Entry, Error> {
+        self.0.check(&credential)?;
+        let key = StoreKey::new(self.0.provider.clone(), credential.id.clone());
+        let record = Record::new(credential, Generation::FIRST);
+        let stored = limited(STORE_LIMIT, self.0.store.compare_and_set(&key, None, Some(record))).await;
+        let failed = |source: BoxError| {
+            let kind = Error::find(&*source).map_or(ErrorKind::Store, Error::kind);
+            Error::new(kind, format!("{key} could not be stored: {source}")).with_source(source)
+        };
+        match stored.map_err(failed)? {
+            CasOutcome::Stored(entry) | CasOutcome::Conflict(Some(entry)) => Ok(entry),
+            CasOutcome::Conflict(None) | CasOutcome::Removed => {
+                Err(Error::new(ErrorKind::Store, format!("{key} could not be stored: others remove it all the time")))
+            }
+        }
+    }
+}

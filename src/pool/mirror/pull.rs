@@ -1,0 +1,258 @@
+//! Following the store: what others change there, this pool takes over.
+
+use std::collections::{HashMap, HashSet};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::pool::handle::{Inner, Pool};
+use crate::pool::state::{Effects, State};
+use crate::pool::state::stored::Moment;
+use crate::credentials::CredentialId;
+use crate::clock;
+use crate::error::{BoxError, Error};
+use crate::events::Event;
+use crate::tokens::refresh::across::{Known, Newer, newer};
+use crate::store::{Changes, Entry, Health, Record};
+use crate::sync::{time, watch};
+
+/// The least time between two looks: many changes at once are one.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// How soon a store that failed is looked at again; the pause doubles with each failure.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What the store held when it was looked at the last time.
+#[derive(Debug, Default)]
+pub(in crate::pool) struct Seen {
+    health: HashMap<CredentialId, Health>,
+    order: Vec<CredentialId>,
+}
+
+/// The task that follows the store, as long as the pool lives.
+pub(in crate::pool) struct Follower {
+    pool: Weak<Inner>,
+    changes: Changes,
+    closing: watch::Receiver<bool>,
+    seen: Seen,
+}
+
+impl Follower {
+    pub(in crate::pool) fn new(pool: &Pool, changes: Changes, seen: Seen) -> Self {
+        Self { pool: Arc::downgrade(&pool.0), changes, closing: pool.0.closing.subscribe(), seen }
+    }
+
+    pub(in crate::pool) async fn run(mut self) {
+        let mut failures = Failures::default();
+        loop {
+            let wait = async {
+                match failures.retry_at() {
+                    Some(when) => time::sleep_until(when.into()).await,
+                    None => {
+                        time::sleep(BREATH).await;
+                        self.changes.changed().await;
+                    }
+                }
+            };
+            if unless_closed(&mut self.closing, wait).await.is_none() {
+                return;
+            }
+            let Some(pool) = self.pool.upgrade().map(Pool) else { return };
+            match pool.look(&mut self.seen).await {
+                Ok(()) => failures.clear(),
+                Err(error) => failures.add(&pool, &error),
+            }
+        }
+    }
+}
+
+/// Waits, unless the pool is shut down or dropped meanwhile.
+pub(in crate::pool) async fn unless_closed<T>(closing: &mut watch::Receiver<bool>, wait: impl Future<Output = T>) -> Option<T> {
+    let (mut closed, mut wait) = (pin!(closing.wait_for(|closing| *closing)), pin!(wait));
+    poll_fn(|cx| {
+        if closed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        wait.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// Failures in a row: told once, and met with longer and longer pauses.
+#[derive(Debug, Default)]
+pub(in crate::pool) struct Failures(Option<(Duration, Instant)>);
+
+impl Failures {
+    /// When to try again, if the last try failed.
+    pub(in crate::pool) fn retry_at(&self) -> Option<Instant> {
+        self.0.map(|(_, time)| time)
+    }
+
+    pub(in crate::pool) fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    pub(in crate::pool) fn add(&mut self, pool: &Pool, error: &BoxError) {
+        let provider = &pool.0.provider;
+        tracing::warn!(target: "oauth_marathon", %provider, %error, "the store of a pool failed; it is tried again");
+        if self.0.is_none() {
+            pool.0.events.emit(|| Event::StoreFailed {
+                provider: provider.clone(),
+                credential: None,
+                message: error.to_string().into(),
+            });
+        }
+        let pause = self.0.map_or(FIRST_PAUSE, |(pause, _)| (pause * 2).min(LONGEST_PAUSE));
+        self.0 = Some((pause, clock::now() + pause));
+    }
+}
+
+impl Pool {
+    /// Reads the store, and takes over what has changed.
+    async fn look(&self, seen: &mut Seen) -> Result<(), BoxError> {
+        loop {
+            let writes = self.state().outbox.writes();
+            let found = self.load_all().await?;
+            // What was read before we wrote is older than what we hold.
+            if self.state().outbox.writes() == writes {
+                return Ok(self.take_in(seen, found)?);
+            }
+        }
+    }
+
+    /// Makes the pool what its store holds. A credential that is malformed is left as it is, and is the error.
+    pub(in crate::pool) fn take_in(&self, seen: &mut Seen, found: Vec<Entry>) -> Result<(), Error> {
+        let mut failed = None;
+        let mut events = Vec::new();
+        let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
+        let mut state = self.state();
+        events.extend(self.0.events_of(state.join(moment.now)));
+        let order: Vec<_> = found.iter().map(|entry| entry.record.credential.id.clone()).collect();
+        for id in state.not_in(&order) {
+            state.remove(id.as_str());
+            seen.health.remove(&id);
+        }
+        for entry in found {
+            if let Err(error) = self.take_record(&mut state, seen, entry.record, moment, &mut events) {
+                failed = Some(error);
+            }
+        }
+        if seen.order_differs(&order) {
+            state.put_in_order(&order);
+        }
+        seen.order = order;
+        self.reset_active(&state);
+        self.unlock(state);
+        for event in events {
+            self.0.events.emit(|| event);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    pub(in crate::pool) fn take_in_one(&self, seen: &mut Seen, entry: Entry) -> Result<(), Error> {
+        let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
+        let mut state = self.state();
+        seen.order.push(entry.record.credential.id.clone());
+        let taken = self.take_record(&mut state, seen, entry.record, moment, &mut Vec::new());
+        self.reset_active(&state);
+        taken
+    }
+
+    fn take_record(
+        &self,
+        state: &mut State,
+        seen: &mut Seen,
+        record: Record,
+        moment: Moment,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Error> {
+        if state.outbox.is_changed(&record.credential.id) {
+            // The two are about to be brought together.
+            return Ok(());
+        }
+        self.take_changed(state, seen, record, moment, events)
+    }
+
+    /// The same, also where the pool has something to tell of it.
+    pub(in crate::pool) fn take_changed(
+        &self,
+        state: &mut State,
+        seen: &mut Seen,
+        record: Record,
+        moment: Moment,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Error> {
+        let id = record.credential.id.clone();
+        let health = record.health.clone();
+        let place = match state.place_of(id.as_str()) {
+            Some(place) => {
+                self.take_secret(state, place, record, events)?;
+                place
+            }
+            None => {
+                seen.health.remove(&id);
+                self.0.insert(state, record.credential, Some(record.generation))?
+            }
+        };
+        let was = seen.health.insert(id, health.clone()).unwrap_or_default();
+        let effects: Effects = state.take_over(place, &self.0.settings, &was, &health, moment);
+        events.extend(self.0.events_of(effects));
+        Ok(())
+    }
+
+    /// A newer secret, or the same one with another label, header or generation.
+    fn take_secret(&self, state: &mut State, place: u32, record: Record, events: &mut Vec<Event>) -> Result<(), Error> {
+        let Some(entry) = state.entry_mut(place) else { return Ok(()) };
+        entry.known.has_held(&record, &entry.credential.material);
+        let newer = newer(&entry.known, &entry.credential.material, &record);
+        let Record { credential, generation, .. } = record;
+        if newer == Newer::Ours || (entry.access.generation == generation && entry.credential == credential) {
+            return Ok(());
+        }
+        let slot = entry.access.slot.clone();
+        let access = Arc::new(self.0.prepare(&credential, slot.clone(), generation)?);
+        if newer == Newer::Same {
+            state.relabel(place, credential, access);
+            return Ok(());
+        }
+        state.renew(place, credential, access);
+        if let Some(entry) = state.entry_mut(place) {
+            entry.known = Known::stored(generation);
+        }
+        events.push(self.0.refreshed(&slot, generation));
+        Ok(())
+    }
+}
+
+impl Seen {
+    /// Whether somebody has set the order: what stays keeps its order, and what is new stands behind it.
+    fn order_differs(&self, order: &[CredentialId]) -> bool {
+        let (before, now): (HashSet<_>, HashSet<_>) = (self.order.iter().collect(), order.iter().collect());
+        let stays = self.order.iter().filter(|id| now.contains(id));
+        let new = order.iter().filter(|id| !before.contains(id));
+        !stays.chain(new).eq(order)
+    }
+}
+
+impl State {
+    /// The credentials that the store has held and holds no more.
+    fn not_in(&self, ids: &[CredentialId]) -> Vec<CredentialId> {
+        let ids: HashSet<_> = ids.iter().collect();
+        let gone = self.entries().filter(|entry| entry.known.is_stored && !ids.contains(&entry.credential.id));
+        let gone = gone.filter(|entry| !self.outbox.is_changed(&entry.credential.id));
+        gone.map(|entry| entry.credential.id.clone()).collect()
+    }
+
+    /// Puts those that are ready in this order.
+    fn put_in_order(&mut self, order: &[CredentialId]) {
+        for id in order {
+            if let Some(place) = self.place_of(id.as_str()).filter(|place| self.rotation.is_queued(*place)) {
+                self.rotation.to_back(place);
+            }
+        }
+    }
+}

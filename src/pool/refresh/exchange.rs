@@ -1,0 +1,177 @@
+//! One refresh for the pool: what it starts from, who is asked, and what becomes of a token that could not be stored.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use crate::pool::prepared::Slot;
+use super::unsaved::{Custody, Kept};
+use super::failure::{Failure, LEASE_PATIENCE, Why};
+use crate::pool::handle::{Inner, Pool, account};
+use crate::pool::state::refreshing::Need;
+use crate::clock;
+use crate::error::BoxError;
+use crate::events::Event;
+use crate::tokens::refresh::across::{Ended, Held, Known, Times, Told, Turn, Unstored, lease};
+use crate::tokens::refresh::{RefreshError, RefreshRequest};
+use crate::store::{Record, StoreKey, StoreLease};
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{spawn, task_local, time};
+use crate::credentials::{Generation, TokenSet};
+
+task_local! {
+    /// The credential whose token this task is replacing: it cannot wait for itself.
+    pub(in crate::pool) static RENEWING: Arc<Slot>;
+}
+
+/// How long a token source that was cut off may take to go: it may just have been answered.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+impl Pool {
+    /// Replaces the token of a credential, and says which one. `None` means that there is nothing to publish: the store does
+    /// not hold the credential any more, or its token has been replaced meanwhile.
+    pub(in crate::pool) async fn exchange(
+        &self,
+        slot: &Arc<Slot>,
+        replaces: &mut Generation,
+        custody: &Arc<Custody>,
+        kept: &mut Kept,
+    ) -> Result<Option<Record>, Failure> {
+        let Self(inner) = self;
+        if inner.source.is_none() {
+            return Err(RefreshError::misconfigured("the pool has no token source").into());
+        }
+        let key = StoreKey::new(inner.provider.clone(), slot.id.clone());
+        // The lease of a token that is not stored yet is still ours.
+        let lease = match kept.unsaved {
+            Some(_) => None,
+            None => Some(inner.lease(&key).await?),
+        };
+        // What was there before the wait may be overtaken by now.
+        let Some(mut held) = self.held(slot, *replaces) else { return Ok(None) };
+        *replaces = held.generation;
+        held.begun = kept.begun.clone();
+        if let Some(unsaved) = kept.unsaved.as_ref().filter(|_| !held.known.is_put_in()) {
+            // What the store holds is spent, and what a person has put in is not.
+            held.credential.material = unsaved.credential.material.clone();
+            held.generation = held.generation.max(unsaved.generation);
+            held.known = Known::stored(unsaved.generation);
+        }
+        let times = Times { exchange: inner.settings.exchange_timeout, patience: LEASE_PATIENCE };
+        let turn = Turn { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held, times };
+        let mut told = |told: Told<'_>| match told {
+            Told::Stored(record) => self.has_held(slot, record),
+            Told::Begun(intent) => kept.begun = Some(intent.clone()),
+            Told::UnderWay(intent) => {
+                tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; it is waited for");
+            }
+            Told::Interrupted(intent) => {
+                tracing::info!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "an earlier refresh has no end; its refresh token is tried once more");
+            }
+        };
+        let refused = AtomicBool::new(false);
+        let ended = turn.run(|request| inner.ask(slot.clone(), request, &refused), &mut told).await;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(mut failure) => {
+                if let Some(unstored) = failure.unstored.take() {
+                    inner.tell_unstored(slot, &unstored.error);
+                    inner.keep_trying(key, custody, kept, unstored.record, lease);
+                }
+                return Err(Failure::from(failure).refused(refused.load(Relaxed)));
+            }
+        };
+        match ended {
+            Ended::New(record) | Ended::Adopted(record) => {
+                kept.clear();
+                Ok(Some(record))
+            }
+            Ended::Removed => {
+                kept.clear();
+                Ok(None)
+            }
+            Ended::Unstored(Unstored { record, error }) => {
+                inner.tell_unstored(slot, &error);
+                inner.keep_trying(key, custody, kept, record.clone(), lease);
+                Ok(Some(record))
+            }
+        }
+    }
+
+    /// What the pool holds, unless that is another token by now that needs no refresh.
+    fn held(&self, slot: &Arc<Slot>, replaces: Generation) -> Option<Held> {
+        let now = clock::now();
+        let mut state = self.state();
+        let entry = state.owner(slot)?;
+        if entry.access.generation != replaces && entry.renewing.need(&entry.access, now) == Need::Nothing {
+            return None;
+        }
+        Some(Held {
+            credential: entry.credential.clone(),
+            generation: entry.access.generation,
+            known: entry.known,
+            follows: self.0.follows,
+            insists: false,
+            begun: None,
+        })
+    }
+
+    fn has_held(&self, slot: &Arc<Slot>, record: &Record) {
+        if let Some(entry) = self.state().owner(slot) {
+            entry.known.has_held(record, &entry.credential.material);
+        }
+    }
+}
+
+impl Inner {
+    fn tell_unstored(&self, slot: &Slot, error: &BoxError) {
+        tracing::error!(target: "oauth_marathon", credential = %slot.id, %error, "a refreshed token could not be stored; it is kept in memory, and stored again soon");
+        self.events.emit(|| Event::StoreFailed {
+            provider: self.provider.clone(),
+            credential: Some(account(slot)),
+            message: error.to_string().into(),
+        });
+    }
+
+    /// Asks the token source, for a limited time. `refused` tells whether it was the server that refused.
+    async fn ask(
+        self: &Arc<Self>,
+        slot: Arc<Slot>,
+        request: RefreshRequest,
+        refused: &AtomicBool,
+    ) -> Result<TokenSet, RefreshError> {
+        let Some(source) = self.source.clone() else {
+            return Err(RefreshError::misconfigured("the pool has no token source"));
+        };
+        // A task of its own, so that a token source that panics, hangs or blocks fails this refresh and nothing else.
+        let mut exchange = spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
+        let limit = self.settings.exchange_timeout;
+        let exchanged = match time::timeout(limit, &mut exchange).await {
+            Ok(exchanged) => exchanged,
+            Err(_) => {
+                exchange.abort();
+                let limit = limit.as_millis();
+                let late = || format!("the token source has not answered within exchangeTimeoutMs ({limit} ms)");
+                match time::timeout(LAST_WORD, exchange).await {
+                    Ok(Ok(exchanged)) => Ok(exchanged),
+                    _ => return Err(RefreshError::transient(late())),
+                }
+            }
+        };
+        let exchanged = exchanged.map_err(|_| RefreshError::transient("the token source panicked"))?;
+        refused.store(exchanged.as_ref().is_err_and(|error| !error.is_unanswered()), Relaxed);
+        exchanged
+    }
+
+    async fn lease(&self, key: &StoreKey) -> Result<StoreLease, Failure> {
+        let failed = |source: BoxError| {
+            let message = format!("the refresh was not begun, as the token store gives out no lease: {source}");
+            RefreshError::transient(message).with_source(source)
+        };
+        lease(&*self.store, key, LEASE_PATIENCE).await.map_err(failed)?.ok_or_else(|| {
+            let seconds = LEASE_PATIENCE.as_secs();
+            let message = format!("another process refreshes it, and has not ended within {seconds} s");
+            Failure { error: RefreshError::transient(message).with_retry_after(LEASE_PATIENCE), why: Why::Busy }
+        })
+    }
+}

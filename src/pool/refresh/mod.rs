@@ -1,0 +1,226 @@
+//! Replacing a token: one refresh per credential at a time, shared by all who wait, in a task that outlives them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::prepared::Slot;
+use super::refresh::unsaved::{Custody, Kept};
+use super::refresh::exchange::RENEWING;
+use super::refresh::failure::{Failure, Why};
+use super::handle::{Inner, Pool, account};
+use super::state::refreshing::{Need, Renewal};
+use super::state::cool::Rest;
+use super::refresh::saver::Counted;
+use super::state::State;
+use crate::credentials::Credential;
+use crate::clock;
+use crate::error::{Error, ErrorKind};
+use crate::events::Event;
+use crate::tokens::refresh::RefreshError;
+use crate::tokens::refresh::across::{Known, Newer, newer};
+use crate::store::Record;
+use crate::sync::{Handle, OwnedMutexGuard, oneshot};
+use crate::credentials::Generation;
+use crate::verdict::Kind;
+
+impl Pool {
+    /// Starts the refresh of a credential that nobody waits for, unless one is under way.
+    pub(super) fn renew(&self, place: u32) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(self.0.closed());
+        }
+        let begun = self.join_renewal(&mut state, place, None);
+        drop(state);
+        begun?.into_iter().for_each(Ticket::start);
+        Ok(())
+    }
+
+    /// Joins the refresh of a credential for somebody who has seen, under the same lock, that it needs one. The ticket is that
+    /// of a refresh which begins with it.
+    pub(super) fn join_renewal(
+        &self,
+        state: &mut State,
+        place: u32,
+        waiter: Option<oneshot::Sender<Renewal>>,
+    ) -> Result<Option<Ticket>, Error> {
+        let Some(entry) = state.entry_mut(place) else { return Ok(None) };
+        let waits = waiter.is_some();
+        if waits && RENEWING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
+            return Err(Error::new(
+                ErrorKind::Refresh,
+                format!(
+                    "the token source of {:?} sends its own request through the stack that waits for it; give it a plain HTTP client",
+                    entry.credential.id
+                ),
+            ));
+        }
+        if entry.renewing.is_under_way() {
+            entry.renewing.join(waiter);
+            return Ok(None);
+        }
+        let runtime = Handle::try_current()
+            .map_err(|source| Error::new(ErrorKind::Refresh, "a refresh needs a tokio runtime").with_source(source))?;
+        entry.renewing.join(waiter);
+        Ok(Some(Ticket {
+            pool: self.clone(),
+            slot: entry.access.slot.clone(),
+            custody: entry.custody.clone(),
+            replaces: entry.access.generation,
+            result: None,
+            runtime,
+            kept: None,
+            _counted: Counted::new(&self.0.refreshing),
+        }))
+    }
+
+    /// Ends a refresh: publishes the new token or the failure, and tells those who wait.
+    fn renewed(&self, slot: &Arc<Slot>, old: Generation, result: Result<Option<Record>, Failure>) {
+        let now = clock::now();
+        let mut state = self.state();
+        let mut events: Vec<_> = self.0.events_of(state.join(now)).collect();
+        let entry = state.owner(slot);
+        // What becomes of an old token says nothing about one that a person has put in meanwhile.
+        let overtaken = entry.as_ref().is_some_and(|entry| entry.access.generation != old);
+        let waiting = entry.and_then(|entry| entry.renewing.waiting.take());
+        let published = match result {
+            Ok(Some(stored)) => self.publish(&mut state, slot, stored),
+            Ok(None) => Ok(self.removed_elsewhere(&mut state, slot, overtaken)),
+            Err(failure) => Err(failure),
+        };
+        let answer = match published {
+            Ok(event) => {
+                events.extend(event);
+                Ok(())
+            }
+            Err(_) if overtaken => Ok(()),
+            Err(failure) => {
+                self.hold_against(&mut state, slot, &failure, now, &mut events);
+                Err(failure.error)
+            }
+        };
+        self.reset_active(&state);
+        self.unlock(state);
+        for waiter in waiting.into_iter().flatten() {
+            // One that has gone away needs no answer.
+            let _ = waiter.send(answer.clone());
+        }
+        for event in events {
+            self.0.events.emit(|| event);
+        }
+    }
+
+    fn publish(&self, state: &mut State, slot: &Arc<Slot>, stored: Record) -> Result<Option<Event>, Failure> {
+        let is_changed = state.outbox.is_changed(&slot.id);
+        // A removal wins over a refresh, and so does a token that a person has put in meanwhile.
+        let Some(entry) = state.owner(slot) else { return Ok(None) };
+        if newer(&entry.known, &entry.credential.material, &stored) != Newer::Theirs {
+            return Ok(None);
+        }
+        // What the pool was told meanwhile of how the credential is sent stays.
+        let is_whole = self.0.follows && (entry.known.is_addition() || !is_changed);
+        let credential = match is_whole {
+            true => stored.credential,
+            false => Credential { material: stored.credential.material, ..entry.credential.clone() },
+        };
+        let prepared = self.0.prepare(&credential, slot.clone(), stored.generation);
+        // Another exchange most probably brings another one like it.
+        let unusable = |error: Error| Failure::from(RefreshError::transient(error.to_string())).refused(true);
+        let access = prepared.map_err(unusable)?;
+        entry.known = Known::stored(stored.generation);
+        state.renew(slot.place, credential, Arc::new(access));
+        Ok(Some(self.0.refreshed(slot, stored.generation)))
+    }
+
+    /// The store does not hold the credential any more: a removal wins over a refresh.
+    fn removed_elsewhere(&self, state: &mut State, slot: &Arc<Slot>, overtaken: bool) -> Option<Event> {
+        if !overtaken && state.owner(slot).is_some() {
+            tracing::info!(target: "oauth_marathon", credential = %slot.id, "the store does not hold a credential any more; it is removed");
+            state.remove(slot.id.as_str());
+        }
+        None
+    }
+
+    /// A failed early refresh leaves a valid token in use. Otherwise the credential rests, or needs a login.
+    fn hold_against(
+        &self,
+        state: &mut State,
+        slot: &Arc<Slot>,
+        failure: &Failure,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(entry) = state.owner(slot) else { return };
+        let valid = matches!(entry.renewing.need(&entry.access, now), Need::Nothing | Need::Renewal { valid: true });
+        let Failure { error, why } = failure;
+        let pause = entry.renewing.failed(*why, error.retry_after(), &self.0.settings, now);
+        match (*why, valid) {
+            (Why::Login(reason), true) => {
+                entry.renewing.told = true;
+                return events.push(self.0.login_needed(slot, reason));
+            }
+            (Why::Login(reason), false) => {
+                let effects = state.take_out(slot.place, reason, now);
+                return events.extend(self.0.events_of(effects));
+            }
+            // Others are about to have a new token, for all.
+            (Why::Busy, true) => return,
+            (Why::Busy, false) | (Why::ForNow | Why::Refused, _) => {}
+        }
+        events.push(self.0.refresh_failed(slot, &error.to_string()));
+        if !valid {
+            let guessed = error.retry_after().is_none();
+            let rest = Rest { cause: Kind::Unauthorized, model: None, length: pause, guessed, jitter: fastrand::f64 };
+            let effects = state.rest(slot.place, rest, now);
+            events.extend(self.0.events_of(effects));
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn refreshed(&self, slot: &Slot, generation: Generation) -> Event {
+        Event::Refreshed { provider: self.provider.clone(), credential: account(slot), generation }
+    }
+
+    fn refresh_failed(&self, slot: &Slot, message: &str) -> Event {
+        Event::RefreshFailed { provider: self.provider.clone(), credential: account(slot), message: message.into() }
+    }
+}
+
+/// A refresh that has begun. It ends even if its task never starts, or is dropped with the runtime. It is not to be dropped
+/// under the pool's lock.
+pub(super) struct Ticket {
+    pool: Pool,
+    slot: Arc<Slot>,
+    custody: Arc<Custody>,
+    /// The generation of the token that is being replaced.
+    replaces: Generation,
+    result: Option<Result<Option<Record>, Failure>>,
+    runtime: Handle,
+    /// Given back after the outcome is published, so that nobody writes what it has replaced.
+    kept: Option<OwnedMutexGuard<Kept>>,
+    /// Given back after that: a shutdown waits for it.
+    _counted: Counted,
+}
+
+impl Ticket {
+    /// Starts the task. The lock is released by now: a runtime that is shutting down drops the task at once, and this with it.
+    pub(super) fn start(self) {
+        let runtime = self.runtime.clone();
+        runtime.spawn(self.run());
+    }
+
+    async fn run(mut self) {
+        let kept = self.kept.insert(self.custody.kept().await);
+        let exchange = self.pool.exchange(&self.slot, &mut self.replaces, &self.custody, kept);
+        self.result = Some(RENEWING.scope(self.slot.clone(), exchange).await);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let result =
+            self.result.take().unwrap_or_else(|| Err(RefreshError::transient("the refresh was cut short").into()));
+        self.pool.renewed(&self.slot, self.replaces, result);
+    }
+}

@@ -1,0 +1,112 @@
+//! Bringing a renewed credential safely into the store, however long that takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::unsaved::{Custody, Kept};
+use crate::pool::handle::Inner;
+use crate::error::BoxError;
+use crate::tokens::refresh::across::{Saved, lease, save};
+use crate::store::{DynStore, Record, StoreKey, StoreLease};
+use crate::sync::{spawn, time, watch};
+
+/// How soon a token that could not be stored is stored again; the pause doubles with each failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl Inner {
+    /// Uses the new token from memory, and goes on trying to store it: at first soon, then once a minute, until the store
+    /// takes it or holds a later one, and a last time when the pool ends.
+    pub(in crate::pool) fn keep_trying(
+        &self,
+        key: StoreKey,
+        custody: &Arc<Custody>,
+        kept: &mut Kept,
+        record: Record,
+        lease: Option<StoreLease>,
+    ) {
+        kept.lease = lease.or(kept.lease.take());
+        let is_attended = kept.unsaved.replace(record).is_some();
+        if is_attended {
+            return;
+        }
+        let saver = Saver {
+            store: self.store.clone(),
+            key,
+            custody: custody.clone(),
+            closing: self.closing.subscribe(),
+            _counted: Counted::new(&self.refreshing),
+        };
+        spawn(saver.run());
+    }
+
+    /// Stores what is in memory alone before anything else of its credential is written.
+    pub(in crate::pool) async fn save_kept(&self, key: &StoreKey, kept: &mut Kept) -> Result<(), BoxError> {
+        let Some(next) = &kept.unsaved else { return Ok(()) };
+        match save(&*self.store, key, next, None).await {
+            Saved::Failed(error) => Err(error),
+            Saved::Stored(_) | Saved::Overtaken(_) | Saved::Removed => {
+                kept.clear();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Stores what is in memory alone.
+struct Saver {
+    store: Arc<dyn DynStore>,
+    key: StoreKey,
+    custody: Arc<Custody>,
+    closing: watch::Receiver<bool>,
+    /// A shutdown waits for it.
+    _counted: Counted,
+}
+
+impl Saver {
+    async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            // The pool is shut down, or nobody holds it any more.
+            let is_last = time::timeout(pause, self.closing.wait_for(|closing| *closing)).await.is_ok();
+            let mut kept = self.custody.kept().await;
+            let Some(next) = kept.unsaved.clone() else { return };
+            let credential = self.key.credential();
+            match save(&*self.store, &self.key, &next, None).await {
+                Saved::Stored(_) | Saved::Overtaken(_) | Saved::Removed => {
+                    tracing::info!(target: "oauth_marathon", %credential, "a refreshed token that was in memory alone is stored");
+                    kept.clear();
+                    return;
+                }
+                Saved::Failed(error) if is_last => {
+                    tracing::error!(target: "oauth_marathon", %credential, %error, "a refreshed token is lost with the pool: it could not be stored; log in again");
+                    kept.clear();
+                    return;
+                }
+                Saved::Failed(_) => pause = (pause * 2).min(LONGEST_PAUSE),
+            }
+            // Where somebody has removed the file of the lease, it is free, and the spent token would be sent again.
+            if let Ok(Some(again)) = lease(&*self.store, &self.key, Duration::ZERO).await {
+                kept.lease = Some(again);
+            }
+        }
+    }
+}
+
+/// Counts one that a shutdown waits for.
+pub(in crate::pool) struct Counted(watch::Sender<usize>);
+
+impl Counted {
+    pub(in crate::pool) fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}

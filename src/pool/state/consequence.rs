@@ -1,0 +1,240 @@
+//! What an outcome means for the credential that met it: a pure table.
+
+use std::time::Duration;
+
+use crate::config::Settings;
+use crate::events::LoginReason;
+use crate::verdict::{Kind, Scope, Verdict};
+
+/// How long a credential rests whose refresh failed for now.
+const REFRESH_FAILED: Duration = Duration::from_secs(30);
+
+/// What is known beside the verdict.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Facts {
+    /// The token that was used is still the current one.
+    pub(crate) current: bool,
+    /// The token can be replaced now: there is a way, and the last forced refresh is long enough ago.
+    pub(crate) renewable: bool,
+    /// The refresh token is known to be worthless, and why.
+    pub(crate) login_lost: Option<LoginReason>,
+    /// This request has already used this credential with a renewed token.
+    pub(crate) renewed: bool,
+    /// Another credential was refused with 403 for the same request.
+    pub(crate) refused_elsewhere: bool,
+    /// Another credential is ready for this request.
+    pub(crate) others: bool,
+    /// The request will not be sent over this credential again after a connection failed.
+    pub(crate) last_try: bool,
+    /// The credential has an origin of its own, so a broken connection is its own fault.
+    pub(crate) own_origin: bool,
+}
+
+/// What follows for the credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    /// It is as good as before.
+    Untouched,
+    /// It works.
+    Succeeded,
+    /// A failure is counted, no more.
+    Counted,
+    /// It goes to the back of the order.
+    ToBack,
+    /// It rests, and goes to the back.
+    Rest { rest: Duration, guessed: bool },
+    /// Its token is replaced, and the same request goes out with the new one.
+    Renew,
+    /// The token has been replaced meanwhile; the same request goes out with the new one.
+    Again,
+    /// It rests only if another credential is not refused for the same request.
+    Suspect,
+    /// It is out until a person acts.
+    Out(LoginReason),
+}
+
+/// What `verdict` means, given the facts.
+pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) -> Consequence {
+    match (verdict.kind(), verdict.scope()) {
+        (Kind::Success, _) => Consequence::Succeeded,
+        (Kind::Canceled | Kind::Rejected, _) | (_, Scope::Request | Scope::Provider) => Consequence::Untouched,
+        (Kind::Overloaded | Kind::ServerError, _) | (Kind::Forbidden, Scope::Network) => Consequence::Untouched,
+        (Kind::Network, _) if !facts.last_try => Consequence::Counted,
+        (Kind::Network, _) if facts.own_origin && facts.current => {
+            Consequence::Rest { rest: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true }
+        }
+        (Kind::Network, _) => Consequence::ToBack,
+        (Kind::Unauthorized, _) | (Kind::Forbidden, Scope::Generation) if !facts.current && !facts.renewed => {
+            Consequence::Again
+        }
+        // What an older token met says nothing about the current one.
+        _ if !facts.current => Consequence::Counted,
+        (Kind::Unauthorized, _) => unauthorized(settings, facts),
+        // The provider says what is refused: a new token would not change it, and no other credential has to show it.
+        (Kind::Forbidden, Scope::Credential | Scope::Model) => not_accepted(settings),
+        (Kind::Forbidden, _) => forbidden(facts),
+        (Kind::Revoked, _) => Consequence::Out(LoginReason::Revoked),
+        (Kind::Banned, _) => Consequence::Out(LoginReason::Banned),
+        (Kind::Billing, _) => {
+            Consequence::Rest { rest: settings.payment_cooldown.min(settings.max_cooldown), guessed: true }
+        }
+        (Kind::Throttled | Kind::QuotaExhausted, _) => throttled(settings, verdict),
+    }
+}
+
+/// How long no refresh follows one that failed for now, after so many refusals in a row without a stated time. A stated time
+/// does not grow.
+pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earlier: u32) -> Duration {
+    let pause = match stated {
+        Some(stated) => stated.max(REFRESH_FAILED),
+        None => grown(REFRESH_FAILED, earlier, settings.max_grown_cooldown),
+    };
+    pause.min(settings.max_cooldown)
+}
+
+/// The longest such pause without a stated time.
+pub(in crate::pool) fn longest_after_refusals(settings: &Settings) -> Duration {
+    refresh_failed(settings, None, u32::MAX)
+}
+
+/// Doubles with each repetition up to `most`, which is never less than the first one.
+fn grown(first: Duration, earlier: u32, most: Duration) -> Duration {
+    let doubled = 2_u32.checked_pow(earlier).map_or(Duration::MAX, |times| first.saturating_mul(times));
+    doubled.min(most.max(first))
+}
+
+/// How long a credential rests whose token the provider does not accept.
+pub(crate) fn not_accepted(settings: &Settings) -> Consequence {
+    Consequence::Rest { rest: settings.auth_failure_cooldown.min(settings.max_cooldown), guessed: true }
+}
+
+fn throttled(settings: &Settings, verdict: &Verdict) -> Consequence {
+    match verdict.stated_pause() {
+        Some(stated) => Consequence::Rest { rest: stated.min(settings.max_cooldown), guessed: false },
+        None => Consequence::Rest { rest: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true },
+    }
+}
+
+fn unauthorized(settings: &Settings, facts: Facts) -> Consequence {
+    if facts.renewable && !facts.renewed {
+        Consequence::Renew
+    } else if let Some(reason) = facts.login_lost {
+        Consequence::Out(reason)
+    } else {
+        not_accepted(settings)
+    }
+}
+
+/// Two credentials that are refused alike, or a single one, show that the request is at fault.
+fn forbidden(facts: Facts) -> Consequence {
+    if facts.refused_elsewhere {
+        Consequence::Untouched
+    } else if facts.renewable && !facts.renewed {
+        Consequence::Renew
+    } else if facts.others {
+        Consequence::Suspect
+    } else {
+        Consequence::Untouched
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRESH: Facts = Facts {
+        current: true,
+        renewable: true,
+        login_lost: None,
+        renewed: false,
+        refused_elsewhere: false,
+        others: true,
+        last_try: true,
+        own_origin: false,
+    };
+
+    fn rest(seconds: u64, guessed: bool) -> Consequence {
+        Consequence::Rest { rest: Duration::from_secs(seconds), guessed }
+    }
+
+    #[test]
+    fn the_table() {
+        let old = Facts { current: false, ..FRESH };
+        let renewed = Facts { renewed: true, ..FRESH };
+        let key = Facts { renewable: false, ..FRESH };
+        let alone = Facts { others: false, ..key };
+        let hour = Duration::from_secs(3600);
+        let cases = [
+            (Verdict::new(Kind::Success), FRESH, Consequence::Succeeded),
+            (Verdict::new(Kind::Throttled), FRESH, rest(30, true)),
+            (Verdict::new(Kind::Throttled).with_retry_after(hour), FRESH, rest(3600, false)),
+            (Verdict::new(Kind::Throttled).with_retry_after(Duration::ZERO), FRESH, rest(1, false)),
+            (Verdict::new(Kind::QuotaExhausted).with_retry_after(Duration::from_millis(1)), FRESH, rest(1, false)),
+            (Verdict::new(Kind::Throttled).with_retry_after(hour * 24 * 365), FRESH, rest(691_200, false)),
+            (Verdict::new(Kind::Throttled).with_retry_after(Duration::ZERO), FRESH, rest(1, false)),
+            (Verdict::new(Kind::Throttled), old, Consequence::Counted),
+            (Verdict::new(Kind::Throttled).with_scope(Scope::Provider), FRESH, Consequence::Untouched),
+            (Verdict::new(Kind::QuotaExhausted).with_retry_after(hour), FRESH, rest(3600, false)),
+            (Verdict::new(Kind::Billing), FRESH, rest(3600, true)),
+            (Verdict::new(Kind::Unauthorized), FRESH, Consequence::Renew),
+            (Verdict::new(Kind::Unauthorized), old, Consequence::Again),
+            (Verdict::new(Kind::Unauthorized), Facts { renewed: true, ..old }, Consequence::Counted),
+            (Verdict::new(Kind::Unauthorized), renewed, rest(300, true)),
+            (Verdict::new(Kind::Unauthorized), key, rest(300, true)),
+            (
+                Verdict::new(Kind::Unauthorized),
+                Facts { login_lost: Some(LoginReason::RefreshLost), ..key },
+                Consequence::Out(LoginReason::RefreshLost),
+            ),
+            (Verdict::new(Kind::Forbidden), FRESH, Consequence::Renew),
+            (Verdict::new(Kind::Forbidden), renewed, Consequence::Suspect),
+            (Verdict::new(Kind::Forbidden), key, Consequence::Suspect),
+            (Verdict::new(Kind::Forbidden), alone, Consequence::Untouched),
+            (Verdict::new(Kind::Forbidden), Facts { refused_elsewhere: true, ..FRESH }, Consequence::Untouched),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Model), FRESH, rest(300, true)),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), alone, rest(300, true)),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), old, Consequence::Counted),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Network), FRESH, Consequence::Untouched),
+            (Verdict::new(Kind::Revoked), FRESH, Consequence::Out(LoginReason::Revoked)),
+            (Verdict::new(Kind::Banned), FRESH, Consequence::Out(LoginReason::Banned)),
+            (Verdict::new(Kind::Banned), old, Consequence::Counted),
+            (Verdict::new(Kind::Overloaded), FRESH, Consequence::Untouched),
+            (Verdict::new(Kind::ServerError), FRESH, Consequence::Untouched),
+            (Verdict::new(Kind::Rejected), FRESH, Consequence::Untouched),
+            (Verdict::new(Kind::Canceled), FRESH, Consequence::Untouched),
+            (Verdict::new(Kind::Network), FRESH, Consequence::ToBack),
+            (Verdict::new(Kind::Network), Facts { last_try: false, ..FRESH }, Consequence::Counted),
+            (Verdict::new(Kind::Network), Facts { own_origin: true, ..FRESH }, rest(30, true)),
+        ];
+        let settings = Settings::default();
+        for (verdict, facts, expected) in cases {
+            assert_eq!(consequence(&settings, &verdict, facts), expected, "{verdict} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn a_failed_refresh_rests_at_least_half_a_minute() {
+        let settings = Settings::default();
+        for earlier in [0, 1, 9] {
+            let stated = |seconds| refresh_failed(&settings, Some(Duration::from_secs(seconds)), earlier).as_secs();
+            assert_eq!((stated(1), stated(90), stated(7200)), (30, 90, 7200), "a stated time does not grow");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_repeats_doubles_the_rest_up_to_the_setting() {
+        let at_most = |seconds, earlier| {
+            let most = Duration::from_secs(seconds);
+            let settings = Settings { max_grown_cooldown: most, ..Settings::default() };
+            refresh_failed(&settings, None, earlier).as_secs()
+        };
+        let grown: Vec<_> = (0..9).map(|earlier| at_most(3600, earlier)).collect();
+        assert_eq!(grown, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        assert_eq!([31, 32, 1000, u32::MAX].map(|earlier| at_most(3600, earlier)), [3600; 4]);
+        assert_eq!([0, 1, 9].map(|earlier| at_most(1, earlier)), [30; 3], "never less than the first one");
+        assert_eq!(at_most(366 * 86_400, 40), 691_200, "nor more than any rest may be");
+        let day = std::iter::successors(Some((0, 0_u64)), |(sent, at)| Some((sent + 1, at + at_most(3600, *sent))));
+        let sent = day.take_while(|(_, at)| *at < 86_400).count();
+        assert_eq!(sent, 30, "a dead refresh token is sent so often in a day, and not 2,880 times");
+    }
+}

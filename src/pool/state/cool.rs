@@ -1,0 +1,110 @@
+//! Letting a credential rest, as a whole or for one model.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::models::MODELS;
+use super::outbox::Step;
+use super::probe_plan::Recheck;
+use super::cooldown::Cooldown;
+use super::{Effects, State};
+use crate::verdict::Kind;
+
+/// A rest to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rest<'a> {
+    pub(crate) cause: Kind,
+    /// The model that it is for; `None` for the whole credential.
+    pub(crate) model: Option<&'a Arc<str>>,
+    pub(crate) length: Duration,
+    /// The time is ours, the provider stated none.
+    pub(crate) guessed: bool,
+    /// Gives a number from 0 to 1, where one is needed.
+    pub(crate) jitter: fn() -> f64,
+}
+
+impl State {
+    /// Lets a credential rest, or one model of it. For one cause the later end wins.
+    pub(crate) fn rest(&mut self, place: u32, rest: Rest<'_>, now: Instant) -> Effects {
+        if let Some(Some(entry)) = self.entries.get(place as usize) {
+            let until = now.checked_add(rest.length).unwrap_or(now);
+            let step = || Step::Rests { cause: rest.cause, model: rest.model.cloned(), until, guessed: rest.guessed };
+            self.outbox.note(&entry.credential.id, entry.access.generation, step);
+        }
+        self.begin_rest(place, rest, now)
+    }
+
+    /// As [`State::rest`], where the store knows it.
+    pub(in crate::pool) fn begin_rest(&mut self, place: u32, rest: Rest<'_>, now: Instant) -> Effects {
+        self.changes += 1;
+        let Rest { cause, length, guessed, jitter, .. } = rest;
+        let until = now.checked_add(length).unwrap_or(now);
+        let recheck = Recheck::plan(cause, length, guessed, now, jitter);
+        if let Some(recheck) = &recheck {
+            self.expect_check(Some(recheck.at()));
+        }
+        let recheck = recheck.map(Box::new);
+        let cooldown = Cooldown { cause, began: now, until, since: self.changes, guessed, recheck };
+        match rest.model {
+            None => self.rest_whole(place, cooldown, length, now),
+            Some(model) => self.rest_model(place, model, cooldown, length, now),
+        }
+    }
+
+    #[inline]
+    fn rest_whole(&mut self, place: u32, cooldown: Cooldown, rest: Duration, now: Instant) -> Effects {
+        let was_ready = self.rotation.is_queued(place);
+        let Some(entry) = self.entry_mut(place) else { return Effects::default() };
+        let cause = cooldown.cause;
+        entry.cooldowns.add(cooldown);
+        let slot = entry.access.slot.clone();
+        self.reschedule(place, false);
+        let dry = was_ready && self.rotation.first().is_none();
+        // Only the first of many failures alike is news.
+        let cooled = was_ready.then_some((slot, cause, rest));
+        Effects { cooled, ran_dry: dry.then(|| self.recovery_after(None, now)), ..Effects::default() }
+    }
+
+    /// The credential keeps its place in the order, for the other models.
+    #[cold]
+    fn rest_model(
+        &mut self,
+        place: u32,
+        model: &Arc<str>,
+        cooldown: Cooldown,
+        rest: Duration,
+        now: Instant,
+    ) -> Effects {
+        let was_ready = self.is_ready(place, Some(model));
+        let Some(entry) = self.entry_mut(place) else { return Effects::default() };
+        let slot = entry.access.slot.clone();
+        slot.troubled.store(true, Relaxed);
+        let known = entry.models.contains(model);
+        if !known {
+            entry.models.push(model.clone());
+        }
+        let cause = cooldown.cause;
+        self.models.rest(place, model, cooldown);
+        if !known {
+            self.keep_to_limit(place);
+        }
+        let dry = was_ready && self.ready(Some(model)).next().is_none();
+        let cooled = was_ready.then_some((slot, cause, rest));
+        let ran_dry = dry.then(|| self.recovery_after(Some(model), now));
+        Effects { cooled, ran_dry, model: Some(model.clone()), ..Effects::default() }
+    }
+
+    /// Where too many models of a credential rest, the first to end becomes a rest of the whole credential.
+    fn keep_to_limit(&mut self, place: u32) {
+        let Some(entry) = self.entry(place).filter(|entry| entry.models.len() > MODELS) else { return };
+        let first = entry.models.iter().min_by_key(|model| self.models.until(place, model)).cloned();
+        let Some(first) = first else { return };
+        let latest = self.models.book(&first).and_then(|book| book.rests(place)?.latest().cloned());
+        self.forget_models(place, |model| *model == *first);
+        if let (Some(entry), Some(latest)) = (self.entry_mut(place), latest) {
+            entry.cooldowns.add(latest);
+            self.reschedule(place, false);
+        }
+    }
+}

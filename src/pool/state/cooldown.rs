@@ -1,0 +1,109 @@
+//! The reasons for which a credential rests, or one model of it.
+
+use std::time::Instant;
+
+use super::probe_plan::Recheck;
+use crate::verdict::Kind;
+
+/// One reason to rest. Another cause has another one; the latest end counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cooldown {
+    pub(crate) cause: Kind,
+    pub(crate) began: Instant,
+    pub(crate) until: Instant,
+    /// The count of changes when it began.
+    pub(crate) since: u64,
+    /// The time is ours, the provider stated none.
+    pub(crate) guessed: bool,
+    /// When it is looked into before its time, if it is. Boxed: few are.
+    pub(crate) recheck: Option<Box<Recheck>>,
+}
+
+impl Cooldown {
+    /// Whether a request may go to see if it is over: at the time of a re-check; and, where it was our guess, once half of it
+    /// has passed, if `guesses` may be tried.
+    fn may_be_tried(&self, now: Instant, guesses: bool) -> bool {
+        let half_over = || now.saturating_duration_since(self.began) >= self.until.saturating_duration_since(now);
+        guesses && self.guessed && half_over() || self.recheck.as_ref().is_some_and(|recheck| recheck.is_due(now))
+    }
+
+    /// Whether a success that began after it shows that it is over.
+    fn is_contradicted_by_success(&self, started: u64) -> bool {
+        let about_use = matches!(self.cause, Kind::Throttled | Kind::Network | Kind::QuotaExhausted | Kind::Billing);
+        about_use && self.since <= started
+    }
+}
+
+/// All reasons of one credential, or of one of its models.
+#[derive(Debug, Default)]
+pub(crate) struct Cooldowns(Vec<Cooldown>);
+
+impl Cooldowns {
+    /// Adds a reason. For one cause the later end wins, and the plan to look into it goes on.
+    pub(crate) fn add(&mut self, newer: Cooldown) {
+        match self.0.iter_mut().find(|known| known.cause == newer.cause) {
+            Some(known) if known.until >= newer.until => known.since = newer.since,
+            Some(known) => *known = Cooldown { recheck: known.recheck.take().or(newer.recheck), ..newer },
+            None => self.0.push(newer),
+        }
+    }
+
+    pub(in crate::pool) fn until_of(&self, cause: Kind) -> Option<Instant> {
+        self.0.iter().find(|cooldown| cooldown.cause == cause).map(|cooldown| cooldown.until)
+    }
+
+    pub(in crate::pool) fn causes(&self) -> impl Iterator<Item = Kind> {
+        self.0.iter().map(|cooldown| cooldown.cause)
+    }
+
+    /// When all of it is over.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.0.iter().map(|cooldown| cooldown.until).max()
+    }
+
+    /// The one with the latest end.
+    pub(crate) fn latest(&self) -> Option<&Cooldown> {
+        self.0.iter().max_by_key(|cooldown| cooldown.until)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Keeps those that `keep` wants, and says whether any went.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Cooldown) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(keep);
+        self.0.len() < before
+    }
+
+    /// Lifts what a success of an attempt contradicts that began at this count of changes.
+    pub(crate) fn lift(&mut self, started: u64) -> bool {
+        self.retain(|cooldown| !cooldown.is_contradicted_by_success(started))
+    }
+
+    /// Whether nothing that still lasts speaks against one request that goes to see.
+    pub(crate) fn may_be_tried(&self, now: Instant, guesses: bool) -> bool {
+        self.0.iter().filter(|cooldown| cooldown.until > now).all(|cooldown| cooldown.may_be_tried(now, guesses))
+    }
+
+    /// The plan to look into it before its time: only a used-up quota has one.
+    pub(crate) fn recheck(&self) -> Option<&Recheck> {
+        self.0.iter().find_map(|cooldown| cooldown.recheck.as_deref())
+    }
+
+    /// When a request may go to see, as far as the plan and the other reasons tell now.
+    pub(crate) fn check(&self) -> Option<Instant> {
+        let at = self.recheck()?.at();
+        let others = self.0.iter().filter(|cooldown| cooldown.recheck.is_none() && !cooldown.guessed);
+        others.map(|cooldown| cooldown.until).chain([at]).max()
+    }
+
+    pub(crate) fn recheck_mut(&mut self) -> Option<&mut Recheck> {
+        self.0.iter_mut().find_map(|cooldown| cooldown.recheck.as_deref_mut())
+    }
+}

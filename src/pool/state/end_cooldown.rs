@@ -1,0 +1,275 @@
+//! What ends a rest before its time: a success, news of a quota, a person.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::pool::prepared::Slot;
+use super::outbox::Step;
+use super::cooldown::{Cooldown, Cooldowns};
+use super::{Effects, State};
+use crate::credentials::Generation;
+use crate::verdict::{Kind, Scope, Verdict};
+
+/// An attempt, as far as it bears on the rests of its credential.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bearing<'a> {
+    pub(crate) slot: &'a Arc<Slot>,
+    pub(crate) generation: Generation,
+    /// The count of changes when it began: what began after it is not touched by it.
+    pub(crate) started: u64,
+    /// The model that its request asked for, where that was looked at.
+    pub(crate) model: Option<&'a str>,
+}
+
+impl State {
+    /// Lifts what a success contradicts: the limits, used-up quotas, unpaid bills and broken connections that began before
+    /// its attempt, of the whole credential and of the same model.
+    pub(crate) fn lift(&mut self, bearing: Bearing<'_>) -> Effects {
+        let started = bearing.started;
+        let mut effects = self.lift_whole(bearing, |rests| rests.lift(started));
+        effects.recovered.extend(self.lift_model(bearing, |rests| rests.lift(started)).recovered);
+        self.end_faults(bearing.slot);
+        self.note_success(bearing);
+        effects
+    }
+
+    /// Takes in what an answer says about a quota. One that has room lifts the rest of the same scope that began before the
+    /// attempt; one that has none puts the next re-check off. `scope` is [`Scope::Model`] or the whole credential.
+    pub(crate) fn quota_seen(
+        &mut self,
+        bearing: Bearing<'_>,
+        scope: Scope,
+        has_room: bool,
+        now: Instant,
+        jitter: f64,
+    ) -> Effects {
+        let ends = |cooldown: &Cooldown| cooldown.cause == Kind::QuotaExhausted && cooldown.since <= bearing.started;
+        let news = |rests: &mut Cooldowns| {
+            if has_room {
+                return rests.retain(|cooldown| !ends(cooldown));
+            }
+            if let Some(recheck) = rests.recheck_mut() {
+                recheck.put_off(now, jitter);
+            }
+            false
+        };
+        match scope {
+            Scope::Model => self.lift_model(bearing, news),
+            Scope::Credential | Scope::Generation => self.lift_whole(bearing, news),
+            Scope::Request | Scope::Provider | Scope::Network => Effects::default(),
+        }
+    }
+
+    /// Lifts the cooldowns of a scope; the whole credential's scope lifts everything that keeps it from being used.
+    pub(crate) fn clear(&mut self, place: u32, scope: Scope) {
+        let all = scope == Scope::Credential;
+        if all || scope == Scope::Model {
+            self.forget_models(place, |_| true);
+        }
+        let Self { entries, outbox, .. } = self;
+        let Some(Some(entry)) = entries.get_mut(place as usize) else { return };
+        let (id, generation) = (&entry.credential.id, entry.access.generation);
+        let lifted = entry.cooldowns.retain(|cooldown| {
+            let stays = !all && Verdict::new(cooldown.cause).scope() != scope;
+            if !stays {
+                outbox.note(id, generation, || Step::Lifted(cooldown.cause, None));
+            }
+            stays
+        });
+        if all {
+            entry.renewing.end_pause();
+            outbox.note(id, generation, || Step::Cleared);
+        }
+        let was_out = all && entry.out.take().is_some();
+        entry.renewing.told &= !was_out;
+        if lifted || was_out {
+            self.reschedule(place, was_out);
+        }
+    }
+
+    /// Lifts the rests of some models of a credential.
+    pub(crate) fn forget_models(&mut self, place: u32, which: impl Fn(&str) -> bool) {
+        let Some(entry) = self.entry_mut(place) else { return };
+        let gone: Vec<_> = entry.models.extract_if(.., |model| which(model)).collect();
+        entry.set_troubled();
+        for model in gone {
+            self.change_model(place, &model, |rests| {
+                rests.clear();
+                true
+            });
+        }
+    }
+
+    fn lift_whole(&mut self, bearing: Bearing<'_>, lift: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
+        let is_told = self.outbox.is_attended();
+        let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
+            return Effects::default();
+        };
+        let before: Vec<_> = if is_told { entry.cooldowns.causes().collect() } else { Vec::new() };
+        let lifted = lift(&mut entry.cooldowns);
+        if lifted {
+            self.note_lifted(bearing.slot.place, &before, None);
+        }
+        let was_resting = self.rotation.rests_until(bearing.slot.place).is_some();
+        if lifted {
+            self.reschedule(bearing.slot.place, false);
+        }
+        let recovered = was_resting && self.rotation.is_queued(bearing.slot.place);
+        let recovered = if recovered { vec![(bearing.slot.clone(), None)] } else { Vec::new() };
+        Effects { recovered, ..Effects::default() }
+    }
+
+    fn lift_model(&mut self, bearing: Bearing<'_>, lift: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
+        let place = bearing.slot.place;
+        let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
+            return Effects::default();
+        };
+        let known = bearing.model.and_then(|model| entry.models.iter().find(|known| ***known == *model));
+        let Some(model) = known.cloned() else { return Effects::default() };
+        if !self.change_model(place, &model, lift) {
+            return Effects::default();
+        }
+        Effects { recovered: vec![(bearing.slot.clone(), Some(model))], ..Effects::default() }
+    }
+
+    /// Changes the rests of a model, and says whether it rests no more.
+    pub(in crate::pool) fn change_model(
+        &mut self,
+        place: u32,
+        model: &Arc<str>,
+        lift: impl FnOnce(&mut Cooldowns) -> bool,
+    ) -> bool {
+        let before: Vec<_> = match self.models.book(model).and_then(|book| book.rests(place)) {
+            Some(rests) if self.outbox.is_attended() => rests.causes().collect(),
+            _ => Vec::new(),
+        };
+        let Some((lifted, rests)) = self.models.change(place, model, lift) else { return false };
+        if lifted {
+            self.note_lifted(place, &before, Some(model));
+        }
+        if !lifted || rests {
+            return false;
+        }
+        if let Some(entry) = self.entry_mut(place) {
+            entry.models.retain(|other| other != model);
+            entry.set_troubled();
+        }
+        true
+    }
+
+    /// Notes for the store which of these causes are gone.
+    fn note_lifted(&mut self, place: u32, before: &[Kind], model: Option<&Arc<str>>) {
+        let Self { entries, outbox, models, .. } = self;
+        if before.is_empty() {
+            return;
+        }
+        let Some(Some(entry)) = entries.get(place as usize) else { return };
+        let left: Vec<_> = match model {
+            None => entry.cooldowns.causes().collect(),
+            Some(model) => {
+                models.book(model).and_then(|book| book.rests(place)).into_iter().flat_map(Cooldowns::causes).collect()
+            }
+        };
+        for cause in before.iter().filter(|cause| !left.contains(cause)) {
+            outbox.note(&entry.credential.id, entry.access.generation, || Step::Lifted(*cause, model.cloned()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::pool::prepared::{Access, Lifetime};
+    use crate::pool::state::cool::Rest;
+    use super::*;
+    use crate::credentials::Credential;
+    use crate::credentials::Secret;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    struct World {
+        state: State,
+        slot: Arc<Slot>,
+        now: Instant,
+    }
+
+    impl World {
+        /// One credential, whose quota is used up as a whole and for the model `m`.
+        fn new() -> Self {
+            let credential = Credential::new("a", Secret::new("key"));
+            let slot = Arc::new(Slot::new(&credential, 0));
+            let access = Access::prepare(&credential, slot.clone(), Generation::FIRST, Lifetime::default()).unwrap();
+            let (mut state, now) = (State::default(), crate::clock::now());
+            state.insert(credential, Arc::new(access));
+            for model in [None, Some(&"m".into())] {
+                let rest = Rest { cause: Kind::QuotaExhausted, model, length: DAY, guessed: false, jitter: || 0.0 };
+                let _ = state.rest(0, rest, now);
+            }
+            Self { state, slot, now }
+        }
+
+        fn also_limited(mut self) -> Self {
+            let rest = Rest { cause: Kind::Throttled, model: None, length: DAY, guessed: false, jitter: || 0.0 };
+            let _ = self.state.rest(0, rest, self.now);
+            self
+        }
+
+        /// Who recovered by the news of an attempt that began at this count of changes.
+        fn seen(&mut self, scope: Scope, model: Option<&str>, started: u64, has_room: bool) -> Vec<Option<Arc<str>>> {
+            let bearing = Bearing { slot: &self.slot, generation: Generation::FIRST, started, model };
+            let effects = self.state.quota_seen(bearing, scope, has_room, self.now, 0.0);
+            effects.recovered.into_iter().map(|(_, model)| model).collect()
+        }
+
+        /// Whether it rests as a whole, and for the model.
+        fn rests(&self) -> (bool, bool) {
+            (!self.state.rotation.is_queued(0), self.state.models.until(0, "m").is_some())
+        }
+    }
+
+    #[test]
+    fn a_quota_that_has_room_ends_the_rest_of_its_own_scope() {
+        let mut world = World::new();
+        assert_eq!(world.seen(Scope::Model, Some("other"), 9, true), []);
+        assert_eq!(world.seen(Scope::Model, None, 9, true), []);
+        assert_eq!(world.seen(Scope::Provider, Some("m"), 9, true), []);
+        assert_eq!(world.rests(), (true, true));
+        assert_eq!(world.seen(Scope::Model, Some("m"), 9, true), [Some("m".into())]);
+        assert_eq!(world.rests(), (true, false));
+        assert_eq!(world.seen(Scope::Credential, Some("m"), 9, true), [None]);
+        assert_eq!(world.rests(), (false, false));
+        assert!(!world.slot.troubled.load(std::sync::atomic::Ordering::Relaxed));
+    }
+
+    #[test]
+    fn older_news_and_those_of_an_older_token_end_nothing() {
+        let mut world = World::new();
+        assert_eq!(world.seen(Scope::Credential, None, 0, true), []);
+        assert_eq!(world.seen(Scope::Model, Some("m"), 1, true), [], "the model's came second");
+        let bearing = Bearing { slot: &world.slot, generation: Generation::FIRST.next(), started: 9, model: Some("m") };
+        let effects = world.state.quota_seen(bearing, Scope::Credential, true, world.now, 0.0);
+        assert!(effects.is_empty());
+        assert_eq!(world.rests(), (true, true));
+    }
+
+    #[test]
+    fn news_of_a_quota_say_nothing_about_another_cause() {
+        let mut world = World::new().also_limited();
+        assert_eq!(world.seen(Scope::Credential, None, 9, true), []);
+        assert_eq!(world.rests(), (true, true));
+        assert_eq!(world.state.entry(0).unwrap().cooldowns.latest().unwrap().cause, Kind::Throttled);
+    }
+
+    #[test]
+    fn a_quota_that_has_no_room_puts_the_next_look_off() {
+        let mut world = World::new();
+        let check = |world: &World| world.state.entry(0).unwrap().cooldowns.recheck().unwrap().at() - world.now;
+        assert_eq!(check(&world), DAY / 8);
+        let start = world.now;
+        world.now = start + DAY / 16;
+        assert_eq!(world.seen(Scope::Credential, None, 9, false), []);
+        assert_eq!(check(&world), DAY / 8);
+        assert_eq!(world.rests(), (true, true));
+    }
+}

@@ -1,0 +1,97 @@
+//! The last failed answer, kept to be given again while every credential rests.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, DATE, SET_COOKIE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use crate::credentials::CredentialId;
+use crate::credentials::header::state_recovery;
+
+/// A whole answer.
+pub(crate) struct Remembered {
+    credential: CredentialId,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Remembered {
+    /// Keeps an answer whose body was read to its end.
+    pub(crate) fn new<B>(credential: CredentialId, answer: &Response<B>, body: Bytes) -> Self {
+        let mut headers = answer.headers().clone();
+        // They belong to a connection, a time or a caller that is gone.
+        for name in [CONNECTION, TRANSFER_ENCODING, DATE, SET_COOKIE] {
+            headers.remove(name);
+        }
+        Self { credential, status: answer.status(), headers, body }
+    }
+
+    /// Whether it says anything to a request that may use `pin` alone.
+    pub(crate) fn concerns(&self, pin: Option<&CredentialId>) -> bool {
+        pin.is_none_or(|pin| *pin == self.credential)
+    }
+
+    /// The answer for now: the same, with the time that is left.
+    pub(crate) fn answer(&self, recovery: Option<Duration>) -> Response<Bytes> {
+        let mut response = Response::new(self.body.clone());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        state_recovery(response.headers_mut(), recovery);
+        response
+    }
+}
+
+/// The answer where none is remembered, as after a restart.
+pub(crate) fn invented(provider: &str, recovery: Option<Duration>) -> Response<Bytes> {
+    let message = format!("every credential of {provider:?} is cooling down");
+    let body = serde_json::json!({ "error": { "type": "all_credentials_cooling", "message": message } }).to_string();
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    state_recovery(response.headers_mut(), recovery);
+    response
+}
+
+impl fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remembered").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::RETRY_AFTER;
+
+    use super::*;
+
+    #[test]
+    fn the_remembered_answer_comes_back_with_the_time_that_is_left() {
+        let answer = Response::builder()
+            .status(429)
+            .header("retry-after", "60")
+            .header("retry-after-ms", "60000")
+            .header("transfer-encoding", "chunked")
+            .header("set-cookie", "session=1")
+            .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+            .header("x-request-id", "r1")
+            .body(())
+            .unwrap();
+        let again = Remembered::new("a".into(), &answer, Bytes::from_static(b"slow down"))
+            .answer(Some(Duration::from_millis(1_001)));
+        assert_eq!(again.status(), 429);
+        assert_eq!(again.headers()[RETRY_AFTER], "2");
+        assert_eq!(again.headers()["x-request-id"], "r1");
+        assert_eq!(again.headers().len(), 2);
+        assert_eq!(again.body(), "slow down");
+    }
+
+    #[test]
+    fn without_one_the_answer_is_a_plain_429() {
+        let answer = invented("openai", None);
+        assert_eq!(answer.status(), 429);
+        assert!(!answer.headers().contains_key(RETRY_AFTER));
+    }
+}

@@ -1,0 +1,46 @@
+//! What the store is told of the answers of a credential: those that change its health, and the first success after one.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use http::StatusCode;
+
+use super::end_cooldown::Bearing;
+use super::{Entry, State};
+use crate::store::LastStatus;
+use crate::verdict::Verdict;
+
+impl State {
+    /// Notes the status of a failure that has changed the health of a credential, if it has one.
+    pub(in crate::pool) fn note_failure(&mut self, place: u32, verdict: &Verdict) {
+        let Self { entries, outbox, .. } = self;
+        let Some(Some(entry)) = entries.get_mut(place as usize) else { return };
+        let Some(status) = verdict.status().filter(|_| outbox.is_attended()) else { return };
+        outbox.answered(&entry.credential.id, entry.access.generation, status);
+        entry.is_noted_as_failing = !status.is_success();
+        entry.set_troubled();
+    }
+
+    /// Notes the first success after a failure. All others say nothing new, and take no lock.
+    pub(in crate::pool) fn note_success(&mut self, bearing: Bearing<'_>) {
+        let Self { entries, outbox, .. } = self;
+        let Some(Some(entry)) = entries.get_mut(bearing.slot.place as usize) else { return };
+        if !entry.is_noted_as_failing || !entry.is_of(bearing.slot) || entry.access.generation != bearing.generation {
+            return;
+        }
+        let status = StatusCode::from_u16(bearing.slot.last_status.load(Relaxed)).unwrap_or(StatusCode::OK);
+        outbox.answered(&entry.credential.id, bearing.generation, status);
+        entry.is_noted_as_failing = false;
+        entry.set_troubled();
+    }
+}
+
+impl Entry {
+    /// Takes over what the store knows, by now, of the last answer.
+    pub(in crate::pool) fn know_last_status(&mut self, stored: Option<LastStatus>) {
+        let Some(LastStatus { status, .. }) = stored else { return };
+        // Where there was an answer here already, that one counts.
+        let _ = self.access.slot.last_status.compare_exchange(0, status.as_u16(), Relaxed, Relaxed);
+        self.is_noted_as_failing = !status.is_success();
+        self.set_troubled();
+    }
+}

@@ -1,0 +1,296 @@
+//! What a pool knows, behind its one lock: plain data, and transitions that take the time as an argument.
+//!
+//! A transition does no input or output. What has to be told to others is returned as [`Effects`], and happens after the
+//! lock is released.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::prepared::{Access, Slot};
+use super::state::last_answer::Remembered;
+use super::refresh::unsaved::Custody;
+use super::state::probe::Probing;
+use super::state::models::ModelRests;
+use super::state::outbox::{Outbox, Step};
+use super::state::refreshing::Renewing;
+use super::state::cooldown::Cooldowns;
+use super::state::rotation::Rotation;
+use crate::credentials::{Credential, CredentialId};
+use crate::events::LoginReason;
+use crate::tokens::refresh::across::{Known, is_same};
+use crate::credentials::Generation;
+use crate::verdict::Kind;
+
+/// All credentials of one pool.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(super) entries: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    places: HashMap<CredentialId, u32>,
+    pub(crate) rotation: Rotation,
+    /// Who rests for a single model.
+    pub(crate) models: ModelRests,
+    /// Counts the cooldowns, so that a success can tell those that began before its attempt.
+    pub(crate) changes: u64,
+    /// Whether a request is out to see if a resting credential works again.
+    pub(crate) probing: Probing,
+    /// No re-check is due before this; there may be none then either.
+    pub(crate) next_check: Option<Instant>,
+    pub(crate) remembered: Option<Arc<Remembered>>,
+    pub(crate) closed: bool,
+    /// Whether a task watches for recoveries.
+    pub(crate) watching: bool,
+    /// The greatest generation so far.
+    pub(crate) newest: Generation,
+    /// What the store is still to be told.
+    pub(super) outbox: Outbox,
+}
+
+/// One credential.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) credential: Credential,
+    pub(crate) access: Arc<Access>,
+    pub(crate) cooldowns: Cooldowns,
+    /// The models that it rests for.
+    pub(crate) models: Vec<Arc<str>>,
+    pub(crate) out: Option<LoginReason>,
+    pub(crate) failures: u64,
+    pub(crate) last_failure: Option<Instant>,
+    /// How many attempts in a row ended with a server error or a broken connection.
+    pub(super) faults: u32,
+    /// The last answer that the store knows of is a failure: the next success is noted there.
+    pub(super) is_noted_as_failing: bool,
+    pub(crate) renewing: Renewing,
+    /// How its secret stands to what the store has held.
+    pub(super) known: Known,
+    pub(super) custody: Arc<Custody>,
+}
+
+/// What a transition asks to be told, once the lock is released.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Effects {
+    /// Each with the model that it rested for, if it was one.
+    pub(crate) recovered: Vec<(Arc<Slot>, Option<Arc<str>>)>,
+    pub(crate) cooled: Option<(Arc<Slot>, Kind, Duration)>,
+    pub(crate) out: Option<(Arc<Slot>, LoginReason)>,
+    /// The last credential that was ready is not any more; when the first one recovers, if one will.
+    pub(crate) ran_dry: Option<Option<Duration>>,
+    /// The model that `cooled` and `ran_dry` are about, if they are about one.
+    pub(crate) model: Option<Arc<str>>,
+}
+
+impl Effects {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.recovered.is_empty() && self.cooled.is_none() && self.out.is_none() && self.ran_dry.is_none()
+    }
+}
+
+impl Entry {
+    pub(super) fn is_of(&self, slot: &Arc<Slot>) -> bool {
+        Arc::ptr_eq(&self.access.slot, slot)
+    }
+}
+
+impl State {
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn entry(&self, place: u32) -> Option<&Entry> {
+        self.entries.get(place as usize)?.as_ref()
+    }
+
+    pub(crate) fn entry_mut(&mut self, place: u32) -> Option<&mut Entry> {
+        self.entries.get_mut(place as usize)?.as_mut()
+    }
+
+    /// The entry that `slot` belongs to, unless it was removed or its place has another owner now.
+    pub(crate) fn owner(&mut self, slot: &Arc<Slot>) -> Option<&mut Entry> {
+        self.entry_mut(slot.place).filter(|entry| entry.is_of(slot))
+    }
+
+    pub(crate) fn place_of(&self, id: &str) -> Option<u32> {
+        self.places.get(id).copied()
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &CredentialId> {
+        self.entries().map(|entry| &entry.credential.id)
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten()
+    }
+
+    /// In the order of use: those that are ready, those that rest by their recovery, those that are out.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Entry> {
+        let in_rotation = self.rotation.queued().chain(self.rotation.resting().map(|(_, place)| place));
+        in_rotation.filter_map(|place| self.entry(place)).chain(self.entries().filter(|entry| entry.out.is_some()))
+    }
+
+    /// Where the next credential will be kept.
+    pub(crate) fn free_place(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Returns a place that was not used after all.
+    pub(crate) fn give_back(&mut self, place: u32) {
+        if (place as usize) < self.entries.len() {
+            self.free.push(place);
+        }
+    }
+
+    /// Adds a credential at the back of the order.
+    pub(crate) fn insert(&mut self, credential: Credential, access: Arc<Access>) {
+        let place = access.slot.place;
+        let known = Known::given(access.generation);
+        self.places.insert(credential.id.clone(), place);
+        let entry = Entry {
+            credential,
+            access,
+            cooldowns: Cooldowns::default(),
+            models: Vec::new(),
+            out: None,
+            failures: 0,
+            last_failure: None,
+            faults: 0,
+            is_noted_as_failing: false,
+            renewing: Renewing::default(),
+            known,
+            custody: Arc::default(),
+        };
+        let at = place as usize;
+        if self.entries.len() <= at {
+            self.entries.resize_with(at + 1, || None);
+        }
+        if let Some(vacant) = self.entries.get_mut(at) {
+            *vacant = Some(entry);
+        }
+        self.rotation.to_back(place);
+    }
+
+    pub(crate) fn remove(&mut self, id: &str) -> Option<Entry> {
+        let place = self.places.remove(id)?;
+        self.forget_models(place, |_| true);
+        self.rotation.take_out(place);
+        self.free.push(place);
+        let entry = self.entries.get_mut(place as usize)?.take()?;
+        self.newest = self.newest.max(entry.access.generation);
+        Some(entry)
+    }
+
+    /// Gives a credential a new secret, and with it a new start: what was held against the old one does not count.
+    pub(crate) fn renew(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
+        let Some(entry) = self.entry_mut(place) else { return };
+        // Only another secret makes good that this one was refused.
+        let forced = entry.renewing.forced && is_same(&entry.credential.material, &credential.material);
+        access.slot.set_label(&credential);
+        entry.credential = credential;
+        entry.access = access;
+        entry.renewing.settled();
+        entry.renewing.forced = forced;
+        let was_out = entry.out.take().is_some();
+        entry.cooldowns.retain(|cooldown| !matches!(cooldown.cause, Kind::Unauthorized | Kind::Forbidden));
+        self.reschedule(place, was_out);
+    }
+
+    /// Gives a credential that keeps its secret another label, header or generation.
+    pub(super) fn relabel(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
+        let Some(entry) = self.entry_mut(place) else { return };
+        access.slot.set_label(&credential);
+        entry.credential = credential;
+        entry.access = access;
+    }
+
+    /// Takes a credential out until a person acts.
+    pub(crate) fn take_out(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
+        if let Some(Some(entry)) = self.entries.get(place as usize) {
+            self.outbox.note(&entry.credential.id, entry.access.generation, || Step::Out(reason));
+        }
+        self.leave(place, reason, now)
+    }
+
+    /// As [`State::take_out`], where the store knows it.
+    pub(super) fn leave(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
+        let was_ready = self.rotation.is_queued(place);
+        let Some(entry) = self.entry_mut(place) else { return Effects::default() };
+        let slot = entry.access.slot.clone();
+        entry.out = Some(reason);
+        let told = std::mem::replace(&mut entry.renewing.told, true);
+        let news = (!told).then_some((slot, reason));
+        self.rotation.take_out(place);
+        let dry = was_ready && self.rotation.first().is_none();
+        Effects { out: news, ran_dry: dry.then(|| self.recovery_after(None, now)), ..Effects::default() }
+    }
+
+    /// Lets those whose rest is over join the queue, and ends the rests of single models that are over.
+    pub(crate) fn join(&mut self, now: Instant) -> Effects {
+        let mut effects = Effects::default();
+        let entries = &mut self.entries;
+        self.rotation.join(now, |place| {
+            if let Some(Some(entry)) = entries.get_mut(place as usize) {
+                entry.cooldowns.clear();
+                entry.set_troubled();
+                effects.recovered.push((entry.access.slot.clone(), None));
+            }
+        });
+        self.models.end(now, |place, model| {
+            if let Some(Some(entry)) = entries.get_mut(place as usize) {
+                entry.models.retain(|other| other != model);
+                entry.set_troubled();
+                effects.recovered.push((entry.access.slot.clone(), Some(model.clone())));
+            }
+        });
+        effects
+    }
+
+    /// Keeps an answer after which nobody was left: of the model, if others can still be used for other models.
+    pub(crate) fn remember(&mut self, answer: Arc<Remembered>, model: Option<&Arc<str>>) {
+        let of_model = model.filter(|_| self.rotation.first().is_some());
+        match of_model.and_then(|model| self.models.book_mut(model)) {
+            Some(book) => book.remembered = Some(answer),
+            None => self.remembered = Some(answer),
+        }
+    }
+
+    pub(crate) fn remembered(&self, model: Option<&Arc<str>>) -> Option<Arc<Remembered>> {
+        let of_model = model.and_then(|model| self.models.book(model)?.remembered.as_ref());
+        let all_rest = self.rotation.first().is_none();
+        let (first, second) =
+            if all_rest { (self.remembered.as_ref(), of_model) } else { (of_model, self.remembered.as_ref()) };
+        first.or(second).cloned()
+    }
+
+    /// Notes that a re-check may be due then.
+    pub(crate) fn expect_check(&mut self, at: Option<Instant>) {
+        self.next_check = [self.next_check, at].into_iter().flatten().min();
+    }
+
+    /// Puts a credential where its cooldowns say.
+    pub(super) fn reschedule(&mut self, place: u32, was_out: bool) {
+        let Some(entry) = self.entry(place) else { return };
+        let until = entry.cooldowns.until();
+        entry.set_troubled();
+        if entry.out.is_some() {
+            return;
+        }
+        match until {
+            Some(until) => self.rotation.rest(place, until),
+            None if was_out || !self.rotation.is_queued(place) => self.rotation.to_back(place),
+            None => {}
+        }
+    }
+}
+
+impl Entry {
+    /// Whether a success has something to lift, or to tell the store.
+    pub(super) fn set_troubled(&self) {
+        let troubled =
+            !self.cooldowns.is_empty() || !self.models.is_empty() || self.is_noted_as_failing || self.faults > 0;
+        self.access.slot.troubled.store(troubled, Relaxed);
+    }
+}

@@ -1,0 +1,269 @@
+//! What has changed in a pool and is still to be told to its store: plain data, filled under the pool's lock, carried to
+//! the store by tasks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::StatusCode;
+
+use crate::credentials::CredentialId;
+use crate::events::LoginReason;
+use crate::store::{Cooldown, HealthChange, LastStatus};
+use crate::credentials::Generation;
+use crate::verdict::{Kind, Scope};
+
+/// What waits to be stored.
+#[derive(Debug, Default)]
+pub(in crate::pool) struct Outbox {
+    /// Whether somebody carries it. Without that nothing is collected.
+    is_attended: bool,
+    notes: Vec<Note>,
+    /// The credentials that were added, given another secret, or removed, and how often.
+    changed: HashMap<CredentialId, u64>,
+    /// The order that was set.
+    order: Option<Vec<CredentialId>>,
+    /// How often something was written: whoever has read the store before that has read what is old.
+    writes: u64,
+}
+
+/// What has happened to one credential's health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::pool) struct Note {
+    pub(in crate::pool) id: CredentialId,
+    pub(in crate::pool) generation: Generation,
+    step: Option<Step>,
+    /// What it was answered after all steps so far.
+    answered: Option<StatusCode>,
+}
+
+/// One step of health, with times of the monotonic clock: no foreign clock is read under the pool's lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::pool) enum Step {
+    Rests { cause: Kind, model: Option<Arc<str>>, until: Instant, guessed: bool },
+    Lifted(Kind, Option<Arc<str>>),
+    Out(LoginReason),
+    Cleared,
+}
+
+impl Outbox {
+    pub(in crate::pool) fn attend(&mut self) {
+        self.is_attended = true;
+    }
+
+    pub(in crate::pool) fn is_attended(&self) -> bool {
+        self.is_attended
+    }
+
+    /// Whether somebody has to come.
+    #[inline]
+    pub(in crate::pool) fn is_waiting(&self) -> bool {
+        self.is_attended && (!self.notes.is_empty() || !self.changed.is_empty() || self.order.is_some())
+    }
+
+    #[inline]
+    pub(in crate::pool) fn note(&mut self, id: &CredentialId, generation: Generation, step: impl FnOnce() -> Step) {
+        if self.is_attended {
+            self.push(id, generation, step());
+        }
+    }
+
+    #[cold]
+    fn push(&mut self, id: &CredentialId, generation: Generation, step: Step) {
+        // A storm of failures alike is one note.
+        match self.notes.last_mut() {
+            Some(last) if last.is_of(id, generation) && last.step.as_ref().is_none_or(|held| held.is_before(&step)) => {
+                last.step = Some(step);
+            }
+            _ => self.notes.push(Note { id: id.clone(), generation, step: Some(step), answered: None }),
+        }
+    }
+
+    /// Notes what a credential was answered, beside the step that came of it.
+    #[cold]
+    pub(in crate::pool) fn answered(&mut self, id: &CredentialId, generation: Generation, status: StatusCode) {
+        match self.notes.last_mut() {
+            _ if !self.is_attended => {}
+            Some(last) if last.is_of(id, generation) => last.answered = Some(status),
+            _ => self.notes.push(Note { id: id.clone(), generation, step: None, answered: Some(status) }),
+        }
+    }
+
+    pub(in crate::pool) fn change(&mut self, id: &CredentialId) {
+        if self.is_attended {
+            *self.changed.entry(id.clone()).or_default() += 1;
+        }
+    }
+
+    pub(in crate::pool) fn reorder(&mut self, order: Vec<CredentialId>) {
+        if self.is_attended {
+            self.order = Some(order);
+        }
+    }
+
+    pub(in crate::pool) fn take_order(&mut self) -> Option<Vec<CredentialId>> {
+        self.order.take()
+    }
+
+    /// The order could not be written. One that was set meanwhile counts.
+    pub(in crate::pool) fn give_back_order(&mut self, order: Vec<CredentialId>) {
+        self.order.get_or_insert(order);
+    }
+
+    pub(in crate::pool) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// The credentials that are to be written, with a mark for [`Outbox::written`].
+    pub(in crate::pool) fn changed(&self) -> Vec<(CredentialId, u64)> {
+        self.changed.iter().map(|(id, count)| (id.clone(), *count)).collect()
+    }
+
+    /// Whether what the store says of a credential is older than what the pool holds.
+    pub(in crate::pool) fn is_changed(&self, id: &CredentialId) -> bool {
+        self.changed.contains_key(id)
+    }
+
+    /// It has been written, unless it has changed again.
+    pub(in crate::pool) fn written(&mut self, id: &CredentialId, mark: u64) {
+        self.writes += 1;
+        if self.changed.get(id) == Some(&mark) {
+            self.changed.remove(id);
+        }
+    }
+
+    pub(in crate::pool) fn writes(&self) -> u64 {
+        self.writes
+    }
+}
+
+impl Step {
+    /// Whether a later one of the same kind says all that this one does.
+    fn is_before(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Rests { cause, model, until, .. }, Self::Rests { cause: again, model: same, until: end, .. }) => {
+                (cause, model) == (again, same) && until <= end
+            }
+            _ => self == later,
+        }
+    }
+
+    /// As the store keeps it.
+    fn change(&self, wall: SystemTime, now: Instant) -> HealthChange {
+        let change = HealthChange::new();
+        match self {
+            Self::Rests { cause, model, until, guessed } => {
+                match wall.checked_add(until.saturating_duration_since(now)) {
+                    Some(end) => {
+                        let cooldown = Cooldown::new(*cause, end).with_guessed(*guessed);
+                        change.cooled(match model {
+                            Some(model) => cooldown.with_model(&**model),
+                            None => cooldown,
+                        })
+                    }
+                    None => change,
+                }
+            }
+            Self::Lifted(cause, None) => change.lifted(*cause, Scope::Credential, None),
+            Self::Lifted(cause, Some(model)) => change.lifted(*cause, Scope::Model, Some(model)),
+            Self::Out(reason) => change.out(Some(*reason)),
+            Self::Cleared => change.cleared(),
+        }
+    }
+}
+
+impl Note {
+    fn is_of(&self, id: &CredentialId, generation: Generation) -> bool {
+        self.id == *id && self.generation == generation
+    }
+
+    pub(in crate::pool) fn change(&self, wall: SystemTime, now: Instant) -> HealthChange {
+        let change = self.step.as_ref().map_or_else(HealthChange::new, |step| step.change(wall, now));
+        match self.answered {
+            Some(status) => change.answered(LastStatus::new(status, wall)),
+            None => change,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::store::Health;
+
+    fn rests(now: Instant, seconds: u64) -> Step {
+        Step::Rests { cause: Kind::Throttled, model: None, until: now + Duration::from_secs(seconds), guessed: false }
+    }
+
+    #[test]
+    fn nothing_is_collected_where_nobody_comes() {
+        let mut outbox = Outbox::default();
+        outbox.note(&"a".into(), Generation::FIRST, || Step::Cleared);
+        outbox.answered(&"a".into(), Generation::FIRST, StatusCode::OK);
+        outbox.change(&"a".into());
+        outbox.reorder(vec!["a".into()]);
+        assert!(!outbox.is_waiting() && outbox.take_notes().is_empty() && outbox.changed().is_empty());
+    }
+
+    #[test]
+    fn a_storm_of_failures_alike_is_one_note() {
+        let (now, mut outbox) = (crate::clock::now(), Outbox::default());
+        outbox.attend();
+        for seconds in 1..=1000 {
+            outbox.note(&"a".into(), Generation::FIRST, || rests(now, seconds));
+            outbox.answered(&"a".into(), Generation::FIRST, StatusCode::TOO_MANY_REQUESTS);
+        }
+        outbox.note(&"a".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
+        outbox.note(&"a".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
+        outbox.note(&"b".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
+        let notes: Vec<_> = outbox.take_notes().into_iter().map(|note| (note.step.unwrap(), note.answered)).collect();
+        let lifted = Step::Lifted(Kind::Throttled, None);
+        let limited = Some(StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(notes, [(rests(now, 1000), limited), (lifted.clone(), None), (lifted, None)]);
+    }
+
+    #[test]
+    fn an_answer_is_noted_with_its_step_or_alone() {
+        let (now, wall, mut outbox) = (crate::clock::now(), UNIX_EPOCH, Outbox::default());
+        let (a, limited) = (CredentialId::from("a"), StatusCode::TOO_MANY_REQUESTS);
+        outbox.attend();
+        outbox.answered(&a, Generation::FIRST, StatusCode::OK);
+        outbox.note(&a, Generation::FIRST, || rests(now, 30));
+        outbox.answered(&a, Generation::FIRST, limited);
+        outbox.answered(&"b".into(), Generation::FIRST, StatusCode::OK);
+        let changes: Vec<_> = outbox.take_notes().iter().map(|note| note.change(wall, now)).collect();
+        let cooled = Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30));
+        let last = |status| LastStatus::new(status, wall);
+        let of_a = HealthChange::new().cooled(cooled).answered(last(limited));
+        assert_eq!(changes, [of_a, HealthChange::new().answered(last(StatusCode::OK))]);
+    }
+
+    #[test]
+    fn what_changes_while_it_is_written_is_written_again() {
+        let mut outbox = Outbox::default();
+        outbox.attend();
+        outbox.change(&"a".into());
+        let [(id, mark)] = &outbox.changed()[..] else { panic!() };
+        outbox.change(&"a".into());
+        outbox.written(id, *mark);
+        assert!(outbox.is_changed(id));
+        let [(id, mark)] = &outbox.changed()[..] else { panic!() };
+        outbox.written(id, *mark);
+        assert!(!outbox.is_changed(id) && outbox.writes() == 2);
+    }
+
+    #[test]
+    fn a_rest_ends_in_the_store_as_long_from_now_as_here() {
+        let (now, wall) = (crate::clock::now(), UNIX_EPOCH + Duration::from_secs(1_000));
+        let mut health = Health::default();
+        rests(now, 30).change(wall, now).apply(&mut health);
+        assert_eq!(health.cooldowns, [Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30))]);
+        Step::Lifted(Kind::Throttled, None).change(wall, now).apply(&mut health);
+        Step::Out(LoginReason::Banned).change(wall, now).apply(&mut health);
+        assert_eq!(health, Health { out: Some(LoginReason::Banned), ..Health::default() });
+        Step::Cleared.change(wall, now).apply(&mut health);
+        assert_eq!(health, Health::default());
+    }
+}

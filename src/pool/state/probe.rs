@@ -1,0 +1,188 @@
+//! Requests that go to see whether a credential works before its rest is over.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::ask::Ask;
+use super::probe_plan::Recheck;
+use super::cooldown::Cooldowns;
+use super::State;
+use crate::config::WhenAllCooling;
+
+/// A probe that has not ended after this long counts no more: the next request may be one, whatever becomes of the first.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether a request is out as a probe, and since when.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Probing(Option<Instant>);
+
+impl Probing {
+    /// Whether one is out that still counts.
+    fn is_out(self, now: Instant) -> bool {
+        self.0.is_some_and(|since| now.saturating_duration_since(since) < PATIENCE)
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.0 = Some(now);
+    }
+
+    /// The one that began then has ended. A newer one goes on.
+    fn end(&mut self, since: Instant) {
+        self.0.take_if(|latest| *latest == since);
+    }
+}
+
+/// What a request goes to see. Of each, one at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Whether any credential works again.
+    Any,
+    /// Whether any works again for this model.
+    Model(Arc<str>),
+    /// Whether the quota of the credential, or that of a model, has room before its time.
+    Quota(Option<Arc<str>>),
+}
+
+impl State {
+    /// The first to recover, `first` or one after it, if a request may go to see before its time.
+    pub(in crate::pool) fn look(&self, first: u32, now: Instant, ask: &Ask<'_>) -> Option<(u32, Look)> {
+        let shows_something = |place: &u32| self.is_untried(*place, ask) && !self.is_paused(*place, now);
+        let later = self.rotation.resting().map(|(_, place)| place).filter(|_| ask.pin.is_none());
+        let place = std::iter::once(first).chain(later).find(shows_something)?;
+        let may_probe = match ask.when_all_cooling {
+            WhenAllCooling::Probe => true,
+            // A time that the provider stated is kept; one that was our guess may be tried once half of it is over.
+            WhenAllCooling::Answer => self.may_be_tried(place, now, ask),
+            _ => false,
+        };
+        if !may_probe {
+            return None;
+        }
+        let of_model = ask.model.filter(|_| self.rotation.is_queued(place));
+        match of_model.and_then(|model| Some((model, self.models.book(model)?))) {
+            Some((_, book)) if book.probing.is_out(now) => None,
+            Some((model, _)) => Some((place, Look::Model(model.clone()))),
+            None => (!self.probing.is_out(now)).then_some((place, Look::Any)),
+        }
+    }
+
+    /// A credential whose far reset is due to be looked into.
+    pub(in crate::pool) fn due_check(&mut self, now: Instant, ask: &Ask<'_>, pinned: Option<u32>) -> Option<(u32, Look)> {
+        if ask.when_all_cooling == WhenAllCooling::Error || self.next_check.is_none_or(|check| check > now) {
+            return None;
+        }
+        self.next_check = self.first_check();
+        let wanted = |place: &u32| pinned.is_none_or(|pinned| pinned == *place) && self.is_untried(*place, ask);
+        let wanted = |place: &u32| wanted(place) && !self.is_paused(*place, now);
+        let due = |place: u32| Some((place, self.check_of(place, now, ask)?));
+        let resting = self.rotation.resting().map(|(_, place)| place);
+        let of_model = ask.model.and_then(|model| self.models.book(model));
+        let for_model = of_model.into_iter().flat_map(|book| book.resting()).map(|(_, place)| place);
+        let for_model = for_model.filter(|place| self.rotation.is_queued(*place));
+        resting.chain(for_model).filter(wanted).find_map(due)
+    }
+
+    /// When the first re-check is due that nothing else forbids for longer.
+    fn first_check(&self) -> Option<Instant> {
+        let of_models = |place| {
+            let models = self.entry(place).into_iter().flat_map(|entry| &entry.models);
+            models.filter_map(move |model| self.models.book(model)?.rests(place))
+        };
+        let whole = self.entries().map(|entry| &entry.cooldowns);
+        whole
+            .chain(self.entries().flat_map(|entry| of_models(entry.access.slot.place)))
+            .filter_map(Cooldowns::check)
+            .min()
+    }
+
+    /// What of a credential can be looked into now, if nothing else speaks against it.
+    fn check_of(&self, place: u32, now: Instant, ask: &Ask<'_>) -> Option<Look> {
+        let whole = &self.entry(place)?.cooldowns;
+        let for_model = ask.model.and_then(|model| Some((model, self.models.book(model)?.rests(place)?)));
+        let due = |rests: &Cooldowns| rests.recheck().is_some_and(|check| check.is_due(now));
+        let look = match for_model {
+            _ if due(whole) => Look::Quota(None),
+            Some((model, rests)) if due(rests) => Look::Quota(Some(model.clone())),
+            _ => return None,
+        };
+        self.may_be_tried(place, now, ask).then_some(look)
+    }
+
+    /// Whether the token of a credential is of no use, and nobody may try to replace it now.
+    fn is_paused(&self, place: u32, now: Instant) -> bool {
+        self.entry(place).is_some_and(|entry| entry.renewing.is_paused(&entry.access, now))
+    }
+
+    /// Whether nothing that keeps a credential from this request speaks against one that goes to see.
+    fn may_be_tried(&self, place: u32, now: Instant, ask: &Ask<'_>) -> bool {
+        let guesses = matches!(ask.when_all_cooling, WhenAllCooling::Answer | WhenAllCooling::Probe);
+        let whole = self.entry(place).is_some_and(|entry| entry.cooldowns.may_be_tried(now, guesses));
+        let for_model = ask.model.and_then(|model| self.models.book(model)?.rests(place));
+        whole && for_model.is_none_or(|rests| rests.may_be_tried(now, guesses))
+    }
+
+    /// A request goes to see.
+    pub(crate) fn begin_look(&mut self, place: u32, look: &Look, now: Instant, jitter: f64) {
+        match look {
+            Look::Any => self.probing.begin(now),
+            Look::Model(model) => {
+                if let Some(book) = self.models.book_mut(model) {
+                    book.probing.begin(now);
+                }
+            }
+            Look::Quota(model) => {
+                self.recheck(place, model.as_ref(), |recheck| recheck.begin(now, jitter));
+            }
+        }
+    }
+
+    /// The one that began `since` is over, however it ended.
+    pub(crate) fn end_look(&mut self, look: &Look, since: Instant) {
+        match look {
+            Look::Any => self.probing.end(since),
+            Look::Model(model) => {
+                if let Some(book) = self.models.book_mut(model) {
+                    book.probing.end(since);
+                }
+            }
+            // The plan says when the next one goes, whatever came of this one.
+            Look::Quota(_) => {}
+        }
+    }
+
+    fn recheck(&mut self, place: u32, model: Option<&Arc<str>>, change: impl FnOnce(&mut Recheck)) {
+        let change = |rests: &mut Cooldowns| {
+            let recheck = rests.recheck_mut()?;
+            change(recheck);
+            Some(recheck.at())
+        };
+        let at = match model {
+            None => self.entry_mut(place).and_then(|entry| change(&mut entry.cooldowns)),
+            Some(model) => self.models.change(place, model, change).and_then(|(at, _)| at),
+        };
+        self.expect_check(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_counts_for_its_time_and_its_end_leaves_a_newer_one_alone() {
+        let start = crate::clock::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let patience = PATIENCE.as_secs();
+        let mut probing = Probing::default();
+        assert!(!probing.is_out(start));
+        probing.begin(start);
+        for (now, is_out) in [(0, true), (patience - 1, true), (patience, false), (1_000 * patience, false)] {
+            assert_eq!(probing.is_out(at(now)), is_out, "after {now} s");
+        }
+        probing.begin(at(patience));
+        probing.end(start);
+        assert!(probing.is_out(at(patience + 1)), "the first ended late");
+        probing.end(at(patience));
+        assert!(!probing.is_out(at(patience + 1)));
+    }
+}

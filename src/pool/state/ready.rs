@@ -1,0 +1,59 @@
+//! Who is ready, for a model or for any, and when the next one will be.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::State;
+
+impl State {
+    /// The queue, without those that rest for this model.
+    #[inline]
+    pub(crate) fn ready<'a>(&'a self, model: Option<&Arc<str>>) -> impl Iterator<Item = u32> + 'a {
+        let book = model.and_then(|model| self.models.book(model));
+        let from = book.map_or(self.rotation.first(), |book| book.first(&self.rotation));
+        self.rotation.queued_from(from).filter(move |place| book.is_none_or(|book| !book.holds(*place)))
+    }
+
+    /// Whether a credential is in the queue, and does not rest for this model.
+    pub(crate) fn is_ready(&self, place: u32, model: Option<&Arc<str>>) -> bool {
+        self.rotation.is_queued(place) && model.is_none_or(|model| self.models.until(place, model).is_none())
+    }
+
+    /// When a credential that rests can be used for this model again.
+    pub(crate) fn rests_until(&self, place: u32, model: Option<&Arc<str>>) -> Option<Instant> {
+        let for_model = model.and_then(|model| self.models.until(place, model));
+        match self.rotation.rests_until(place) {
+            Some(until) => Some(for_model.map_or(until, |end| end.max(until))),
+            None => for_model.filter(|_| self.rotation.is_queued(place)),
+        }
+    }
+
+    /// The first of those that rest that can be used for this model again, and when.
+    pub(crate) fn first_recovery(&self, model: Option<&Arc<str>>) -> Option<(Instant, u32)> {
+        let Some(book) = model.and_then(|model| self.models.book(model)) else {
+            return self.rotation.resting().next();
+        };
+        let mut first: Option<(Instant, u32)> = None;
+        // Both come in the order of their ends, and nobody is ready before either: whoever ends later than the first so far
+        // cannot be first.
+        for (until, place) in self.rotation.resting() {
+            if first.is_some_and(|first| first.0 <= until) {
+                break;
+            }
+            let until = book.until(place).map_or(until, |end| end.max(until));
+            if first.is_none_or(|first| until < first.0) {
+                first = Some((until, place));
+            }
+        }
+        let for_model = book.resting().find(|(_, place)| self.rotation.is_queued(*place));
+        match (first, for_model) {
+            (Some(first), Some(for_model)) if for_model.0 < first.0 => Some(for_model),
+            (first, for_model) => first.or(for_model),
+        }
+    }
+
+    /// How long until the first credential recovers for this model, if one will by itself.
+    pub(crate) fn recovery_after(&self, model: Option<&Arc<str>>, now: Instant) -> Option<Duration> {
+        self.first_recovery(model).map(|(until, _)| until.saturating_duration_since(now))
+    }
+}

@@ -1,0 +1,206 @@
+//! What an attempt's outcome changes, and what it leaves for the request.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use crate::pool::prepared::Access;
+use super::consequence::{Consequence, Facts, consequence};
+use super::end_cooldown::Bearing;
+use super::cool::Rest;
+use super::{Effects, Entry, State};
+use crate::credentials::CredentialId;
+use crate::config::{OnBan, Settings};
+use crate::context::{Next, Suspect};
+use crate::verdict::{Kind, Scope, Verdict};
+
+/// One attempt's outcome.
+pub(crate) struct Outcome<'a> {
+    pub(crate) access: &'a Arc<Access>,
+    /// The count of changes when the attempt began.
+    pub(crate) started: u64,
+    pub(crate) verdict: Verdict,
+    pub(crate) request: Request<'a>,
+    /// Gives a number from 0 to 1, where one is needed.
+    pub(crate) jitter: fn() -> f64,
+}
+
+/// What the request has been through, as far as it matters here.
+pub(crate) struct Request<'a> {
+    /// The only credential that it may use.
+    pub(crate) pin: Option<&'a CredentialId>,
+    pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
+    /// The model that it asks for, where that was looked at.
+    pub(crate) model: Option<&'a Arc<str>>,
+    /// Whether it was limited in this round, for a time.
+    pub(crate) rested: &'a dyn Fn(&CredentialId) -> bool,
+    pub(crate) renewed: bool,
+    pub(crate) refused_elsewhere: bool,
+    pub(crate) last_try: bool,
+}
+
+/// What is left for the request.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) next: Option<Next>,
+    /// The credential that comes next was last answered with a success.
+    pub(crate) next_serves: bool,
+    /// The credential rests if another one is not refused for the same request.
+    pub(crate) suspect: bool,
+    /// No credential is ready any more.
+    pub(crate) dry: bool,
+    pub(crate) effects: Effects,
+}
+
+impl State {
+    /// Applies an outcome other than a plain success, which needs no lock.
+    pub(crate) fn settle(
+        &mut self,
+        settings: &Settings,
+        has_source: bool,
+        now: Instant,
+        outcome: &Outcome<'_>,
+    ) -> Settled {
+        let Outcome { access, started, verdict, request, jitter } = outcome;
+        let effects = self.join(now);
+        let facts = self.facts(has_source, now, outcome);
+        let consequence = consequence(settings, verdict, facts);
+        let place = access.slot.place;
+        let mut settled = Settled { next: None, next_serves: false, suspect: false, dry: false, effects };
+        if self.owner(&access.slot).is_some() {
+            self.count(access, verdict, consequence, now);
+            match consequence {
+                Consequence::Untouched | Consequence::Counted | Consequence::Again => {}
+                Consequence::Succeeded => {
+                    let (slot, generation) = (&access.slot, access.generation);
+                    let model = request.model.map(|model| &**model);
+                    settled.add(self.lift(Bearing { slot, generation, started: *started, model }));
+                }
+                Consequence::ToBack if self.rotation.is_queued(place) => self.rotation.to_back(place),
+                Consequence::ToBack => {}
+                Consequence::Rest { rest: length, guessed } => {
+                    let unnamed = Arc::default();
+                    let model = (verdict.scope() == Scope::Model).then(|| request.model.unwrap_or(&unnamed));
+                    let rest = Rest { cause: verdict.kind(), model, length, guessed, jitter: *jitter };
+                    settled.add(self.rest(place, rest, now));
+                    self.note_failure(place, verdict);
+                }
+                Consequence::Renew => {
+                    if let Some(entry) = self.entry_mut(place) {
+                        entry.renewing.force(now);
+                    }
+                }
+                Consequence::Suspect => settled.suspect = true,
+                Consequence::Out(reason) => {
+                    settled.add(self.take_out(place, reason, now));
+                    self.note_failure(place, verdict);
+                }
+            }
+            if !verdict.is_success() {
+                self.note_fault(place, verdict, request.model);
+            }
+        }
+        settled.next = match (consequence, verdict.kind()) {
+            (Consequence::Succeeded, _) => None,
+            (Consequence::Renew | Consequence::Again, _) => Some(Next::Same),
+            (_, Kind::Rejected | Kind::Canceled) => Some(Next::Never),
+            (_, Kind::Banned) if settings.on_ban == OnBan::Return => Some(Next::Never),
+            // Two credentials refused alike, or none left to compare with: the request is at fault.
+            (Consequence::Untouched, Kind::Forbidden) => Some(Next::Never),
+            _ => Some(self.availability(request, now)),
+        };
+        settled.next_serves = settled.next == Some(Next::Now)
+            && self.next_ready(request).and_then(|next| self.entry(next)).is_some_and(Entry::serves);
+        settled.dry = self.ready(request.model).next().is_none();
+        settled
+    }
+
+    /// Lets a credential rest that was refused with 403 where another one then was not.
+    pub(crate) fn convict(&mut self, rest: Duration, suspect: &Suspect, now: Instant) -> Effects {
+        let current = |entry: &Entry| entry.access.generation == suspect.generation;
+        match self.place_of(suspect.credential.as_str()) {
+            Some(place) if self.entry(place).is_some_and(current) => {
+                if let Some(entry) = self.entry_mut(place) {
+                    entry.failures += 1;
+                    entry.last_failure = Some(now);
+                }
+                let cause = suspect.verdict.kind();
+                let rest = Rest { cause, model: None, length: rest, guessed: true, jitter: fastrand::f64 };
+                let effects = self.rest(place, rest, now);
+                self.note_failure(place, &suspect.verdict);
+                effects
+            }
+            _ => Effects::default(),
+        }
+    }
+
+    fn facts(&mut self, has_source: bool, now: Instant, outcome: &Outcome<'_>) -> Facts {
+        let Outcome { access, request, .. } = outcome;
+        let others = matches!(self.availability(request, now), Next::Now);
+        let known = Facts {
+            renewed: request.renewed,
+            refused_elsewhere: request.refused_elsewhere,
+            last_try: request.last_try,
+            own_origin: access.base.is_some(),
+            others,
+            ..Facts::default()
+        };
+        let Some(entry) = self.owner(&access.slot) else { return known };
+        Facts {
+            current: entry.access.generation == access.generation,
+            renewable: has_source
+                && entry.credential.material.refresh_token().is_some()
+                && entry.renewing.may_force(now),
+            login_lost: entry.renewing.login_lost,
+            ..known
+        }
+    }
+
+    fn count(&mut self, access: &Arc<Access>, verdict: &Verdict, consequence: Consequence, now: Instant) {
+        if let Some(status) = verdict.status() {
+            access.slot.last_status.store(status.as_u16(), Relaxed);
+        }
+        match consequence {
+            Consequence::Succeeded => {
+                access.slot.successes.fetch_add(1, Relaxed);
+            }
+            Consequence::Untouched | Consequence::Again | Consequence::Suspect => {}
+            _ => {
+                if let Some(entry) = self.owner(&access.slot) {
+                    entry.failures += 1;
+                    entry.last_failure = Some(now);
+                }
+            }
+        }
+    }
+
+    /// The credential that is ready and next in the order for this request.
+    fn next_ready(&self, request: &Request<'_>) -> Option<u32> {
+        let untried = |place: &u32| self.entry(*place).is_some_and(|entry| !(request.tried)(&entry.credential.id));
+        self.ready(request.model).find(untried)
+    }
+
+    /// What the pool could offer to this request next.
+    pub(crate) fn availability(&self, request: &Request<'_>, now: Instant) -> Next {
+        let at = |until: Option<Instant>| until.map_or(Next::Never, Next::At);
+        let model = request.model;
+        if let Some(pin) = request.pin {
+            return at(self.place_of(pin.as_str()).and_then(|place| self.rests_until(place, model)));
+        }
+        if self.next_ready(request).is_some() {
+            return Next::Now;
+        }
+        // One that rested because of this request and is ready again has recovered while others were tried.
+        let recovered = |place: u32| self.entry(place).is_some_and(|entry| (request.rested)(&entry.credential.id));
+        let recovered = self.ready(model).any(recovered);
+        if recovered { Next::At(now) } else { at(self.first_recovery(model).map(|first| first.0)) }
+    }
+}
+
+impl Settled {
+    fn add(&mut self, effects: Effects) {
+        let recovered = std::mem::take(&mut self.effects.recovered);
+        self.effects = effects;
+        self.effects.recovered.extend(recovered);
+    }
+}

@@ -1,0 +1,218 @@
+//! The model that a request asks for: what limits of a single model are kept by.
+//!
+//! It is looked for only where it counts: after a failure of [`Scope::Model`](crate::verdict::Scope::Model), and for each
+//! request while a limit of one model is in force. The name that a [`RequestContext`](crate::RequestContext::with_model)
+//! states comes first, then that of a [`ModelSource`] of yours, then the path and the JSON body's field `model`.
+//!
+//! The body is looked at by the layer that keeps a copy of it to be sent again,
+//! [`RetryLayer`](crate::layers::retry::RetryLayer::models): before the first attempt only where it is in memory, as
+//! [`Full`](http_body_util::Full) is, and after a failure also what a [`ReplayBody`](crate::layers::replay::ReplayBody) has recorded.
+//! Requests of which nobody can tell the model share one: they are kept apart from those whose model is known.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use http::{HeaderMap, Uri};
+
+use crate::replayable::ReplayableBody;
+use crate::sync::atomic::AtomicBool;
+
+mod standard;
+
+pub use self::standard::StandardModelSource;
+
+/// Tells which model a request asks for. A closure is one.
+///
+/// `None` means "no opinion": the [`StandardModelSource`] is asked next. It must not block; a panic costs this opinion only.
+///
+/// ```
+/// use oauth_marathon::providers::model::ModelRequest;
+/// use oauth_marathon::{Credential, Pool, Secret};
+///
+/// let pool = Pool::builder("mine")
+///     .origin("https://api.example.com")
+///     .credential(Credential::new("work", Secret::new("key")))
+///     // This provider is told the model in a header.
+///     .model_source(|request: &ModelRequest<'_>| request.headers().get("x-model")?.to_str().ok().map(str::to_owned))
+///     .build()?;
+/// # let _ = pool;
+/// # Ok::<_, oauth_marathon::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not tell the model of a request",
+    label = "not a `ModelSource`",
+    note = "a closure is one: `|request: &ModelRequest<'_>| -> Option<String> {{ .. }}`"
+)]
+pub trait ModelSource: Send + Sync + 'static {
+    /// The name of the model, in whatever spelling; the same model has to have the same name each time.
+    fn model(&self, request: &ModelRequest<'_>) -> Option<String>;
+}
+
+impl<F> ModelSource for F
+where
+    F: Fn(&ModelRequest<'_>) -> Option<String> + Send + Sync + 'static,
+{
+    fn model(&self, request: &ModelRequest<'_>) -> Option<String> {
+        self(request)
+    }
+}
+
+/// A pool holds sources as objects.
+const _: Option<&dyn ModelSource> = None;
+
+/// A request as a [`ModelSource`] sees it: without its credential.
+#[derive(Clone, Copy)]
+pub struct ModelRequest<'a> {
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    body: Option<&'a [u8]>,
+}
+
+impl<'a> ModelRequest<'a> {
+    /// Where the request goes.
+    #[must_use]
+    pub fn uri(&self) -> &'a Uri {
+        self.uri
+    }
+
+    /// The header fields, as the caller set them.
+    #[must_use]
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// The beginning of the body, where it is in memory: all of it for a body that clones for free.
+    #[must_use]
+    pub fn body(&self) -> Option<&'a [u8]> {
+        self.body
+    }
+}
+
+impl fmt::Debug for ModelRequest<'_> {
+    /// Without header values, query and body, which may hold anything.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelRequest")
+            .field("path", &self.uri.path())
+            .field("body_length", &self.body.map(<[u8]>::len))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Finds the model of requests, for a pool: what [`Pool::models`](crate::Pool::models) gives to the layer that keeps requests.
+///
+/// It knows whether anybody asks, so that no request is looked at in vain. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Models(Arc<Inner>);
+
+struct Inner {
+    source: Option<Box<dyn ModelSource>>,
+    wanted: AtomicBool,
+}
+
+/// The longest name that is taken from a request.
+const LONGEST: usize = 256;
+
+impl Models {
+    pub(crate) fn new(source: Option<Box<dyn ModelSource>>) -> Self {
+        Self(Arc::new(Inner { source, wanted: AtomicBool::new(false) }))
+    }
+
+    /// Whether a limit of one model is in force, so that it matters which one a request asks for.
+    #[inline]
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.0.wanted.load(Relaxed)
+    }
+
+    pub(crate) fn set_wanted(&self, wanted: bool) {
+        self.0.wanted.store(wanted, Relaxed);
+    }
+
+    /// The model that a request asks for, as far as its body is in memory.
+    #[cold]
+    pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap, body: &impl ReplayableBody) -> Option<Arc<str>> {
+        let found = body.peek(|body: &[u8]| self.ask(&ModelRequest { uri, headers, body: Some(body) }));
+        found.unwrap_or_else(|| self.ask(&ModelRequest { uri, headers, body: None }))
+    }
+
+    fn ask(&self, request: &ModelRequest<'_>) -> Option<Arc<str>> {
+        let own = self.0.source.as_deref().and_then(|source| shielded(|| source.model(request)));
+        let found = own.or_else(|| StandardModelSource.model(request));
+        found.filter(|name| (1..=LONGEST).contains(&name.len())).map(Arc::from)
+    }
+}
+
+/// A source that panics loses its opinion, and nobody loses anything else.
+fn shielded(opinion: impl FnOnce() -> Option<String>) -> Option<String> {
+    catch_unwind(AssertUnwindSafe(opinion)).unwrap_or_else(|_| {
+        tracing::warn!(target: "oauth_marathon", "a model source panicked; the standard one is asked");
+        None
+    })
+}
+
+impl fmt::Debug for Models {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Models").field("wanted", &self.are_wanted()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Request;
+    use http_body_util::{Empty, Full};
+
+    use super::*;
+    use crate::layers::replay::ReplayBody;
+
+    fn found<B: ReplayableBody>(models: &Models, body: B) -> Option<String> {
+        let request = Request::post("https://api.example.com/v1/chat").header("x-model", "own").body(body).unwrap();
+        models.find(request.uri(), request.headers(), request.body()).map(|name| name.to_string())
+    }
+
+    fn full(text: &'static str) -> Full<Bytes> {
+        Full::from(text)
+    }
+
+    fn with(source: impl ModelSource) -> Models {
+        Models::new(Some(Box::new(source)))
+    }
+
+    #[test]
+    fn the_own_source_goes_before_the_standard_one() {
+        let own = with(|request: &ModelRequest<'_>| {
+            request.headers().get("x-model").and_then(|name| name.to_str().ok()).map(str::to_owned)
+        });
+        assert_eq!(found(&own, full(r#"{"model":"m"}"#)).as_deref(), Some("own"));
+        let none = with(|_: &ModelRequest<'_>| None);
+        assert_eq!(found(&none, full(r#"{"model":"m"}"#)).as_deref(), Some("m"));
+        let panics = with(|_: &ModelRequest<'_>| -> Option<String> { panic!("no idea") });
+        assert_eq!(found(&panics, full(r#"{"model":"m"}"#)).as_deref(), Some("m"));
+    }
+
+    #[test]
+    fn a_body_that_is_not_in_memory_is_not_read() {
+        let models = with(|request: &ModelRequest<'_>| request.body().map(|body| format!("{} bytes", body.len())));
+        assert_eq!(found(&models, Empty::<Bytes>::new()), None);
+        assert_eq!(found(&models, full("four")).as_deref(), Some("4 bytes"));
+        assert_eq!(found(&models, ReplayBody::new(full("four"), 100)), None);
+    }
+
+    #[tokio::test]
+    async fn what_a_body_has_recorded_is_looked_at_after_it_was_sent() {
+        use http_body_util::BodyExt;
+        let first = ReplayBody::new(full(r#"{"model":"m"}"#), 100);
+        let spare = first.try_clone().unwrap();
+        first.collect().await.unwrap();
+        assert_eq!(found(&Models::new(None), spare).as_deref(), Some("m"));
+    }
+
+    #[test]
+    fn a_name_without_end_is_none() {
+        let long = |length: usize| with(move |_: &ModelRequest<'_>| Some("m".repeat(length)));
+        assert!(found(&long(256), full("")).is_some());
+        assert_eq!(found(&long(257), full("")), None);
+        assert_eq!(found(&long(0), full("")), None);
+    }
+}

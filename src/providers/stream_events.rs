@@ -1,0 +1,62 @@
+//! What an event means by its name alone.
+
+/// What the name of an event, or the `type` in its data, says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// The stream is alive, or something beside the answer is told; nothing of the answer has come.
+    Alive,
+    /// What is left of the account's limits; also where there will be an answer.
+    Limits,
+    /// The answer has been accepted or begun; nothing of it has come.
+    Lifecycle,
+    /// A part of the answer begins. Whether something of it comes along is in the data.
+    Opening,
+    Error,
+    Content,
+    End,
+}
+
+/// `None` for a name that says nothing by itself.
+///
+/// | dialect | lifecycle | opens a part | error | end |
+/// |---|---|---|---|---|
+/// | OpenAI Responses | `response.created`, `.in_progress`, `.queued` | `response.output_item.added`, `.content_part.added`, `.reasoning_summary_part.added` | `error`, `response.failed` | `response.completed`, `.incomplete`, `.cancelled`, `.done` |
+/// | Anthropic Messages | `message_start` | `content_block_start` | `error` | `message_stop` |
+/// | Cohere | `message-start`, `stream-start` | `content-start` | `error` | `message-end`, `stream-end` |
+/// | Gemini Interactions | `interaction.start`, `.created`, `.status_update` | `content.start` | `error` | `interaction.complete`, `.completed` |
+///
+/// `ping` and the other signs of life belong to no dialect. What else begins with `response.` is content, as are the other
+/// events of a Messages stream. `codex.rate_limits` belongs to a ChatGPT subscription.
+#[inline]
+pub(crate) fn named(name: &[u8]) -> Option<Named> {
+    if let Some(event) = name.strip_prefix(b"response.") {
+        return Some(match event {
+            b"created" | b"in_progress" | b"queued" => Named::Lifecycle,
+            b"output_item.added" | b"content_part.added" | b"reasoning_summary_part.added" => Named::Opening,
+            b"failed" | b"error" => Named::Error,
+            b"completed" | b"incomplete" | b"cancelled" | b"done" => Named::End,
+            _ => Named::Content,
+        });
+    }
+    Some(match name {
+        b"content_block_delta" | b"content_block_stop" | b"message_delta" => Named::Content,
+        b"content-delta" | b"content-end" | b"tool-call-start" | b"tool-plan-delta" | b"text-generation" => {
+            Named::Content
+        }
+        b"content.delta" | b"content.stop" => Named::Content,
+        b"ping" | b"keepalive" | b"keep-alive" | b"heartbeat" => Named::Alive,
+        b"codex.rate_limits" => Named::Limits,
+        b"message_start" | b"message-start" | b"stream-start" => Named::Lifecycle,
+        b"interaction.start" | b"interaction.created" | b"interaction.status_update" => Named::Lifecycle,
+        b"content_block_start" | b"content-start" | b"content.start" => Named::Opening,
+        b"message_stop" | b"message-end" | b"stream-end" => Named::End,
+        b"interaction.complete" | b"interaction.completed" => Named::End,
+        b"error" => Named::Error,
+        _ => return None,
+    })
+}
+
+/// Whether streams with events of this name end in one that says so; one that does not has been cut short.
+pub(crate) fn promises_an_end(name: &[u8]) -> bool {
+    name.starts_with(b"response.") || matches!(name, b"message_start" | b"message-start" | b"content_block_delta")
+}

@@ -1,0 +1,131 @@
+//! What a login reports while it runs.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A step of a login, for people: no variant holds a secret. `Display` prints one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// The browser's answer, or the confirmation on another device, is waited for.
+    Waiting {
+        /// For how long at most.
+        at_most: Duration,
+    },
+    /// Something came to the callback that is not the answer to this login. The login goes on.
+    CallbackRefused(CallbackRefusal),
+    /// The browser's answer is here; its code is being exchanged for tokens.
+    Exchanging,
+    /// Nobody has confirmed the device yet.
+    Pending {
+        /// When the server is asked again.
+        next_in: Duration,
+    },
+    /// The server asked for a longer pause between questions.
+    SlowedDown {
+        /// The pause from now on.
+        interval: Duration,
+    },
+    /// The server could not be reached; it is asked again.
+    Trouble {
+        /// What went wrong.
+        message: String,
+        /// When the server is asked again.
+        next_in: Duration,
+    },
+    /// The tokens are here, but not whom they belong to.
+    SubjectUnknown {
+        /// Why.
+        message: String,
+    },
+}
+
+/// Why a request to the callback was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallbackRefusal {
+    /// Its `Host` is not the address that was given to the server: DNS rebinding, or a mistake.
+    ForeignHost,
+    /// It comes from a page of another origin.
+    ForeignOrigin,
+    /// It has no `state`.
+    MissingState,
+    /// Its `state` is not that of this login.
+    WrongState,
+    /// It has neither a code nor an error, or one of its parameters twice.
+    Malformed,
+    /// The login has had its answer, and this is another one.
+    Replayed,
+}
+
+impl CallbackRefusal {
+    /// One sentence for people.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::ForeignHost => "The request was addressed to another host name than this login uses.",
+            Self::ForeignOrigin => "The request came from a page of another origin.",
+            Self::MissingState => "The answer lacks the state of this login.",
+            Self::WrongState => "The answer belongs to another login.",
+            Self::Malformed => "The answer has no code and no error, or says something twice.",
+            Self::Replayed => "This login has already had an answer.",
+        }
+    }
+}
+
+impl fmt::Display for CallbackRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence())
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting { at_most } => write!(f, "Waiting for the login, at most {}.", Seconds(*at_most)),
+            Self::CallbackRefused(refusal) => write!(f, "Refused a request to the callback. {refusal}"),
+            Self::Exchanging => f.write_str("Exchanging the code for tokens."),
+            Self::Pending { next_in } => write!(f, "Not confirmed yet; asking again in {}.", Seconds(*next_in)),
+            Self::SlowedDown { interval } => {
+                write!(f, "The server asks for patience; asking every {}.", Seconds(*interval))
+            }
+            Self::Trouble { message, next_in } => write!(f, "{message}; asking again in {}.", Seconds(*next_in)),
+            Self::SubjectUnknown { message } => write!(f, "Logged in, but it is not known as whom: {message}."),
+        }
+    }
+}
+
+/// A time for people, in whole seconds.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} s", self.0.as_secs_f64())
+    }
+}
+
+type Report = dyn Fn(&Progress) + Send + Sync;
+
+/// Whoever wants to know. A panic in it costs only its own report.
+#[derive(Clone, Default)]
+pub(super) struct Reporter(Option<Arc<Report>>);
+
+impl Reporter {
+    pub(super) fn new(report: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(report)))
+    }
+
+    pub(super) fn report(&self, progress: Progress) {
+        let _ = catch_unwind(|| tracing::debug!(target: "oauth_marathon::tokens::login", "{progress}"));
+        if let Some(report) = &self.0 {
+            let _ = catch_unwind(AssertUnwindSafe(|| report(&progress)));
+        }
+    }
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Some(..)" } else { "None" })
+    }
+}

@@ -1,0 +1,87 @@
+//! What both kinds of login share once they have begun.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Request, Uri};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::endpoints::Endpoints;
+use super::error::LoginError;
+use super::http::Http;
+use super::identity::{self, Identity, Whose};
+use super::logged_in::LoggedIn;
+use super::progress::{Progress, Reporter};
+use super::protocol::{Ask, Client};
+use crate::credentials::TokenSet;
+
+pub(super) struct Session {
+    pub(super) endpoints: Endpoints,
+    pub(super) client: Client,
+    pub(super) ask: Ask,
+    pub(super) subject_claim: Option<String>,
+    pub(super) http: Http,
+    pub(super) reporter: Reporter,
+}
+
+impl Session {
+    /// Finds out whose tokens they are: from the id token, else from the userinfo endpoint, else from the account's own field
+    /// in the token response. Where none of them says so the login has succeeded all the same.
+    pub(super) async fn identify(&self, tokens: TokenSet, whose: Whose) -> Result<LoggedIn, LoginError> {
+        let pointer = self.subject_claim.as_deref();
+        let claims = whose.claims(self.endpoints.issuer.as_deref(), &self.client.id)?;
+        let mut found = claims.map(|claims| identity::of_claims(&claims, pointer)).unwrap_or_default();
+        let mut message =
+            "the answer has no id token that names it, and there is no userinfo endpoint to ask".to_owned();
+        if found.subject.is_none()
+            && let Some(endpoint) = &self.endpoints.userinfo
+        {
+            match self.userinfo(endpoint, &tokens).await {
+                Ok(claims) => {
+                    found = found.or(identity::of_claims(&claims, pointer));
+                    message = "neither the id token nor the userinfo endpoint names it".to_owned();
+                }
+                Err(why) => message = why,
+            }
+        }
+        // A claim that was asked for by name is not to be mixed up with another kind of id.
+        let account = whose.account();
+        found = found.or(if pointer.is_none() { account } else { Identity { subject: None, ..account } });
+        if found.subject.is_none() {
+            self.reporter.report(Progress::SubjectUnknown { message });
+        }
+        Ok(LoggedIn { tokens, subject: found.subject, label: found.label })
+    }
+
+    async fn userinfo(&self, endpoint: &Uri, tokens: &TokenSet) -> Result<Value, String> {
+        let bearer = Zeroizing::new(format!("Bearer {}", tokens.access().expose()));
+        let mut bearer =
+            HeaderValue::from_str(&bearer).map_err(|_| "the access token fits into no header".to_owned())?;
+        bearer.set_sensitive(true);
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = endpoint.clone();
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+        let reply = self.http.send(request).await.map_err(|error| format!("the userinfo endpoint: {error}"))?;
+        if !reply.status.is_success() {
+            return Err(format!("the userinfo endpoint answered with {}", reply.status.as_u16()));
+        }
+        serde_json::from_slice(&reply.body).map_err(|_| "the userinfo endpoint's answer is no JSON".to_owned())
+    }
+}
+
+impl Identity {
+    /// What is missing here is taken from `other`.
+    fn or(self, other: Self) -> Self {
+        Self { subject: self.subject.or(other.subject), label: self.label.or(other.label) }
+    }
+}
+
+/// Only the names: what a login carries is secret.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("client", &self.client).finish_non_exhaustive()
+    }
+}

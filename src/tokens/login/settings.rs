@@ -1,0 +1,239 @@
+//! How to log in: the server, the client, and what the caller wants to hear and to set.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::code::CodeLogin;
+use super::device::DeviceLogin;
+use super::endpoints::{self, Grant};
+use super::error::LoginError;
+use super::http::Http;
+use super::progress::{Progress, Reporter};
+use super::protocol::{Ask, Client};
+use super::redirect::Redirect;
+use super::session::Session;
+use crate::clock::{SystemClock, WallClock};
+use crate::config::OAuthServer;
+use crate::error::BoxError;
+use crate::credentials::Secret;
+
+const TIME_LIMIT: Duration = Duration::from_secs(5 * 60);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Parameters of a request that are set from elsewhere (RFC 6749, RFC 7636, RFC 8628).
+const OURS: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "code_challenge",
+    "code_challenge_method",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+];
+
+/// Logs a person in: [`by_code`](Self::by_code) through the browser of this machine, [`by_device`](Self::by_device) with a
+/// code to be typed in on any other. The [module](crate::tokens::login) has an example of each.
+///
+/// One value serves for any number of logins, also at once.
+#[derive(Clone)]
+pub struct Login {
+    server: OAuthServer,
+    client_secret: Option<Secret>,
+    secret_in_body: bool,
+    parameters: Vec<(String, String)>,
+    redirect_uri: Option<String>,
+    userinfo_url: Option<String>,
+    subject_claim: Option<String>,
+    time_limit: Duration,
+    reporter: Reporter,
+    http: Http,
+}
+
+impl Login {
+    /// Logins at `server`, whose [`client_id`](OAuthServer::client_id) and [`scopes`](OAuthServer::scopes) are asked with.
+    ///
+    /// The endpoints are those that are set by hand. Where one is missing, it is looked up in the metadata of
+    /// [`issuer`](OAuthServer::issuer) (RFC 8414, OpenID Connect Discovery 1.0), which has to name that same issuer.
+    /// All URLs are `https`, or plain `http` on this machine's own addresses.
+    ///
+    /// `http` is any tower service that sends requests and can be cloned, such as `client::HttpClient` of the feature
+    /// `hyper-client`. It must follow no redirects, nor send a request twice: a code can be used only once.
+    pub fn new<C, B, A>(server: OAuthServer, http: C) -> Self
+    where
+        C: Service<Request<B>, Response = Response<A>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
+        B: From<Bytes> + Send + 'static,
+        A: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self {
+            server,
+            client_secret: None,
+            secret_in_body: false,
+            parameters: Vec::new(),
+            redirect_uri: None,
+            userinfo_url: None,
+            subject_claim: None,
+            time_limit: TIME_LIMIT,
+            reporter: Reporter::default(),
+            http: Http::new(http, Arc::new(SystemClock), REQUEST_TIMEOUT),
+        }
+    }
+
+    /// The secret of a confidential client, sent with HTTP Basic (RFC 6749 section 2.3.1).
+    #[must_use]
+    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.client_secret = Some(secret.into());
+        self
+    }
+
+    /// Sends the client's secret in the body, for servers that do not read HTTP Basic.
+    #[must_use]
+    pub fn client_secret_in_body(mut self) -> Self {
+        self.secret_in_body = true;
+        self
+    }
+
+    /// A further parameter of the request that opens a login, such as `prompt` or `audience`. It is no secret: the browser
+    /// shows it.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Where the browser brings its answer: `http://127.0.0.1/callback` by default, on any free port (RFC 8252 section
+    /// 7.3). For a server that knows one port or path only, write those: `http://localhost:1455/auth/callback`. The host is
+    /// `127.0.0.1` or `localhost`; the port is opened on `127.0.0.1` either way.
+    #[must_use]
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(uri.into());
+        self
+    }
+
+    /// Where to ask who has logged in if no id token says so, as `https://api.github.com/user` is. By default the
+    /// `userinfo_endpoint` of the metadata, if it was looked up.
+    #[must_use]
+    pub fn userinfo_url(mut self, url: impl Into<String>) -> Self {
+        self.userinfo_url = Some(url.into());
+        self
+    }
+
+    /// Which claim of the id token or of the userinfo answer tells accounts apart, as a JSON pointer (RFC 6901):
+    /// `/organization/id`. By default `sub`, or `id` where there is no `sub`.
+    #[must_use]
+    pub fn subject_claim(mut self, pointer: impl Into<String>) -> Self {
+        self.subject_claim = Some(pointer.into());
+        self
+    }
+
+    /// How long the browser's answer is waited for, 5 minutes by default. A device code states its own time.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// How long one request to the server may take, 30 s by default.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.http.timeout = timeout;
+        self
+    }
+
+    /// The clock that a token's life is counted on, the system's by default.
+    #[must_use]
+    pub fn clock(mut self, clock: impl WallClock) -> Self {
+        self.http.clock = Arc::new(clock);
+        self
+    }
+
+    /// Reports each step to `report`, which must not block. A panic in it costs only its own report.
+    #[must_use]
+    pub fn on_progress(mut self, report: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.reporter = Reporter::new(report);
+        self
+    }
+
+    /// Begins a login through the browser: the authorization code grant (RFC 6749 section 4.1) with PKCE (RFC 7636), its
+    /// answer brought to a port of this machine (RFC 8252).
+    ///
+    /// The port is open when this returns. Nothing opens a browser: send it to [`CodeLogin::url`].
+    ///
+    /// # Errors
+    ///
+    /// If a setting is wrong or missing, the metadata cannot be had or must not be trusted, or the port cannot be opened.
+    pub async fn by_code(&self) -> Result<CodeLogin, LoginError> {
+        let redirect = self.redirect_uri.as_deref().map_or_else(|| Ok(Redirect::default()), Redirect::parse)?;
+        CodeLogin::start(self.session(Grant::Code).await?, &redirect, self.time_limit).await
+    }
+
+    /// Begins a login with a code that is typed in on any device: the device authorization grant (RFC 8628).
+    ///
+    /// # Errors
+    ///
+    /// If a setting is wrong or missing, the metadata cannot be had or must not be trusted, or the server gives no code.
+    pub async fn by_device(&self) -> Result<DeviceLogin, LoginError> {
+        DeviceLogin::start(self.session(Grant::Device).await?).await
+    }
+
+    /// The server with the endpoints that its issuer's metadata names in the place of those that are not set by hand. It is
+    /// what [`OAuthServer::token_source`] needs to refresh the tokens of a login by issuer alone.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is wrong, or the metadata cannot be had or must not be trusted.
+    pub async fn discover(&self) -> Result<OAuthServer, LoginError> {
+        endpoints::filled_in(&self.server, &self.http).await
+    }
+
+    async fn session(&self, grant: Grant) -> Result<Session, LoginError> {
+        let client = self.client()?;
+        let ask = self.ask()?;
+        Ok(Session {
+            endpoints: endpoints::find(&self.server, self.userinfo_url.as_deref(), grant, &self.http).await?,
+            client,
+            ask,
+            subject_claim: self.subject_claim.clone(),
+            http: self.http.clone(),
+            reporter: self.reporter.clone(),
+        })
+    }
+
+    fn client(&self) -> Result<Client, LoginError> {
+        let id = self.server.client_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| {
+            LoginError::config("clientId: must be set for a login; the provider assigns one to each application")
+        })?;
+        if self.secret_in_body && self.client_secret.is_none() {
+            return Err(LoginError::config("client_secret_in_body needs a client_secret"));
+        }
+        Ok(Client { id, secret: self.client_secret.clone(), secret_in_body: self.secret_in_body })
+    }
+
+    fn ask(&self) -> Result<Ask, LoginError> {
+        let mut names = OURS.to_vec();
+        for (name, _) in &self.parameters {
+            if names.contains(&name.as_str()) {
+                return Err(LoginError::config(format!("the parameter {name:?} would be sent twice; leave it out")));
+            }
+            names.push(name);
+        }
+        Ok(Ask { scopes: self.server.scopes.clone(), parameters: self.parameters.clone() })
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("server", &self.server)
+            .field("client_secret", &self.client_secret)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}

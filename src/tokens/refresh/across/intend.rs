@@ -1,0 +1,259 @@
+//! Before the exchange: what the store says, and the note in it that the refresh begins.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::plan::{Held, Plan, plan};
+use super::save::{STORE_LIMIT, STORE_TRIES, limited};
+use super::{Ended, Failure, Told, Turn};
+use crate::clock;
+use crate::error::BoxError;
+use crate::tokens::refresh::RefreshError;
+use crate::store::{CasOutcome, Entry, Intent, Record};
+
+/// What the store says before the exchange.
+pub(super) enum Intended {
+    /// The refresh has begun, and the record says so. An earlier one may have been cut short.
+    Begun(Entry, bool),
+    /// Nothing is to be exchanged.
+    Settled(Ended),
+}
+
+impl Turn<'_> {
+    /// Looks into the store, and notes there that the refresh begins. Without that note it does not.
+    pub(super) async fn intend(
+        &self,
+        held: &mut Held,
+        told: &mut (dyn FnMut(Told<'_>) + Send),
+    ) -> Result<Intended, Failure> {
+        let mut found = self.look().await?;
+        let mut waited = Waited::new(clock::now());
+        // What this refresh itself has noted, and whether an earlier one had no end.
+        let (mut noted, mut interrupted): (Option<Intent>, bool) = (None, false);
+        let mut tries = 0;
+        while tries < STORE_TRIES {
+            if let Some(found) = &found {
+                held.has_held(&found.record);
+                told(Told::Stored(&found.record));
+            }
+            let now = self.wall.now();
+            let (mut base, is_begun) = match plan(held, found.as_ref().map(|found| &found.record), now) {
+                Plan::Exchange { base, interrupted } => (base, interrupted),
+                Plan::Adopt(record) => return Ok(Intended::Settled(Ended::Adopted(record))),
+                Plan::Removed => return Ok(Intended::Settled(Ended::Removed)),
+                Plan::Out(reason) => {
+                    let error = RefreshError::login_needed("the refresh token is known to be refused");
+                    return Err(Failure::needs_login(reason, error));
+                }
+            };
+            let earlier = found.as_ref().and_then(|found| found.record.intent.clone());
+            let earlier = earlier.filter(|intent| is_begun && noted.as_ref() != Some(intent));
+            base.intent = Some(Intent::new(base.generation, now));
+            // What this process has begun itself is over, or it would not be here.
+            let theirs = earlier.as_ref().filter(|intent| held.begun.as_ref() != Some(*intent));
+            if let (Some(intent), Some(entry)) = (theirs, &found) {
+                match waited.step(intent, self.times.exchange, now, clock::now(), self.times.patience) {
+                    Step::Go => {}
+                    Step::Wait(pause) => {
+                        told(Told::UnderWay(intent));
+                        crate::sync::time::sleep(pause).await;
+                        found = self.look().await?;
+                        continue;
+                    }
+                    Step::Date => {
+                        found = self.date(entry, now).await?;
+                        tries += 1;
+                        continue;
+                    }
+                    Step::Leave(left) => return Err(busy(left)),
+                }
+            }
+            let revision = found.map(|found| found.revision);
+            match self.note(revision, base).await? {
+                CasOutcome::Stored(entry) => {
+                    held.has_held(&entry.record);
+                    told(Told::Stored(&entry.record));
+                    if let Some(intent) = &earlier {
+                        told(Told::Interrupted(intent));
+                        interrupted = true;
+                    }
+                    noted = entry.record.intent.clone();
+                    if let Some(intent) = &noted {
+                        told(Told::Begun(intent));
+                    }
+                    if !is_late(now, self.wall.now(), self.times.exchange) {
+                        return Ok(Intended::Begun(entry, interrupted));
+                    }
+                    // This process has stood still: others may take the note for an old one before the exchange ends.
+                    found = Some(entry);
+                }
+                CasOutcome::Conflict(other) => found = other,
+                CasOutcome::Removed => found = None,
+            }
+            tries += 1;
+        }
+        Err(RefreshError::transient("the refresh was not begun, as its stored record changes all the time").into())
+    }
+
+    async fn look(&self) -> Result<Option<Entry>, Failure> {
+        let unreadable = |source: BoxError| {
+            let message = format!("the token store could not be read: {source}");
+            RefreshError::transient(message).with_source(source)
+        };
+        Ok(limited(STORE_LIMIT, self.store.load(self.key)).await.map_err(unreadable)?)
+    }
+
+    /// Stores the record that says that a refresh has begun.
+    async fn note(&self, revision: Option<crate::store::Revision>, next: Record) -> Result<CasOutcome, Failure> {
+        let unwritable = |source: BoxError| {
+            let message = format!("the refresh was not begun, as the token store could not be written: {source}");
+            RefreshError::transient(message).with_source(source)
+        };
+        let noted = limited(STORE_LIMIT, self.store.compare_and_set(self.key, revision, Some(next))).await;
+        Ok(noted.map_err(unwritable)?)
+    }
+
+    /// Dates an intent of the future now, so that it grows old: a clock has been set back since.
+    async fn date(&self, found: &Entry, now: SystemTime) -> Result<Option<Entry>, Failure> {
+        let mut next = found.record.clone();
+        next.intent = next.intent.map(|intent| Intent { began: now, ..intent });
+        Ok(match self.note(Some(found.revision), next).await? {
+            CasOutcome::Stored(entry) => Some(entry),
+            CasOutcome::Conflict(other) => other,
+            CasOutcome::Removed => None,
+        })
+    }
+}
+
+fn busy(left: Duration) -> Failure {
+    let message = "another process has begun to refresh it, and may not have ended";
+    let error = RefreshError::transient(message).with_retry_after(left);
+    Failure { busy: true, ..Failure::from(error) }
+}
+
+/// What to do about an exchange that others have begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// It cannot be under way any more.
+    Go,
+    /// It may be: the store is looked at again after so long.
+    Wait(Duration),
+    /// It began in the future.
+    Date,
+    /// It may be for so long yet, and nobody waits as long as that.
+    Leave(Duration),
+}
+
+/// How long an exchange that others have begun has been waited for.
+struct Waited {
+    began: Instant,
+    /// Which one, and since when: no jump of the wall clock makes it longer than an exchange may take.
+    of: Option<(Intent, Instant)>,
+}
+
+impl Waited {
+    fn new(now: Instant) -> Self {
+        Self { began: now, of: None }
+    }
+
+    fn step(
+        &mut self,
+        intent: &Intent,
+        exchange: Duration,
+        wall: SystemTime,
+        now: Instant,
+        patience: Duration,
+    ) -> Step {
+        let longest = longest(exchange);
+        let Ok(age) = wall.duration_since(intent.began) else { return Step::Date };
+        let since = match &self.of {
+            Some((known, since)) if known == intent => *since,
+            _ => self.of.insert((intent.clone(), now)).1,
+        };
+        let left = longest.saturating_sub(age.max(now.saturating_duration_since(since)));
+        if intent.ended || left.is_zero() {
+            return Step::Go;
+        }
+        let patience = patience.saturating_sub(now.saturating_duration_since(self.began));
+        if patience.is_zero() {
+            return Step::Leave(left);
+        }
+        let pause = (exchange / 32).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        Step::Wait(pause.min(left).min(patience))
+    }
+}
+
+/// How old an intent becomes at most whose exchange is under way: that, and the time to store what it brings.
+fn longest(exchange: Duration) -> Duration {
+    exchange.saturating_add(exchange / 8)
+}
+
+/// Whether so much time has passed since the note that the exchange could end after others take it for an old one.
+fn is_late(noted: SystemTime, now: SystemTime, exchange: Duration) -> bool {
+    now.duration_since(noted).map_or(true, |age| age > exchange / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::credentials::Generation;
+
+    const EXCHANGE: Duration = Duration::from_secs(32);
+    const LONGEST: Duration = Duration::from_secs(36);
+    const FOREVER: Duration = Duration::from_secs(86_400);
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_000 + seconds)
+    }
+
+    fn begun(seconds: u64) -> Intent {
+        Intent::new(Generation::new(1), at(seconds))
+    }
+
+    #[test]
+    fn an_exchange_of_others_is_waited_for_until_it_cannot_be_under_way() {
+        let start = clock::now();
+        let step = |age: u64| Waited::new(start).step(&begun(0), EXCHANGE, at(age), start, FOREVER);
+        assert_eq!([step(0), step(34)], [Step::Wait(Duration::from_secs(1)); 2]);
+        assert_eq!(step(36), Step::Go);
+        assert_eq!(step(100_000), Step::Go);
+        let ended = Intent { ended: true, ..begun(0) };
+        assert_eq!(Waited::new(start).step(&ended, EXCHANGE, at(0), start, FOREVER), Step::Go);
+    }
+
+    #[test]
+    fn no_jump_of_the_clock_makes_it_longer() {
+        let start = clock::now();
+        let mut waited = Waited::new(start);
+        let mut step =
+            |wall: u64, now: u64| waited.step(&begun(0), EXCHANGE, at(wall), start + Duration::from_secs(now), FOREVER);
+        // The clock stands still.
+        assert_eq!(step(0, 35), Step::Wait(Duration::from_secs(1)));
+        assert_eq!(step(0, 36 + 35), Step::Go);
+        assert_eq!(Waited::new(start).step(&begun(1), EXCHANGE, at(0), start, FOREVER), Step::Date);
+        // Another one that begins meanwhile is waited for as long again.
+        assert!(matches!(waited.step(&begun(2), EXCHANGE, at(2), start + LONGEST * 2, FOREVER), Step::Wait(_)));
+    }
+
+    #[test]
+    fn patience_ends_before() {
+        let start = clock::now();
+        let mut waited = Waited::new(start);
+        let patience = Duration::from_millis(1500);
+        let mut step = |millis: u64| {
+            let gone = Duration::from_millis(millis);
+            waited.step(&begun(0), EXCHANGE, at(0) + gone, start + gone, patience)
+        };
+        assert_eq!(step(0), Step::Wait(Duration::from_secs(1)));
+        assert_eq!(step(1000), Step::Wait(Duration::from_millis(500)));
+        assert_eq!(step(1500), Step::Leave(LONGEST - patience));
+    }
+
+    #[test]
+    fn a_note_that_is_old_before_the_exchange_begins_is_written_again() {
+        assert!(!is_late(at(0), at(8), EXCHANGE));
+        assert!(is_late(at(0), at(9), EXCHANGE));
+        assert!(is_late(at(1), at(0), EXCHANGE), "the clock has jumped");
+    }
+}

@@ -1,0 +1,221 @@
+//! One refresh, across processes: lease, look again, note the intent, exchange, store; only then is the new token used.
+//!
+//! The lease is the caller's: it waits for it as long as it likes, and keeps it until a token that could not be stored is.
+//! A lease can be lost without a word, as when somebody removes its file. So the intent excludes others, too: whoever finds
+//! one waits until an exchange that it stands for can no longer be under way.
+
+mod intend;
+mod newer;
+mod plan;
+mod save;
+
+use std::future::Future;
+use std::time::Duration;
+
+use self::intend::Intended;
+pub(crate) use self::newer::{Known, Newer, is_same, newer};
+use self::plan::refused;
+pub(crate) use self::plan::{Held, new_start};
+pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
+use super::{RefreshError, RefreshErrorKind, RefreshRequest};
+use crate::clock::WallClock;
+use crate::error::BoxError;
+use crate::events::LoginReason;
+use crate::credentials::Secret;
+use crate::store::{CasOutcome, DynStore, Entry, Intent, Record, StoreKey, StoreLease};
+use crate::credentials::TokenSet;
+
+/// One refresh, for somebody who holds the lease of the credential.
+pub(crate) struct Turn<'a> {
+    pub(crate) store: &'a dyn DynStore,
+    pub(crate) key: &'a StoreKey,
+    pub(crate) wall: &'a dyn WallClock,
+    pub(crate) held: &'a Held,
+    pub(crate) times: Times,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// One exchange, by whatever process: `exchangeTimeoutMs`.
+    pub(crate) exchange: Duration,
+    /// How long an exchange that others have begun is waited for.
+    pub(crate) patience: Duration,
+}
+
+/// What is told meanwhile.
+pub(crate) enum Told<'a> {
+    /// The store holds this record of the credential.
+    Stored(&'a Record),
+    /// Others may be exchanging the refresh token now; it is waited until they cannot be any more.
+    UnderWay(&'a Intent),
+    /// An earlier refresh has begun, and has no end.
+    Interrupted(&'a Intent),
+    /// This one has begun, and the store says so.
+    Begun(&'a Intent),
+}
+
+/// How a refresh ended that did not fail.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// There are new tokens in the store.
+    New(Record),
+    /// Others have replaced the secret, by what the store holds now.
+    Adopted(Record),
+    /// The store does not hold the credential any more.
+    Removed,
+    /// There are new tokens, and the store could not take them.
+    Unstored(Unstored),
+}
+
+/// New tokens that the store could not take, and why.
+#[derive(Debug)]
+pub(crate) struct Unstored {
+    pub(crate) record: Record,
+    pub(crate) error: BoxError,
+}
+
+/// Why a refresh brought no token.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: RefreshError,
+    /// Why it needs a login, if it does.
+    pub(crate) login: Option<LoginReason>,
+    /// Others are refreshing it, and take their time.
+    pub(crate) busy: bool,
+    /// A new refresh token came alone, and the store could not take it.
+    pub(crate) unstored: Option<Box<Unstored>>,
+}
+
+impl From<RefreshError> for Failure {
+    fn from(error: RefreshError) -> Self {
+        let login = (error.kind() == RefreshErrorKind::LoginNeeded).then_some(LoginReason::RefreshRefused);
+        Self { error, login, busy: false, unstored: None }
+    }
+}
+
+impl Failure {
+    fn needs_login(reason: LoginReason, error: RefreshError) -> Self {
+        Self { login: Some(reason), ..Self::from(error) }
+    }
+}
+
+/// Waits at most `patience` for the lease of a credential; `None` if others hold it for longer.
+pub(crate) async fn lease(
+    store: &dyn DynStore,
+    key: &StoreKey,
+    patience: Duration,
+) -> Result<Option<StoreLease>, BoxError> {
+    limited(patience.saturating_add(STORE_LIMIT), store.lease(key, patience)).await
+}
+
+impl Turn<'_> {
+    /// Refreshes the credential. `ask` sends a refresh token, which may be of no more use then.
+    pub(crate) async fn run<F>(
+        &self,
+        ask: impl Fn(RefreshRequest) -> F,
+        told: &mut (dyn FnMut(Told<'_>) + Send),
+    ) -> Result<Ended, Failure>
+    where
+        F: Future<Output = Result<TokenSet, RefreshError>>,
+    {
+        let mut held = self.held.clone();
+        // A token that was put in while the server was asked is seen by a second look.
+        for _ in 0..2 {
+            let (intended, interrupted) = match self.intend(&mut held, told).await? {
+                Intended::Begun(entry, interrupted) => (entry, interrupted),
+                Intended::Settled(ended) => return Ok(ended),
+            };
+            let asked = match self.request(&intended.record) {
+                Some(request) => ask(request).await,
+                None => Err(RefreshError::transient("the token store holds a key in place of tokens")),
+            };
+            let mut error = match asked {
+                Ok(tokens) => return Ok(self.keep(intended, tokens.issued(self.wall.now())).await),
+                Err(error) => error,
+            };
+            if let Some(refresh) = error.take_refresh_token() {
+                return Err(self.keep_refresh_token(intended, refresh, error).await);
+            }
+            if error.kind() == RefreshErrorKind::LoginNeeded {
+                if let Some(failure) = self.give_up(intended, refused(interrupted), error).await {
+                    return Err(failure);
+                }
+            } else {
+                // Unless the answer says so, to this refresh and to an earlier one, nobody knows whether the refresh token
+                // is spent: the intent stays.
+                let is_settled = error.says_unspent() && !interrupted;
+                self.end_intent(intended, is_settled, None).await;
+                return Err(error.into());
+            }
+        }
+        Err(RefreshError::transient("the stored token changes all the time").into())
+    }
+
+    fn request(&self, base: &Record) -> Option<RefreshRequest> {
+        let tokens = base.credential.material.tokens()?.clone();
+        Some(RefreshRequest::new(self.key.provider(), self.key.credential().clone(), tokens))
+    }
+
+    /// Stores the new tokens.
+    async fn keep(&self, intended: Entry, tokens: TokenSet) -> Ended {
+        let mut next = intended.record.clone();
+        next.credential.material = tokens.into();
+        next.generation = next.generation.next();
+        next.intent = None;
+        match save(self.store, self.key, &next, Some(intended)).await {
+            Saved::Stored(record) => Ended::New(self.held.with_secret_of(&record)),
+            Saved::Overtaken(record) => Ended::Adopted(self.held.with_secret_of(&record)),
+            Saved::Removed => Ended::Removed,
+            Saved::Failed(error) => Ended::Unstored(Unstored { record: next, error }),
+        }
+    }
+
+    /// Stores a refresh token that came without an access token, beside the old access token, which counts as expired.
+    async fn keep_refresh_token(&self, intended: Entry, refresh: Secret, error: RefreshError) -> Failure {
+        let mut failure = Failure::from(error);
+        let Some(old) = intended.record.credential.material.tokens() else { return failure };
+        let tokens = old.clone().with_refresh(refresh).expires_at(self.wall.now());
+        if let Ended::Unstored(unstored) = self.keep(intended, tokens).await {
+            failure.unstored = Some(Box::new(unstored));
+        }
+        failure
+    }
+
+    /// The refresh token was refused for good. Where the store holds a later one, that is no failure; else all others are
+    /// told by the record.
+    async fn give_up(&self, intended: Entry, reason: LoginReason, error: RefreshError) -> Option<Failure> {
+        let before = intended.record.generation;
+        // A store that fails now holds what we have seen a moment ago.
+        let found = limited(STORE_LIMIT, self.store.load(self.key)).await.unwrap_or_else(|_| Some(intended.clone()));
+        let has_changed = found.as_ref().is_none_or(|found| found.record.generation > before);
+        if has_changed {
+            return None;
+        }
+        self.end_intent(intended, true, Some(reason)).await;
+        Some(Failure::needs_login(reason, error))
+    }
+
+    /// Takes the intent out of the record where the end of the exchange is known, or else says in it that the exchange is
+    /// over. Where that fails the record says less than is known, which costs nothing but a wait and one exchange.
+    async fn end_intent(&self, mut held: Entry, is_settled: bool, out: Option<LoginReason>) {
+        let generation = held.record.generation;
+        let ours = held.record.intent.clone();
+        for _ in 0..STORE_TRIES {
+            let mut next = held.record;
+            // One that others have put in its place is theirs.
+            if next.intent == ours {
+                next.intent = next.intent.filter(|_| !is_settled).map(|intent| Intent { ended: true, ..intent });
+            }
+            next.health.out = out.or(next.health.out);
+            match limited(STORE_LIMIT, self.store.compare_and_set(self.key, Some(held.revision), Some(next))).await {
+                Ok(CasOutcome::Conflict(Some(found))) if found.record.generation == generation => held = found,
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(target: "oauth_marathon", credential = %self.key.credential(), %error, "the end of a refresh could not be stored");
+                    return;
+                }
+            }
+        }
+    }
+}

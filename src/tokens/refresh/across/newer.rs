@@ -1,0 +1,159 @@
+//! Whose secret is the newer one, the pool's or the store's: one rule for what is exchanged, written and taken over.
+
+use std::time::Duration;
+
+use crate::credentials::Material;
+use crate::store::Record;
+use crate::credentials::Generation;
+
+/// How a secret in memory stands to the records that the store has held of its credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The store has held a record of the credential.
+    pub(crate) is_stored: bool,
+    /// From which generation on a record with another secret has replaced ours. `None`: a person has put ours in, in place of
+    /// what the store holds, and it replaces every other.
+    replaced_from: Option<Generation>,
+}
+
+/// Whose secret is newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Newer {
+    Same,
+    Ours,
+    Theirs,
+}
+
+impl Known {
+    /// The code gave it to a pool that does not follow its store: what is stored under a later generation has come of it.
+    pub(crate) const fn given(generation: Generation) -> Self {
+        Self { is_stored: false, replaced_from: Some(generation.next()) }
+    }
+
+    /// It was added to a pool that follows its store. If that holds the credential nevertheless, others were quicker, and may
+    /// have exchanged the same refresh token already.
+    pub(crate) fn added() -> Self {
+        Self { is_stored: false, replaced_from: Some(Generation::default()) }
+    }
+
+    /// It was read from the store, or is stored.
+    pub(crate) const fn stored(generation: Generation) -> Self {
+        Self { is_stored: true, replaced_from: Some(generation) }
+    }
+
+    /// A person has put another secret in.
+    pub(crate) const fn put_in(self) -> Self {
+        Self { replaced_from: None, ..self }
+    }
+
+    /// Whether it replaces whatever the store holds.
+    pub(crate) fn is_put_in(&self) -> bool {
+        self.replaced_from.is_none()
+    }
+
+    /// Whether the store is not known to have held the secret or one before it.
+    pub(crate) fn is_addition(&self) -> bool {
+        self.replaced_from == Some(Generation::default())
+    }
+
+    /// Takes in that the store holds or held this record.
+    pub(crate) fn has_held(&mut self, record: &Record, ours: &Material) {
+        self.is_stored = true;
+        if is_same(&record.credential.material, ours) {
+            self.replaced_from = Some(record.generation);
+        }
+    }
+}
+
+/// Compares our secret with the one that the store holds.
+pub(crate) fn newer(known: &Known, ours: &Material, theirs: &Record) -> Newer {
+    if is_same(&theirs.credential.material, ours) {
+        return Newer::Same;
+    }
+    match known.replaced_from {
+        Some(from) if theirs.generation >= from => Newer::Theirs,
+        _ => Newer::Ours,
+    }
+}
+
+/// Stores cut the time of expiry to milliseconds, or to seconds.
+const CUT: Duration = Duration::from_secs(1);
+
+/// Whether it is the same secret, with the same life.
+pub(crate) fn is_same(one: &Material, other: &Material) -> bool {
+    let (Some(one), Some(other)) = (one.tokens(), other.tokens()) else { return one == other };
+    let as_long = match (one.expiry(), other.expiry()) {
+        (Some(one), Some(other)) => {
+            let apart = one.duration_since(other).unwrap_or_else(|earlier| earlier.duration());
+            apart < CUT
+        }
+        (one, other) => one == other,
+    };
+    as_long && one.access() == other.access() && one.refresh() == other.refresh()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::credentials::Credential;
+    use crate::credentials::Secret;
+    use crate::credentials::TokenSet;
+
+    fn record(generation: u64, token: &str) -> Record {
+        let tokens = TokenSet::new(token).with_refresh(format!("refresh {token}"));
+        Record::new(Credential::new("work", tokens), Generation::new(generation))
+    }
+
+    #[test]
+    fn the_table() {
+        let stored = |generation| Known::stored(Generation::new(generation));
+        let given = Known::given(Generation::FIRST);
+        let cases = [
+            ("the same", stored(5), (5, "ours"), Newer::Same),
+            ("the same, later", stored(5), (9, "ours"), Newer::Same),
+            ("others have replaced it", stored(5), (6, "theirs"), Newer::Theirs),
+            ("others have put theirs in under the same generation", stored(5), (5, "theirs"), Newer::Theirs),
+            ("the store has gone back", stored(5), (4, "theirs"), Newer::Ours),
+            ("a person put ours in", stored(5).put_in(), (5, "theirs"), Newer::Ours),
+            ("a person put ours in, and theirs was refreshed", stored(5).put_in(), (7, "theirs"), Newer::Ours),
+            ("given by the code, as the store has it", given, (1, "ours"), Newer::Same),
+            ("given by the code in place of another", given, (1, "theirs"), Newer::Ours),
+            ("given by the code, refreshed in an earlier run", given, (2, "theirs"), Newer::Theirs),
+            ("added, and others were quicker", Known::added(), (1, "theirs"), Newer::Theirs),
+            ("added, and already refreshed by others", Known::added(), (2, "theirs"), Newer::Theirs),
+        ];
+        let ours = record(1, "ours").credential.material;
+        for (case, known, (generation, token), expected) in cases {
+            assert_eq!(newer(&known, &ours, &record(generation, token)), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn what_the_store_has_held_is_not_new_any_more() {
+        let ours = record(1, "ours").credential.material;
+        for known in [Known::added(), Known::given(Generation::FIRST), Known::stored(Generation::new(3)).put_in()] {
+            let mut other = known;
+            other.has_held(&record(4, "theirs"), &ours);
+            assert_eq!(other, Known { is_stored: true, ..known }, "another secret says nothing about ours");
+            let mut held = known;
+            held.has_held(&record(4, "ours"), &ours);
+            assert_eq!(held, Known::stored(Generation::new(4)));
+            assert_eq!(newer(&held, &ours, &record(5, "theirs")), Newer::Theirs);
+        }
+    }
+    #[test]
+    fn a_store_that_cuts_times_holds_the_same_secret() {
+        let at = |millis: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        let tokens = |expiry: u64| Material::from(TokenSet::new("t").with_refresh("r").expires_at(at(expiry)));
+        assert!(is_same(&tokens(5_678), &tokens(5_678)));
+        assert!(is_same(&tokens(5_678), &tokens(5_000)) && is_same(&tokens(5_000), &tokens(5_678)));
+        assert!(!is_same(&tokens(5_678), &tokens(9_678)), "it lives on under a new expiry");
+        assert!(!is_same(&tokens(5_678), &TokenSet::new("t").with_refresh("r").into()));
+        let other = TokenSet::new("t").with_refresh("s").expires_at(at(5_678));
+        assert!(!is_same(&tokens(5_678), &other.into()));
+        assert!(!is_same(&tokens(5_678), &Secret::new("t").into()));
+        assert!(is_same(&Secret::new("t").into(), &Secret::new("t").into()));
+    }
+}

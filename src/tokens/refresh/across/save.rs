@@ -1,0 +1,79 @@
+//! Calls of a store that many may wait for, and storing what a refresh has brought.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::plan::new_start;
+use crate::credentials::Credential;
+use crate::error::BoxError;
+use crate::store::{CasOutcome, DynStore, Entry, Record, StoreKey};
+use crate::sync::time;
+
+/// How long one call of a store may take: many requests can wait for it, and a dead disk must not hold them for ever.
+pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(15);
+
+/// How often a record is offered to a store whose record others change at the same time.
+pub(crate) const STORE_TRIES: usize = 16;
+
+/// How the attempt to store a renewed record ended.
+#[derive(Debug)]
+pub(crate) enum Saved {
+    /// It is stored.
+    Stored(Box<Record>),
+    /// A later one of others is.
+    Overtaken(Box<Record>),
+    /// It has been removed, and that is not undone.
+    Removed,
+    /// The store does not work. Nobody knows what it holds.
+    Failed(BoxError),
+}
+
+/// Stores a renewed record beside what others have changed of it meanwhile. `held` is what the store holds, as far as that
+/// is known.
+pub(crate) async fn save(store: &dyn DynStore, key: &StoreKey, next: &Record, held: Option<Entry>) -> Saved {
+    let mut held = match held {
+        Some(held) => held,
+        None => match limited(STORE_LIMIT, store.load(key)).await {
+            Ok(Some(found)) if found.record.generation >= next.generation => {
+                return Saved::Overtaken(found.record.into());
+            }
+            Ok(Some(found)) => found,
+            Ok(None) => return Saved::Removed,
+            Err(error) => return Saved::Failed(error),
+        },
+    };
+    for _ in 0..STORE_TRIES {
+        let mut next = next.clone();
+        next.health = held.record.health;
+        next.credential = Credential { material: next.credential.material, ..held.record.credential };
+        new_start().apply(&mut next.health);
+        match limited(STORE_LIMIT, store.compare_and_set(key, Some(held.revision), Some(next.clone()))).await {
+            Ok(CasOutcome::Stored(entry)) => return Saved::Stored(entry.record.into()),
+            Ok(CasOutcome::Conflict(Some(found))) if found.record.generation >= next.generation => {
+                return Saved::Overtaken(found.record.into());
+            }
+            Ok(CasOutcome::Conflict(Some(found))) => held = found,
+            Ok(CasOutcome::Conflict(None) | CasOutcome::Removed) => return Saved::Removed,
+            Err(error) => return Saved::Failed(error),
+        }
+    }
+    Saved::Failed("its record changes all the time".into())
+}
+
+/// Waits for a call of the store, but not for ever.
+pub(crate) async fn limited<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, BoxError>>,
+) -> Result<T, BoxError> {
+    let mut call = pin!(call);
+    // A store in memory answers at once: no timer is armed for it.
+    if let Poll::Ready(outcome) = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+        return outcome;
+    }
+    match time::timeout(limit, call).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(format!("the store has not answered within {} s", limit.as_secs()).into()),
+    }
+}

@@ -1,0 +1,224 @@
+//! Why a refresh failed, and what that means for the credential.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::code;
+use crate::error::BoxError;
+use crate::credentials::Secret;
+
+/// Why a refresh failed.
+///
+/// A clone is cheap: all who wait for one refresh share its outcome. What it prints holds no token and no part of an
+/// answer's body, other than an error code of at most 64 letters, digits and `_.-`.
+///
+/// ```
+/// use oauth_marathon::tokens::refresh::{RefreshError, RefreshErrorKind};
+/// use std::time::Duration;
+///
+/// let error = RefreshError::transient("the vault is sealed").with_retry_after(Duration::from_secs(5));
+/// assert_eq!(error.kind(), RefreshErrorKind::Transient);
+/// assert_eq!(error.to_string(), "the vault is sealed");
+/// ```
+#[derive(Debug, Clone)]
+pub struct RefreshError {
+    kind: RefreshErrorKind,
+    message: Arc<str>,
+    status: Option<StatusCode>,
+    code: Option<Arc<str>>,
+    retry_after: Option<Duration>,
+    refresh_token: Option<Secret>,
+    unanswered: bool,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What a failed refresh means for the credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefreshErrorKind {
+    /// It may work later. The token set is kept.
+    Transient,
+    /// The refresh token is of no more use: a person has to log in again.
+    LoginNeeded,
+    /// The settings are wrong, such as the client id. Neither time nor a new login helps.
+    Misconfigured,
+}
+
+impl RefreshError {
+    /// A failure that may pass: the network, an overloaded server, an answer that makes no sense.
+    ///
+    /// The message is shown to people and logged: it must hold no secret. This goes for all constructors.
+    #[must_use]
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(RefreshErrorKind::Transient, message)
+    }
+
+    /// The login is over: the refresh token was revoked, has expired or was used before.
+    #[must_use]
+    pub fn login_needed(message: impl Into<String>) -> Self {
+        Self::new(RefreshErrorKind::LoginNeeded, message)
+    }
+
+    /// The client is set up wrongly.
+    #[must_use]
+    pub fn misconfigured(message: impl Into<String>) -> Self {
+        Self::new(RefreshErrorKind::Misconfigured, message)
+    }
+
+    pub(super) fn new(kind: RefreshErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into().into();
+        Self {
+            kind,
+            message,
+            status: None,
+            code: None,
+            retry_after: None,
+            refresh_token: None,
+            unanswered: false,
+            source: None,
+        }
+    }
+
+    /// How long the server asks to be left alone. Where a failure states no time and repeats, the pool leaves longer and
+    /// longer pauses, up to [`max_grown_cooldown`](crate::config::Settings::max_grown_cooldown).
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// The refresh token that was handed out although there is no access token that could be used. It is stored in the
+    /// place of the old one, which is spent, and the next refresh sends it.
+    #[must_use]
+    pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Self {
+        self.refresh_token = Some(refresh_token.into());
+        self
+    }
+
+    /// What caused it. Whatever it prints can reach logs, so it must hold no secret.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into().into());
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Says that there was no answer: the server was not reached, or the connection to it broke.
+    pub(super) fn unanswered(mut self) -> Self {
+        self.unanswered = true;
+        self
+    }
+
+    /// Whether the server is known to have said nothing.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.unanswered
+    }
+
+    /// Adds an error code, unless it looks like anything else.
+    pub(super) fn with_code(mut self, code: &str) -> Self {
+        self.code = code::plain(code).map(Into::into);
+        self
+    }
+
+    /// Takes out the refresh token that was handed out: those who share the error do not need it.
+    pub(crate) fn take_refresh_token(&mut self) -> Option<Secret> {
+        self.refresh_token.take()
+    }
+
+    /// Whether the answer says that the refresh token was not exchanged. A success may have spent it, whatever else it says,
+    /// and so may an exchange whose end a server in trouble, or a proxy before it, has not told.
+    pub(crate) fn says_unspent(&self) -> bool {
+        self.status.is_some_and(|status| match status.as_u16() {
+            408 => false,
+            503 => true,
+            number => (300..500).contains(&number),
+        })
+    }
+
+    /// What the failure means for the credential.
+    #[must_use]
+    pub fn kind(&self) -> RefreshErrorKind {
+        self.kind
+    }
+
+    /// The error code of the token endpoint, such as `invalid_grant` (RFC 6749 section 5.2).
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The status that the token endpoint answered with, if it did.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// How long the server asks to be left alone, if it said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Display for RefreshError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        code::write(f, &self.message, self.status, self.code())
+    }
+}
+
+impl StdError for RefreshError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_and_code_follow_the_message() {
+        let error = RefreshError::login_needed("log in again");
+        assert_eq!(error.to_string(), "log in again");
+        let error = error.with_status(StatusCode::BAD_REQUEST);
+        assert_eq!(error.to_string(), "log in again (400)");
+        assert_eq!(error.with_code("invalid_grant").to_string(), "log in again (400, invalid_grant)");
+        assert_eq!(RefreshError::transient("x").with_code("a.b-C_1").to_string(), "x (a.b-C_1)");
+    }
+
+    #[test]
+    fn what_does_not_look_like_a_code_is_left_out() {
+        for code in ["", "two words", "a\nb", "é", "<b>", "\"x\"", &"x".repeat(65)] {
+            assert_eq!(RefreshError::transient("x").with_code(code).code(), None, "{code}");
+        }
+        let longest = "x".repeat(64);
+        assert_eq!(RefreshError::transient("x").with_code(&longest).code(), Some(&*longest));
+    }
+
+    #[test]
+    fn only_an_answer_that_refuses_says_that_the_refresh_token_is_unspent() {
+        let says = |status: u16| {
+            RefreshError::transient("x").with_status(StatusCode::from_u16(status).unwrap()).says_unspent()
+        };
+        let unspent = [302, 307, 400, 401, 403, 404, 429, 499, 503];
+        let unknown = [200, 201, 204, 206, 299, 408, 500, 502, 504, 520, 599, 999, 100];
+        assert_eq!((unspent.map(says), unknown.map(says)), ([true; 9], [false; 13]));
+        assert!(!RefreshError::transient("no answer").says_unspent());
+    }
+
+    #[test]
+    fn clones_share_the_source() {
+        let error = RefreshError::transient("x").with_source(std::io::Error::other("reset"));
+        let clone = error.clone();
+        assert_eq!(clone.source().unwrap().to_string(), "reset");
+        assert!(Arc::ptr_eq(error.source.as_ref().unwrap(), clone.source.as_ref().unwrap()));
+    }
+}

@@ -11,8 +11,8 @@ use axum::Router;
 use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use oauth_marathon::events::Event;
 use oauth_marathon::clients::reqwest::{MarathonMiddleware, redirect_policy};
+use oauth_marathon::events::Event;
 use oauth_marathon::{BoxError, Credential, Pool, RequestContext, Secret};
 use reqwest_middleware::{ClientBuilder, Middleware, Next};
 

@@ -38,12 +38,12 @@
 //!
 //! | layer | what it does |
 //! |---|---|
-//! | [`NotifyLayer`](notify::NotifyLayer) | opens the [`RequestContext`] of the call, reports callers that go away |
-//! | [`ReplayLayer`](replay::ReplayLayer) | makes a streamed body replayable; only where it does not clone for free |
-//! | [`RetryLayer`](retry::RetryLayer) | the only loop: the same credential, the next one, wait, or stop |
-//! | [`CredentialLayer`](credential::CredentialLayer) | leases a credential, injects it, settles what came back |
-//! | [`ClassifyLayer`](classify::ClassifyLayer) | says what an answer or an error means |
-//! | [`OriginGuardLayer`](credential::OriginGuardLayer) | below a redirect layer: no credential reaches another origin |
+//! | [`NotifyLayer`](layers::notify::NotifyLayer) | opens the [`RequestContext`] of the call, reports callers that go away |
+//! | [`ReplayLayer`](layers::replay::ReplayLayer) | makes a streamed body replayable; only where it does not clone for free |
+//! | [`RetryLayer`](layers::retry::RetryLayer) | the only loop: the same credential, the next one, wait, or stop |
+//! | [`CredentialLayer`](layers::credential::CredentialLayer) | leases a credential, injects it, settles what came back |
+//! | [`ClassifyLayer`](layers::classify::ClassifyLayer) | says what an answer or an error means |
+//! | [`OriginGuardLayer`](layers::credential::OriginGuardLayer) | below a redirect layer: no credential reaches another origin |
 //!
 //! [`MarathonLayer`] puts them in this order. Each works alone; they meet only in the [`RequestContext`] and the
 //! [`Verdict`](verdict::Verdict).
@@ -82,64 +82,40 @@
     )
 )]
 
-#[macro_use]
-mod macros;
-
-mod account;
-mod budget;
-mod check;
-pub mod classify;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
-#[cfg(feature = "hyper-client")]
-#[cfg_attr(docsrs, doc(cfg(feature = "hyper-client")))]
-pub mod client;
+#[cfg(any(feature = "hyper-client", feature = "reqwest"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "hyper-client", feature = "reqwest"))))]
+pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod context;
-pub mod credential;
+mod credentials;
 #[cfg(any(doc, doctest))]
 pub mod docs;
-mod ending;
 mod error;
-mod header;
-#[cfg(feature = "login")]
-#[cfg_attr(docsrs, doc(cfg(feature = "login")))]
-pub mod login;
-mod marathon;
-pub mod model;
-pub mod notify;
-mod origin;
+pub mod events;
+pub mod layers;
 pub mod pool;
-pub mod quota;
-pub mod refresh;
-pub mod replay;
-#[cfg(feature = "reqwest")]
-#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
-pub mod reqwest;
-pub mod retry;
-mod secret;
+pub mod providers;
+mod replayable;
 pub mod store;
 mod sync;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod testing;
-mod time_limit;
-mod times;
-mod token;
+pub mod tokens;
 pub mod verdict;
 
-pub use self::credentials::{Credential, CredentialId, Material};
-pub use self::layers::check::{check_request_body, check_service, check_shared_service};
 #[doc(inline)]
 pub use self::context::RequestContext;
+pub use self::credentials::{Credential, CredentialId, Generation, Material, Secret, TokenSet};
 pub use self::error::{BoxError, Error, ErrorKind};
+pub use self::layers::check::{check_request_body, check_service, check_shared_service};
 pub use self::layers::marathon::{Marathon, MarathonBody, MarathonLayer, ResponseFuture};
 #[doc(inline)]
 pub use self::pool::Pool;
-pub use self::credentials::Secret;
-pub use self::credentials::{Generation, TokenSet};
 
 /// The README's examples, run as tests.
 #[cfg(doctest)]

@@ -8,26 +8,28 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use oauth_marathon::verdict::{Answer, Classifier, StandardClassifier};
-use oauth_marathon::layers::classify::{ClassifyBody, ClassifyLayer};
 use oauth_marathon::clients::HttpClient;
 use oauth_marathon::clock::{SystemClock, WallClock};
 use oauth_marathon::config::{OAuthServer, ProviderOAuth, Settings};
 use oauth_marathon::context::Attempt;
-use oauth_marathon::layers::credential::{CredentialLayer, LeaseBody, OriginGuardLayer};
-use oauth_marathon::tokens::login::{CodeLogin, DeviceLogin, LoggedIn, Login, LoginError, LoginErrorKind, Merge, Progress};
 use oauth_marathon::events::{Event, EventStream, Notifier, Notifiers, Toast};
+use oauth_marathon::layers::classify::{ClassifyBody, ClassifyLayer};
+use oauth_marathon::layers::credential::{CredentialLayer, LeaseBody, OriginGuardLayer};
 use oauth_marathon::layers::notify::NotifyLayer;
-use oauth_marathon::pool::{Candidate, CredentialSnapshot, Lease, Pool, PoolBuilder, PoolSnapshot, Standing, Strategy};
-use oauth_marathon::providers::quota::{Quota, Window};
-use oauth_marathon::tokens::refresh::{OAuth2, RefreshError, RefreshRequest};
 use oauth_marathon::layers::replay::{ReplayBody, ReplayLayer};
 use oauth_marathon::layers::retry::RetryLayer;
+use oauth_marathon::pool::{Candidate, CredentialSnapshot, Lease, Pool, PoolBuilder, PoolSnapshot, Standing, Strategy};
+use oauth_marathon::providers::quota::{Quota, Window};
 use oauth_marathon::store::{
     CasOutcome, ChangeNotifier, Changes, Cooldown, Entry, FileStore, Health, HealthChange, Intent, MemoryStore, Record,
     Revision, StoreKey, StoreLease,
 };
+use oauth_marathon::tokens::login::{
+    CodeLogin, DeviceLogin, LoggedIn, Login, LoginError, LoginErrorKind, Merge, Progress,
+};
+use oauth_marathon::tokens::refresh::{OAuth2, RefreshError, RefreshRequest};
 use oauth_marathon::verdict::Verdict;
+use oauth_marathon::verdict::{Answer, Classifier, StandardClassifier};
 use oauth_marathon::{
     BoxError, Credential, CredentialId, Error, ErrorKind, Generation, Marathon, MarathonBody, MarathonLayer, Material,
     RequestContext, Secret, TokenSet,

@@ -7,14 +7,14 @@ use accounts::{in_flight, keys, oauth, post, refusing, rotating, seconds, settle
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::config::Settings;
+use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::layers::credential::{CredentialLayer, OriginGuardLayer};
 use oauth_marathon::layers::notify::NotifyLayer;
-use oauth_marathon::tokens::refresh::token_source_fn;
 use oauth_marathon::layers::replay::ReplayLayer;
 use oauth_marathon::layers::retry::RetryLayer;
 use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon::tokens::refresh::token_source_fn;
 use oauth_marathon::{BoxError, MarathonLayer, Pool, RequestContext, TokenSet};
 use tokio::task::JoinSet;
 use tokio::time::Instant;

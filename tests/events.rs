@@ -9,8 +9,8 @@ use std::sync::mpsc;
 
 use oauth_marathon::config::WhenAllCooling;
 use oauth_marathon::events::{Event, EventStream};
-use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::layers::replay::ReplayBody;
+use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Credential, RequestContext, TokenSet};
 use tokio::time::Instant;

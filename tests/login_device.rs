@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use login::{Script, says, value};
-use oauth_marathon::tokens::login::{LoggedIn, LoginError, LoginErrorKind, Progress};
 use oauth_marathon::testing::Reply;
+use oauth_marathon::tokens::login::{LoggedIn, LoginError, LoginErrorKind, Progress};
 
 const DEVICE: &str = r#"{"device_code":"dc","user_code":"AB-CD","verification_uri":"https://auth.example.com/confirm",
     "expires_in":900,"interval":5}"#;

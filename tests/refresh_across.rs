@@ -11,9 +11,9 @@ use http_body_util::Full;
 use oauth_marathon::config::Settings;
 use oauth_marathon::events::{Event, EventStream, LoginReason};
 use oauth_marathon::pool::Standing;
-use oauth_marathon::tokens::refresh::{OAuth2, RefreshError, TokenSource, token_source_fn};
 use oauth_marathon::store::{CasOutcome, Entry, Intent, MemoryStore, Record, Revision, Store, StoreKey};
 use oauth_marathon::testing::{Grant, Recorded, Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens};
+use oauth_marathon::tokens::refresh::{OAuth2, RefreshError, TokenSource, token_source_fn};
 use oauth_marathon::{
     BoxError, Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Pool, Secret, TokenSet,
 };

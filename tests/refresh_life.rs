@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use accounts::{ORIGIN, day, look, names, oauth, post, rotating, seconds, settle, wall};
 use oauth_marathon::pool::Standing;
-use oauth_marathon::tokens::refresh::{RefreshError, token_source_fn};
 use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
+use oauth_marathon::tokens::refresh::{RefreshError, token_source_fn};
 use oauth_marathon::{Credential, Error, ErrorKind, Marathon, MarathonLayer, Pool, Secret, TokenSet};
 use tokio_test::task;
 use tower::{Layer, ServiceExt};

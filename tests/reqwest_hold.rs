@@ -4,8 +4,8 @@
 mod loopback;
 
 use loopback::{Loopback, Raw, credential, log, status};
-use oauth_marathon::verdict::{Answer, Classifier};
 use oauth_marathon::clients::reqwest::MarathonMiddleware;
+use oauth_marathon::verdict::{Answer, Classifier};
 use oauth_marathon::verdict::{Kind, Verdict};
 use oauth_marathon::{MarathonLayer, Pool, RequestContext};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};

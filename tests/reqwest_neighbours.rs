@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use loopback::{Loopback, Raw, chunks, log};
-use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::clients::reqwest::MarathonMiddleware;
+use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::{BoxError, Error, ErrorKind, Pool, RequestContext};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use reqwest_retry::policies::ExponentialBackoff;

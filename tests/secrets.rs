@@ -12,15 +12,15 @@ use bytes::Bytes;
 use canary::{CANARY, Shown, key, oauth, secret, subscription, tokens};
 use http::Request;
 use http_body_util::Full;
-use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::config::{OAuthServer, Settings};
+use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::layers::credential::{CredentialLayer, OriginGuardLayer};
 use oauth_marathon::layers::notify::NotifyLayer;
-use oauth_marathon::tokens::refresh::{RefreshRequest, TokenSource};
 use oauth_marathon::layers::replay::ReplayLayer;
 use oauth_marathon::layers::retry::RetryLayer;
 use oauth_marathon::store::{MemoryStore, Record, Store, StoreKey};
 use oauth_marathon::testing::ScriptedProvider;
+use oauth_marathon::tokens::refresh::{RefreshRequest, TokenSource};
 use oauth_marathon::{Credential, Generation, MarathonLayer, Material, Secret, TokenSet};
 use tower::{Layer, Service, ServiceExt};
 

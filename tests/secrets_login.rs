@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 use browser::Browser;
 use canary::{CANARY, Shown};
 use login::{Script, callback, says, value};
-use oauth_marathon::tokens::login::{LoggedIn, Login, LoginError};
 use oauth_marathon::testing::Reply;
+use oauth_marathon::tokens::login::{LoggedIn, Login, LoginError};
 use recorder::Recorder;
 
 const GOOD: &str = r#"{"access_token":"c4n4ry-at","refresh_token":"c4n4ry-rt","expires_in":5,"account_id":"a",

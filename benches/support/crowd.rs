@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::layers::credential::CredentialLayer;
-use oauth_marathon::pool::rotation::Rotation;
+use oauth_marathon::pool::state::rotation::Rotation;
 use oauth_marathon::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 use oauth_marathon::{Credential, Marathon, MarathonLayer, Pool, TokenSet};
 use tower::ServiceBuilder;

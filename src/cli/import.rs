@@ -119,9 +119,9 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::events::LoginReason;
     use crate::credentials::Secret;
     use crate::credentials::{Generation, TokenSet};
+    use crate::events::LoginReason;
 
     fn tokens(refresh: &str, expires: Option<u64>) -> TokenSet {
         let tokens = TokenSet::new("at").with_refresh(refresh);

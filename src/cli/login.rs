@@ -12,13 +12,13 @@ use super::records::{Changed, Next, change};
 use super::server::{self, Found};
 use super::terminal::{BOLD, Spinner, Terminal};
 use super::text::{line, plain};
-use crate::credentials::{Credential, Material};
 use crate::config::OAuthServer;
-use crate::tokens::login::{CodeLogin, DeviceLogin, LoggedIn, Login, Merge, Progress};
-use crate::pool::Pool;
 use crate::credentials::Secret;
-use crate::store::{FileStore, Record, Store, StoreKey};
+use crate::credentials::{Credential, Material};
 use crate::credentials::{Generation, TokenSet};
+use crate::pool::Pool;
+use crate::store::{FileStore, Record, Store, StoreKey};
+use crate::tokens::login::{CodeLogin, DeviceLogin, LoggedIn, Login, Merge, Progress};
 
 pub(super) async fn run(context: &Context, args: args::Login) -> Result<(), Failure> {
     // Before anybody has logged in: a store that cannot be used is to be known now.

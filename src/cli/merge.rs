@@ -4,8 +4,8 @@ use super::failure::{Code, Failure};
 use super::text::line;
 use crate::credentials::{CredentialId, Material};
 use crate::error::BoxError;
-use crate::tokens::login::{LoggedIn, Merge, merge};
 use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
+use crate::tokens::login::{LoggedIn, Merge, merge};
 use crate::verdict::Kind;
 
 /// Says where a login belongs. An id that was asked for has to fit to the account.
@@ -70,9 +70,9 @@ pub(super) async fn add<S: Store>(
 mod tests {
     use super::*;
     use crate::credentials::Credential;
+    use crate::credentials::{Generation, TokenSet};
     use crate::events::LoginReason;
     use crate::store::{Cooldown, Intent, MemoryStore, Revision};
-    use crate::credentials::{Generation, TokenSet};
 
     fn entry(id: &str, subject: Option<&str>) -> Entry {
         let mut credential = Credential::new(id, TokenSet::new("old"));

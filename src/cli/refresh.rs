@@ -11,9 +11,9 @@ use super::server;
 use super::text::{left, plain, span};
 use crate::config::OAuthServer;
 use crate::error::BoxError;
+use crate::store::{Entry, FileStore, Record};
 use crate::tokens::login::Login;
 use crate::tokens::refresh::{OAuth2, RefreshErrorKind};
-use crate::store::{Entry, FileStore, Record};
 
 type Source = OAuth2<Http, http_body_util::Full<bytes::Bytes>>;
 

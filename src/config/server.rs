@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tower_service::Service;
 
 use crate::credentials::Credential;
-use crate::error::Error;
-use crate::credentials::origin::{BaseUrl, Origin, Shown};
-use crate::tokens::refresh::OAuth2;
 use crate::credentials::Secret;
+use crate::credentials::origin::{BaseUrl, Origin, Shown};
+use crate::error::Error;
+use crate::tokens::refresh::OAuth2;
 
 /// Where to log in and to refresh, and how the token is sent. All keys are optional, none has a built-in value.
 ///

@@ -8,8 +8,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::RequestContext;
-use crate::credentials::CredentialId;
 use crate::config::TimedOut;
+use crate::credentials::CredentialId;
 use crate::credentials::Generation;
 use crate::verdict::{Kind, Lost, Verdict};
 

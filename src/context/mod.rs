@@ -2,6 +2,7 @@
 
 mod attempt;
 mod current;
+pub(crate) mod ending;
 
 use std::fmt;
 use std::future::Future;
@@ -15,8 +16,8 @@ pub use self::attempt::{Attempt, Next};
 pub(crate) use self::attempt::{Call, Plan, Suspect, Unsettled, Used};
 pub use self::current::Scoped;
 pub(crate) use self::current::enter;
-use crate::credentials::CredentialId;
 use crate::clock;
+use crate::credentials::CredentialId;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Mutex, MutexGuard, lock};
 

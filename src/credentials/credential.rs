@@ -4,9 +4,9 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::credentials::origin::Shown;
 use crate::credentials::Secret;
 use crate::credentials::TokenSet;
+use crate::credentials::origin::Shown;
 
 /// The name of a credential, unique in its pool. It appears in events and errors, so it holds no secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

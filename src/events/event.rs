@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::credentials::CredentialId;
 use crate::config::TimedOut;
+use crate::credentials::CredentialId;
 use crate::credentials::Generation;
 use crate::verdict::Kind;
 

@@ -29,7 +29,7 @@ pub(super) fn recovered() -> Event {
 }
 
 /// Numbered, so that order and loss show.
-pub(super) fn canceled(attempts: usize) -> Event {
+pub(crate) fn canceled(attempts: usize) -> Event {
     Event::Canceled { attempts, credential: Some("work".into()) }
 }
 

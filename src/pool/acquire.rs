@@ -7,26 +7,26 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::state::last_answer::Remembered;
-use super::state::ask::Ask;
 use super::handle::{Inner, Pool, account};
 use super::lease::Lease;
-use super::state::probe::Look;
-use super::state::pick::Pick;
 use super::refresh::Ticket;
+use super::state::ask::Ask;
+use super::state::last_answer::Remembered;
+use super::state::pick::Pick;
+use super::state::probe::Look;
 use super::state::refreshing::{Need, Renewal};
 use super::state::settle::{Outcome, Request, Settled};
 use super::state::{Entry, State};
 use super::strategy::{Candidate, Choice};
-use crate::credentials::CredentialId;
 use crate::clock;
 use crate::config::StrategyName;
 use crate::context::{Next, Suspect};
+use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::error::{Error, ErrorKind};
 use crate::events::{Account, Event};
 use crate::providers::quota::{Quota, Window, WindowScope};
 use crate::sync::oneshot;
-use crate::credentials::Generation;
 use crate::verdict::{Scope, Verdict};
 
 /// Shorter windows are those of throttles.

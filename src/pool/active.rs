@@ -97,11 +97,11 @@ impl Active {
 
 #[cfg(test)]
 mod tests {
-    use crate::pool::prepared::{Lifetime, Slot};
     use super::*;
     use crate::credentials::Credential;
-    use crate::credentials::Secret;
     use crate::credentials::Generation;
+    use crate::credentials::Secret;
+    use crate::pool::prepared::{Lifetime, Slot};
 
     fn access(id: &str) -> Arc<Access> {
         let credential = Credential::new(id, Secret::new("key"));

@@ -9,17 +9,17 @@ use super::active::Active;
 use super::handle::{Inner, Pool};
 use super::state::State;
 use super::strategy::Strategy;
-use crate::credentials::Credential;
 use crate::clock::{SystemClock, WallClock};
 use crate::config::Settings;
-use crate::error::Error;
-use crate::providers::model::{ModelSource, Models};
-use crate::events::{Notifier, Notifiers};
+use crate::credentials::Credential;
 use crate::credentials::origin::{Origin, Shown};
-use crate::tokens::refresh::{DynTokenSource, TokenSource};
+use crate::error::Error;
+use crate::events::{Notifier, Notifiers};
+use crate::providers::model::{ModelSource, Models};
 use crate::store::{DynStore, MemoryStore, Store};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{ArcSwap, AsyncMutex, Mutex, Notify, watch};
+use crate::tokens::refresh::{DynTokenSource, TokenSource};
 
 impl Pool {
     /// Begins a pool for a provider, such as `openai`.

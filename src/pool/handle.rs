@@ -6,23 +6,23 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use http::{HeaderName, Uri};
 
-use super::prepared::{Access, Lifetime, Slot};
 use super::active::Active;
+use super::prepared::{Access, Lifetime, Slot};
 use super::state::{Effects, State};
 use super::strategy::Strategy;
-use crate::credentials::Credential;
-use crate::pool::budget::Budget;
 use crate::clock::WallClock;
 use crate::config::{Settings, StrategyName};
-use crate::error::Error;
-use crate::providers::model::Models;
-use crate::events::{Account, Event, EventStream, LoginReason, Notifiers};
+use crate::credentials::Credential;
+use crate::credentials::Generation;
 use crate::credentials::origin::Origin;
-use crate::tokens::refresh::DynTokenSource;
+use crate::error::Error;
+use crate::events::{Account, Event, EventStream, LoginReason, Notifiers};
+use crate::pool::budget::Budget;
+use crate::providers::model::Models;
 use crate::store::DynStore;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{ArcSwap, AsyncMutex, Guard, Mutex, MutexGuard, Notify, lock, watch};
-use crate::credentials::Generation;
+use crate::tokens::refresh::DynTokenSource;
 
 /// The credentials of one provider. Clones share one pool.
 ///

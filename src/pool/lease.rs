@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::prepared::Access;
 use super::handle::{Pool, account};
+use super::prepared::Access;
 use super::state::end_cooldown::Bearing;
 use super::state::probe::Look;
-use crate::credentials::CredentialId;
 use crate::config::TimedOut;
-use crate::events::Event;
+use crate::credentials::CredentialId;
 use crate::credentials::Generation;
+use crate::events::Event;
 
 /// A credential that is in use: it counts as in flight until the lease is dropped.
 ///

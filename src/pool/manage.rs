@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::prepared::Slot;
 use super::handle::{Inner, Pool};
+use super::prepared::Slot;
 use super::state::State;
-use crate::credentials::{Credential, CredentialId, Material};
 use crate::clock;
+use crate::credentials::Secret;
+use crate::credentials::{Credential, CredentialId, Material};
+use crate::credentials::{Generation, TokenSet};
 use crate::error::{Error, ErrorKind};
 use crate::tokens::refresh::across::{Known, is_same};
-use crate::credentials::Secret;
-use crate::credentials::{Generation, TokenSet};
 use crate::verdict::Scope;
 
 impl Pool {

@@ -9,15 +9,15 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue};
 
-use crate::credentials::{Credential, CredentialId};
 use crate::clock;
-use crate::error::Error;
+use crate::credentials::Generation;
 use crate::credentials::header::secret_value;
 use crate::credentials::origin::BaseUrl;
+use crate::credentials::{Credential, CredentialId};
+use crate::error::Error;
 use crate::providers::quota::Latest;
 use crate::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
 use crate::sync::{Mutex, lock};
-use crate::credentials::Generation;
 
 /// The part of a credential that stays while its token changes, with the counters that every request touches.
 #[derive(Debug)]

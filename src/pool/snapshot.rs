@@ -7,13 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 
 use super::handle::Pool;
-use super::state::models::ModelRests;
 use super::state::Entry;
-use crate::credentials::CredentialId;
+use super::state::models::ModelRests;
 use crate::clock;
+use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::events::LoginReason;
 use crate::providers::quota::Quota;
-use crate::credentials::Generation;
 use crate::verdict::Kind;
 
 /// A pool at one moment.

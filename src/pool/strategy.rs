@@ -7,8 +7,8 @@ use std::time::UNIX_EPOCH;
 
 use super::prepared::Slot;
 use super::state::Entry;
-use crate::credentials::CredentialId;
 use crate::clock::WallClock;
+use crate::credentials::CredentialId;
 use crate::providers::quota::Quota;
 
 /// Chooses among the credentials that are ready.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{CasOutcome, Entry, HealthChange, Record, Revision, StoreKey};
 use crate::credentials::CredentialId;
-use crate::error::{Error, ErrorKind};
 use crate::credentials::Generation;
+use crate::error::{Error, ErrorKind};
 
 /// All records, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

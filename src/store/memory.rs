@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::book::Book;
 use super::{CasOutcome, ChangeNotifier, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
 use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::error::BoxError;
 use crate::sync::{AsyncMutex, Mutex, MutexGuard, lock, time};
-use crate::credentials::Generation;
 
 /// A [`Store`] in memory. A clone shares the records.
 ///

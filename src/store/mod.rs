@@ -57,8 +57,8 @@ pub use self::memory::MemoryStore;
 pub(crate) use self::object::DynStore;
 pub use self::record::{CasOutcome, Entry, Intent, Record, Revision, StoreKey};
 use crate::credentials::CredentialId;
-use crate::error::{BoxError, Error, ErrorKind};
 use crate::credentials::Generation;
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// Keeps credentials, one [`Record`] for each [`StoreKey`].
 ///

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
 use crate::credentials::CredentialId;
-use crate::error::BoxError;
 use crate::credentials::Generation;
+use crate::error::BoxError;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 

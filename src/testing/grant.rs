@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::tokens::refresh::RefreshError;
 use crate::credentials::TokenSet;
+use crate::tokens::refresh::RefreshError;
 
 /// What becomes of one exchange of [`ScriptedTokens`](super::ScriptedTokens).
 ///

@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 
-use crate::providers::failures::ProviderRules;
-use crate::verdict::{Answer, Classifier as _};
-use crate::credentials::origin::{BaseUrl, Origin, parse_endpoint};
-use crate::tokens::refresh::{RefreshError, token_response};
-use crate::verdict::times;
 use crate::credentials::TokenSet;
+use crate::credentials::origin::{BaseUrl, Origin, parse_endpoint};
+use crate::providers::failures::ProviderRules;
+use crate::tokens::refresh::{RefreshError, token_response};
 use crate::verdict::Verdict;
+use crate::verdict::times;
+use crate::verdict::{Answer, Classifier as _};
 
 /// An answer to be judged.
 #[derive(Debug, Clone)]

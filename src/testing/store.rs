@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::error::BoxError;
 use crate::store::{
     CasOutcome, Changes, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey, StoreLease,
 };
-use crate::credentials::Generation;
 
 /// A store in memory that fails, hangs, or finds that another process was quicker, when it is told to. Clones share it.
 ///

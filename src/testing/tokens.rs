@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::grant::Grant;
 use crate::credentials::CredentialId;
-use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 use crate::credentials::TokenSet;
+use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 
 /// A token source that replaces tokens by script: each credential has its own, and its n-th exchange gets the n-th grant.
 /// Once a script is over, and without one, tokens are fresh. Clones share the scripts and the record.

@@ -1,11 +1,29 @@
-//! The words that all layers share: what an answer or an error says, and about what.
+//! What an answer or an error means: the [`Verdict`], the [`Classifier`]s that give one, and what a status, a `Retry-After`
+//! and a transport error say by themselves.
+//!
+//! A classifier says only what it knows and leaves the rest to the next one. The [`StandardClassifier`] is asked last and
+//! always has a verdict. The room knows no single provider (that is [`providers`](crate::providers)) and no pool.
+
+mod classifier;
+#[cfg(feature = "hyper-client")]
+mod hyper;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+mod retry_after;
+pub(crate) mod standard;
+pub(crate) mod times;
+mod transport;
 
 use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
 
-/// What one attempt came back with, as judged by a [`Classifier`](crate::verdict::Classifier).
+pub use self::classifier::{Answer, Classifier, ClassifyFn, classify_fn};
+pub use self::retry_after::retry_after;
+pub use self::standard::StandardClassifier;
+
+/// What one attempt came back with, as judged by a [`Classifier`].
 ///
 /// ```
 /// use oauth_marathon::verdict::{Kind, Scope, Verdict};

@@ -2,9 +2,9 @@
 
 use oauth_marathon::Material;
 use oauth_marathon::events::LoginReason;
-use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::store::{MemoryStore, Store, StoreKey};
 use oauth_marathon::testing::{Reply, ScriptedProvider, ScriptedTokens};
+use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::verdict::Kind;
 
 use crate::stage::{Stage, pool, seconds};

@@ -1,10 +1,10 @@
 //! Rests and bans, shared through the store.
 
-use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::events::LoginReason;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{Cooldown, HealthChange, Store};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{Generation, MarathonLayer, RequestContext};
 use tower::{Layer, ServiceExt};

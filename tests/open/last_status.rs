@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use oauth_marathon::MarathonLayer;
-use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{MemoryStore, Store};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use tower::{Layer, ServiceExt};
 

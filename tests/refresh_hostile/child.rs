@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use oauth_marathon::clients::HttpClient;
 use oauth_marathon::config::Settings;
-use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::store::FileStore;
+use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::{MarathonLayer, Pool};
 use tower::{Layer, ServiceExt};
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use oauth_marathon::verdict::classify_fn;
 use oauth_marathon::clients::HttpClient;
 use oauth_marathon::config::Settings;
 use oauth_marathon::events::EventStream;
 use oauth_marathon::pool::{CredentialSnapshot, Standing};
 use oauth_marathon::tokens::refresh::OAuth2;
+use oauth_marathon::verdict::classify_fn;
 use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool, Secret, TokenSet};
 use tokio::time::Instant;
 

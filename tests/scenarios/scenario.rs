@@ -1,8 +1,8 @@
 //! The words in which a scenario is told.
 
-use oauth_marathon::verdict::Answer;
 use oauth_marathon::config::Settings;
 use oauth_marathon::events::LoginReason;
+use oauth_marathon::verdict::Answer;
 use oauth_marathon::verdict::{Kind, Verdict};
 use oauth_marathon::{ErrorKind, Pool};
 

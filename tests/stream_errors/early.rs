@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use oauth_marathon::RequestContext;
-use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::testing::{BodyStep, Reply, ScriptedBody};
+use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Verdict};
 use tokio::time::Instant;
 use tower::ServiceExt;

@@ -2,8 +2,8 @@
 
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::testing::{BodyStep, ScriptedBody};
+use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use tower::ServiceExt;
 

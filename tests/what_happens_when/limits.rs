@@ -1,9 +1,9 @@
 //! Limits, quotas and bans.
 
-use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::events::{Event, LoginReason};
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 
 use crate::stage::{Stage, pass, pool, seconds};

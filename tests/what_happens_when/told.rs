@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use oauth_marathon::verdict::{Answer, Classifier, classify_fn};
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon::verdict::{Answer, Classifier, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 
 use crate::stage::{Stage, seconds};

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 use crate::tokens::refresh::across;
 use crate::tokens::refresh::across::{Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
 use crate::tokens::refresh::{RefreshError, TokenSource};
-use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 
 /// How long one exchange may take, by whatever process: what pools take by default, too.
 const EXCHANGE: Duration = Duration::from_secs(30);

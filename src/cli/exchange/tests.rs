@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 use super::super::merge::renewed;
 use super::super::records::{Next, change};
 use super::{Refreshed, Told, refresh};
-use crate::credentials::Credential;
 use crate::clock::{SystemClock, WallClock};
+use crate::credentials::Credential;
+use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
 use crate::events::LoginReason;
-use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource, token_source_fn};
 use crate::store::{CasOutcome, Entry, Intent, MemoryStore, Record, Revision, Store, StoreKey};
-use crate::credentials::{Generation, TokenSet};
+use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource, token_source_fn};
 
 fn key() -> StoreKey {
     StoreKey::new("x", "a")

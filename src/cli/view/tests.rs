@@ -7,8 +7,8 @@ use http::StatusCode;
 use super::*;
 use crate::credentials::Credential;
 use crate::credentials::Secret;
-use crate::store::{Intent, LastStatus, Record, Revision};
 use crate::credentials::{Generation, TokenSet};
+use crate::store::{Intent, LastStatus, Record, Revision};
 
 fn now() -> SystemTime {
     at(1_000_000)

@@ -16,8 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
 
 use self::connect::Connector;
-use crate::error::{BoxError, Error, ErrorKind, chain};
 use crate::credentials::origin;
+use crate::error::{BoxError, Error, ErrorKind, chain};
 
 /// The default of `connectTimeoutMs`: longer than a lost packet and its repetition, shorter than the minutes that an operating
 /// system waits.

@@ -13,8 +13,8 @@ use tower_service::Service;
 use super::answer::{AnswerBody, answer_in, take_head};
 use super::body::RequestBody;
 use super::convert::{Address, request_out, tell_if_elsewhere};
-use crate::layers::classify::Asked;
 use crate::context::RequestContext;
+use crate::layers::classify::Asked;
 
 /// What a middleware is told to do.
 #[derive(Debug, Clone, Copy)]

@@ -18,7 +18,7 @@ pub(in crate::events) struct Recorded {
 }
 
 #[derive(Debug)]
-pub(in crate::events) struct Capture {
+pub(crate) struct Capture {
     pub(in crate::events) events: Vec<Recorded>,
 }
 
@@ -29,7 +29,7 @@ impl Recorded {
 }
 
 /// What `f` records on this thread.
-pub(in crate::events) fn capture(f: impl FnOnce()) -> Capture {
+pub(crate) fn capture(f: impl FnOnce()) -> Capture {
     let recorder = Recorder::default();
     under(registry().with(recorder.clone()), f);
     let events = recorder.0.lock().unwrap().clone();

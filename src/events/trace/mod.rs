@@ -150,6 +150,6 @@ fn write(event: &Event) {
 }
 
 #[cfg(test)]
-pub(super) mod capture;
+pub(crate) mod capture;
 #[cfg(test)]
 mod tests;

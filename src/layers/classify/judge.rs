@@ -9,9 +9,9 @@ use std::time::Duration;
 use http::StatusCode;
 use http::response::Parts;
 
+use crate::clock::WallClock;
 use crate::providers::failures::ProviderRules;
 use crate::verdict::{Answer, Classifier, StandardClassifier};
-use crate::clock::WallClock;
 use crate::verdict::{Kind, Verdict};
 
 #[derive(Clone)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use super::judge::Judge;
-use crate::providers::failures::ProviderRules;
 use super::service::Classify;
-use crate::verdict::{Classifier, StandardClassifier};
 use crate::clock::{SystemClock, WallClock};
+use crate::providers::failures::ProviderRules;
+use crate::verdict::{Classifier, StandardClassifier};
 
 /// The default of `streamHoldMs`.
 const HOLD: Duration = Duration::from_secs(30);

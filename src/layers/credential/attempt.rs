@@ -6,8 +6,8 @@ use http::Response;
 
 use super::late::Late;
 use super::settle::settle;
-use crate::credentials::CredentialId;
 use crate::context::{Plan, RequestContext, Used};
+use crate::credentials::CredentialId;
 use crate::error::{Error, ErrorKind};
 use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered, Unavailable};
 use crate::verdict::{Scope, Verdict};

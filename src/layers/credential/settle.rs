@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 
-use crate::credentials::CredentialId;
 use crate::context::{Attempt, Next, RequestContext, Suspect};
+use crate::credentials::CredentialId;
 use crate::pool::{Lease, Outcome, Remembered, Request, Settled};
 use crate::verdict::{Kind, Scope, Verdict};
 

@@ -12,15 +12,15 @@ use super::attempt::{Awaited, acquire, model_of};
 use super::body::LeaseBody;
 use super::settle::is_limited;
 use super::unavailable::refuse_or_answer;
-use crate::credentials::CredentialId;
 use crate::clock;
 use crate::context::{Attempt, RequestContext};
+use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::{Acquired, Pool, Renewal, Request, Unavailable};
-use crate::tokens::refresh::RefreshError;
 use crate::sync::oneshot;
 use crate::sync::time::{Sleep, sleep_until};
-use crate::credentials::Generation;
+use crate::tokens::refresh::RefreshError;
 use crate::verdict::Processed;
 
 /// The wait of one attempt, for one refresh after another.

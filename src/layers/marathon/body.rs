@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use crate::error::BoxError;
 use crate::layers::classify::ClassifyBody;
 use crate::layers::credential::LeaseBody;
-use crate::error::BoxError;
 
 pin_project! {
     /// The response body of [`Marathon`](super::Marathon): the same bytes and trailers as the inner service's, and its errors,

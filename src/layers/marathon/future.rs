@@ -9,12 +9,12 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::MarathonBody;
+use crate::error::BoxError;
 use crate::layers::classify::ClassifyBody;
 use crate::layers::credential::{CredentialService, LeaseBody};
-use crate::error::BoxError;
-use crate::replayable::ReplayableBody;
+use crate::layers::notify;
 use crate::layers::{classify, retry};
-use crate::events;
+use crate::replayable::ReplayableBody;
 
 type Inner<S, B, RB> = notify::ResponseFuture<
     retry::ResponseFuture<CredentialService<classify::Classify<S>>, B, LeaseBody<ClassifyBody<RB>>>,

@@ -2,8 +2,8 @@
 
 use tower_layer::Layer;
 
-use crate::events::hub::Notifiers;
 use super::service::Notify;
+use crate::events::hub::Notifiers;
 
 /// Opens a [`RequestContext`](crate::RequestContext) for every call, and reports callers that go away.
 ///

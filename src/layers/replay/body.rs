@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
-use super::state::{Cursor, Polled, State, Step};
 use super::DEFAULT_LIMIT;
-use crate::replayable::ReplayableBody;
+use super::state::{Cursor, Polled, State, Step};
 use crate::error::BoxError;
+use crate::replayable::ReplayableBody;
 
 /// One handle of a request body that can be read several times, one handle for each send.
 ///

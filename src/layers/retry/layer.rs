@@ -5,8 +5,8 @@ use tower_layer::Layer;
 use super::progress::Shared;
 use super::service::Retry;
 use crate::config::Settings;
-use crate::providers::model::Models;
 use crate::pool::Pool;
+use crate::providers::model::Models;
 
 /// Sends a request again after a failure that another attempt can mend.
 ///

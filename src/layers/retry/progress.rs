@@ -7,15 +7,15 @@ use http::header::HeaderName;
 use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::decide::{Decision, Limits, Situation, decide};
-use crate::pool::budget::Budget;
 use crate::clock;
 use crate::config::Settings;
 use crate::context::{Plan, RequestContext};
-use crate::error::{BoxError, Error};
 use crate::credentials::header::state_recovery;
-use crate::providers::model::Models;
+use crate::error::{BoxError, Error};
 use crate::events::{Event, Notifiers};
 use crate::pool::Pool;
+use crate::pool::budget::Budget;
+use crate::providers::model::Models;
 use crate::replayable::ReplayableBody;
 use crate::verdict::{Kind, Verdict};
 

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::pool::builder::PoolBuilder;
 use super::pull::{Follower, Seen};
-use crate::pool::handle::Pool;
-use crate::credentials::{Credential, CredentialId};
 use crate::config::ProviderOAuth;
+use crate::credentials::Generation;
+use crate::credentials::{Credential, CredentialId};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::tokens::refresh::across::{STORE_LIMIT, limited};
+use crate::pool::builder::PoolBuilder;
+use crate::pool::handle::Pool;
 use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
 use crate::sync::Handle;
-use crate::credentials::Generation;
+use crate::tokens::refresh::across::{STORE_LIMIT, limited};
 
 impl Pool {
     /// Opens the pool of a provider over a store, by what `provider.<id>.oauth` says: its settings, the origins that

@@ -7,16 +7,16 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::pool::handle::{Inner, Pool};
-use crate::pool::state::{Effects, State};
-use crate::pool::state::stored::Moment;
-use crate::credentials::CredentialId;
 use crate::clock;
+use crate::credentials::CredentialId;
 use crate::error::{BoxError, Error};
 use crate::events::Event;
-use crate::tokens::refresh::across::{Known, Newer, newer};
+use crate::pool::handle::{Inner, Pool};
+use crate::pool::state::stored::Moment;
+use crate::pool::state::{Effects, State};
 use crate::store::{Changes, Entry, Health, Record};
 use crate::sync::{time, watch};
+use crate::tokens::refresh::across::{Known, Newer, newer};
 
 /// The least time between two looks: many changes at once are one.
 const BREATH: Duration = Duration::from_millis(100);
@@ -71,7 +71,10 @@ impl Follower {
 }
 
 /// Waits, unless the pool is shut down or dropped meanwhile.
-pub(in crate::pool) async fn unless_closed<T>(closing: &mut watch::Receiver<bool>, wait: impl Future<Output = T>) -> Option<T> {
+pub(in crate::pool) async fn unless_closed<T>(
+    closing: &mut watch::Receiver<bool>,
+    wait: impl Future<Output = T>,
+) -> Option<T> {
     let (mut closed, mut wait) = (pin!(closing.wait_for(|closing| *closing)), pin!(wait));
     poll_fn(|cx| {
         if closed.as_mut().poll(cx).is_ready() {

@@ -3,17 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::pool::refresh::unsaved::Custody;
 use super::pull::{Failures, Seen, unless_closed};
-use crate::pool::handle::Pool;
-use crate::pool::state::stored::Moment;
 use super::together::{Ours, Together, Write, together};
-use crate::credentials::{Credential, CredentialId};
 use crate::clock;
+use crate::credentials::{Credential, CredentialId};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::tokens::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, limited};
+use crate::pool::handle::Pool;
+use crate::pool::refresh::unsaved::Custody;
+use crate::pool::state::stored::Moment;
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
 use crate::sync::{Handle, time};
+use crate::tokens::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, limited};
 
 /// Whether a credential's record was written.
 enum Written {

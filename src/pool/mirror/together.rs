@@ -1,10 +1,10 @@
 //! How a change in the pool and what the store holds come together: pure rules over plain data.
 
-use crate::pool::state::Entry;
 use crate::credentials::Credential;
-use crate::tokens::refresh::across::{Known, Newer, new_start, newer};
-use crate::store::Record;
 use crate::credentials::Generation;
+use crate::pool::state::Entry;
+use crate::store::Record;
+use crate::tokens::refresh::across::{Known, Newer, new_start, newer};
 
 /// A credential of the pool.
 #[derive(Debug, Clone, Copy)]
@@ -83,9 +83,9 @@ pub(in crate::pool) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::TokenSet;
     use crate::events::LoginReason;
     use crate::store::Intent;
-    use crate::credentials::TokenSet;
 
     fn record(generation: u64, token: &str, label: &str) -> Record {
         let tokens = TokenSet::new(token).with_refresh(format!("refresh {token}"));

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crate::pool::prepared::Slot;
-use super::unsaved::{Custody, Kept};
 use super::failure::{Failure, LEASE_PATIENCE, Why};
-use crate::pool::handle::{Inner, Pool, account};
-use crate::pool::state::refreshing::Need;
+use super::unsaved::{Custody, Kept};
 use crate::clock;
+use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
 use crate::events::Event;
-use crate::tokens::refresh::across::{Ended, Held, Known, Times, Told, Turn, Unstored, lease};
-use crate::tokens::refresh::{RefreshError, RefreshRequest};
+use crate::pool::handle::{Inner, Pool, account};
+use crate::pool::prepared::Slot;
+use crate::pool::state::refreshing::Need;
 use crate::store::{Record, StoreKey, StoreLease};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{spawn, task_local, time};
-use crate::credentials::{Generation, TokenSet};
+use crate::tokens::refresh::across::{Ended, Held, Known, Times, Told, Turn, Unstored, lease};
+use crate::tokens::refresh::{RefreshError, RefreshRequest};
 
 task_local! {
     /// The credential whose token this task is replacing: it cannot wait for itself.

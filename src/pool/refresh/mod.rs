@@ -1,26 +1,31 @@
 //! Replacing a token: one refresh per credential at a time, shared by all who wait, in a task that outlives them.
 
+pub(super) mod exchange;
+pub(super) mod failure;
+pub(super) mod saver;
+pub(super) mod unsaved;
+
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::handle::{Inner, Pool, account};
 use super::prepared::Slot;
-use super::refresh::unsaved::{Custody, Kept};
 use super::refresh::exchange::RENEWING;
 use super::refresh::failure::{Failure, Why};
-use super::handle::{Inner, Pool, account};
-use super::state::refreshing::{Need, Renewal};
-use super::state::cool::Rest;
 use super::refresh::saver::Counted;
+use super::refresh::unsaved::{Custody, Kept};
 use super::state::State;
-use crate::credentials::Credential;
+use super::state::cool::Rest;
+use super::state::refreshing::{Need, Renewal};
 use crate::clock;
+use crate::credentials::Credential;
+use crate::credentials::Generation;
 use crate::error::{Error, ErrorKind};
 use crate::events::Event;
-use crate::tokens::refresh::RefreshError;
-use crate::tokens::refresh::across::{Known, Newer, newer};
 use crate::store::Record;
 use crate::sync::{Handle, OwnedMutexGuard, oneshot};
-use crate::credentials::Generation;
+use crate::tokens::refresh::RefreshError;
+use crate::tokens::refresh::across::{Known, Newer, newer};
 use crate::verdict::Kind;
 
 impl Pool {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::unsaved::{Custody, Kept};
-use crate::pool::handle::Inner;
 use crate::error::BoxError;
-use crate::tokens::refresh::across::{Saved, lease, save};
+use crate::pool::handle::Inner;
 use crate::store::{DynStore, Record, StoreKey, StoreLease};
 use crate::sync::{spawn, time, watch};
+use crate::tokens::refresh::across::{Saved, lease, save};
 
 /// How soon a token that could not be stored is stored again; the pause doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -14,10 +14,10 @@ use shuttle::rand::{Rng, thread_rng};
 
 use super::world::wall;
 use crate::credentials::Credential;
-use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
+use crate::credentials::TokenSet;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::time;
-use crate::credentials::TokenSet;
+use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 
 /// How long an access token lasts.
 pub(super) const LIFE: Duration = Duration::from_secs(3600);

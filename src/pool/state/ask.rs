@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::State;
-use crate::credentials::CredentialId;
 use crate::config::WhenAllCooling;
+use crate::credentials::CredentialId;
 
 /// What an attempt asks for.
 pub(crate) struct Ask<'a> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::cooldown::Cooldown;
 use super::models::MODELS;
 use super::outbox::Step;
 use super::probe_plan::Recheck;
-use super::cooldown::Cooldown;
 use super::{Effects, State};
 use crate::verdict::Kind;
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::pool::prepared::Slot;
-use super::outbox::Step;
 use super::cooldown::{Cooldown, Cooldowns};
+use super::outbox::Step;
 use super::{Effects, State};
 use crate::credentials::Generation;
+use crate::pool::prepared::Slot;
 use crate::verdict::{Kind, Scope, Verdict};
 
 /// An attempt, as far as it bears on the rests of its credential.
@@ -180,11 +180,11 @@ impl State {
 mod tests {
     use std::time::Duration;
 
-    use crate::pool::prepared::{Access, Lifetime};
-    use crate::pool::state::cool::Rest;
     use super::*;
     use crate::credentials::Credential;
     use crate::credentials::Secret;
+    use crate::pool::prepared::{Access, Lifetime};
+    use crate::pool::state::cool::Rest;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

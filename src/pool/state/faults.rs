@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use http::StatusCode;
 
-use crate::pool::prepared::Slot;
 use super::{Entry, State};
+use crate::pool::prepared::Slot;
 use crate::verdict::{Kind, Verdict};
 
 /// After so many in a row a request begins with another credential that serves.

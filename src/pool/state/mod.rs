@@ -1,7 +1,28 @@
 //! What a pool knows, behind its one lock: plain data, and transitions that take the time as an argument.
 //!
-//! A transition does no input or output. What has to be told to others is returned as [`Effects`], and happens after the
+//! A transition does no input or output. What has to be told to others is returned as `Effects`, and happens after the
 //! lock is released.
+
+pub(crate) mod ask;
+pub(crate) mod consequence;
+pub(crate) mod cool;
+pub(crate) mod cooldown;
+pub(crate) mod end_cooldown;
+pub(crate) mod faults;
+pub(crate) mod last_answer;
+pub(crate) mod last_status;
+pub(crate) mod models;
+pub(crate) mod outbox;
+pub(crate) mod pick;
+pub(crate) mod probe;
+pub(crate) mod probe_plan;
+pub(crate) mod ready;
+pub(crate) mod refreshing;
+/// Public for this repository's benches alone; no promise covers it.
+#[doc(hidden)]
+pub mod rotation;
+pub(crate) mod settle;
+pub(crate) mod stored;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,18 +30,18 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::prepared::{Access, Slot};
-use super::state::last_answer::Remembered;
 use super::refresh::unsaved::Custody;
-use super::state::probe::Probing;
+use super::state::cooldown::Cooldowns;
+use super::state::last_answer::Remembered;
 use super::state::models::ModelRests;
 use super::state::outbox::{Outbox, Step};
+use super::state::probe::Probing;
 use super::state::refreshing::Renewing;
-use super::state::cooldown::Cooldowns;
 use super::state::rotation::Rotation;
+use crate::credentials::Generation;
 use crate::credentials::{Credential, CredentialId};
 use crate::events::LoginReason;
 use crate::tokens::refresh::across::{Known, is_same};
-use crate::credentials::Generation;
 use crate::verdict::Kind;
 
 /// All credentials of one pool.

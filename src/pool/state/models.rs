@@ -6,9 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::cooldown::{Cooldown, Cooldowns};
 use super::last_answer::Remembered;
 use super::probe::Probing;
-use super::cooldown::{Cooldown, Cooldowns};
 use super::rotation::Rotation;
 
 /// How many models of one credential can rest at once. For a further one, the first to end becomes a rest of the whole

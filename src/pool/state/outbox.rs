@@ -8,9 +8,9 @@ use std::time::{Instant, SystemTime};
 use http::StatusCode;
 
 use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::events::LoginReason;
 use crate::store::{Cooldown, HealthChange, LastStatus};
-use crate::credentials::Generation;
 use crate::verdict::{Kind, Scope};
 
 /// What waits to be stored.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::State;
 use super::ask::Ask;
 use super::probe::Look;
-use super::State;
 use crate::credentials::CredentialId;
 
 /// What the pool offers.

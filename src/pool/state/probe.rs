@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::ask::Ask;
-use super::probe_plan::Recheck;
-use super::cooldown::Cooldowns;
 use super::State;
+use super::ask::Ask;
+use super::cooldown::Cooldowns;
+use super::probe_plan::Recheck;
 use crate::config::WhenAllCooling;
 
 /// A probe that has not ended after this long counts no more: the next request may be one, whatever becomes of the first.
@@ -67,7 +67,12 @@ impl State {
     }
 
     /// A credential whose far reset is due to be looked into.
-    pub(in crate::pool) fn due_check(&mut self, now: Instant, ask: &Ask<'_>, pinned: Option<u32>) -> Option<(u32, Look)> {
+    pub(in crate::pool) fn due_check(
+        &mut self,
+        now: Instant,
+        ask: &Ask<'_>,
+        pinned: Option<u32>,
+    ) -> Option<(u32, Look)> {
         if ask.when_all_cooling == WhenAllCooling::Error || self.next_check.is_none_or(|check| check > now) {
             return None;
         }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::pool::prepared::Access;
 use super::consequence::refresh_failed;
-use crate::pool::refresh::failure::{LEASE_PATIENCE, Why};
 use crate::config::Settings;
 use crate::events::LoginReason;
-use crate::tokens::refresh::RefreshError;
+use crate::pool::prepared::Access;
+use crate::pool::refresh::failure::{LEASE_PATIENCE, Why};
 use crate::sync::oneshot;
+use crate::tokens::refresh::RefreshError;
 
 /// The least time between two forced refreshes of one credential, so that a request that is always refused does not
 /// spend refresh tokens.
@@ -73,7 +73,13 @@ impl Renewing {
     }
 
     /// Counts a failure, and says how long no refresh follows unless somebody has to wait for it.
-    pub(in crate::pool) fn failed(&mut self, why: Why, stated: Option<Duration>, settings: &Settings, now: Instant) -> Duration {
+    pub(in crate::pool) fn failed(
+        &mut self,
+        why: Why,
+        stated: Option<Duration>,
+        settings: &Settings,
+        now: Instant,
+    ) -> Duration {
         let pause = match why {
             // Others are about to have a new token, for all.
             Why::Busy => LEASE_PATIENCE,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::pool::prepared::Access;
 use super::consequence::{Consequence, Facts, consequence};
-use super::end_cooldown::Bearing;
 use super::cool::Rest;
+use super::end_cooldown::Bearing;
 use super::{Effects, Entry, State};
-use crate::credentials::CredentialId;
 use crate::config::{OnBan, Settings};
 use crate::context::{Next, Suspect};
+use crate::credentials::CredentialId;
+use crate::pool::prepared::Access;
 use crate::verdict::{Kind, Scope, Verdict};
 
 /// One attempt's outcome.

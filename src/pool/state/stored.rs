@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::consequence::longest_after_refusals;
-use super::outbox::Step;
 use super::cool::Rest;
 use super::cooldown::Cooldowns;
+use super::outbox::Step;
 use super::{Effects, State};
 use crate::config::Settings;
 use crate::events::LoginReason;
@@ -169,11 +169,11 @@ impl State {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use crate::pool::prepared::{Access, Lifetime, Slot};
     use super::*;
     use crate::credentials::Credential;
-    use crate::credentials::Secret;
     use crate::credentials::Generation;
+    use crate::credentials::Secret;
+    use crate::pool::prepared::{Access, Lifetime, Slot};
     use crate::verdict::Kind;
 
     const YEARS: Duration = Duration::from_secs(2 * 365 * 86_400);

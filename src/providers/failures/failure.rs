@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use http::{HeaderMap, HeaderName};
 
 use super::document::ErrorDocument;
-use crate::verdict::Answer;
 use crate::providers::quota::Quota;
+use crate::verdict::Answer;
 
 static ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 static ERROR_JSON: HeaderName = HeaderName::from_static("x-error-json");

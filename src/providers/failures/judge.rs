@@ -8,8 +8,8 @@ use super::family::{Family, FamilyRules};
 use super::fields;
 use super::row::*;
 use super::wait::wait;
-use crate::verdict::standard::kind;
 use crate::verdict::Verdict;
+use crate::verdict::standard::kind;
 
 /// Judges a failure by the rules of its family; there is always an opinion.
 pub(super) fn judge(family: Family, failure: &Failure<'_>) -> Verdict {

@@ -42,8 +42,8 @@
 //! that is whole again the latest ([`Quota`](crate::providers::quota::Quota)); a sentence such as "try again in 11.054s" of a known family.
 //! Times are rounded up to whole milliseconds, and are at most ten years.
 
-use crate::verdict::{Answer, Classifier};
 use crate::pool::Pool;
+use crate::verdict::{Answer, Classifier};
 use crate::verdict::{Kind, Processed, Verdict};
 
 mod codes;

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use crate::verdict::times;
-use crate::verdict::times::{SECOND, decimal};
 pub(super) use crate::verdict::times::{LONGEST, http_date};
+use crate::verdict::times::{SECOND, decimal};
 
 /// A number of ASCII digits, with a fraction or without. No sign, no exponent, no unit.
 pub(super) fn number(text: &str) -> Option<f64> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::shared::Shared;
-use crate::store::{HealthChange, StoreKey};
 use crate::credentials::Generation;
+use crate::store::{HealthChange, StoreKey};
 
 /// The least time between two writes.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -24,8 +24,8 @@ use self::room::Room;
 use self::shared::Shared;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease, format};
 use crate::credentials::CredentialId;
-use crate::error::{BoxError, Error};
 use crate::credentials::Generation;
+use crate::error::{BoxError, Error};
 
 /// A [`Store`] in a file. A clone is the same store; several processes may open the same file.
 ///

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::{HealthChange, StoreKey};
 use crate::credentials::Generation;
+use crate::store::{HealthChange, StoreKey};
 
 /// Notes in the order in which they came, at most one for each key and generation.
 #[derive(Debug, Default)]

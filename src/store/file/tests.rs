@@ -6,9 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 use crate::credentials::Credential;
+use crate::credentials::TokenSet;
 use crate::store::{Cooldown, Health};
 use crate::testing::invariants::{check_shared_store, check_store};
-use crate::credentials::TokenSet;
 use crate::verdict::Kind;
 
 /// In memory where there is such a folder: what is tested here does not depend on how long a disk takes.

@@ -24,9 +24,9 @@ pub(super) use self::record::cut;
 #[cfg(feature = "cli")]
 use super::Entry;
 use super::book::{Book, Shelf};
+use crate::credentials::Generation;
 #[cfg(feature = "cli")]
 use crate::error::{Error, ErrorKind};
-use crate::credentials::Generation;
 
 /// What this version writes. A later one is read as far as it is understood, and never written.
 const VERSION: u64 = 1;

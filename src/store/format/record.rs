@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use super::members::{At, Problem, millis, set, within};
 use super::words;
-use crate::credentials::{Credential, Material};
-use crate::events::LoginReason;
 use crate::credentials::Secret;
-use crate::store::{Cooldown, Entry, Health, Intent, LastStatus, Record, Revision};
+use crate::credentials::{Credential, Material};
 use crate::credentials::{Generation, TokenSet};
+use crate::events::LoginReason;
+use crate::store::{Cooldown, Entry, Health, Intent, LastStatus, Record, Revision};
 
 /// What a reason that this version does not know counts as: the credential stays unused.
 const UNKNOWN_REASON: LoginReason = LoginReason::Banned;

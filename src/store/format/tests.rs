@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::*;
 use crate::credentials::Credential;
-use crate::events::LoginReason;
 use crate::credentials::Secret;
-use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
 use crate::credentials::TokenSet;
+use crate::events::LoginReason;
+use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
 use crate::verdict::{Kind, Scope};
 
 fn record(id: &str, generation: u64) -> Record {

@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use super::claims::Claims;
 use super::opencode::{first, records, text};
 use super::{Import, Record};
+use crate::credentials::Secret;
+use crate::credentials::TokenSet;
 use crate::credentials::{Credential, CredentialId};
 use crate::events::LoginReason;
-use crate::credentials::Secret;
 use crate::store::format::members::{At, Problem};
-use crate::credentials::TokenSet;
 
 /// What its accounts are of, in opencode's words.
 const PROVIDER: &str = "openai";

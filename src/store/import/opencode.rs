@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value};
 
 use super::{Import, Record};
-use crate::credentials::{Credential, CredentialId};
 use crate::credentials::Secret;
+use crate::credentials::{Credential, CredentialId};
+use crate::credentials::{Generation, TokenSet};
 use crate::store::Cooldown;
 use crate::store::format::members::{At, Problem};
-use crate::credentials::{Generation, TokenSet};
 use crate::verdict::Kind;
 
 /// The namespace that records are in unless somebody has made others.

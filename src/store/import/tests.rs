@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::credentials::{Credential, Material};
-use crate::events::LoginReason;
 use crate::credentials::Secret;
-use crate::store::Cooldown;
+use crate::credentials::{Credential, Material};
 use crate::credentials::{Generation, TokenSet};
+use crate::events::LoginReason;
+use crate::store::Cooldown;
 use crate::verdict::Kind;
 
 fn at(milliseconds: u64) -> SystemTime {

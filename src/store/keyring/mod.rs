@@ -16,8 +16,8 @@ use self::secrets::Secrets;
 use self::vault::Vault;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
 use crate::credentials::CredentialId;
-use crate::error::{BoxError, Error, ErrorKind};
 use crate::credentials::Generation;
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// How often a record is read again whose secrets others have replaced meanwhile.
 const TRIES: usize = 8;

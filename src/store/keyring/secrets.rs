@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::credentials::Material;
 use crate::credentials::Secret;
-use crate::store::{Record, StoreKey};
 use crate::credentials::TokenSet;
+use crate::store::{Record, StoreKey};
 
 /// What stands in a record in place of its token: this, and the name of the keyring's entry.
 const MARK: &str = "keyring:";

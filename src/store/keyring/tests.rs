@@ -4,8 +4,8 @@ use keyring_core::mock;
 
 use super::*;
 use crate::credentials::Credential;
-use crate::store::{Intent, MemoryStore};
 use crate::credentials::TokenSet;
+use crate::store::{Intent, MemoryStore};
 
 type Opened = keyring_core::Result<Arc<CredentialStore>>;
 

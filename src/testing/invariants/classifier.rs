@@ -6,9 +6,9 @@ use fastrand::Rng;
 
 use super::corpus;
 use super::violation::{Rule, Violation, unpanicked};
-use crate::verdict::{Answer, Classifier};
 use crate::clock::WallClock as _;
 use crate::testing::ManualClock;
+use crate::verdict::{Answer, Classifier};
 use crate::verdict::{Kind, Verdict};
 
 /// How many answers and errors are judged.

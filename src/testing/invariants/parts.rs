@@ -4,16 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::credentials::CredentialId;
-use crate::verdict::{Answer, Classifier};
 use crate::config::Settings;
+use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::error::BoxError;
 use crate::pool::{Candidate, Choice, Strategy};
 use crate::store::{
     CasOutcome, Changes, DynStore, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey, StoreLease,
 };
-use crate::credentials::Generation;
 use crate::verdict::Verdict;
+use crate::verdict::{Answer, Classifier};
 
 /// Your own parts, for [`check_pool_run`](super::check_pool_run). What is not given is the usual one.
 ///

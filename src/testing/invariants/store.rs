@@ -11,11 +11,11 @@ use http::StatusCode;
 use super::store_calls::{load, set};
 use super::store_race::{first_writers, writers};
 use super::violation::{Rule, Violation};
-use crate::credentials::{Credential, Material};
-use crate::events::LoginReason;
 use crate::credentials::Secret;
-use crate::store::{CasOutcome, Cooldown, Entry, HealthChange, Intent, LastStatus, Record, Revision, Store, StoreKey};
+use crate::credentials::{Credential, Material};
 use crate::credentials::{Generation, TokenSet};
+use crate::events::LoginReason;
+use crate::store::{CasOutcome, Cooldown, Entry, HealthChange, Intent, LastStatus, Record, Revision, Store, StoreKey};
 use crate::verdict::Kind;
 
 /// How many operations are compared with a plain map.

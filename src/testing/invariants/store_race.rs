@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::store_calls::{load, set};
 use super::violation::{Rule, Violation};
 use crate::credentials::Credential;
-use crate::store::{CasOutcome, Record, Store, StoreKey};
 use crate::credentials::{Generation, TokenSet};
+use crate::store::{CasOutcome, Record, Store, StoreKey};
 
 const WRITERS: u64 = 8;
 

@@ -8,10 +8,10 @@ use tokio::time::timeout;
 use super::store_calls::{load, set};
 use super::violation::{Rule, Violation};
 use crate::credentials::{Credential, CredentialId};
+use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
 use crate::events::LoginReason;
 use crate::store::{CasOutcome, Changes, Cooldown, Entry, HealthChange, Record, Store, StoreKey};
-use crate::credentials::{Generation, TokenSet};
 use crate::verdict::Kind;
 
 const MEMBERS: usize = 6;

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use crate::credentials::Material;
+use crate::credentials::TokenSet;
 use crate::error::BoxError;
 use crate::pool::{Candidate, Choice, Strategy};
 use crate::store::{CasOutcome, Entry, MemoryStore, Record, Revision, Store, StoreKey};
-use crate::credentials::TokenSet;
 
 /// Chooses by a function of the number of candidates.
 pub(super) struct By<F>(pub(super) F);

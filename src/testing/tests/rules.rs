@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::parts::{Broken, By, Conversations, Fault, Handed, InTurn};
-use crate::credentials::CredentialId;
-use crate::verdict::{Answer, Classifier, StandardClassifier, classify_fn};
 use crate::config::Settings;
 use crate::context::{Attempt, Next};
+use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::testing::invariants::{
     Parts, Rule, check_attempts, check_classifier, check_pool_run, check_store, check_strategy,
 };
-use crate::credentials::Generation;
+use crate::verdict::{Answer, Classifier, StandardClassifier, classify_fn};
 use crate::verdict::{Kind, Verdict};
 
 #[test]

@@ -12,15 +12,15 @@ use tokio::sync::Semaphore;
 use tokio_test::task;
 use tower::{Service, ServiceExt};
 
-use crate::credentials::Credential;
 use crate::clock::WallClock;
-use crate::tokens::refresh::{RefreshRequest, TokenSource};
+use crate::credentials::Credential;
 use crate::credentials::Secret;
+use crate::credentials::{Generation, TokenSet};
 use crate::store::{CasOutcome, HealthChange, Record, Store, StoreKey};
 use crate::testing::{
     BodyStep, Grant, ManualClock, Reply, Save, ScriptedBody, ScriptedProvider, ScriptedStore, ScriptedTokens, StoreCall,
 };
-use crate::credentials::{Generation, TokenSet};
+use crate::tokens::refresh::{RefreshRequest, TokenSource};
 
 const SECOND: Duration = Duration::from_secs(1);
 

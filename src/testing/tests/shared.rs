@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::credentials::CredentialId;
+use crate::credentials::Generation;
 use crate::error::BoxError;
 use crate::store::{
     CasOutcome, Changes, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey, StoreLease,
 };
 use crate::testing::invariants::{Rule, check_shared_store};
-use crate::credentials::Generation;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -92,7 +92,8 @@ impl Store for Faulty {
             }
             Fault::NotesOfOlderSecrets => self.1.note_health(key, Generation::new(u64::MAX), change),
             Fault::MakesRecordsOfNotes => {
-                let credential = crate::credentials::Credential::new(key.credential(), crate::credentials::TokenSet::new(""));
+                let credential =
+                    crate::credentials::Credential::new(key.credential(), crate::credentials::TokenSet::new(""));
                 let record = Some(Record::new(credential, generation));
                 // In memory it is ready at once.
                 let mut made = std::pin::pin!(self.1.compare_and_set(key, None, record));

@@ -1,7 +1,7 @@
 //! What a login yields, and where it belongs among the credentials that are there.
 
-use crate::credentials::{Credential, CredentialId};
 use crate::credentials::TokenSet;
+use crate::credentials::{Credential, CredentialId};
 
 /// The end of a login: the tokens, and whose they are.
 ///

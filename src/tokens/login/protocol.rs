@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 use super::error::LoginError;
 use super::http::{Http, Reply};
-use crate::tokens::refresh::RefreshError;
 use crate::credentials::Secret;
+use crate::tokens::refresh::RefreshError;
 
 /// Who asks, as the server knows it.
 #[derive(Debug, Clone)]

@@ -20,8 +20,8 @@ use super::redirect::Redirect;
 use super::session::Session;
 use crate::clock::{SystemClock, WallClock};
 use crate::config::OAuthServer;
-use crate::error::BoxError;
 use crate::credentials::Secret;
+use crate::error::BoxError;
 
 const TIME_LIMIT: Duration = Duration::from_secs(5 * 60);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::code;
-use crate::error::BoxError;
 use crate::credentials::Secret;
+use crate::error::BoxError;
 
 /// Why a refresh failed.
 ///

@@ -16,14 +16,14 @@ use pin_project_lite::pin_project;
 use super::format::Format;
 use super::frame::Frame;
 use super::track::{Phase, Rules, Track};
-use crate::verdict::Answer;
-use crate::layers::classify::judge::Judge;
-use crate::layers::classify::read;
-use crate::layers::classify::watched::Watched;
 use crate::clock;
 use crate::config::TimedOut;
 use crate::context::ending::StreamNews;
 use crate::error::{BoxError, Error};
+use crate::layers::classify::judge::Judge;
+use crate::layers::classify::read;
+use crate::layers::classify::watched::Watched;
+use crate::verdict::Answer;
 use crate::verdict::Verdict;
 
 /// The most that is held. Some providers repeat a whole prompt in the event that says that they have received it.

@@ -10,9 +10,9 @@
 use memchr::memchr;
 
 use super::frame::Frame;
-use crate::providers::stream_events::{Named, named, promises_an_end};
 use super::words::{has_error, is_flat};
 use crate::providers::json::{Cursor, Shape};
+use crate::providers::stream_events::{Named, named, promises_an_end};
 
 /// What a frame means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

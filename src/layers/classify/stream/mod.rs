@@ -15,7 +15,6 @@ mod glance;
 mod hold;
 mod json_array;
 mod meaning;
-mod names;
 mod ndjson;
 mod scan;
 mod sse;

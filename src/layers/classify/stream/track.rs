@@ -4,10 +4,10 @@ use super::format::Format;
 use super::frame::Frame;
 use super::glance::{Glance, glance};
 use super::meaning::{What, meaning};
-use crate::providers::stream_events::{Named, named};
 use super::scan::Scanner;
 use super::words::could_be_last;
 use crate::context::ending::Ending;
+use crate::providers::stream_events::{Named, named};
 use crate::verdict::{Kind, Verdict};
 
 /// The most events that are waited for.

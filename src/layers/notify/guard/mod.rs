@@ -1,8 +1,8 @@
 //! Notices a caller that goes away.
 
+use crate::context::RequestContext;
 use crate::events::event::Event;
 use crate::events::hub::Notifiers;
-use crate::context::RequestContext;
 
 /// Reports [`Event::Canceled`] when it is dropped, unless the call has completed.
 #[derive(Debug)]

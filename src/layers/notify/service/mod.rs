@@ -7,8 +7,8 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::guard::CancelGuard;
-use crate::events::hub::Notifiers;
 use crate::context::{RequestContext, Scoped, enter};
+use crate::events::hub::Notifiers;
 
 /// A service whose calls have a [`RequestContext`]; made by [`NotifyLayer`](super::NotifyLayer).
 #[derive(Debug, Clone)]

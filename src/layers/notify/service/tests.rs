@@ -11,9 +11,9 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_test::mock;
 
 use super::*;
+use crate::credentials::Generation;
 use crate::layers::notify::NotifyLayer;
 use crate::layers::notify::inner::{Seen, slow, used, uses};
-use crate::credentials::Generation;
 
 #[test]
 fn requests_and_answers_pass_and_readiness_is_forwarded() {

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::error::{LoginError, LoginErrorKind, in_trouble};
 use super::http::Reply;
 use super::identity::Whose;
-use crate::credentials::origin::parse_endpoint;
-use crate::tokens::refresh::{RefreshError, token_response};
 use crate::credentials::Secret;
 use crate::credentials::TokenSet;
+use crate::credentials::origin::parse_endpoint;
+use crate::tokens::refresh::{RefreshError, token_response};
 
 /// RFC 8628 section 3.5: where the server names none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);

@@ -7,8 +7,8 @@ use super::save::{STORE_LIMIT, STORE_TRIES, limited};
 use super::{Ended, Failure, Told, Turn};
 use crate::clock;
 use crate::error::BoxError;
-use crate::tokens::refresh::RefreshError;
 use crate::store::{CasOutcome, Entry, Intent, Record};
+use crate::tokens::refresh::RefreshError;
 
 /// What the store says before the exchange.
 pub(super) enum Intended {

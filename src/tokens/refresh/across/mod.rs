@@ -19,11 +19,11 @@ pub(crate) use self::plan::{Held, new_start};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
 use super::{RefreshError, RefreshErrorKind, RefreshRequest};
 use crate::clock::WallClock;
+use crate::credentials::Secret;
+use crate::credentials::TokenSet;
 use crate::error::BoxError;
 use crate::events::LoginReason;
-use crate::credentials::Secret;
 use crate::store::{CasOutcome, DynStore, Entry, Intent, Record, StoreKey, StoreLease};
-use crate::credentials::TokenSet;
 
 /// One refresh, for somebody who holds the lease of the credential.
 pub(crate) struct Turn<'a> {

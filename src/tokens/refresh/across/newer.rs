@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::credentials::Generation;
 use crate::credentials::Material;
 use crate::store::Record;
-use crate::credentials::Generation;
 
 /// How a secret in memory stands to the records that the store has held of its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use super::newer::{Known, Newer, newer};
 use crate::credentials::Credential;
+use crate::credentials::Generation;
 use crate::credentials::header::is_sendable;
 use crate::events::LoginReason;
 use crate::store::{HealthChange, Intent, Record};
-use crate::credentials::Generation;
 use crate::verdict::{Kind, Scope};
 
 /// What is known of a credential when its refresh begins.
@@ -116,8 +116,8 @@ mod tests {
 
     use super::*;
     use crate::credentials::Secret;
-    use crate::store::Health;
     use crate::credentials::TokenSet;
+    use crate::store::Health;
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)

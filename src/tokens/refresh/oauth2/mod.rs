@@ -15,10 +15,10 @@ use tower_service::Service;
 use super::body::{Came, failed, read_answer};
 use super::{RefreshError, RefreshRequest, TokenSource, token_request, token_response};
 use crate::clock::{SystemClock, WallClock};
-use crate::error::{BoxError, Error};
-use crate::credentials::origin::{Origin, parse_endpoint};
 use crate::credentials::Secret;
 use crate::credentials::TokenSet;
+use crate::credentials::origin::{Origin, parse_endpoint};
+use crate::error::{BoxError, Error};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -3,9 +3,9 @@
 use super::super::format::Format;
 use super::super::frame::Frame;
 use super::super::track::{Phase, Rules, Track};
-use crate::verdict::Answer;
-use crate::providers::failures::ProviderRules;
 use crate::context::ending::Ending;
+use crate::providers::failures::ProviderRules;
+use crate::verdict::Answer;
 use crate::verdict::{Kind, Verdict};
 
 /// What came of a stream: whether it began, and how it ended.

@@ -1,0 +1,26 @@
+//! The layers of the stack. Each does one thing, works alone and knows no other; they meet in the
+//! [`RequestContext`](crate::RequestContext) and the [`Verdict`](crate::verdict::Verdict).
+//!
+//! # The life of a call
+//!
+//! 1. [`notify`] opens the context of the call.
+//! 2. [`replay`], where the body does not clone for free, records it while it is sent.
+//! 3. [`retry`] keeps a spare of the request and starts an attempt. It is the only layer that loops.
+//! 4. [`credential`] leases a credential from the pool, injects it, and passes the request on.
+//! 5. Your client sends it.
+//! 6. [`classify`] reads what came back and notes the verdict with the attempt.
+//! 7. [`credential`] settles the attempt with the pool, and notes what the pool could offer next.
+//! 8. [`retry`] decides: return the answer, the same credential again, the next one, or wait.
+//!
+//! [`MarathonLayer`](crate::MarathonLayer) is all of them in this order.
+
+#[macro_use]
+mod macros;
+
+pub(crate) mod check;
+pub mod classify;
+pub mod credential;
+pub(crate) mod marathon;
+pub mod notify;
+pub mod replay;
+pub mod retry;

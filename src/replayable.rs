@@ -1,0 +1,59 @@
+//! Request bodies that can be sent more than once: the trait, and the bodies that clone for free.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Buf;
+use http_body::Body;
+use http_body_util::{Empty, Full};
+
+/// A body of which a copy can be sent again.
+///
+/// Keep one copy, made before the first send, as the spare, and ask the spare for another right before each resend.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a request body that can be sent again",
+    label = "cannot be sent again",
+    note = "use `http_body_util::Full` or `http_body_util::Empty`, for example `Full::from(text)`",
+    note = "or put an `oauth_marathon::layers::replay::ReplayLayer` above the layer that sends again, for streamed bodies"
+)]
+pub trait ReplayableBody: Body + Sized {
+    /// A copy that yields the whole body from its start, or `None` if that is impossible now.
+    ///
+    /// `None` may turn into `Some` once another reader has been dropped, so ask again right before a resend.
+    /// Implementors for which reading consumes `self` may assume that `self` has not been read.
+    fn try_clone(&self) -> Option<Self>;
+
+    /// Whether the caller's own body has yielded an error, as far as this copy can know.
+    ///
+    /// A send that failed for this reason says nothing about the credential or the network: the caller went away.
+    /// Bodies that cannot fail, or do not know, keep the default of `false`.
+    fn source_failed(&self) -> bool {
+        false
+    }
+
+    /// Lets `look` see the beginning of the body, where that is in memory. Nothing is read or waited for: the default is
+    /// `None`, without asking it.
+    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let _ = look;
+        None
+    }
+}
+
+impl<D: Buf + Clone> ReplayableBody for Full<D> {
+    fn try_clone(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+
+    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        // Its data can only be had as its one frame, which is there at once; the copy shares it.
+        let frame = pin!(self.clone()).poll_frame(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Some(Ok(frame))) = frame else { return None };
+        frame.data_ref().map(|data| look(data.chunk()))
+    }
+}
+
+impl<D: Buf> ReplayableBody for Empty<D> {
+    fn try_clone(&self) -> Option<Self> {
+        Some(Self::new())
+    }
+}

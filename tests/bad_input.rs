@@ -164,18 +164,18 @@ async fn every_shape_of_retry_after_is_a_time_or_the_default() {
         ("Sun, 32 Nov 1994 08:49:47 GMT", default),
         ("é", default),
     ] {
-        assert_eq!(rest_after(Reply::status(429).header("retry-after", value)).await, rest, "{value:?}");
+        assert_eq!(cool_after(Reply::status(429).header("retry-after", value)).await, rest, "{value:?}");
     }
     let both = |first, second| Reply::status(429).header("retry-after", first).header("retry-after", second);
-    assert_eq!(rest_after(both("soon", "6")).await, Some(6_000));
+    assert_eq!(cool_after(both("soon", "6")).await, Some(6_000));
     let finer = |ms, s| Reply::status(429).header("retry-after-ms", ms).header("retry-after", s);
-    assert_eq!(rest_after(finer("1500", "2")).await, Some(1_500));
-    assert_eq!(rest_after(finer("soon", "2")).await, Some(2_000));
-    assert_eq!(rest_after(Reply::status(429)).await, default);
+    assert_eq!(cool_after(finer("1500", "2")).await, Some(1_500));
+    assert_eq!(cool_after(finer("soon", "2")).await, Some(2_000));
+    assert_eq!(cool_after(Reply::status(429)).await, default);
 }
 
 /// For how many milliseconds an account rests after this answer; the request goes on with another one.
-async fn rest_after(reply: Reply) -> Option<u128> {
+async fn cool_after(reply: Reply) -> Option<u128> {
     let stage = Stage::new(pool(&["a", "b"]).clock(wall(0)), ScriptedProvider::new().always("a", reply));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);

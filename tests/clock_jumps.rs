@@ -89,8 +89,8 @@ async fn process() {
     away(jumps.next().unwrap());
     let pool = open(path.as_ref(), origin, settings()).await;
     for id in CREDENTIALS {
-        if let Standing::Cooling { rests_for, .. } = state_of(&pool, id).standing {
-            assert!(rests_for <= STATED, "{id} rests for {rests_for:?}");
+        if let Standing::Cooling { cooldown, .. } = state_of(&pool, id).standing {
+            assert!(cooldown <= STATED, "{id} rests for {cooldown:?}");
         }
     }
     use_all(&pool, origin).await;

@@ -35,8 +35,8 @@ async fn a_limit_is_told_first_and_then_the_switch() {
         stage(pool(&[]).credentials([a, login("b")]), ScriptedProvider::new().always("t0ken", Reply::limited(20)));
     stage.post().await;
     let (cooling, switch) = (events.try_recv().unwrap(), events.try_recv().unwrap());
-    assert!(matches!(&cooling, Event::CoolingDown { credential, rests_for, .. }
-        if credential.id == "a" && *rests_for == seconds(20)));
+    assert!(matches!(&cooling, Event::CoolingDown { credential, cooldown, .. }
+        if credential.id == "a" && *cooldown == seconds(20)));
     assert!(matches!(&switch, Event::FailedOver { from, to, status, .. }
         if from.id == "a" && to.id == "b" && status.unwrap() == 429));
     assert_eq!(cooling.to_string(), "Credential \"work\" of \"openai\" rests for 20 s: rate limited.");

@@ -25,14 +25,14 @@ use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
 use self::cases::{Case, Kind, Step, case};
-use self::model::{Model, Outcome, Renewal, Seen, What};
+use self::model::{Model, Outcome, RefreshOutcome, Seen, What};
 use self::replay::replay;
 
 /// What the two servers are going to answer, and what they have been asked.
 #[derive(Debug, Default)]
 struct Script {
     outcomes: VecDeque<Outcome>,
-    renewals: VecDeque<Renewal>,
+    refreshes: VecDeque<RefreshOutcome>,
     seen: Vec<Seen>,
     /// Counts the new tokens, as no two are the same.
     granted: usize,
@@ -63,14 +63,16 @@ fn answer(script: &Shared, request: &Recorded) -> Reply {
 
 fn grant(script: &Shared, exchange: &Exchange) -> Grant {
     let mut script = script.lock().unwrap();
-    let renewal = script.renewals.pop_front().unwrap_or(Renewal::Renewed);
+    let renewal = script.refreshes.pop_front().unwrap_or(RefreshOutcome::Refreshed);
     let id = exchange.credential.as_str();
     note(&mut script, id, What::Refreshed(renewal));
     script.granted += 1;
     match renewal {
-        Renewal::Renewed => Grant::tokens(TokenSet::new(format!("{id}/{}", script.granted)).with_refresh("refresh")),
-        Renewal::NotNow => Grant::busy(),
-        Renewal::Refused => Grant::refused(),
+        RefreshOutcome::Refreshed => {
+            Grant::tokens(TokenSet::new(format!("{id}/{}", script.granted)).with_refresh("refresh"))
+        }
+        RefreshOutcome::NotNow => Grant::busy(),
+        RefreshOutcome::Refused => Grant::refused(),
     }
 }
 
@@ -85,7 +87,7 @@ fn material(id: &str, kind: Kind, version: usize) -> Material {
     match kind {
         Kind::Key => Secret::new(token).into(),
         Kind::Fixed => TokenSet::new(token).into(),
-        Kind::Renewable => TokenSet::new(token).with_refresh("refresh").into(),
+        Kind::Refreshable => TokenSet::new(token).with_refresh("refresh").into(),
     }
 }
 
@@ -103,7 +105,7 @@ impl World {
     fn new(case: &Case) -> Self {
         let script = Script {
             outcomes: case.outcomes.clone().into(),
-            renewals: case.renewals.clone().into(),
+            refreshes: case.refreshes.clone().into(),
             ..Script::default()
         };
         let script = Arc::new(Mutex::new(script));
@@ -128,7 +130,7 @@ impl World {
         self.made += 1;
         let id = format!("account-{}", self.made);
         self.pool.add(Credential::new(&*id, material(&id, kind, 0))).unwrap();
-        self.model.add(&id, matches!(kind, Kind::Renewable));
+        self.model.add(&id, matches!(kind, Kind::Refreshable));
         self.kinds.insert(id, kind);
     }
 
@@ -251,17 +253,17 @@ impl World {
         prop_assert_eq!(order, self.model.order());
         for credential in &snapshot.credentials {
             let account = self.model.account(credential.id.as_str());
-            let rests_for = match credential.standing {
-                Standing::Cooling { rests_for, .. } => Some(rests_for),
+            let cooldown = match credential.standing {
+                Standing::Cooling { cooldown, .. } => Some(cooldown),
                 _ => None,
             };
             let is_out = matches!(credential.standing, Standing::Out { .. });
             let expected = account.until().filter(|_| !account.out).map(|until| until - now);
-            prop_assert_eq!((rests_for, is_out), (expected, account.out), "{:?}", credential);
+            prop_assert_eq!((cooldown, is_out), (expected, account.out), "{:?}", credential);
             let mut parts: Vec<_> = self.model.parts.iter().filter(|part| part.id == credential.id.as_str()).collect();
             parts.sort_by(|one, other| one.asked.cmp(&other.asked));
             let expected: Vec<_> = parts.iter().map(|part| (part.asked.clone(), part.rest.until - now)).collect();
-            let found: Vec<_> = credential.models.iter().map(|model| (model.model.clone(), model.rests_for)).collect();
+            let found: Vec<_> = credential.models.iter().map(|model| (model.model.clone(), model.cooldown)).collect();
             prop_assert_eq!(found, expected, "{:?}", credential);
             let counts = (credential.successes, credential.failures, credential.in_flight);
             prop_assert_eq!(counts, (account.successes, account.failures, 0), "{:?}", credential);
@@ -299,12 +301,12 @@ proptest! {
 
 fn fixed(kinds: &[Kind], outcomes: &[Outcome], steps: &[Step]) -> Case {
     let settings = Settings::default();
-    Case { kinds: kinds.to_vec(), settings, outcomes: outcomes.to_vec(), renewals: Vec::new(), steps: steps.to_vec() }
+    Case { kinds: kinds.to_vec(), settings, outcomes: outcomes.to_vec(), refreshes: Vec::new(), steps: steps.to_vec() }
 }
 
 #[test]
 fn a_token_marked_as_expired_is_refreshed_before_its_next_use() {
-    run(&fixed(&[Kind::Renewable, Kind::Key], &[], &[Step::Invalidate(0), Step::Request(0)])).unwrap();
+    run(&fixed(&[Kind::Refreshable, Kind::Key], &[], &[Step::Invalidate(0), Step::Request(0)])).unwrap();
 }
 
 #[test]

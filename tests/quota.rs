@@ -140,7 +140,7 @@ async fn of_two_windows_that_are_used_up_the_week_keeps_the_account_away() {
     let provider = ScriptedProvider::new().on("a", [limited]);
     assert_eq!(send(&pool, &provider).await, 200);
     let rest = |pool: &Pool| match look(pool, "a").standing {
-        Standing::Cooling { cause: Kind::QuotaExhausted, rests_for, .. } => Some(rests_for.as_secs_f64().round()),
+        Standing::Cooling { cause: Kind::QuotaExhausted, cooldown, .. } => Some(cooldown.as_secs_f64().round()),
         _ => None,
     };
     assert_eq!(rest(&pool), Some(259_200.0));

@@ -156,8 +156,8 @@ async fn nobody_refreshes_while_others_do_and_requests_go_on_with_another_accoun
     send(&stack).await;
     assert_eq!(begin.elapsed(), seconds(5));
     assert_eq!(spent(&server), [""; 0]);
-    let Standing::Cooling { rests_for, .. } = look(&pool, "a").standing else { panic!() };
-    assert_eq!(rests_for, seconds(5), "no long rest: the others are about to end");
+    let Standing::Cooling { cooldown, .. } = look(&pool, "a").standing else { panic!() };
+    assert_eq!(cooldown, seconds(5), "no long rest: the others are about to end");
     assert_eq!(look(&pool, "b").successes, 1);
     let failed = events.try_recv().unwrap();
     assert!(failed.to_string().contains("another process refreshes it"), "{failed}");

@@ -226,7 +226,7 @@ async fn a_refresh_token_that_is_refused_for_now_again_and_again_is_sent_some_30
 /// For how long `a` rests.
 fn rest(pool: &Pool) -> Option<Duration> {
     match look(pool, "a").standing {
-        Standing::Cooling { rests_for, .. } => Some(rests_for),
+        Standing::Cooling { cooldown, .. } => Some(cooldown),
         _ => None,
     }
 }

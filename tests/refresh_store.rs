@@ -72,7 +72,7 @@ async fn a_store_that_cannot_be_read_spends_no_refresh_token() {
     assert_eq!(error.kind(), ErrorKind::Refresh);
     assert!(error.to_string().contains("the token store could not be read"), "{error}");
     assert_eq!(server.exchanges().len(), 0);
-    assert!(matches!(look(&pool, "a").standing, Standing::Cooling { rests_for, .. } if rests_for == seconds(30)));
+    assert!(matches!(look(&pool, "a").standing, Standing::Cooling { cooldown, .. } if cooldown == seconds(30)));
 
     store.set_unreadable(false);
     tokio::time::advance(seconds(30)).await;

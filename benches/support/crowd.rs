@@ -33,7 +33,7 @@ impl Crowd {
         let mut rotation = Rotation::default();
         rotation.to_back(0);
         for place in 1..count {
-            rotation.rest(place, later(now, place));
+            rotation.cool(place, later(now, place));
         }
         Box::new(Self { rotation, now })
     }
@@ -44,7 +44,7 @@ impl Crowd {
         for place in 1..(count / 100).max(2) {
             crowd.rotation.to_back(place);
         }
-        crowd.rotation.rest(count, crowd.now);
+        crowd.rotation.cool(count, crowd.now);
         crowd
     }
 
@@ -53,7 +53,7 @@ impl Crowd {
         let now = now();
         let mut rotation = Rotation::default();
         for place in 0..count {
-            rotation.rest(place, now);
+            rotation.cool(place, now);
         }
         Box::new(Self { rotation, now })
     }
@@ -68,7 +68,7 @@ impl Crowd {
     /// The same, after which the one that would recover first does so, and the time is that.
     pub(crate) fn pick_cool_and_join(&mut self) -> Option<u32> {
         let place = self.pick()?;
-        self.rotation.rest(place, self.now + Duration::from_secs(7 * 24 * 3600));
+        self.rotation.cool(place, self.now + Duration::from_secs(7 * 24 * 3600));
         self.now = self.rotation.due()?;
         Some(place)
     }
@@ -77,7 +77,7 @@ impl Crowd {
     #[inline(never)]
     pub(crate) fn pick_and_cool(&mut self) -> Option<u32> {
         let place = self.pick()?;
-        self.rotation.rest(place, self.now + Duration::from_secs(7 * 24 * 3600));
+        self.rotation.cool(place, self.now + Duration::from_secs(7 * 24 * 3600));
         Some(place)
     }
 }

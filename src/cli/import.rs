@@ -10,7 +10,7 @@ use super::args;
 use super::context::Context;
 use super::failure::{Code, Failure};
 use super::manage::name;
-use super::merge::{add, renewed};
+use super::merge::{add, refreshed};
 use super::records::{Changed, Next, change};
 use super::text::line;
 use crate::credentials::{Credential, Material};
@@ -77,7 +77,7 @@ async fn take(store: &FileStore, known: &[Entry], one: Imported) -> Result<Strin
     let who = format!("{} of {}", name(same), line(&provider));
     let key = StoreKey::new(&*provider, &same.record.credential.id);
     let changed = change(store, &key, |held| match is_newer(&record, held) {
-        true => Next::Store(renewed(held, record.credential.material.clone())),
+        true => Next::Store(refreshed(held, record.credential.material.clone())),
         false => Next::Keep,
     });
     Ok(match changed.await? {

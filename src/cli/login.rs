@@ -7,7 +7,7 @@ use super::ask;
 use super::context::Context;
 use super::failure::{Code, Failure};
 use super::manage::name;
-use super::merge::{add, place, renewed};
+use super::merge::{add, place, refreshed};
 use super::records::{Changed, Next, change};
 use super::server::{self, Found};
 use super::terminal::{BOLD, Spinner, Terminal};
@@ -204,7 +204,7 @@ fn credential(id: &str, who: &Who, args: &args::Login, server: &OAuthServer) -> 
 
 /// A known account with its new secret. How it is sent stays, but for what was asked for.
 fn updated(record: &Record, who: &Who, args: &args::Login) -> Record {
-    let mut next = renewed(record, who.material.clone());
+    let mut next = refreshed(record, who.material.clone());
     let credential = &mut next.credential;
     let label = args.label.as_deref().map(Into::into);
     credential.label = label.or_else(|| credential.label.clone()).or_else(|| who.label.as_deref().map(Into::into));

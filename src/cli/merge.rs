@@ -37,7 +37,7 @@ pub(super) fn place(known: &[Entry], id: Option<&str>, logged_in: &LoggedIn) -> 
 }
 
 /// A record with a new secret. What was held against the old one does not count any more; the rest stays.
-pub(super) fn renewed(record: &Record, material: Material) -> Record {
+pub(super) fn refreshed(record: &Record, material: Material) -> Record {
     let mut next = record.clone();
     next.credential.material = material;
     next.generation = record.generation.next();
@@ -106,7 +106,7 @@ mod tests {
         let throttled = Cooldown::new(Kind::Throttled, until);
         old.health.cooldowns = vec![throttled.clone(), Cooldown::new(Kind::Unauthorized, until)];
         old.intent = Some(Intent::new(Generation::FIRST, until));
-        let next = renewed(&old, TokenSet::new("new").into());
+        let next = refreshed(&old, TokenSet::new("new").into());
         let mut expected = Record::new(Credential::new("work", TokenSet::new("new")).subject("1"), Generation::new(2));
         expected.health.cooldowns = vec![throttled];
         assert_eq!(next, expected);

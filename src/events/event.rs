@@ -52,7 +52,7 @@ pub enum Event {
         /// Why it rests.
         kind: Kind,
         /// For how long, from now.
-        rests_for: Duration,
+        cooldown: Duration,
         /// The model that it rests for, as requests name it; `None` if it rests as a whole. Empty for all requests of which
         /// the model is not known.
         model: Option<Arc<str>>,

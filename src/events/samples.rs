@@ -48,7 +48,7 @@ pub(super) fn all() -> Vec<Event> {
             provider: "openai".into(),
             credential: account("work"),
             kind: Kind::Throttled,
-            rests_for: Duration::from_secs(30),
+            cooldown: Duration::from_secs(30),
             model: None,
         },
         recovered(),

@@ -14,8 +14,8 @@ impl fmt::Display for Event {
             Self::FailedOver { provider, from, to, status, kind, .. } => {
                 write!(f, "{} (from {from} to {to})", switching(provider, *kind, *status))
             }
-            Self::CoolingDown { provider, credential, kind, rests_for, model } => {
-                let (cause, rest, model) = (Verdict::new(*kind), Rounded(*rests_for), ForModel(model.as_deref()));
+            Self::CoolingDown { provider, credential, kind, cooldown, model } => {
+                let (cause, rest, model) = (Verdict::new(*kind), Rounded(*cooldown), ForModel(model.as_deref()));
                 write!(f, "Credential {credential} of {provider:?} rests for {rest}{model}: {cause}.")
             }
             Self::Recovered { provider, credential, model } => {
@@ -181,7 +181,7 @@ mod tests {
                     provider: provider(),
                     credential: credential(),
                     kind: crate::verdict::Kind::QuotaExhausted,
-                    rests_for: Duration::from_secs(30),
+                    cooldown: Duration::from_secs(30),
                     model: of("gpt-5"),
                 },
                 r#"Credential "work account" of "openai" rests for 30 s for the model "gpt-5": quota used up."#,

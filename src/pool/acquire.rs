@@ -13,8 +13,8 @@ use super::refresh::Ticket;
 use super::state::ask::Ask;
 use super::state::last_answer::Remembered;
 use super::state::pick::Pick;
-use super::state::probe::Look;
-use super::state::refreshing::{Need, Renewal};
+use super::state::probe::ProbeTarget;
+use super::state::refresh_state::{Need, RefreshOutcome};
 use super::state::settle::{Outcome, Request, Settled};
 use super::state::{Entry, State};
 use super::strategy::{Candidate, Choice};
@@ -37,9 +37,9 @@ const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
 pub(crate) enum Acquired {
     Lease(Lease),
     /// Its token of this generation is being replaced; ask for it again once that is over.
-    Renewing {
+    RefreshState {
         awaited: (CredentialId, Generation),
-        done: oneshot::Receiver<Renewal>,
+        done: oneshot::Receiver<RefreshOutcome>,
     },
     None(Unavailable),
 }
@@ -122,13 +122,13 @@ impl Pool {
         slot.successes.fetch_add(1, Relaxed);
         slot.last_status.store(status.as_u16(), Relaxed);
         if slot.troubled.load(Relaxed) {
-            self.lift(lease, model());
+            self.end_cooldowns(lease, model());
         }
     }
 
     #[cold]
-    fn lift(&self, lease: &Lease, model: Option<Arc<str>>) {
-        let effects = self.change(|state| state.lift(lease.bearing(model.as_deref())));
+    fn end_cooldowns(&self, lease: &Lease, model: Option<Arc<str>>) {
+        let effects = self.change(|state| state.end_cooldowns(lease.bearing(model.as_deref())));
         self.emit(effects);
     }
 
@@ -179,9 +179,9 @@ impl Pool {
 
     /// Lets a suspect rest: another credential was not refused.
     pub(crate) fn convict(&self, suspect: &Suspect) {
-        let rest = self.0.settings.auth_failure_cooldown.min(self.0.settings.max_cooldown);
+        let cooldown = self.0.settings.auth_failure_cooldown.min(self.0.settings.max_cooldown);
         let mut state = self.state();
-        let effects = state.convict(rest, suspect, clock::now());
+        let effects = state.convict(cooldown, suspect, clock::now());
         self.reset_active(&state);
         self.unlock(state);
         self.emit(effects);
@@ -196,8 +196,8 @@ impl Pool {
         self.state().remembered(model)
     }
 
-    pub(super) fn look_ended(&self, look: &Look, since: Instant) {
-        self.state().end_look(look, since);
+    pub(super) fn probe_ended(&self, probe: &ProbeTarget, since: Instant) {
+        self.state().end_probe(probe, since);
     }
 
     /// Tells people that a request goes on with another credential.
@@ -249,35 +249,35 @@ impl Pool {
             return Err(inner.closed());
         }
         let none = |why| Ok((Acquired::None(why), None));
-        let (place, look) = match pick {
+        let (place, probe) = match pick {
             Pick::Ready(place) => (place, None),
-            Pick::Probe(place, look) => (place, Some(look)),
+            Pick::Probe(place, probe) => (place, Some(probe)),
             Pick::Cooling(Some(recovery)) => return none(Unavailable::Cooling(recovery)),
             Pick::Cooling(None) => return none(Unavailable::Error(inner.nobody(state, ask))),
             Pick::Unknown => return Err(inner.unknown(state, ask)),
         };
         let Some(entry) = state.entry(place) else { return none(Unavailable::Error(inner.nobody(state, ask))) };
         let access = entry.access.clone();
-        let renewable = inner.source.is_some() && entry.credential.material.refresh_token().is_some();
-        let asks = renewable && !(ask.awaited)(&access.slot.id);
-        let begun = match entry.renewing.need(&access, now) {
-            Need::Renewal { valid: false } if asks => {
+        let refreshable = inner.source.is_some() && entry.credential.material.refresh_token().is_some();
+        let asks = refreshable && !(ask.awaited)(&access.slot.id);
+        let begun = match entry.refreshing.need(&access, now) {
+            Need::RefreshOutcome { valid: false } if asks => {
                 let (sender, done) = oneshot::channel();
-                let begun = self.join_renewal(state, place, Some(sender))?;
+                let begun = self.join_refresh(state, place, Some(sender))?;
                 let awaited = (access.slot.id.clone(), access.generation);
-                return Ok((Acquired::Renewing { awaited, done }, begun));
+                return Ok((Acquired::RefreshState { awaited, done }, begun));
             }
             // A token that is good is used: where no refresh can begin, another request will see to it.
-            Need::Renewal { valid: true } if asks => self.join_renewal(state, place, None).unwrap_or_default(),
+            Need::RefreshOutcome { valid: true } if asks => self.join_refresh(state, place, None).unwrap_or_default(),
             _ => None,
         };
-        if let Some(look) = &look {
-            state.begin_look(place, look, now, fastrand::f64());
+        if let Some(probe) = &probe {
+            state.begin_probe(place, probe, now, fastrand::f64());
         } else if inner.strategy.is_none() && inner.settings.strategy == StrategyName::RoundRobin && ask.same.is_none()
         {
             state.rotation.to_back(place);
         }
-        let lease = Lease::new(access, self.clone(), state.changes, look.map(|look| Box::new((look, now))));
+        let lease = Lease::new(access, self.clone(), state.changes, probe.map(|probe| Box::new((probe, now))));
         Ok((Acquired::Lease(lease), begun))
     }
 }

@@ -26,7 +26,7 @@ struct Found {
 /// threads read.
 struct Remembered {
     access: Weak<Access>,
-    renew_at: Option<Instant>,
+    refresh_at: Option<Instant>,
 }
 
 /// Changed under the pool's lock, and found without any lock until it changes.
@@ -58,20 +58,20 @@ impl Active {
     #[inline]
     pub(super) fn find_fresh(&self) -> Option<Arc<Access>> {
         let found =
-            self.look(|found| found.filter(|found| is_ahead(found.renew_at)).and_then(|it| it.access.upgrade()));
+            self.probe(|found| found.filter(|found| is_ahead(found.refresh_at)).and_then(|it| it.access.upgrade()));
         found.unwrap_or_else(|| self.access().clone().filter(|access| access.is_fresh()))
     }
 
     /// Whether there is such a one.
     #[inline]
     pub(super) fn has_fresh(&self) -> bool {
-        let found = self.look(|found| found.is_some_and(|found| is_ahead(found.renew_at)));
+        let found = self.probe(|found| found.is_some_and(|found| is_ahead(found.refresh_at)));
         found.unwrap_or_else(|| self.access().as_ref().is_some_and(|access| access.is_fresh()))
     }
 
     /// Looks at what this thread remembers, once that is up to date. A thread that is ending remembers nothing any more.
     #[inline]
-    fn look<R>(&self, at: impl FnOnce(Option<&Remembered>) -> R) -> Option<R> {
+    fn probe<R>(&self, at: impl FnOnce(Option<&Remembered>) -> R) -> Option<R> {
         let stamp = self.stamp.load(Acquire);
         let looked = FOUND.try_with(|found| {
             let mut found = found.borrow_mut();
@@ -86,7 +86,8 @@ impl Active {
     #[cold]
     fn learn(&self, stamp: u64) -> Found {
         let access = self.access();
-        let remember = |access: &Arc<Access>| Remembered { access: Arc::downgrade(access), renew_at: access.renew_at };
+        let remember =
+            |access: &Arc<Access>| Remembered { access: Arc::downgrade(access), refresh_at: access.refresh_at };
         Found { stamp, access: access.as_ref().map(remember) }
     }
 

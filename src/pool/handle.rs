@@ -161,7 +161,7 @@ impl Pool {
         let sticky = self.0.strategy.is_none() && self.0.settings.strategy == StrategyName::Sticky;
         let first = state.rotation.first().filter(|_| sticky && !state.closed);
         // One whose token is known to be dead is not for those who do not look further.
-        let usable = first.and_then(|place| state.entry(place)).filter(|entry| !entry.renewing.forced);
+        let usable = first.and_then(|place| state.entry(place)).filter(|entry| !entry.refreshing.forced);
         self.0.active.set(usable.map(|entry| &entry.access));
     }
 
@@ -189,8 +189,8 @@ impl Inner {
         slot: Arc<Slot>,
         generation: Generation,
     ) -> Result<Access, Error> {
-        let renewable = self.source.is_some() && credential.material.refresh_token().is_some();
-        let expiry = credential.material.tokens().and_then(|tokens| tokens.expiry()).filter(|_| renewable);
+        let refreshable = self.source.is_some() && credential.material.refresh_token().is_some();
+        let expiry = credential.material.tokens().and_then(|tokens| tokens.expiry()).filter(|_| refreshable);
         let margin = self.settings.refresh_margin;
         let lifetime = Lifetime::of(expiry, margin, fastrand::f64(), self.wall.now(), crate::clock::now());
         let access = Access::prepare(credential, slot, generation, lifetime)?;
@@ -220,11 +220,11 @@ impl Inner {
             credential: account(&slot),
             model,
         });
-        let cooled = cooled.map(|(slot, kind, rests_for)| Event::CoolingDown {
+        let cooled = cooled.map(|(slot, kind, cooldown)| Event::CoolingDown {
             provider: provider.clone(),
             credential: account(&slot),
             kind,
-            rests_for,
+            cooldown,
             model,
         });
         let out = out.map(|(slot, reason)| self.login_needed(&slot, reason));

@@ -35,8 +35,8 @@ impl Pool {
             pin: None,
             tried: &|id| id == lease.credential(),
             model: model.as_ref(),
-            rested: &|_| false,
-            renewed: false,
+            cooled_down: &|_| false,
+            refreshed: false,
             refused_elsewhere: false,
             last_try: true,
         };

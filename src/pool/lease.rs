@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::handle::{Pool, account};
 use super::prepared::Access;
 use super::state::end_cooldown::Bearing;
-use super::state::probe::Look;
+use super::state::probe::ProbeTarget;
 use crate::config::TimedOut;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
@@ -26,14 +26,19 @@ pub struct Lease {
     /// The pool's count of changes when the lease began.
     started: u64,
     /// What it is to show about a resting credential, and when it began. Boxed: few are.
-    look: Option<Box<(Look, Instant)>>,
+    probe: Option<Box<(ProbeTarget, Instant)>>,
 }
 
 impl Lease {
     #[inline]
-    pub(super) fn new(access: Arc<Access>, pool: Pool, started: u64, look: Option<Box<(Look, Instant)>>) -> Self {
+    pub(super) fn new(
+        access: Arc<Access>,
+        pool: Pool,
+        started: u64,
+        probe: Option<Box<(ProbeTarget, Instant)>>,
+    ) -> Self {
         access.slot.in_flight.fetch_add(1, Relaxed);
-        Self { access, pool, started, look }
+        Self { access, pool, started, probe }
     }
 
     /// The credential.
@@ -63,7 +68,7 @@ impl Lease {
     }
 
     /// Whether the credential may rest, for some model at least.
-    pub(crate) fn rests(&self) -> bool {
+    pub(crate) fn may_be_cooling(&self) -> bool {
         self.access.slot.troubled.load(Relaxed)
     }
 
@@ -80,7 +85,7 @@ impl Lease {
     /// Keeps what an event inside of an answer says about limits, and ends a rest that it contradicts.
     pub(crate) fn heard_event(&self, event: &[u8]) {
         self.access.slot.quota.keep_event(event);
-        if self.rests() {
+        if self.may_be_cooling() {
             self.pool.event_seen(self, event);
         }
     }
@@ -105,8 +110,8 @@ impl Drop for Lease {
     #[inline]
     fn drop(&mut self) {
         self.access.slot.in_flight.fetch_sub(1, Relaxed);
-        if let Some(look) = self.look.take() {
-            self.pool.look_ended(&look.0, look.1);
+        if let Some(probe) = self.probe.take() {
+            self.pool.probe_ended(&probe.0, probe.1);
         }
     }
 }

@@ -121,9 +121,9 @@ impl Pool {
         let model = model.as_ref();
         self.change(|state| {
             let Some(place) = state.place_of(id.as_ref()) else { return false };
-            let rests = state.models.until(place, model).is_some();
+            let cooldowns = state.models.until(place, model).is_some();
             state.forget_models(place, |other| other == model);
-            rests
+            cooldowns
         })
     }
 
@@ -137,11 +137,11 @@ impl Pool {
             let Some(entry) = state.place_of(id.as_ref()).and_then(|place| state.entry_mut(place)) else {
                 return false;
             };
-            let renewable = has_source && entry.credential.material.refresh_token().is_some();
-            if entry.access.generation != seen || !renewable || !entry.renewing.may_force(now) {
+            let refreshable = has_source && entry.credential.material.refresh_token().is_some();
+            if entry.access.generation != seen || !refreshable || !entry.refreshing.may_force(now) {
                 return false;
             }
-            entry.renewing.force(now);
+            entry.refreshing.force(now);
             true
         })
     }
@@ -240,7 +240,7 @@ impl Inner {
         };
         let access = self.prepare(&credential, slot, generation)?;
         state.outbox.change(&credential.id);
-        state.renew(place, credential, Arc::new(access));
+        state.replace_secret(place, credential, Arc::new(access));
         if let Some(entry) = state.entry_mut(place) {
             entry.known = known;
         }

@@ -34,6 +34,6 @@ pub(crate) use self::prepared::Access;
 pub use self::snapshot::{CredentialSnapshot, ModelSnapshot, PoolSnapshot, Standing};
 pub(crate) use self::state::ask::Ask;
 pub(crate) use self::state::last_answer::{Remembered, invented};
-pub(crate) use self::state::refreshing::Renewal;
+pub(crate) use self::state::refresh_state::RefreshOutcome;
 pub(crate) use self::state::settle::{Outcome, Request, Settled};
 pub use self::strategy::{Candidate, Choice, Strategy};

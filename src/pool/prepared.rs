@@ -74,7 +74,7 @@ pub(crate) struct Access {
     pub(crate) extra: Box<[(HeaderName, HeaderValue)]>,
     pub(crate) base: Option<Arc<BaseUrl>>,
     /// From when on the token is replaced, while it is used.
-    pub(crate) renew_at: Option<Instant>,
+    pub(crate) refresh_at: Option<Instant>,
     /// From when on the token is of no use.
     pub(crate) expires_at: Option<Instant>,
 }
@@ -88,7 +88,7 @@ pub(super) fn is_ahead(time: Option<Instant>) -> bool {
 /// The times of a token on the monotonic clock, so that a jump of the wall clock moves none of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Lifetime {
-    pub(crate) renew_at: Option<Instant>,
+    pub(crate) refresh_at: Option<Instant>,
     pub(crate) expires_at: Option<Instant>,
 }
 
@@ -105,7 +105,7 @@ impl Lifetime {
         let Some(expiry) = expiry else { return Self::default() };
         let left = expiry.duration_since(wall).unwrap_or(Duration::ZERO);
         let early = margin.min(left / 10).mul_f64(1.0 - 0.2 * jitter.clamp(0.0, 1.0));
-        Self { renew_at: now.checked_add(left.saturating_sub(early)), expires_at: now.checked_add(left) }
+        Self { refresh_at: now.checked_add(left.saturating_sub(early)), expires_at: now.checked_add(left) }
     }
 }
 
@@ -144,14 +144,14 @@ impl Access {
             None => None,
             Some(url) => Some(Arc::new(BaseUrl::parse(&format!("base URL of credential {:?}", credential.id), url)?)),
         };
-        let Lifetime { renew_at, expires_at } = lifetime;
-        Ok(Self { slot, generation, name, value, extra, base, renew_at, expires_at })
+        let Lifetime { refresh_at, expires_at } = lifetime;
+        Ok(Self { slot, generation, name, value, extra, base, refresh_at, expires_at })
     }
 
     /// Whether the token needs no refresh. Reads the clock only where it could need one.
     #[inline]
     pub(crate) fn is_fresh(&self) -> bool {
-        is_ahead(self.renew_at)
+        is_ahead(self.refresh_at)
     }
 
     /// Every header that this credential sets.
@@ -232,13 +232,13 @@ mod tests {
         let margin = Duration::from_secs(300);
         let at = |life: u64, jitter: f64| {
             let lifetime = Lifetime::of(Some(wall + Duration::from_secs(life)), margin, jitter, wall, now);
-            (lifetime.renew_at.unwrap() - now).as_secs()
+            (lifetime.refresh_at.unwrap() - now).as_secs()
         };
         assert_eq!(at(36_000, 0.0), 35_700);
         assert_eq!(at(36_000, 1.0), 35_760);
         assert_eq!(at(100, 0.0), 90);
         let past = Lifetime::of(Some(wall), margin, 0.5, wall + Duration::from_secs(9), now);
-        assert_eq!(past.renew_at, Some(now));
-        assert!(Lifetime::of(None, margin, 0.0, wall, now).renew_at.is_none());
+        assert_eq!(past.refresh_at, Some(now));
+        assert!(Lifetime::of(None, margin, 0.0, wall, now).refresh_at.is_none());
     }
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::handle::Pool;
 use super::state::Entry;
-use super::state::models::ModelRests;
+use super::state::models::ModelCooldowns;
 use crate::clock;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
@@ -43,7 +43,7 @@ pub struct CredentialSnapshot {
     pub models: Vec<ModelSnapshot>,
     /// How long until one request may see whether a used-up quota has room before its time. Requests for a model that rests
     /// go by that model's.
-    pub next_check: Option<Duration>,
+    pub next_probe: Option<Duration>,
     /// How often its token has been replaced, from 1.
     pub generation: Generation,
     /// When its token expires, where that is known.
@@ -70,11 +70,11 @@ pub struct ModelSnapshot {
     /// Its name, as requests state it; empty for all requests of which it is not known.
     pub model: String,
     /// For how long still.
-    pub rests_for: Duration,
+    pub cooldown: Duration,
     /// Why: the cause with the latest end.
     pub cause: Kind,
     /// How long until one request may see whether its quota has room before its time.
-    pub next_check: Option<Duration>,
+    pub next_probe: Option<Duration>,
 }
 
 /// Whether a credential can be used.
@@ -87,7 +87,7 @@ pub enum Standing {
     #[non_exhaustive]
     Cooling {
         /// For how long still.
-        rests_for: Duration,
+        cooldown: Duration,
         /// Why: the cause with the latest end.
         cause: Kind,
     },
@@ -126,12 +126,12 @@ impl Pool {
 }
 
 impl CredentialSnapshot {
-    fn of(entry: &Entry, models: &ModelRests, now: Instant) -> Self {
+    fn of(entry: &Entry, models: &ModelCooldowns, now: Instant) -> Self {
         let slot = &entry.access.slot;
         let latest = entry.cooldowns.latest().filter(|latest| latest.until > now);
         let standing = match (entry.out, latest) {
             (Some(reason), _) => Standing::Out { reason },
-            (None, Some(latest)) => Standing::Cooling { rests_for: latest.until - now, cause: latest.cause },
+            (None, Some(latest)) => Standing::Cooling { cooldown: latest.until - now, cause: latest.cause },
             (None, None) => Standing::Ready,
         };
         Self {
@@ -140,12 +140,12 @@ impl CredentialSnapshot {
             subject: entry.credential.subject.clone(),
             standing,
             models: ModelSnapshot::all(entry, models, now),
-            next_check: latest
-                .and_then(|_| entry.cooldowns.recheck())
+            next_probe: latest
+                .and_then(|_| entry.cooldowns.probe_plan())
                 .map(|check| check.at().saturating_duration_since(now)),
             generation: entry.access.generation,
             expires_at: entry.credential.material.tokens().and_then(|tokens| tokens.expiry()),
-            refreshing: entry.renewing.is_under_way(),
+            refreshing: entry.refreshing.is_under_way(),
             successes: slot.successes.load(Relaxed),
             failures: entry.failures,
             in_flight: slot.in_flight.load(Relaxed),
@@ -156,12 +156,12 @@ impl CredentialSnapshot {
 }
 
 impl ModelSnapshot {
-    fn all(entry: &Entry, models: &ModelRests, now: Instant) -> Vec<Self> {
+    fn all(entry: &Entry, models: &ModelCooldowns, now: Instant) -> Vec<Self> {
         let of = |model: &Arc<str>| {
-            let rests = models.book(model)?.rests(entry.access.slot.place)?;
-            let latest = rests.latest().filter(|latest| latest.until > now)?;
-            let next_check = rests.recheck().map(|check| check.at().saturating_duration_since(now));
-            Some(Self { model: model.to_string(), rests_for: latest.until - now, cause: latest.cause, next_check })
+            let cooldowns = models.book(model)?.cooldowns(entry.access.slot.place)?;
+            let latest = cooldowns.latest().filter(|latest| latest.until > now)?;
+            let next_probe = cooldowns.probe_plan().map(|check| check.at().saturating_duration_since(now));
+            Some(Self { model: model.to_string(), cooldown: latest.until - now, cause: latest.cause, next_probe })
         };
         let mut all: Vec<_> = entry.models.iter().filter_map(of).collect();
         all.sort_unstable_by(|one, other| one.model.cmp(&other.model));

@@ -113,7 +113,7 @@ pub struct HealthChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     Cooled(Cooldown),
-    Lifted(Kind, Scope, Option<String>),
+    Ended(Kind, Scope, Option<String>),
     Out(Option<LoginReason>),
     Answered(LastStatus),
     Cleared,
@@ -134,8 +134,8 @@ impl HealthChange {
 
     /// It does not rest any more for this cause, scope and model.
     #[must_use]
-    pub fn lifted(self, cause: Kind, scope: Scope, model: Option<&str>) -> Self {
-        self.and(Step::Lifted(cause, scope, model.map(Into::into)))
+    pub fn ended(self, cause: Kind, scope: Scope, model: Option<&str>) -> Self {
+        self.and(Step::Ended(cause, scope, model.map(Into::into)))
     }
 
     /// It is out until a person acts, or is not any more.
@@ -181,7 +181,7 @@ impl HealthChange {
             Step::Cleared => self.steps.retain(|earlier| matches!(earlier, Step::Answered(_))),
             Step::Answered(_) => self.steps.retain(|earlier| !matches!(earlier, Step::Answered(_))),
             Step::Out(_) => self.steps.retain(|earlier| !matches!(earlier, Step::Out(_))),
-            Step::Lifted(cause, scope, model) => self.steps.retain(|earlier| match earlier {
+            Step::Ended(cause, scope, model) => self.steps.retain(|earlier| match earlier {
                 Step::Cooled(cooldown) => !cooldown.is_of(*cause, *scope, model.as_deref()),
                 earlier => *earlier != step,
             }),
@@ -210,7 +210,7 @@ impl Step {
                     None => health.cooldowns.push(next.clone()),
                 }
             }
-            Self::Lifted(cause, scope, model) => {
+            Self::Ended(cause, scope, model) => {
                 health.cooldowns.retain(|held| !held.is_of(*cause, *scope, model.as_deref()));
             }
             Self::Out(reason) => health.out = *reason,
@@ -248,8 +248,8 @@ mod tests {
             new().cooled(throttled(20).with_model("large")),
             new().cooled(throttled(40).with_model("small")),
             new().cooled(Cooldown::new(Kind::Network, at(15)).with_scope(Scope::Network)),
-            new().lifted(Kind::Throttled, Scope::Credential, None),
-            new().lifted(Kind::Throttled, Scope::Model, Some("large")),
+            new().ended(Kind::Throttled, Scope::Credential, None),
+            new().ended(Kind::Throttled, Scope::Model, Some("large")),
             new().out(Some(LoginReason::Banned)),
             new().out(None),
             new().answered(answered(429)),
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn notes_that_wait_for_long_stay_few() {
         let many = (0..10_000).fold(HealthChange::new(), |change, at| {
-            change.cooled(throttled(at % 97)).lifted(Kind::Throttled, Scope::Credential, None)
+            change.cooled(throttled(at % 97)).ended(Kind::Throttled, Scope::Credential, None)
         });
         assert!(many.steps.len() <= 2, "{}", many.steps.len());
         let many = (0..10_000).fold(HealthChange::new(), |change, at| change.cooled(throttled(at % 97)));
@@ -308,8 +308,8 @@ mod tests {
     fn causes_scopes_and_models_rest_apart() {
         let change = HealthChange::new().cooled(throttled(20).with_model("large")).cooled(throttled(10));
         assert_eq!(applied(&[&change]).cooldowns, [throttled(25), throttled(20).with_model("large")]);
-        let lifted = change.lifted(Kind::Throttled, Scope::Credential, None);
-        assert_eq!(applied(&[&lifted]).cooldowns, [throttled(20).with_model("large")]);
-        assert_eq!(applied(&[&lifted]).out, Some(LoginReason::Revoked));
+        let ended = change.ended(Kind::Throttled, Scope::Credential, None);
+        assert_eq!(applied(&[&ended]).cooldowns, [throttled(20).with_model("large")]);
+        assert_eq!(applied(&[&ended]).out, Some(LoginReason::Revoked));
     }
 }

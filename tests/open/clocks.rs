@@ -9,7 +9,7 @@ use oauth_marathon::testing::ManualClock;
 use oauth_marathon::verdict::Kind;
 
 use crate::accounts::{day, look, oauth, rotating, seconds, settle, wall};
-use crate::support::{HOUR, builder, held, key, put, remove, rests_for, send, static_key, store_of, two_seconds};
+use crate::support::{HOUR, builder, cooldown, held, key, put, remove, send, static_key, store_of, two_seconds};
 
 const YEARS: i64 = 2 * 365 * 86_400;
 
@@ -40,14 +40,14 @@ async fn no_jump_of_the_clock_leaves_a_credential_stuck() {
 
         let pool = builder(store.clone()).clock(wrong(at_opening)).token_source(server.clone());
         let pool = pool.open().await.unwrap();
-        let longest = rests_for(&pool, "a").max(rests_for(&pool, "b")).unwrap_or_default();
+        let longest = cooldown(&pool, "a").max(cooldown(&pool, "b")).unwrap_or_default();
         assert!(longest <= 2 * 3600, "{at_noting} {at_opening}: {longest} s");
         // The token that seems to be expired is refreshed once, and no more.
         assert_eq!(send(&pool, &[]).await, 200);
         tokio::time::advance(seconds(2 * 3600)).await;
         settle().await;
         for id in ["a", "b"] {
-            assert_eq!(rests_for(&pool, id), None, "{at_noting} {at_opening}: {id}");
+            assert_eq!(cooldown(&pool, id), None, "{at_noting} {at_opening}: {id}");
         }
         assert!(server.exchanges().len() <= 1, "{at_noting} {at_opening}: {}", server.exchanges().len());
     }
@@ -64,7 +64,7 @@ async fn an_end_that_no_rest_can_have_is_corrected_for_whoever_opens_next() {
     }
     let open = async || builder(store.clone()).clock(clock.clone()).open().await.unwrap();
     let pool = open().await;
-    assert_eq!((rests_for(&pool, "a"), look(&pool, "b").models[0].rests_for.as_secs()), (Some(30), 30));
+    assert_eq!((cooldown(&pool, "a"), look(&pool, "b").models[0].cooldown.as_secs()), (Some(30), 30));
     two_seconds().await;
     for id in ["a", "b"] {
         let stored = held(&store, id).await.unwrap().health.cooldowns;
@@ -72,7 +72,7 @@ async fn an_end_that_no_rest_can_have_is_corrected_for_whoever_opens_next() {
     }
     tokio::time::advance(seconds(30)).await;
     let late = open().await;
-    assert_eq!((rests_for(&late, "a"), look(&late, "b").models.len()), (None, 0));
+    assert_eq!((cooldown(&late, "a"), look(&late, "b").models.len()), (None, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +90,7 @@ async fn a_jump_while_the_pool_runs_moves_none_of_its_rests() {
         two_seconds().await;
         remove(&store, "c").await;
         two_seconds().await;
-        let left = rests_for(&pool, "a").unwrap_or_default();
+        let left = cooldown(&pool, "a").unwrap_or_default();
         assert!(left <= 28, "{by}: {left}");
     }
 }

@@ -10,7 +10,7 @@ use oauth_marathon::{Generation, MarathonLayer, RequestContext};
 use tower::{Layer, ServiceExt};
 
 use crate::accounts::{day, look, names, post, seconds};
-use crate::support::{builder, held, key, out, rests_for, scripted_of, send, static_key, store_of, two_seconds};
+use crate::support::{builder, cooldown, held, key, out, scripted_of, send, static_key, store_of, two_seconds};
 
 #[tokio::test(start_paused = true)]
 async fn rests_are_shared_and_so_are_their_ends() {
@@ -18,7 +18,7 @@ async fn rests_are_shared_and_so_are_their_ends() {
     let (one, other) = (builder(store.clone()).open().await.unwrap(), builder(store.clone()).open().await.unwrap());
     assert_eq!(send(&one, &[("a", 429)]).await, 200);
     two_seconds().await;
-    assert_eq!((rests_for(&one, "a"), rests_for(&other, "a")), (Some(28), Some(28)));
+    assert_eq!((cooldown(&one, "a"), cooldown(&other, "a")), (Some(28), Some(28)));
     assert_eq!(send(&other, &[]).await, 200);
     assert_eq!(look(&other, "b").successes, 1);
 
@@ -26,11 +26,11 @@ async fn rests_are_shared_and_so_are_their_ends() {
     let noted = HealthChange::new().cooled(Cooldown::new(Kind::Throttled, day(seconds(100))));
     store.note_health(&key("a"), Generation::new(1), noted);
     two_seconds().await;
-    assert_eq!((rests_for(&one, "a"), rests_for(&other, "a")), (Some(96), Some(96)));
+    assert_eq!((cooldown(&one, "a"), cooldown(&other, "a")), (Some(96), Some(96)));
     let shorter = HealthChange::new().cooled(Cooldown::new(Kind::Network, day(seconds(10))));
     store.note_health(&key("a"), Generation::new(1), shorter);
     two_seconds().await;
-    assert_eq!(rests_for(&one, "a"), Some(94));
+    assert_eq!(cooldown(&one, "a"), Some(94));
 
     // A person lifts it.
     assert!(other.clear("a", Scope::Credential));
@@ -56,7 +56,7 @@ async fn the_rest_of_one_model_is_shared_and_so_is_its_end() {
     two_seconds().await;
     for pool in [&one, &other] {
         let a = look(pool, "a");
-        let models: Vec<_> = a.models.iter().map(|rest| (&*rest.model, rest.rests_for.as_secs())).collect();
+        let models: Vec<_> = a.models.iter().map(|rest| (&*rest.model, rest.cooldown.as_secs())).collect();
         assert_eq!((a.standing, models), (Standing::Ready, vec![("large", 58)]));
     }
     // After a restart too.
@@ -95,7 +95,7 @@ async fn only_failures_and_recoveries_are_noted_and_a_panic_costs_the_note() {
     assert_eq!(send(&pool, &[("a", 429)]).await, 200);
     two_seconds().await;
     assert_eq!(store.notes(), 1);
-    assert_eq!(rests_for(&pool, "a"), Some(28));
+    assert_eq!(cooldown(&pool, "a"), Some(28));
     pool.add(static_key("c")).unwrap();
     two_seconds().await;
     assert!(held(&store, "c").await.is_some(), "the rest of it goes on");

@@ -10,7 +10,7 @@ use oauth_marathon::verdict::Kind;
 use oauth_marathon::{BoxError, Credential, ErrorKind, Generation, Pool, Secret};
 
 use crate::accounts::{ORIGIN, day, look, seconds};
-use crate::support::{builder, held, ids, key, out, put, put_record, rests_for, send, static_key, store_of};
+use crate::support::{builder, cooldown, held, ids, key, out, put, put_record, send, static_key, store_of};
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_opens_with_the_order_and_the_health_that_the_store_holds() {
@@ -26,7 +26,7 @@ async fn a_pool_opens_with_the_order_and_the_health_that_the_store_holds() {
     let (told, heard) = std::sync::mpsc::channel();
     let pool = builder(store).notifier(move |event: &Event| told.send(event.clone()).unwrap()).open().await.unwrap();
     assert_eq!(ids(&pool), ["c", "d", "a", "b"]);
-    assert_eq!((rests_for(&pool, "a"), out(&pool, "b")), (Some(90), Some(LoginReason::Banned)));
+    assert_eq!((cooldown(&pool, "a"), out(&pool, "b")), (Some(90), Some(LoginReason::Banned)));
     assert_eq!(look(&pool, "d").standing, Standing::Ready);
     let event = heard.recv_timeout(seconds(60)).unwrap();
     assert!(matches!(&event, Event::LoginNeeded { credential, .. } if credential.id == "b"), "{event}");

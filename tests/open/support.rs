@@ -58,10 +58,10 @@ pub(crate) fn ids(pool: &Pool) -> Vec<String> {
     pool.snapshot().credentials.into_iter().map(|credential| credential.id.to_string()).collect()
 }
 
-pub(crate) fn rests_for(pool: &Pool, id: &str) -> Option<u64> {
+pub(crate) fn cooldown(pool: &Pool, id: &str) -> Option<u64> {
     match look(pool, id).standing {
         // Rounded: a wall clock is cut to the millisecond.
-        Standing::Cooling { rests_for, .. } => Some((rests_for.as_millis() as u64 + 500) / 1000),
+        Standing::Cooling { cooldown, .. } => Some((cooldown.as_millis() as u64 + 500) / 1000),
         _ => None,
     }
 }

@@ -210,7 +210,7 @@ pub(crate) struct Chunks {
     chunks: VecDeque<Bytes>,
     is_whole: bool,
     fails: bool,
-    rested: bool,
+    cooled_down: bool,
 }
 
 impl Chunks {
@@ -233,11 +233,11 @@ impl Body for Chunks {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if !self.is_whole && !std::mem::replace(&mut self.rested, true) {
+        if !self.is_whole && !std::mem::replace(&mut self.cooled_down, true) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        self.rested = false;
+        self.cooled_down = false;
         match self.chunks.pop_front() {
             Some(chunk) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
             None if self.fails => Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),

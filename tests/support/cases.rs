@@ -6,12 +6,12 @@ use std::time::Duration;
 use oauth_marathon::config::{Settings, WhenAllCooling};
 use proptest::prelude::*;
 
-use super::model::{Outcome, Renewal};
+use super::model::{Outcome, RefreshOutcome};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     Key,
-    Renewable,
+    Refreshable,
     Fixed,
 }
 
@@ -35,12 +35,12 @@ pub(crate) struct Case {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) settings: Settings,
     pub(crate) outcomes: Vec<Outcome>,
-    pub(crate) renewals: Vec<Renewal>,
+    pub(crate) refreshes: Vec<RefreshOutcome>,
     pub(crate) steps: Vec<Step>,
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Key), Just(Kind::Renewable), Just(Kind::Fixed)]
+    prop_oneof![Just(Kind::Key), Just(Kind::Refreshable), Just(Kind::Fixed)]
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
@@ -60,8 +60,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-fn renewal() -> impl Strategy<Value = Renewal> {
-    prop_oneof![4 => Just(Renewal::Renewed), 1 => Just(Renewal::NotNow), 1 => Just(Renewal::Refused)]
+fn renewal() -> impl Strategy<Value = RefreshOutcome> {
+    prop_oneof![4 => Just(RefreshOutcome::Refreshed), 1 => Just(RefreshOutcome::NotNow), 1 => Just(RefreshOutcome::Refused)]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -95,9 +95,9 @@ fn settings() -> impl Strategy<Value = Settings> {
 pub(crate) fn case() -> impl Strategy<Value = Case> {
     let kinds = prop::collection::vec(kind(), 1..7);
     let outcomes = prop::collection::vec(outcome(), 0..80);
-    let renewals = prop::collection::vec(renewal(), 0..20);
+    let refreshes = prop::collection::vec(renewal(), 0..20);
     let steps = prop::collection::vec(step(), 1..30);
-    (kinds, settings(), outcomes, renewals, steps).prop_map(|(kinds, settings, mut outcomes, renewals, steps)| {
+    (kinds, settings(), outcomes, refreshes, steps).prop_map(|(kinds, settings, mut outcomes, refreshes, steps)| {
         // A few server errors and broken connections are within every budget for resends.
         let mut errors = 0;
         outcomes.retain(|outcome| {
@@ -105,6 +105,6 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
             errors += usize::from(costs);
             !costs || errors <= 20
         });
-        Case { kinds, settings, outcomes, renewals, steps }
+        Case { kinds, settings, outcomes, refreshes, steps }
     })
 }

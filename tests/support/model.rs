@@ -23,8 +23,8 @@ pub(crate) enum Outcome {
 
 /// What the OAuth server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Renewal {
-    Renewed,
+pub(crate) enum RefreshOutcome {
+    Refreshed,
     NotNow,
     Refused,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     Sent(Outcome),
-    Refreshed(Renewal),
+    Refreshed(RefreshOutcome),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ pub(crate) struct Rest {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Account {
-    pub(crate) renewable: bool,
+    pub(crate) refreshable: bool,
     pub(crate) successes: u64,
     pub(crate) failures: u64,
     pub(crate) rests: BTreeMap<Cause, Rest>,
@@ -210,15 +210,15 @@ impl Model {
     }
 
     /// The same for what the request asks for alone: the account keeps its place in the order.
-    pub(crate) fn rest_part(&mut self, id: &str, length: Duration, guessed: bool, now: Instant) {
+    pub(crate) fn cool_part(&mut self, id: &str, length: Duration, guessed: bool, now: Instant) {
         let rest = Rest { began: now, until: now + length.min(self.settings.max_cooldown), guessed };
         if self.part(id).is_none_or(|known| known.rest.until < rest.until) {
-            self.lift_part(id);
+            self.end_part(id);
             self.parts.push(Part { id: id.to_owned(), asked: self.asked.clone(), rest });
         }
     }
 
-    pub(crate) fn lift_part(&mut self, id: &str) {
+    pub(crate) fn end_part(&mut self, id: &str) {
         self.parts.retain(|part| part.id != id || part.asked != self.asked);
     }
 
@@ -236,8 +236,8 @@ impl Model {
 
     // What people do.
 
-    pub(crate) fn add(&mut self, id: &str, renewable: bool) {
-        self.accounts.insert(id.to_owned(), Account { renewable, ..Account::default() });
+    pub(crate) fn add(&mut self, id: &str, refreshable: bool) {
+        self.accounts.insert(id.to_owned(), Account { refreshable, ..Account::default() });
         self.move_to_back(id);
     }
 
@@ -270,7 +270,7 @@ impl Model {
 
     /// Asks for a new token before the next use, but not twice a minute.
     pub(crate) fn invalidate(&mut self, id: &str, now: Instant) -> bool {
-        let allowed = self.may_renew(id, now);
+        let allowed = self.may_refresh(id, now);
         if allowed {
             let account = self.get(id);
             (account.expired, account.forced) = (true, Some(now));
@@ -278,24 +278,24 @@ impl Model {
         allowed
     }
 
-    pub(crate) fn may_renew(&self, id: &str, now: Instant) -> bool {
+    pub(crate) fn may_refresh(&self, id: &str, now: Instant) -> bool {
         let account = self.account(id);
         let recently = account.forced.is_some_and(|forced| now < forced + Duration::from_secs(60));
-        account.renewable && !account.lost && (account.expired || !recently)
+        account.refreshable && !account.lost && (account.expired || !recently)
     }
 
     /// What the OAuth server said.
-    pub(crate) fn renewed(&mut self, id: &str, renewal: Renewal, now: Instant) {
+    pub(crate) fn refreshed(&mut self, id: &str, renewal: RefreshOutcome, now: Instant) {
         match renewal {
-            Renewal::Renewed => self.renew(id),
-            Renewal::NotNow => {
+            RefreshOutcome::Refreshed => self.renew(id),
+            RefreshOutcome::NotNow => {
                 let account = self.get(id);
                 let pause = Duration::from_secs(30 << account.refusals.min(7)).min(Duration::from_secs(3_600));
                 account.paused = Some(now + pause);
                 account.refusals += 1;
                 self.rest(id, Cause::Unauthorized, pause, true, now);
             }
-            Renewal::Refused => {
+            RefreshOutcome::Refused => {
                 let account = self.get(id);
                 (account.out, account.lost) = (true, true);
                 self.put(id);
@@ -307,7 +307,7 @@ impl Model {
     /// else.
     pub(crate) fn is_paused(&self, id: &str, now: Instant) -> bool {
         let account = self.account(id);
-        account.renewable && account.expired && !account.lost && account.paused.is_some_and(|until| until > now)
+        account.refreshable && account.expired && !account.lost && account.paused.is_some_and(|until| until > now)
     }
 
     /// Whether a resting account may be tried before its time.

@@ -31,7 +31,7 @@ enum Pick {
 #[derive(Debug, Default)]
 struct Round {
     sent: Vec<(Id, Outcome)>,
-    renewed: BTreeSet<Id>,
+    refreshed: BTreeSet<Id>,
     /// Refused with 403, and to rest if another one is not.
     suspect: Option<Id>,
     /// Whose connection was the first to break: that one does not count.
@@ -59,7 +59,7 @@ pub(crate) fn replay(model: &mut Model, seen: &[Seen], begun: Instant, ended: In
         round: Round::default(),
         now: begun,
         waiting_since: None,
-        just_renewed: None,
+        just_refreshed: None,
         has_broken: false,
         lost: 0,
         pause: 0..=0,
@@ -92,8 +92,8 @@ pub(crate) fn replay(model: &mut Model, seen: &[Seen], begun: Instant, ended: In
             }
             (Pick::Refresh(id), Some(Seen { id: used, what: What::Refreshed(renewal), .. })) if id == *used => {
                 events.next();
-                model.renewed(&id, *renewal, replay.now);
-                replay.just_renewed = Some(id.clone());
+                model.refreshed(&id, *renewal, replay.now);
+                replay.just_refreshed = Some(id.clone());
                 Plan::Same(id)
             }
             (pick, event) => return Err(format!("{plan:?}: expected {pick:?}, but saw {event:?}")),
@@ -110,7 +110,7 @@ struct Replay {
     now: Instant,
     waiting_since: Option<Instant>,
     /// Whose new token, or whose old one for want of a new one, is used now.
-    just_renewed: Option<Id>,
+    just_refreshed: Option<Id>,
     /// A connection has broken before.
     has_broken: bool,
     /// How many have broken after that.
@@ -146,8 +146,12 @@ impl Replay {
             }
         };
         let account = model.account(&picked);
-        let refresh = account.renewable && account.expired && !account.lost;
-        if refresh && self.just_renewed.as_ref() != Some(&picked) { Pick::Refresh(picked) } else { Pick::Send(picked) }
+        let refresh = account.refreshable && account.expired && !account.lost;
+        if refresh && self.just_refreshed.as_ref() != Some(&picked) {
+            Pick::Refresh(picked)
+        } else {
+            Pick::Send(picked)
+        }
     }
 
     fn waited(&self) -> Duration {
@@ -166,7 +170,7 @@ impl Replay {
             {
                 self.waiting_since.get_or_insert(self.now);
                 self.round = Round { began: Some(self.now + wait), ..Round::default() };
-                self.just_renewed = None;
+                self.just_refreshed = None;
                 Plan::Wait(self.now + wait)
             }
             _ => Plan::Stop,
@@ -176,7 +180,7 @@ impl Replay {
     /// What an outcome does to the account, and what the request does next.
     fn settle(&mut self, model: &mut Model, id: &Id, outcome: Outcome) -> Plan {
         let now = self.now;
-        self.just_renewed = None;
+        self.just_refreshed = None;
         self.round.sent.push((id.clone(), outcome));
         if outcome != Outcome::Status(200) {
             self.round.began.get_or_insert(now);
@@ -202,7 +206,7 @@ impl Replay {
                 if rests.len() < before {
                     model.put(id);
                 }
-                model.lift_part(id);
+                model.end_part(id);
                 Plan::Stop
             }
             Outcome::Status(401) => self.unauthorized(model, id),
@@ -229,8 +233,8 @@ impl Replay {
             Outcome::PartLimited(seconds) => {
                 model.get(id).failures += 1;
                 match seconds {
-                    Some(seconds) => model.rest_part(id, Duration::from_secs(seconds.max(1)), false, now),
-                    None => model.rest_part(id, model.settings.rate_limit_cooldown, true, now),
+                    Some(seconds) => model.cool_part(id, Duration::from_secs(seconds.max(1)), false, now),
+                    None => model.cool_part(id, model.settings.rate_limit_cooldown, true, now),
                 }
                 self.go_on(model)
             }
@@ -265,7 +269,7 @@ impl Replay {
 
     fn unauthorized(&mut self, model: &mut Model, id: &Id) -> Plan {
         model.get(id).failures += 1;
-        if self.may_renew(model, id) {
+        if self.may_refresh(model, id) {
             return self.renew(model, id);
         }
         if model.account(id).lost {
@@ -282,7 +286,7 @@ impl Replay {
         if self.round.suspect.as_ref().is_some_and(|suspect| suspect != id) {
             return Plan::Stop;
         }
-        if self.may_renew(model, id) {
+        if self.may_refresh(model, id) {
             model.get(id).failures += 1;
             return self.renew(model, id);
         }
@@ -309,14 +313,14 @@ impl Replay {
         }
     }
 
-    fn may_renew(&self, model: &Model, id: &Id) -> bool {
-        model.may_renew(id, self.now) && !self.round.renewed.contains(id)
+    fn may_refresh(&self, model: &Model, id: &Id) -> bool {
+        model.may_refresh(id, self.now) && !self.round.refreshed.contains(id)
     }
 
     fn renew(&mut self, model: &mut Model, id: &Id) -> Plan {
         let account = model.get(id);
         (account.expired, account.forced) = (true, Some(self.now));
-        self.round.renewed.insert(id.clone());
+        self.round.refreshed.insert(id.clone());
         Plan::Same(id.clone())
     }
 

@@ -156,7 +156,7 @@ impl Stage {
     /// Why a credential rests and for how long still.
     pub fn rest(&self, id: &str) -> Option<(Kind, Duration)> {
         match self.of(id).standing {
-            Standing::Cooling { rests_for, cause, .. } => Some((cause, rests_for)),
+            Standing::Cooling { cooldown, cause, .. } => Some((cause, cooldown)),
             _ => None,
         }
     }

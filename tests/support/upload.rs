@@ -18,7 +18,7 @@ pub(crate) struct Upload {
     /// Whether the length is known beforehand, which makes it a `Content-Length`.
     sized: bool,
     fails: bool,
-    rested: bool,
+    cooled_down: bool,
     /// The last chunk is not there before this is set.
     gate: Option<Arc<AtomicBool>>,
 }
@@ -47,9 +47,9 @@ impl Body for Upload {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.rested = !self.rested;
+        self.cooled_down = !self.cooled_down;
         let kept_back = self.chunks.len() == 1 && self.gate.as_ref().is_some_and(|gate| !gate.load(SeqCst));
-        if self.rested || kept_back {
+        if self.cooled_down || kept_back {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

@@ -29,7 +29,7 @@ async fn a_reset_in_eighteen_days_rests_eight_and_is_looked_into_at_growing_inte
     let stage = stage(pool(&["a"]), ScriptedProvider::new().always("a", used_up(18 * DAY)));
     stage.post().await;
     assert_eq!(stage.rest("a"), Some((Kind::QuotaExhausted, seconds(8 * DAY))));
-    let check = stage.of("a").next_check.unwrap();
+    let check = stage.of("a").next_probe.unwrap();
     assert!((6 * HOUR..=6 * HOUR + 36 * 60).contains(&check.as_secs()), "{check:?}");
     let looks = sent(&stage, 2 * 24 * 60, "large").await;
     assert!((7..=8).contains(&looks.len()), "every six hours and a little more: {looks:?}");

@@ -60,7 +60,7 @@ async fn a_snapshot_shows_order_health_and_tokens_in_the_making() {
     assert_eq!((a.label.as_str(), a.subject.as_deref(), a.expires_at), ("work account", Some("acct_1"), Some(expiry)));
     assert_eq!((a.successes, a.failures, a.last_status.unwrap().as_u16()), (1, 1, 429));
     assert!(
-        matches!(a.standing, Standing::Cooling { cause: Kind::Throttled, rests_for, .. } if rests_for == seconds(58))
+        matches!(a.standing, Standing::Cooling { cause: Kind::Throttled, cooldown, .. } if cooldown == seconds(58))
     );
     let b = snapshot.credential("b").unwrap();
     assert_eq!((b.label.as_str(), b.refreshing, b.in_flight, b.generation.get()), ("b", true, 0, 1));

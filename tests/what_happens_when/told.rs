@@ -59,5 +59,5 @@ pub(crate) fn chat(model: &str) -> Request<Full<Bytes>> {
 
 /// The models that a credential rests for, and for how many seconds still.
 pub(crate) fn resting(stage: &Stage, id: &str) -> Vec<(String, u64)> {
-    stage.of(id).models.into_iter().map(|model| (model.model, model.rests_for.as_secs())).collect()
+    stage.of(id).models.into_iter().map(|model| (model.model, model.cooldown.as_secs())).collect()
 }

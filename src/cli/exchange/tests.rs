@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::super::merge::renewed;
+use super::super::merge::refreshed;
 use super::super::records::{Next, change};
 use super::{Refreshed, Told, refresh};
 use crate::clock::{SystemClock, WallClock};
@@ -72,7 +72,7 @@ async fn the_intent_stands_in_the_store_while_the_token_is_exchanged() {
 async fn tokens_that_somebody_else_has_stored_are_adopted_and_not_sent() {
     let store = MemoryStore::new();
     let seen = stored(&store, old()).await;
-    let newer = renewed(&seen.record, TokenSet::new("theirs").into());
+    let newer = refreshed(&seen.record, TokenSet::new("theirs").into());
     let _ = store.compare_and_set(&key(), Some(seen.revision), Some(newer.clone())).await.unwrap();
     let calls = Arc::default();
     let outcome = refresh(&store, "x", &seen.record, &source(&calls, async || ()), |_| ()).await.unwrap();
@@ -263,7 +263,7 @@ async fn a_refresh_that_another_process_has_just_begun_is_waited_for() {
     change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
     let calls = Arc::default();
     // It ends well after ten seconds.
-    let (there, newer) = (store.clone(), renewed(&record, TokenSet::new("theirs").into()));
+    let (there, newer) = (store.clone(), refreshed(&record, TokenSet::new("theirs").into()));
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(10)).await;
         change(&there, &key(), |_| Next::Store(newer.clone())).await.unwrap();

@@ -44,13 +44,13 @@ fn write(event: &Event) {
             },
             "switching to another credential"
         ),
-        Event::CoolingDown { provider, credential, kind, rests_for, model } => tracing::debug!(
+        Event::CoolingDown { provider, credential, kind, cooldown, model } => tracing::debug!(
             target: TARGET,
             {
                 oauth_marathon.event = name,
                 oauth_marathon.pool = &**provider,
                 oauth_marathon.credential.id = credential.id.as_str(),
-                oauth_marathon.credential.cooldown = rests_for.as_secs_f64(),
+                oauth_marathon.credential.cooldown = cooldown.as_secs_f64(),
                 oauth_marathon.cause = ?kind,
                 oauth_marathon.model = model.as_deref()
             },

@@ -35,7 +35,7 @@ pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) 
         return ask(pool, context, Stay::default(), awaited, &Used::default(), 0);
     }
     let last = call.last().and_then(|attempt| attempt.credential.clone());
-    let same = awaited.renewed().cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
+    let same = awaited.refreshed().cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
     let tried = call.used();
     let attempts = call.len();
     // Nobody has told the model of the attempt before.
@@ -55,8 +55,8 @@ impl Awaited {
     /// None so far.
     pub(super) const NONE: &Self = &Self(Vec::new());
 
-    pub(super) fn add(&mut self, credential: CredentialId, is_renewed: bool) {
-        self.0.push((credential, is_renewed));
+    pub(super) fn add(&mut self, credential: CredentialId, is_refreshed: bool) {
+        self.0.push((credential, is_refreshed));
     }
 
     fn is_empty(&self) -> bool {
@@ -68,12 +68,12 @@ impl Awaited {
     }
 
     pub(super) fn in_vain(&self, id: &CredentialId) -> bool {
-        self.0.iter().any(|(awaited, is_renewed)| awaited == id && !is_renewed)
+        self.0.iter().any(|(awaited, is_refreshed)| awaited == id && !is_refreshed)
     }
 
     /// The credential that has just got a token.
-    fn renewed(&self) -> Option<&CredentialId> {
-        self.0.last().filter(|(_, is_renewed)| *is_renewed).map(|(credential, _)| credential)
+    fn refreshed(&self) -> Option<&CredentialId> {
+        self.0.last().filter(|(_, is_refreshed)| *is_refreshed).map(|(credential, _)| credential)
     }
 }
 
@@ -177,7 +177,7 @@ impl OpenAttempt {
             Late::leave(&self.context, lease, verdict, answer);
             return None;
         }
-        if lease.rests() {
+        if lease.may_be_cooling() {
             let model = (verdict.scope() == Scope::Model).then(|| self.context.model_name());
             lease.pool().quota_seen(&lease, response.headers(), model.as_deref());
         }

@@ -41,8 +41,8 @@ impl Drop for Late {
             pin: None,
             tried: &|_| false,
             model: None,
-            rested: &|_| false,
-            renewed: false,
+            cooled_down: &|_| false,
+            refreshed: false,
             refused_elsewhere: false,
             last_try: true,
         };

@@ -33,12 +33,12 @@ pub(super) fn settle(
     let id = lease.credential();
     let tried = call.used();
     let is_tried = |other: &CredentialId| tried.contains(other);
-    let has_rested = |other: &CredentialId| {
+    let has_cooled = |other: &CredentialId| {
         call.round().any(|attempt| attempt.credential.as_ref() == Some(other) && is_limited(attempt))
     };
     // The uses of one credential in a round follow each other.
     let is_use = |attempt: &&Attempt| attempt.credential.as_ref() == Some(id);
-    let renewed = call.round().rev().take_while(is_use).any(|attempt| attempt.next == Some(Next::Same));
+    let refreshed = call.round().rev().take_while(is_use).any(|attempt| attempt.next == Some(Next::Same));
     let outcome = Outcome {
         access: lease.access(),
         started: lease.started(),
@@ -47,8 +47,8 @@ pub(super) fn settle(
             pin: context.pin(),
             tried: &is_tried,
             model: model.as_ref(),
-            rested: &has_rested,
-            renewed,
+            cooled_down: &has_cooled,
+            refreshed,
             refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
             last_try: !context.is_resendable()
                 || verdict.kind() == Kind::Network

@@ -17,7 +17,7 @@ use crate::context::{Attempt, RequestContext};
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::pool::{Acquired, Pool, Renewal, Request, Unavailable};
+use crate::pool::{Acquired, Pool, RefreshOutcome, Request, Unavailable};
 use crate::sync::oneshot;
 use crate::sync::time::{Sleep, sleep_until};
 use crate::tokens::refresh::RefreshError;
@@ -33,9 +33,9 @@ pub(super) struct Wait {
     /// The number of the attempt that the log shows as open.
     attempt: Option<u32>,
     credential: CredentialId,
-    done: oneshot::Receiver<Renewal>,
+    done: oneshot::Receiver<RefreshOutcome>,
     /// How the refresh has ended.
-    over: Option<Renewal>,
+    over: Option<RefreshOutcome>,
     /// What it has waited for before.
     awaited: Awaited,
     /// Armed by the first poll that has to wait.
@@ -47,7 +47,7 @@ impl Wait {
         pool: Pool,
         context: RequestContext,
         awaited: (CredentialId, Generation),
-        done: oneshot::Receiver<Renewal>,
+        done: oneshot::Receiver<RefreshOutcome>,
     ) -> Self {
         let credential = awaited.0.clone();
         let attempt = Some(context.call().open(awaited));
@@ -55,7 +55,7 @@ impl Wait {
     }
 
     /// Waits for the refresh of another credential as well.
-    pub(super) fn again(&mut self, awaited: (CredentialId, Generation), done: oneshot::Receiver<Renewal>) {
+    pub(super) fn again(&mut self, awaited: (CredentialId, Generation), done: oneshot::Receiver<RefreshOutcome>) {
         self.credential = awaited.0.clone();
         self.attempt = Some(self.context.call().open(awaited));
         (self.done, self.over) = (done, None);
@@ -82,8 +82,8 @@ impl Wait {
         if self.context.deadline().is_some_and(|deadline| deadline <= clock::now()) {
             return Err(self.out_of_time());
         }
-        let is_renewed = self.over.as_ref().is_some_and(Result::is_ok);
-        self.awaited.add(self.credential.clone(), is_renewed);
+        let is_refreshed = self.over.as_ref().is_some_and(Result::is_ok);
+        self.awaited.add(self.credential.clone(), is_refreshed);
         acquire(&self.pool, &self.context, &self.awaited)
     }
 
@@ -119,8 +119,8 @@ impl Wait {
             pin: self.context.pin(),
             tried: &|id| round.iter().any(|attempt| of(attempt, id)) || self.awaited.in_vain(id),
             model: model.as_ref(),
-            rested: &|id| round.iter().any(|attempt| of(attempt, id) && is_limited(attempt)),
-            renewed: false,
+            cooled_down: &|id| round.iter().any(|attempt| of(attempt, id) && is_limited(attempt)),
+            refreshed: false,
             refused_elsewhere: false,
             last_try: true,
         };

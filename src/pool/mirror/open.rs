@@ -137,13 +137,13 @@ impl Pool {
     fn take_up(&self, id: &CredentialId) -> Result<(), Error> {
         let state = self.state();
         let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
-        let renewable = |entry: &&crate::pool::state::Entry| {
+        let refreshable = |entry: &&crate::pool::state::Entry| {
             let material = &entry.credential.material;
-            self.0.source.is_some() && material.refresh_token().is_some() && entry.renewing.login_lost.is_none()
+            self.0.source.is_some() && material.refresh_token().is_some() && entry.refreshing.login_lost.is_none()
         };
-        let Some(place) = entry.filter(renewable).map(|entry| entry.access.slot.place) else { return Ok(()) };
+        let Some(place) = entry.filter(refreshable).map(|entry| entry.access.slot.place) else { return Ok(()) };
         drop(state);
-        self.renew(place)
+        self.replace_secret(place)
     }
 
     pub(in crate::pool) async fn load_all(&self) -> Result<Vec<Entry>, BoxError> {

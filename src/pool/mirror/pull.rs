@@ -62,7 +62,7 @@ impl Follower {
                 return;
             }
             let Some(pool) = self.pool.upgrade().map(Pool) else { return };
-            match pool.look(&mut self.seen).await {
+            match pool.probe(&mut self.seen).await {
                 Ok(()) => failures.clear(),
                 Err(error) => failures.add(&pool, &error),
             }
@@ -116,7 +116,7 @@ impl Failures {
 
 impl Pool {
     /// Reads the store, and takes over what has changed.
-    async fn look(&self, seen: &mut Seen) -> Result<(), BoxError> {
+    async fn probe(&self, seen: &mut Seen) -> Result<(), BoxError> {
         loop {
             let writes = self.state().outbox.writes();
             let found = self.load_all().await?;
@@ -222,7 +222,7 @@ impl Pool {
             state.relabel(place, credential, access);
             return Ok(());
         }
-        state.renew(place, credential, access);
+        state.replace_secret(place, credential, access);
         if let Some(entry) = state.entry_mut(place) {
             entry.known = Known::stored(generation);
         }

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::credentials::{Credential, CredentialId};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::handle::Pool;
-use crate::pool::refresh::unsaved::Custody;
+use crate::pool::refresh::record_turn::RecordTurn;
 use crate::pool::state::stored::Moment;
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
 use crate::sync::{Handle, time};
@@ -19,7 +19,7 @@ use crate::tokens::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, l
 enum Written {
     Done,
     /// A refresh of it is under way, which comes first.
-    Later(Arc<Custody>),
+    Later(Arc<RecordTurn>),
 }
 
 impl Pool {
@@ -41,8 +41,8 @@ impl Pool {
             if refreshing.is_empty() {
                 break;
             }
-            for custody in refreshing {
-                drop(custody.kept().await);
+            for record_turn in refreshing {
+                drop(record_turn.kept().await);
             }
         }
         limited(STORE_LIMIT, self.0.store.flush()).await.map_err(failed)
@@ -95,14 +95,14 @@ impl Pool {
 
     /// Brings together what the store and the pool hold of each credential that has changed, and says of which ones that has
     /// to wait for a refresh. What fails stays to be done.
-    async fn write_changes(&self) -> Result<Vec<Arc<Custody>>, BoxError> {
+    async fn write_changes(&self) -> Result<Vec<Arc<RecordTurn>>, BoxError> {
         let _one_at_a_time = self.0.writing.lock().await;
         let changed = self.state().outbox.changed();
         let (mut refreshing, mut failed) = (Vec::new(), None);
         for (id, mark) in changed {
             match self.write(&id).await {
                 Ok(Written::Done) => self.state().outbox.written(&id, mark),
-                Ok(Written::Later(custody)) => refreshing.push(custody),
+                Ok(Written::Later(record_turn)) => refreshing.push(record_turn),
                 Err(error) => failed = Some(error),
             }
         }
@@ -118,11 +118,11 @@ impl Pool {
 
     async fn write(&self, id: &CredentialId) -> Result<Written, BoxError> {
         let key = self.key(id);
-        let custody = self.custody_of(id);
-        let mut kept = match &custody {
-            Some(custody) => match custody.try_kept() {
+        let record_turn = self.record_turn_of(id);
+        let mut kept = match &record_turn {
+            Some(record_turn) => match record_turn.try_kept() {
                 Some(kept) => Some(kept),
-                None => return Ok(Written::Later(custody.clone())),
+                None => return Ok(Written::Later(record_turn.clone())),
             },
             None => None,
         };
@@ -202,7 +202,7 @@ impl Pool {
             state.relabel(place, stored.credential, access);
         } else {
             entry.known = Known::stored(generation);
-            state.renew(place, stored.credential, access);
+            state.replace_secret(place, stored.credential, access);
         }
         self.reset_active(&state);
         drop(state);
@@ -212,10 +212,10 @@ impl Pool {
         Ok(())
     }
 
-    fn custody_of(&self, id: &CredentialId) -> Option<Arc<Custody>> {
+    fn record_turn_of(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
         let state = self.state();
         let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
-        entry.map(|entry| entry.custody.clone())
+        entry.map(|entry| entry.record_turn.clone())
     }
 
     fn key(&self, id: &CredentialId) -> StoreKey {

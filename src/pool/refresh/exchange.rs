@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::failure::{Failure, LEASE_PATIENCE, Why};
-use super::unsaved::{Custody, Kept};
+use super::record_turn::{Kept, RecordTurn};
 use crate::clock;
 use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
 use crate::events::Event;
 use crate::pool::handle::{Inner, Pool, account};
 use crate::pool::prepared::Slot;
-use crate::pool::state::refreshing::Need;
+use crate::pool::state::refresh_state::Need;
 use crate::store::{Record, StoreKey, StoreLease};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{spawn, task_local, time};
@@ -21,7 +21,7 @@ use crate::tokens::refresh::{RefreshError, RefreshRequest};
 
 task_local! {
     /// The credential whose token this task is replacing: it cannot wait for itself.
-    pub(in crate::pool) static RENEWING: Arc<Slot>;
+    pub(in crate::pool) static REFRESHING: Arc<Slot>;
 }
 
 /// How long a token source that was cut off may take to go: it may just have been answered.
@@ -34,7 +34,7 @@ impl Pool {
         &self,
         slot: &Arc<Slot>,
         replaces: &mut Generation,
-        custody: &Arc<Custody>,
+        record_turn: &Arc<RecordTurn>,
         kept: &mut Kept,
     ) -> Result<Option<Record>, Failure> {
         let Self(inner) = self;
@@ -76,7 +76,7 @@ impl Pool {
             Err(mut failure) => {
                 if let Some(unstored) = failure.unstored.take() {
                     inner.tell_unstored(slot, &unstored.error);
-                    inner.keep_trying(key, custody, kept, unstored.record, lease);
+                    inner.keep_trying(key, record_turn, kept, unstored.record, lease);
                 }
                 return Err(Failure::from(failure).refused(refused.load(Relaxed)));
             }
@@ -92,7 +92,7 @@ impl Pool {
             }
             Ended::Unstored(Unstored { record, error }) => {
                 inner.tell_unstored(slot, &error);
-                inner.keep_trying(key, custody, kept, record.clone(), lease);
+                inner.keep_trying(key, record_turn, kept, record.clone(), lease);
                 Ok(Some(record))
             }
         }
@@ -103,7 +103,7 @@ impl Pool {
         let now = clock::now();
         let mut state = self.state();
         let entry = state.owner(slot)?;
-        if entry.access.generation != replaces && entry.renewing.need(&entry.access, now) == Need::Nothing {
+        if entry.access.generation != replaces && entry.refreshing.need(&entry.access, now) == Need::Nothing {
             return None;
         }
         Some(Held {
@@ -144,7 +144,7 @@ impl Inner {
             return Err(RefreshError::misconfigured("the pool has no token source"));
         };
         // A task of its own, so that a token source that panics, hangs or blocks fails this refresh and nothing else.
-        let mut exchange = spawn(RENEWING.scope(slot, async move { source.refresh(request).await }));
+        let mut exchange = spawn(REFRESHING.scope(slot, async move { source.refresh(request).await }));
         let limit = self.settings.exchange_timeout;
         let exchanged = match time::timeout(limit, &mut exchange).await {
             Ok(exchanged) => exchanged,

@@ -2,21 +2,21 @@
 
 pub(super) mod exchange;
 pub(super) mod failure;
+pub(super) mod record_turn;
 pub(super) mod saver;
-pub(super) mod unsaved;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::handle::{Inner, Pool, account};
 use super::prepared::Slot;
-use super::refresh::exchange::RENEWING;
+use super::refresh::exchange::REFRESHING;
 use super::refresh::failure::{Failure, Why};
+use super::refresh::record_turn::{Kept, RecordTurn};
 use super::refresh::saver::Counted;
-use super::refresh::unsaved::{Custody, Kept};
 use super::state::State;
-use super::state::cool::Rest;
-use super::state::refreshing::{Need, Renewal};
+use super::state::cool::NewCooldown;
+use super::state::refresh_state::{Need, RefreshOutcome};
 use crate::clock;
 use crate::credentials::Credential;
 use crate::credentials::Generation;
@@ -30,12 +30,12 @@ use crate::verdict::Kind;
 
 impl Pool {
     /// Starts the refresh of a credential that nobody waits for, unless one is under way.
-    pub(super) fn renew(&self, place: u32) -> Result<(), Error> {
+    pub(super) fn replace_secret(&self, place: u32) -> Result<(), Error> {
         let mut state = self.state();
         if state.closed {
             return Err(self.0.closed());
         }
-        let begun = self.join_renewal(&mut state, place, None);
+        let begun = self.join_refresh(&mut state, place, None);
         drop(state);
         begun?.into_iter().for_each(Ticket::start);
         Ok(())
@@ -43,15 +43,15 @@ impl Pool {
 
     /// Joins the refresh of a credential for somebody who has seen, under the same lock, that it needs one. The ticket is that
     /// of a refresh which begins with it.
-    pub(super) fn join_renewal(
+    pub(super) fn join_refresh(
         &self,
         state: &mut State,
         place: u32,
-        waiter: Option<oneshot::Sender<Renewal>>,
+        waiter: Option<oneshot::Sender<RefreshOutcome>>,
     ) -> Result<Option<Ticket>, Error> {
         let Some(entry) = state.entry_mut(place) else { return Ok(None) };
         let waits = waiter.is_some();
-        if waits && RENEWING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
+        if waits && REFRESHING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
             return Err(Error::new(
                 ErrorKind::Refresh,
                 format!(
@@ -60,17 +60,17 @@ impl Pool {
                 ),
             ));
         }
-        if entry.renewing.is_under_way() {
-            entry.renewing.join(waiter);
+        if entry.refreshing.is_under_way() {
+            entry.refreshing.join(waiter);
             return Ok(None);
         }
         let runtime = Handle::try_current()
             .map_err(|source| Error::new(ErrorKind::Refresh, "a refresh needs a tokio runtime").with_source(source))?;
-        entry.renewing.join(waiter);
+        entry.refreshing.join(waiter);
         Ok(Some(Ticket {
             pool: self.clone(),
             slot: entry.access.slot.clone(),
-            custody: entry.custody.clone(),
+            record_turn: entry.record_turn.clone(),
             replaces: entry.access.generation,
             result: None,
             runtime,
@@ -80,14 +80,14 @@ impl Pool {
     }
 
     /// Ends a refresh: publishes the new token or the failure, and tells those who wait.
-    fn renewed(&self, slot: &Arc<Slot>, old: Generation, result: Result<Option<Record>, Failure>) {
+    fn refreshed(&self, slot: &Arc<Slot>, old: Generation, result: Result<Option<Record>, Failure>) {
         let now = clock::now();
         let mut state = self.state();
         let mut events: Vec<_> = self.0.events_of(state.join(now)).collect();
         let entry = state.owner(slot);
         // What becomes of an old token says nothing about one that a person has put in meanwhile.
         let overtaken = entry.as_ref().is_some_and(|entry| entry.access.generation != old);
-        let waiting = entry.and_then(|entry| entry.renewing.waiting.take());
+        let waiting = entry.and_then(|entry| entry.refreshing.waiting.take());
         let published = match result {
             Ok(Some(stored)) => self.publish(&mut state, slot, stored),
             Ok(None) => Ok(self.removed_elsewhere(&mut state, slot, overtaken)),
@@ -133,7 +133,7 @@ impl Pool {
         let unusable = |error: Error| Failure::from(RefreshError::transient(error.to_string())).refused(true);
         let access = prepared.map_err(unusable)?;
         entry.known = Known::stored(stored.generation);
-        state.renew(slot.place, credential, Arc::new(access));
+        state.replace_secret(slot.place, credential, Arc::new(access));
         Ok(Some(self.0.refreshed(slot, stored.generation)))
     }
 
@@ -156,12 +156,13 @@ impl Pool {
         events: &mut Vec<Event>,
     ) {
         let Some(entry) = state.owner(slot) else { return };
-        let valid = matches!(entry.renewing.need(&entry.access, now), Need::Nothing | Need::Renewal { valid: true });
+        let valid =
+            matches!(entry.refreshing.need(&entry.access, now), Need::Nothing | Need::RefreshOutcome { valid: true });
         let Failure { error, why } = failure;
-        let pause = entry.renewing.failed(*why, error.retry_after(), &self.0.settings, now);
+        let pause = entry.refreshing.failed(*why, error.retry_after(), &self.0.settings, now);
         match (*why, valid) {
             (Why::Login(reason), true) => {
-                entry.renewing.told = true;
+                entry.refreshing.told = true;
                 return events.push(self.0.login_needed(slot, reason));
             }
             (Why::Login(reason), false) => {
@@ -175,8 +176,9 @@ impl Pool {
         events.push(self.0.refresh_failed(slot, &error.to_string()));
         if !valid {
             let guessed = error.retry_after().is_none();
-            let rest = Rest { cause: Kind::Unauthorized, model: None, length: pause, guessed, jitter: fastrand::f64 };
-            let effects = state.rest(slot.place, rest, now);
+            let cooldown =
+                NewCooldown { cause: Kind::Unauthorized, model: None, length: pause, guessed, jitter: fastrand::f64 };
+            let effects = state.cool(slot.place, cooldown, now);
             events.extend(self.0.events_of(effects));
         }
     }
@@ -197,7 +199,7 @@ impl Inner {
 pub(super) struct Ticket {
     pool: Pool,
     slot: Arc<Slot>,
-    custody: Arc<Custody>,
+    record_turn: Arc<RecordTurn>,
     /// The generation of the token that is being replaced.
     replaces: Generation,
     result: Option<Result<Option<Record>, Failure>>,
@@ -216,9 +218,9 @@ impl Ticket {
     }
 
     async fn run(mut self) {
-        let kept = self.kept.insert(self.custody.kept().await);
-        let exchange = self.pool.exchange(&self.slot, &mut self.replaces, &self.custody, kept);
-        self.result = Some(RENEWING.scope(self.slot.clone(), exchange).await);
+        let kept = self.kept.insert(self.record_turn.kept().await);
+        let exchange = self.pool.exchange(&self.slot, &mut self.replaces, &self.record_turn, kept);
+        self.result = Some(REFRESHING.scope(self.slot.clone(), exchange).await);
     }
 }
 
@@ -226,6 +228,6 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let result =
             self.result.take().unwrap_or_else(|| Err(RefreshError::transient("the refresh was cut short").into()));
-        self.pool.renewed(&self.slot, self.replaces, result);
+        self.pool.refreshed(&self.slot, self.replaces, result);
     }
 }

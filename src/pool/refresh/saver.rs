@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::unsaved::{Custody, Kept};
+use super::record_turn::{Kept, RecordTurn};
 use crate::error::BoxError;
 use crate::pool::handle::Inner;
 use crate::store::{DynStore, Record, StoreKey, StoreLease};
@@ -22,7 +22,7 @@ impl Inner {
     pub(in crate::pool) fn keep_trying(
         &self,
         key: StoreKey,
-        custody: &Arc<Custody>,
+        record_turn: &Arc<RecordTurn>,
         kept: &mut Kept,
         record: Record,
         lease: Option<StoreLease>,
@@ -35,7 +35,7 @@ impl Inner {
         let saver = Saver {
             store: self.store.clone(),
             key,
-            custody: custody.clone(),
+            record_turn: record_turn.clone(),
             closing: self.closing.subscribe(),
             _counted: Counted::new(&self.refreshing),
         };
@@ -59,7 +59,7 @@ impl Inner {
 struct Saver {
     store: Arc<dyn DynStore>,
     key: StoreKey,
-    custody: Arc<Custody>,
+    record_turn: Arc<RecordTurn>,
     closing: watch::Receiver<bool>,
     /// A shutdown waits for it.
     _counted: Counted,
@@ -71,7 +71,7 @@ impl Saver {
         loop {
             // The pool is shut down, or nobody holds it any more.
             let is_last = time::timeout(pause, self.closing.wait_for(|closing| *closing)).await.is_ok();
-            let mut kept = self.custody.kept().await;
+            let mut kept = self.record_turn.kept().await;
             let Some(next) = kept.unsaved.clone() else { return };
             let credential = self.key.credential();
             match save(&*self.store, &self.key, &next, None).await {

@@ -19,7 +19,7 @@ fn requests_go_on_with_the_other_credential_while_one_begins_to_cool_down() {
         let pool = world.open([world.server.login("a", LIFE), world.server.login("b", LIFE)]).await;
         world.server.limit("a", 2);
         world.serves((0..3).map(|_| world.request(&pool)).collect()).await;
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
         world.server.limit("a", 0);
         time::sleep(A_WHILE).await;
         world.serves(vec![world.request(&pool)]).await;
@@ -44,12 +44,12 @@ fn the_store_hears_of_a_cooldown_and_of_its_end_in_their_order() {
         });
         cleared.await.unwrap();
         world.serves(requests).await;
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
         let stored = world.stored().await;
         for credential in pool.snapshot().credentials {
             let record = stored.iter().find(|record| record.credential.id == credential.id).unwrap();
-            let rests = credential.standing != Standing::Ready || !credential.models.is_empty();
-            assert_eq!(rests, !record.health.cooldowns.is_empty(), "{credential:?} {:?}", record.health);
+            let cooldowns = credential.standing != Standing::Ready || !credential.models.is_empty();
+            assert_eq!(cooldowns, !record.health.cooldowns.is_empty(), "{credential:?} {:?}", record.health);
         }
     });
 }

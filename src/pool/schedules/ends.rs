@@ -20,7 +20,7 @@ fn a_removal_wins_over_a_refresh() {
         assert!(removed.await.unwrap());
         // It is answered, whichever came first.
         let _ = request.await.unwrap();
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
         assert!(pool.snapshot().credentials.is_empty() && world.stored().await.is_empty());
     });
 }
@@ -39,7 +39,7 @@ fn a_credential_that_comes_back_by_a_login_keeps_the_tokens_of_that_login() {
         changed.await.unwrap();
         let _ = request.await.unwrap();
         world.serves(vec![world.request(&pool)]).await;
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
         assert_eq!(pool.snapshot().credentials.len(), 1);
     });
 }
@@ -59,7 +59,7 @@ fn a_shutdown_loses_no_token_of_a_refresh_under_way() {
         drop(pool);
         let next = world.open([]).await;
         world.serves(vec![world.request(&next)]).await;
-        world.at_rest(&next).await;
+        world.settled(&next).await;
     });
 }
 
@@ -77,6 +77,6 @@ fn a_pool_that_is_dropped_ends_its_refresh_first() {
         let next = world.open([]).await;
         world.serves(vec![world.request(&next)]).await;
         time::sleep(Duration::from_secs(60)).await;
-        world.at_rest(&next).await;
+        world.settled(&next).await;
     });
 }

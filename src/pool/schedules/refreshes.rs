@@ -17,11 +17,11 @@ fn a_credential_that_is_added_and_refreshed_at_once_is_never_written_back() {
         let pool = world.open([]).await;
         pool.add(world.server.login("a", NONE)).unwrap();
         world.serves(vec![world.request(&pool)]).await;
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
         time::sleep(2 * LIFE).await;
         world.serves(vec![world.request(&pool)]).await;
         assert_eq!(world.server.exchanges(), 2, "exchanges for two expiries");
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
     });
 }
 
@@ -38,10 +38,10 @@ fn tokens_that_are_put_in_beside_a_refresh_are_never_written_back() {
         let second = world.request(&pool);
         put.await.unwrap();
         world.serves(vec![request, second]).await;
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
         time::sleep(2 * LIFE).await;
         world.serves(vec![world.request(&pool)]).await;
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
     });
 }
 
@@ -53,7 +53,7 @@ fn requests_that_meet_an_expired_token_at_once_share_one_exchange() {
         let requests = (0..3).map(|_| world.request(&pool)).collect();
         world.serves(requests).await;
         assert_eq!(world.server.exchanges(), 1, "exchanges for one expiry");
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
     });
 }
 
@@ -66,7 +66,7 @@ fn requests_that_are_refused_at_once_share_one_exchange() {
         let requests = (0..3).map(|_| world.request(&pool)).collect();
         world.serves(requests).await;
         assert_eq!(world.server.exchanges(), 1, "exchanges for one expiry");
-        world.at_rest(&pool).await;
+        world.settled(&pool).await;
     });
 }
 
@@ -78,8 +78,8 @@ fn two_pools_over_one_store_share_one_exchange() {
         let other = world.open([]).await;
         world.serves(vec![world.request(&one), world.request(&other), world.request(&one)]).await;
         assert_eq!(world.server.exchanges(), 1, "exchanges for one expiry");
-        world.at_rest(&one).await;
-        world.at_rest(&other).await;
+        world.settled(&one).await;
+        world.settled(&other).await;
     });
 }
 
@@ -104,11 +104,11 @@ fn two_pools_that_change_one_store_come_to_agree() {
         one.flush().await.unwrap();
         other.flush().await.unwrap();
         time::sleep(Duration::from_secs(1)).await;
-        world.at_rest(&one).await;
-        world.at_rest(&other).await;
+        world.settled(&one).await;
+        world.settled(&other).await;
         time::sleep(2 * LIFE).await;
         world.serves(vec![world.request(&one), world.request(&other)]).await;
-        world.at_rest(&one).await;
-        world.at_rest(&other).await;
+        world.settled(&one).await;
+        world.settled(&other).await;
     });
 }

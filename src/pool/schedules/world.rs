@@ -68,7 +68,7 @@ impl World {
     }
 
     /// What holds once all requests are answered: the store has what the pool holds, which is what the server takes.
-    pub(super) async fn at_rest(&self, pool: &Pool) {
+    pub(super) async fn settled(&self, pool: &Pool) {
         pool.flush().await.unwrap();
         // Until the pool has heard of all that is in the store.
         time::sleep(Duration::from_secs(1)).await;

@@ -15,11 +15,11 @@ pub(crate) struct Facts {
     /// The token that was used is still the current one.
     pub(crate) current: bool,
     /// The token can be replaced now: there is a way, and the last forced refresh is long enough ago.
-    pub(crate) renewable: bool,
+    pub(crate) refreshable: bool,
     /// The refresh token is known to be worthless, and why.
     pub(crate) login_lost: Option<LoginReason>,
     /// This request has already used this credential with a renewed token.
-    pub(crate) renewed: bool,
+    pub(crate) refreshed: bool,
     /// Another credential was refused with 403 for the same request.
     pub(crate) refused_elsewhere: bool,
     /// Another credential is ready for this request.
@@ -42,9 +42,9 @@ pub(crate) enum Consequence {
     /// It goes to the back of the order.
     ToBack,
     /// It rests, and goes to the back.
-    Rest { rest: Duration, guessed: bool },
+    Cool { length: Duration, guessed: bool },
     /// Its token is replaced, and the same request goes out with the new one.
-    Renew,
+    Refresh,
     /// The token has been replaced meanwhile; the same request goes out with the new one.
     Again,
     /// It rests only if another credential is not refused for the same request.
@@ -61,10 +61,10 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
         (Kind::Overloaded | Kind::ServerError, _) | (Kind::Forbidden, Scope::Network) => Consequence::Untouched,
         (Kind::Network, _) if !facts.last_try => Consequence::Counted,
         (Kind::Network, _) if facts.own_origin && facts.current => {
-            Consequence::Rest { rest: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true }
+            Consequence::Cool { length: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true }
         }
         (Kind::Network, _) => Consequence::ToBack,
-        (Kind::Unauthorized, _) | (Kind::Forbidden, Scope::Generation) if !facts.current && !facts.renewed => {
+        (Kind::Unauthorized, _) | (Kind::Forbidden, Scope::Generation) if !facts.current && !facts.refreshed => {
             Consequence::Again
         }
         // What an older token met says nothing about the current one.
@@ -76,7 +76,7 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
         (Kind::Revoked, _) => Consequence::Out(LoginReason::Revoked),
         (Kind::Banned, _) => Consequence::Out(LoginReason::Banned),
         (Kind::Billing, _) => {
-            Consequence::Rest { rest: settings.payment_cooldown.min(settings.max_cooldown), guessed: true }
+            Consequence::Cool { length: settings.payment_cooldown.min(settings.max_cooldown), guessed: true }
         }
         (Kind::Throttled | Kind::QuotaExhausted, _) => throttled(settings, verdict),
     }
@@ -105,19 +105,19 @@ fn grown(first: Duration, earlier: u32, most: Duration) -> Duration {
 
 /// How long a credential rests whose token the provider does not accept.
 pub(crate) fn not_accepted(settings: &Settings) -> Consequence {
-    Consequence::Rest { rest: settings.auth_failure_cooldown.min(settings.max_cooldown), guessed: true }
+    Consequence::Cool { length: settings.auth_failure_cooldown.min(settings.max_cooldown), guessed: true }
 }
 
 fn throttled(settings: &Settings, verdict: &Verdict) -> Consequence {
     match verdict.stated_pause() {
-        Some(stated) => Consequence::Rest { rest: stated.min(settings.max_cooldown), guessed: false },
-        None => Consequence::Rest { rest: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true },
+        Some(stated) => Consequence::Cool { length: stated.min(settings.max_cooldown), guessed: false },
+        None => Consequence::Cool { length: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true },
     }
 }
 
 fn unauthorized(settings: &Settings, facts: Facts) -> Consequence {
-    if facts.renewable && !facts.renewed {
-        Consequence::Renew
+    if facts.refreshable && !facts.refreshed {
+        Consequence::Refresh
     } else if let Some(reason) = facts.login_lost {
         Consequence::Out(reason)
     } else {
@@ -129,8 +129,8 @@ fn unauthorized(settings: &Settings, facts: Facts) -> Consequence {
 fn forbidden(facts: Facts) -> Consequence {
     if facts.refused_elsewhere {
         Consequence::Untouched
-    } else if facts.renewable && !facts.renewed {
-        Consequence::Renew
+    } else if facts.refreshable && !facts.refreshed {
+        Consequence::Refresh
     } else if facts.others {
         Consequence::Suspect
     } else {
@@ -144,55 +144,55 @@ mod tests {
 
     const FRESH: Facts = Facts {
         current: true,
-        renewable: true,
+        refreshable: true,
         login_lost: None,
-        renewed: false,
+        refreshed: false,
         refused_elsewhere: false,
         others: true,
         last_try: true,
         own_origin: false,
     };
 
-    fn rest(seconds: u64, guessed: bool) -> Consequence {
-        Consequence::Rest { rest: Duration::from_secs(seconds), guessed }
+    fn cool(seconds: u64, guessed: bool) -> Consequence {
+        Consequence::Cool { length: Duration::from_secs(seconds), guessed }
     }
 
     #[test]
     fn the_table() {
         let old = Facts { current: false, ..FRESH };
-        let renewed = Facts { renewed: true, ..FRESH };
-        let key = Facts { renewable: false, ..FRESH };
+        let refreshed = Facts { refreshed: true, ..FRESH };
+        let key = Facts { refreshable: false, ..FRESH };
         let alone = Facts { others: false, ..key };
         let hour = Duration::from_secs(3600);
         let cases = [
             (Verdict::new(Kind::Success), FRESH, Consequence::Succeeded),
-            (Verdict::new(Kind::Throttled), FRESH, rest(30, true)),
-            (Verdict::new(Kind::Throttled).with_retry_after(hour), FRESH, rest(3600, false)),
-            (Verdict::new(Kind::Throttled).with_retry_after(Duration::ZERO), FRESH, rest(1, false)),
-            (Verdict::new(Kind::QuotaExhausted).with_retry_after(Duration::from_millis(1)), FRESH, rest(1, false)),
-            (Verdict::new(Kind::Throttled).with_retry_after(hour * 24 * 365), FRESH, rest(691_200, false)),
-            (Verdict::new(Kind::Throttled).with_retry_after(Duration::ZERO), FRESH, rest(1, false)),
+            (Verdict::new(Kind::Throttled), FRESH, cool(30, true)),
+            (Verdict::new(Kind::Throttled).with_retry_after(hour), FRESH, cool(3600, false)),
+            (Verdict::new(Kind::Throttled).with_retry_after(Duration::ZERO), FRESH, cool(1, false)),
+            (Verdict::new(Kind::QuotaExhausted).with_retry_after(Duration::from_millis(1)), FRESH, cool(1, false)),
+            (Verdict::new(Kind::Throttled).with_retry_after(hour * 24 * 365), FRESH, cool(691_200, false)),
+            (Verdict::new(Kind::Throttled).with_retry_after(Duration::ZERO), FRESH, cool(1, false)),
             (Verdict::new(Kind::Throttled), old, Consequence::Counted),
             (Verdict::new(Kind::Throttled).with_scope(Scope::Provider), FRESH, Consequence::Untouched),
-            (Verdict::new(Kind::QuotaExhausted).with_retry_after(hour), FRESH, rest(3600, false)),
-            (Verdict::new(Kind::Billing), FRESH, rest(3600, true)),
-            (Verdict::new(Kind::Unauthorized), FRESH, Consequence::Renew),
+            (Verdict::new(Kind::QuotaExhausted).with_retry_after(hour), FRESH, cool(3600, false)),
+            (Verdict::new(Kind::Billing), FRESH, cool(3600, true)),
+            (Verdict::new(Kind::Unauthorized), FRESH, Consequence::Refresh),
             (Verdict::new(Kind::Unauthorized), old, Consequence::Again),
-            (Verdict::new(Kind::Unauthorized), Facts { renewed: true, ..old }, Consequence::Counted),
-            (Verdict::new(Kind::Unauthorized), renewed, rest(300, true)),
-            (Verdict::new(Kind::Unauthorized), key, rest(300, true)),
+            (Verdict::new(Kind::Unauthorized), Facts { refreshed: true, ..old }, Consequence::Counted),
+            (Verdict::new(Kind::Unauthorized), refreshed, cool(300, true)),
+            (Verdict::new(Kind::Unauthorized), key, cool(300, true)),
             (
                 Verdict::new(Kind::Unauthorized),
                 Facts { login_lost: Some(LoginReason::RefreshLost), ..key },
                 Consequence::Out(LoginReason::RefreshLost),
             ),
-            (Verdict::new(Kind::Forbidden), FRESH, Consequence::Renew),
-            (Verdict::new(Kind::Forbidden), renewed, Consequence::Suspect),
+            (Verdict::new(Kind::Forbidden), FRESH, Consequence::Refresh),
+            (Verdict::new(Kind::Forbidden), refreshed, Consequence::Suspect),
             (Verdict::new(Kind::Forbidden), key, Consequence::Suspect),
             (Verdict::new(Kind::Forbidden), alone, Consequence::Untouched),
             (Verdict::new(Kind::Forbidden), Facts { refused_elsewhere: true, ..FRESH }, Consequence::Untouched),
-            (Verdict::new(Kind::Forbidden).with_scope(Scope::Model), FRESH, rest(300, true)),
-            (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), alone, rest(300, true)),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Model), FRESH, cool(300, true)),
+            (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), alone, cool(300, true)),
             (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), old, Consequence::Counted),
             (Verdict::new(Kind::Forbidden).with_scope(Scope::Network), FRESH, Consequence::Untouched),
             (Verdict::new(Kind::Revoked), FRESH, Consequence::Out(LoginReason::Revoked)),
@@ -204,7 +204,7 @@ mod tests {
             (Verdict::new(Kind::Canceled), FRESH, Consequence::Untouched),
             (Verdict::new(Kind::Network), FRESH, Consequence::ToBack),
             (Verdict::new(Kind::Network), Facts { last_try: false, ..FRESH }, Consequence::Counted),
-            (Verdict::new(Kind::Network), Facts { own_origin: true, ..FRESH }, rest(30, true)),
+            (Verdict::new(Kind::Network), Facts { own_origin: true, ..FRESH }, cool(30, true)),
         ];
         let settings = Settings::default();
         for (verdict, facts, expected) in cases {

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use super::cooldown::Cooldown;
 use super::models::MODELS;
 use super::outbox::Step;
-use super::probe_plan::Recheck;
+use super::probe_plan::ProbePlan;
 use super::{Effects, State};
 use crate::verdict::Kind;
 
 /// A rest to be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rest<'a> {
+pub(crate) struct NewCooldown<'a> {
     pub(crate) cause: Kind,
     /// The model that it is for; `None` for the whole credential.
     pub(crate) model: Option<&'a Arc<str>>,
@@ -26,34 +26,34 @@ pub(crate) struct Rest<'a> {
 
 impl State {
     /// Lets a credential rest, or one model of it. For one cause the later end wins.
-    pub(crate) fn rest(&mut self, place: u32, rest: Rest<'_>, now: Instant) -> Effects {
+    pub(crate) fn cool(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
         if let Some(Some(entry)) = self.entries.get(place as usize) {
-            let until = now.checked_add(rest.length).unwrap_or(now);
-            let step = || Step::Rests { cause: rest.cause, model: rest.model.cloned(), until, guessed: rest.guessed };
+            let until = now.checked_add(new.length).unwrap_or(now);
+            let step = || Step::Cooled { cause: new.cause, model: new.model.cloned(), until, guessed: new.guessed };
             self.outbox.note(&entry.credential.id, entry.access.generation, step);
         }
-        self.begin_rest(place, rest, now)
+        self.begin_cooldown(place, new, now)
     }
 
     /// As [`State::rest`], where the store knows it.
-    pub(in crate::pool) fn begin_rest(&mut self, place: u32, rest: Rest<'_>, now: Instant) -> Effects {
+    pub(in crate::pool) fn begin_cooldown(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
         self.changes += 1;
-        let Rest { cause, length, guessed, jitter, .. } = rest;
+        let NewCooldown { cause, length, guessed, jitter, .. } = new;
         let until = now.checked_add(length).unwrap_or(now);
-        let recheck = Recheck::plan(cause, length, guessed, now, jitter);
-        if let Some(recheck) = &recheck {
-            self.expect_check(Some(recheck.at()));
+        let probe_plan = ProbePlan::plan(cause, length, guessed, now, jitter);
+        if let Some(probe_plan) = &probe_plan {
+            self.expect_probe(Some(probe_plan.at()));
         }
-        let recheck = recheck.map(Box::new);
-        let cooldown = Cooldown { cause, began: now, until, since: self.changes, guessed, recheck };
-        match rest.model {
-            None => self.rest_whole(place, cooldown, length, now),
-            Some(model) => self.rest_model(place, model, cooldown, length, now),
+        let probe_plan = probe_plan.map(Box::new);
+        let cooldown = Cooldown { cause, began: now, until, since: self.changes, guessed, probe_plan };
+        match new.model {
+            None => self.cool_whole(place, cooldown, length, now),
+            Some(model) => self.cool_model(place, model, cooldown, length, now),
         }
     }
 
     #[inline]
-    fn rest_whole(&mut self, place: u32, cooldown: Cooldown, rest: Duration, now: Instant) -> Effects {
+    fn cool_whole(&mut self, place: u32, cooldown: Cooldown, length: Duration, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         let cause = cooldown.cause;
@@ -62,18 +62,18 @@ impl State {
         self.reschedule(place, false);
         let dry = was_ready && self.rotation.first().is_none();
         // Only the first of many failures alike is news.
-        let cooled = was_ready.then_some((slot, cause, rest));
+        let cooled = was_ready.then_some((slot, cause, length));
         Effects { cooled, ran_dry: dry.then(|| self.recovery_after(None, now)), ..Effects::default() }
     }
 
     /// The credential keeps its place in the order, for the other models.
     #[cold]
-    fn rest_model(
+    fn cool_model(
         &mut self,
         place: u32,
         model: &Arc<str>,
         cooldown: Cooldown,
-        rest: Duration,
+        length: Duration,
         now: Instant,
     ) -> Effects {
         let was_ready = self.is_ready(place, Some(model));
@@ -85,12 +85,12 @@ impl State {
             entry.models.push(model.clone());
         }
         let cause = cooldown.cause;
-        self.models.rest(place, model, cooldown);
+        self.models.cool(place, model, cooldown);
         if !known {
             self.keep_to_limit(place);
         }
         let dry = was_ready && self.ready(Some(model)).next().is_none();
-        let cooled = was_ready.then_some((slot, cause, rest));
+        let cooled = was_ready.then_some((slot, cause, length));
         let ran_dry = dry.then(|| self.recovery_after(Some(model), now));
         Effects { cooled, ran_dry, model: Some(model.clone()), ..Effects::default() }
     }
@@ -100,7 +100,7 @@ impl State {
         let Some(entry) = self.entry(place).filter(|entry| entry.models.len() > MODELS) else { return };
         let first = entry.models.iter().min_by_key(|model| self.models.until(place, model)).cloned();
         let Some(first) = first else { return };
-        let latest = self.models.book(&first).and_then(|book| book.rests(place)?.latest().cloned());
+        let latest = self.models.book(&first).and_then(|book| book.cooldowns(place)?.latest().cloned());
         self.forget_models(place, |model| *model == *first);
         if let (Some(entry), Some(latest)) = (self.entry_mut(place), latest) {
             entry.cooldowns.add(latest);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::probe_plan::Recheck;
+use super::probe_plan::ProbePlan;
 use crate::verdict::Kind;
 
 /// One reason to rest. Another cause has another one; the latest end counts.
@@ -16,7 +16,7 @@ pub(crate) struct Cooldown {
     /// The time is ours, the provider stated none.
     pub(crate) guessed: bool,
     /// When it is looked into before its time, if it is. Boxed: few are.
-    pub(crate) recheck: Option<Box<Recheck>>,
+    pub(crate) probe_plan: Option<Box<ProbePlan>>,
 }
 
 impl Cooldown {
@@ -24,7 +24,8 @@ impl Cooldown {
     /// has passed, if `guesses` may be tried.
     fn may_be_tried(&self, now: Instant, guesses: bool) -> bool {
         let half_over = || now.saturating_duration_since(self.began) >= self.until.saturating_duration_since(now);
-        guesses && self.guessed && half_over() || self.recheck.as_ref().is_some_and(|recheck| recheck.is_due(now))
+        guesses && self.guessed && half_over()
+            || self.probe_plan.as_ref().is_some_and(|probe_plan| probe_plan.is_due(now))
     }
 
     /// Whether a success that began after it shows that it is over.
@@ -43,7 +44,7 @@ impl Cooldowns {
     pub(crate) fn add(&mut self, newer: Cooldown) {
         match self.0.iter_mut().find(|known| known.cause == newer.cause) {
             Some(known) if known.until >= newer.until => known.since = newer.since,
-            Some(known) => *known = Cooldown { recheck: known.recheck.take().or(newer.recheck), ..newer },
+            Some(known) => *known = Cooldown { probe_plan: known.probe_plan.take().or(newer.probe_plan), ..newer },
             None => self.0.push(newer),
         }
     }
@@ -82,7 +83,7 @@ impl Cooldowns {
     }
 
     /// Lifts what a success of an attempt contradicts that began at this count of changes.
-    pub(crate) fn lift(&mut self, started: u64) -> bool {
+    pub(crate) fn end_cooldowns(&mut self, started: u64) -> bool {
         self.retain(|cooldown| !cooldown.is_contradicted_by_success(started))
     }
 
@@ -92,18 +93,18 @@ impl Cooldowns {
     }
 
     /// The plan to look into it before its time: only a used-up quota has one.
-    pub(crate) fn recheck(&self) -> Option<&Recheck> {
-        self.0.iter().find_map(|cooldown| cooldown.recheck.as_deref())
+    pub(crate) fn probe_plan(&self) -> Option<&ProbePlan> {
+        self.0.iter().find_map(|cooldown| cooldown.probe_plan.as_deref())
     }
 
     /// When a request may go to see, as far as the plan and the other reasons tell now.
     pub(crate) fn check(&self) -> Option<Instant> {
-        let at = self.recheck()?.at();
-        let others = self.0.iter().filter(|cooldown| cooldown.recheck.is_none() && !cooldown.guessed);
+        let at = self.probe_plan()?.at();
+        let others = self.0.iter().filter(|cooldown| cooldown.probe_plan.is_none() && !cooldown.guessed);
         others.map(|cooldown| cooldown.until).chain([at]).max()
     }
 
-    pub(crate) fn recheck_mut(&mut self) -> Option<&mut Recheck> {
-        self.0.iter_mut().find_map(|cooldown| cooldown.recheck.as_deref_mut())
+    pub(crate) fn probe_plan_mut(&mut self) -> Option<&mut ProbePlan> {
+        self.0.iter_mut().find_map(|cooldown| cooldown.probe_plan.as_deref_mut())
     }
 }

@@ -24,10 +24,10 @@ pub(crate) struct Bearing<'a> {
 impl State {
     /// Lifts what a success contradicts: the limits, used-up quotas, unpaid bills and broken connections that began before
     /// its attempt, of the whole credential and of the same model.
-    pub(crate) fn lift(&mut self, bearing: Bearing<'_>) -> Effects {
+    pub(crate) fn end_cooldowns(&mut self, bearing: Bearing<'_>) -> Effects {
         let started = bearing.started;
-        let mut effects = self.lift_whole(bearing, |rests| rests.lift(started));
-        effects.recovered.extend(self.lift_model(bearing, |rests| rests.lift(started)).recovered);
+        let mut effects = self.end_whole(bearing, |cooldowns| cooldowns.end_cooldowns(started));
+        effects.recovered.extend(self.end_model(bearing, |cooldowns| cooldowns.end_cooldowns(started)).recovered);
         self.end_faults(bearing.slot);
         self.note_success(bearing);
         effects
@@ -44,18 +44,18 @@ impl State {
         jitter: f64,
     ) -> Effects {
         let ends = |cooldown: &Cooldown| cooldown.cause == Kind::QuotaExhausted && cooldown.since <= bearing.started;
-        let news = |rests: &mut Cooldowns| {
+        let news = |cooldowns: &mut Cooldowns| {
             if has_room {
-                return rests.retain(|cooldown| !ends(cooldown));
+                return cooldowns.retain(|cooldown| !ends(cooldown));
             }
-            if let Some(recheck) = rests.recheck_mut() {
-                recheck.put_off(now, jitter);
+            if let Some(probe_plan) = cooldowns.probe_plan_mut() {
+                probe_plan.put_off(now, jitter);
             }
             false
         };
         match scope {
-            Scope::Model => self.lift_model(bearing, news),
-            Scope::Credential | Scope::Generation => self.lift_whole(bearing, news),
+            Scope::Model => self.end_model(bearing, news),
+            Scope::Credential | Scope::Generation => self.end_whole(bearing, news),
             Scope::Request | Scope::Provider | Scope::Network => Effects::default(),
         }
     }
@@ -69,20 +69,20 @@ impl State {
         let Self { entries, outbox, .. } = self;
         let Some(Some(entry)) = entries.get_mut(place as usize) else { return };
         let (id, generation) = (&entry.credential.id, entry.access.generation);
-        let lifted = entry.cooldowns.retain(|cooldown| {
+        let ended = entry.cooldowns.retain(|cooldown| {
             let stays = !all && Verdict::new(cooldown.cause).scope() != scope;
             if !stays {
-                outbox.note(id, generation, || Step::Lifted(cooldown.cause, None));
+                outbox.note(id, generation, || Step::Ended(cooldown.cause, None));
             }
             stays
         });
         if all {
-            entry.renewing.end_pause();
+            entry.refreshing.end_pause();
             outbox.note(id, generation, || Step::Cleared);
         }
         let was_out = all && entry.out.take().is_some();
-        entry.renewing.told &= !was_out;
-        if lifted || was_out {
+        entry.refreshing.told &= !was_out;
+        if ended || was_out {
             self.reschedule(place, was_out);
         }
     }
@@ -93,40 +93,40 @@ impl State {
         let gone: Vec<_> = entry.models.extract_if(.., |model| which(model)).collect();
         entry.set_troubled();
         for model in gone {
-            self.change_model(place, &model, |rests| {
-                rests.clear();
+            self.change_model(place, &model, |cooldowns| {
+                cooldowns.clear();
                 true
             });
         }
     }
 
-    fn lift_whole(&mut self, bearing: Bearing<'_>, lift: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
+    fn end_whole(&mut self, bearing: Bearing<'_>, end: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
         let is_told = self.outbox.is_attended();
         let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
             return Effects::default();
         };
         let before: Vec<_> = if is_told { entry.cooldowns.causes().collect() } else { Vec::new() };
-        let lifted = lift(&mut entry.cooldowns);
-        if lifted {
-            self.note_lifted(bearing.slot.place, &before, None);
+        let ended = end(&mut entry.cooldowns);
+        if ended {
+            self.note_ended(bearing.slot.place, &before, None);
         }
-        let was_resting = self.rotation.rests_until(bearing.slot.place).is_some();
-        if lifted {
+        let was_cooling = self.rotation.cools_until(bearing.slot.place).is_some();
+        if ended {
             self.reschedule(bearing.slot.place, false);
         }
-        let recovered = was_resting && self.rotation.is_queued(bearing.slot.place);
+        let recovered = was_cooling && self.rotation.is_queued(bearing.slot.place);
         let recovered = if recovered { vec![(bearing.slot.clone(), None)] } else { Vec::new() };
         Effects { recovered, ..Effects::default() }
     }
 
-    fn lift_model(&mut self, bearing: Bearing<'_>, lift: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
+    fn end_model(&mut self, bearing: Bearing<'_>, end: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
         let place = bearing.slot.place;
         let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
             return Effects::default();
         };
         let known = bearing.model.and_then(|model| entry.models.iter().find(|known| ***known == *model));
         let Some(model) = known.cloned() else { return Effects::default() };
-        if !self.change_model(place, &model, lift) {
+        if !self.change_model(place, &model, end) {
             return Effects::default();
         }
         Effects { recovered: vec![(bearing.slot.clone(), Some(model))], ..Effects::default() }
@@ -137,17 +137,17 @@ impl State {
         &mut self,
         place: u32,
         model: &Arc<str>,
-        lift: impl FnOnce(&mut Cooldowns) -> bool,
+        end: impl FnOnce(&mut Cooldowns) -> bool,
     ) -> bool {
-        let before: Vec<_> = match self.models.book(model).and_then(|book| book.rests(place)) {
-            Some(rests) if self.outbox.is_attended() => rests.causes().collect(),
+        let before: Vec<_> = match self.models.book(model).and_then(|book| book.cooldowns(place)) {
+            Some(cooldowns) if self.outbox.is_attended() => cooldowns.causes().collect(),
             _ => Vec::new(),
         };
-        let Some((lifted, rests)) = self.models.change(place, model, lift) else { return false };
-        if lifted {
-            self.note_lifted(place, &before, Some(model));
+        let Some((ended, cooldowns)) = self.models.change(place, model, end) else { return false };
+        if ended {
+            self.note_ended(place, &before, Some(model));
         }
-        if !lifted || rests {
+        if !ended || cooldowns {
             return false;
         }
         if let Some(entry) = self.entry_mut(place) {
@@ -158,7 +158,7 @@ impl State {
     }
 
     /// Notes for the store which of these causes are gone.
-    fn note_lifted(&mut self, place: u32, before: &[Kind], model: Option<&Arc<str>>) {
+    fn note_ended(&mut self, place: u32, before: &[Kind], model: Option<&Arc<str>>) {
         let Self { entries, outbox, models, .. } = self;
         if before.is_empty() {
             return;
@@ -166,12 +166,15 @@ impl State {
         let Some(Some(entry)) = entries.get(place as usize) else { return };
         let left: Vec<_> = match model {
             None => entry.cooldowns.causes().collect(),
-            Some(model) => {
-                models.book(model).and_then(|book| book.rests(place)).into_iter().flat_map(Cooldowns::causes).collect()
-            }
+            Some(model) => models
+                .book(model)
+                .and_then(|book| book.cooldowns(place))
+                .into_iter()
+                .flat_map(Cooldowns::causes)
+                .collect(),
         };
         for cause in before.iter().filter(|cause| !left.contains(cause)) {
-            outbox.note(&entry.credential.id, entry.access.generation, || Step::Lifted(*cause, model.cloned()));
+            outbox.note(&entry.credential.id, entry.access.generation, || Step::Ended(*cause, model.cloned()));
         }
     }
 }
@@ -184,7 +187,7 @@ mod tests {
     use crate::credentials::Credential;
     use crate::credentials::Secret;
     use crate::pool::prepared::{Access, Lifetime};
-    use crate::pool::state::cool::Rest;
+    use crate::pool::state::cool::NewCooldown;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -203,15 +206,17 @@ mod tests {
             let (mut state, now) = (State::default(), crate::clock::now());
             state.insert(credential, Arc::new(access));
             for model in [None, Some(&"m".into())] {
-                let rest = Rest { cause: Kind::QuotaExhausted, model, length: DAY, guessed: false, jitter: || 0.0 };
-                let _ = state.rest(0, rest, now);
+                let cooldown =
+                    NewCooldown { cause: Kind::QuotaExhausted, model, length: DAY, guessed: false, jitter: || 0.0 };
+                let _ = state.cool(0, cooldown, now);
             }
             Self { state, slot, now }
         }
 
         fn also_limited(mut self) -> Self {
-            let rest = Rest { cause: Kind::Throttled, model: None, length: DAY, guessed: false, jitter: || 0.0 };
-            let _ = self.state.rest(0, rest, self.now);
+            let cooldown =
+                NewCooldown { cause: Kind::Throttled, model: None, length: DAY, guessed: false, jitter: || 0.0 };
+            let _ = self.state.cool(0, cooldown, self.now);
             self
         }
 
@@ -223,7 +228,7 @@ mod tests {
         }
 
         /// Whether it rests as a whole, and for the model.
-        fn rests(&self) -> (bool, bool) {
+        fn cooldowns(&self) -> (bool, bool) {
             (!self.state.rotation.is_queued(0), self.state.models.until(0, "m").is_some())
         }
     }
@@ -234,11 +239,11 @@ mod tests {
         assert_eq!(world.seen(Scope::Model, Some("other"), 9, true), []);
         assert_eq!(world.seen(Scope::Model, None, 9, true), []);
         assert_eq!(world.seen(Scope::Provider, Some("m"), 9, true), []);
-        assert_eq!(world.rests(), (true, true));
+        assert_eq!(world.cooldowns(), (true, true));
         assert_eq!(world.seen(Scope::Model, Some("m"), 9, true), [Some("m".into())]);
-        assert_eq!(world.rests(), (true, false));
+        assert_eq!(world.cooldowns(), (true, false));
         assert_eq!(world.seen(Scope::Credential, Some("m"), 9, true), [None]);
-        assert_eq!(world.rests(), (false, false));
+        assert_eq!(world.cooldowns(), (false, false));
         assert!(!world.slot.troubled.load(std::sync::atomic::Ordering::Relaxed));
     }
 
@@ -250,26 +255,26 @@ mod tests {
         let bearing = Bearing { slot: &world.slot, generation: Generation::FIRST.next(), started: 9, model: Some("m") };
         let effects = world.state.quota_seen(bearing, Scope::Credential, true, world.now, 0.0);
         assert!(effects.is_empty());
-        assert_eq!(world.rests(), (true, true));
+        assert_eq!(world.cooldowns(), (true, true));
     }
 
     #[test]
     fn news_of_a_quota_say_nothing_about_another_cause() {
         let mut world = World::new().also_limited();
         assert_eq!(world.seen(Scope::Credential, None, 9, true), []);
-        assert_eq!(world.rests(), (true, true));
+        assert_eq!(world.cooldowns(), (true, true));
         assert_eq!(world.state.entry(0).unwrap().cooldowns.latest().unwrap().cause, Kind::Throttled);
     }
 
     #[test]
     fn a_quota_that_has_no_room_puts_the_next_look_off() {
         let mut world = World::new();
-        let check = |world: &World| world.state.entry(0).unwrap().cooldowns.recheck().unwrap().at() - world.now;
+        let check = |world: &World| world.state.entry(0).unwrap().cooldowns.probe_plan().unwrap().at() - world.now;
         assert_eq!(check(&world), DAY / 8);
         let start = world.now;
         world.now = start + DAY / 16;
         assert_eq!(world.seen(Scope::Credential, None, 9, false), []);
         assert_eq!(check(&world), DAY / 8);
-        assert_eq!(world.rests(), (true, true));
+        assert_eq!(world.cooldowns(), (true, true));
     }
 }

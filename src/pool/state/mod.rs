@@ -17,7 +17,7 @@ pub(crate) mod pick;
 pub(crate) mod probe;
 pub(crate) mod probe_plan;
 pub(crate) mod ready;
-pub(crate) mod refreshing;
+pub(crate) mod refresh_state;
 /// Public for this repository's benches alone; no promise covers it.
 #[doc(hidden)]
 pub mod rotation;
@@ -30,13 +30,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::prepared::{Access, Slot};
-use super::refresh::unsaved::Custody;
+use super::refresh::record_turn::RecordTurn;
 use super::state::cooldown::Cooldowns;
 use super::state::last_answer::Remembered;
-use super::state::models::ModelRests;
+use super::state::models::ModelCooldowns;
 use super::state::outbox::{Outbox, Step};
 use super::state::probe::Probing;
-use super::state::refreshing::Renewing;
+use super::state::refresh_state::RefreshState;
 use super::state::rotation::Rotation;
 use crate::credentials::Generation;
 use crate::credentials::{Credential, CredentialId};
@@ -52,13 +52,13 @@ pub(crate) struct State {
     places: HashMap<CredentialId, u32>,
     pub(crate) rotation: Rotation,
     /// Who rests for a single model.
-    pub(crate) models: ModelRests,
+    pub(crate) models: ModelCooldowns,
     /// Counts the cooldowns, so that a success can tell those that began before its attempt.
     pub(crate) changes: u64,
     /// Whether a request is out to see if a resting credential works again.
     pub(crate) probing: Probing,
     /// No re-check is due before this; there may be none then either.
-    pub(crate) next_check: Option<Instant>,
+    pub(crate) next_probe: Option<Instant>,
     pub(crate) remembered: Option<Arc<Remembered>>,
     pub(crate) closed: bool,
     /// Whether a task watches for recoveries.
@@ -84,10 +84,10 @@ pub(crate) struct Entry {
     pub(super) faults: u32,
     /// The last answer that the store knows of is a failure: the next success is noted there.
     pub(super) is_noted_as_failing: bool,
-    pub(crate) renewing: Renewing,
+    pub(crate) refreshing: RefreshState,
     /// How its secret stands to what the store has held.
     pub(super) known: Known,
-    pub(super) custody: Arc<Custody>,
+    pub(super) record_turn: Arc<RecordTurn>,
 }
 
 /// What a transition asks to be told, once the lock is released.
@@ -149,7 +149,7 @@ impl State {
 
     /// In the order of use: those that are ready, those that rest by their recovery, those that are out.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = &Entry> {
-        let in_rotation = self.rotation.queued().chain(self.rotation.resting().map(|(_, place)| place));
+        let in_rotation = self.rotation.queued().chain(self.rotation.cooling().map(|(_, place)| place));
         in_rotation.filter_map(|place| self.entry(place)).chain(self.entries().filter(|entry| entry.out.is_some()))
     }
 
@@ -180,9 +180,9 @@ impl State {
             last_failure: None,
             faults: 0,
             is_noted_as_failing: false,
-            renewing: Renewing::default(),
+            refreshing: RefreshState::default(),
             known,
-            custody: Arc::default(),
+            record_turn: Arc::default(),
         };
         let at = place as usize;
         if self.entries.len() <= at {
@@ -205,15 +205,15 @@ impl State {
     }
 
     /// Gives a credential a new secret, and with it a new start: what was held against the old one does not count.
-    pub(crate) fn renew(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
+    pub(crate) fn replace_secret(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry_mut(place) else { return };
         // Only another secret makes good that this one was refused.
-        let forced = entry.renewing.forced && is_same(&entry.credential.material, &credential.material);
+        let forced = entry.refreshing.forced && is_same(&entry.credential.material, &credential.material);
         access.slot.set_label(&credential);
         entry.credential = credential;
         entry.access = access;
-        entry.renewing.settled();
-        entry.renewing.forced = forced;
+        entry.refreshing.settled();
+        entry.refreshing.forced = forced;
         let was_out = entry.out.take().is_some();
         entry.cooldowns.retain(|cooldown| !matches!(cooldown.cause, Kind::Unauthorized | Kind::Forbidden));
         self.reschedule(place, was_out);
@@ -241,7 +241,7 @@ impl State {
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         let slot = entry.access.slot.clone();
         entry.out = Some(reason);
-        let told = std::mem::replace(&mut entry.renewing.told, true);
+        let told = std::mem::replace(&mut entry.refreshing.told, true);
         let news = (!told).then_some((slot, reason));
         self.rotation.take_out(place);
         let dry = was_ready && self.rotation.first().is_none();
@@ -280,15 +280,15 @@ impl State {
 
     pub(crate) fn remembered(&self, model: Option<&Arc<str>>) -> Option<Arc<Remembered>> {
         let of_model = model.and_then(|model| self.models.book(model)?.remembered.as_ref());
-        let all_rest = self.rotation.first().is_none();
+        let all_cool = self.rotation.first().is_none();
         let (first, second) =
-            if all_rest { (self.remembered.as_ref(), of_model) } else { (of_model, self.remembered.as_ref()) };
+            if all_cool { (self.remembered.as_ref(), of_model) } else { (of_model, self.remembered.as_ref()) };
         first.or(second).cloned()
     }
 
     /// Notes that a re-check may be due then.
-    pub(crate) fn expect_check(&mut self, at: Option<Instant>) {
-        self.next_check = [self.next_check, at].into_iter().flatten().min();
+    pub(crate) fn expect_probe(&mut self, at: Option<Instant>) {
+        self.next_probe = [self.next_probe, at].into_iter().flatten().min();
     }
 
     /// Puts a credential where its cooldowns say.
@@ -300,7 +300,7 @@ impl State {
             return;
         }
         match until {
-            Some(until) => self.rotation.rest(place, until),
+            Some(until) => self.rotation.cool(place, until),
             None if was_out || !self.rotation.is_queued(place) => self.rotation.to_back(place),
             None => {}
         }

@@ -20,7 +20,7 @@ const END_AT_ONCE: usize = 8;
 
 /// A book for each model that rests anywhere.
 #[derive(Debug, Default)]
-pub(crate) struct ModelRests {
+pub(crate) struct ModelCooldowns {
     books: HashMap<Arc<str>, Book>,
     /// The first end of all.
     due: Option<Instant>,
@@ -29,7 +29,7 @@ pub(crate) struct ModelRests {
 /// Which credentials rest for one model.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
-    rests: HashMap<u32, Place>,
+    cooldowns: HashMap<u32, Place>,
     /// Ordered by recovery; the turn keeps those that recover together in the order in which they failed.
     timetable: BTreeSet<(Instant, u64, u32)>,
     turn: u64,
@@ -49,7 +49,7 @@ struct Place {
     turn: u64,
 }
 
-impl ModelRests {
+impl ModelCooldowns {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.books.is_empty()
@@ -75,8 +75,8 @@ impl ModelRests {
     }
 
     /// Adds a reason to rest for a model.
-    pub(crate) fn rest(&mut self, place: u32, model: &Arc<str>, cooldown: Cooldown) {
-        self.books.entry(model.clone()).or_default().change(place, |rests| rests.add(cooldown));
+    pub(crate) fn cool(&mut self, place: u32, model: &Arc<str>, cooldown: Cooldown) {
+        self.books.entry(model.clone()).or_default().change(place, |cooldowns| cooldowns.add(cooldown));
         self.set_due();
     }
 
@@ -88,16 +88,16 @@ impl ModelRests {
         change: impl FnOnce(&mut Cooldowns) -> R,
     ) -> Option<(R, bool)> {
         let book = self.books.get_mut(model)?;
-        if !book.rests.contains_key(&place) {
+        if !book.cooldowns.contains_key(&place) {
             return None;
         }
         let result = book.change(place, change);
-        let rests = book.rests.contains_key(&place);
-        if book.rests.is_empty() {
+        let cooldowns = book.cooldowns.contains_key(&place);
+        if book.cooldowns.is_empty() {
             self.books.remove(model);
         }
         self.set_due();
-        Some((result, rests))
+        Some((result, cooldowns))
     }
 
     /// Ends the rests that are over, a few at a time, and names them.
@@ -114,7 +114,7 @@ impl ModelRests {
                 book.change(place, Cooldowns::clear);
                 ended(place, model);
             }
-            !book.rests.is_empty()
+            !book.cooldowns.is_empty()
         });
         self.set_due();
     }
@@ -126,21 +126,21 @@ impl ModelRests {
 
 impl Book {
     pub(crate) fn until(&self, place: u32) -> Option<Instant> {
-        self.rests(place)?.until()
+        self.cooldowns(place)?.until()
     }
 
-    pub(crate) fn rests(&self, place: u32) -> Option<&Cooldowns> {
-        self.rests.get(&place).map(|place| &place.cooldowns)
+    pub(crate) fn cooldowns(&self, place: u32) -> Option<&Cooldowns> {
+        self.cooldowns.get(&place).map(|place| &place.cooldowns)
     }
 
     /// Those that rest, the first to recover first.
-    pub(crate) fn resting(&self) -> impl Iterator<Item = (Instant, u32)> {
+    pub(crate) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
         self.timetable.iter().map(|&(until, _, place)| (until, place))
     }
 
     /// Whether a credential rests for this model.
     pub(crate) fn holds(&self, place: u32) -> bool {
-        self.rests.contains_key(&place)
+        self.cooldowns.contains_key(&place)
     }
 
     /// Remembers how far the queue rests for this model, so that the next look need not begin at its front.
@@ -161,7 +161,7 @@ impl Book {
     }
 
     fn change<R>(&mut self, place: u32, change: impl FnOnce(&mut Cooldowns) -> R) -> R {
-        let known = self.rests.entry(place).or_default();
+        let known = self.cooldowns.entry(place).or_default();
         let before = known.cooldowns.until();
         let result = change(&mut known.cooldowns);
         let after = known.cooldowns.until();
@@ -176,7 +176,7 @@ impl Book {
             }
         }
         if after.is_none() {
-            self.rests.remove(&place);
+            self.cooldowns.remove(&place);
             // It may stand before the place up to which all rest.
             self.from = None;
         }
@@ -195,16 +195,16 @@ mod tests {
 
     fn cooldown(now: Instant, seconds: u64) -> Cooldown {
         let until = now + Duration::from_secs(seconds);
-        Cooldown { cause: Kind::Throttled, began: now, until, since: 1, guessed: false, recheck: None }
+        Cooldown { cause: Kind::Throttled, began: now, until, since: 1, guessed: false, probe_plan: None }
     }
 
     #[test]
     fn a_model_that_nobody_rests_for_leaves_nothing_behind() {
         let now = crate::clock::now();
-        let mut models = ModelRests::default();
+        let mut models = ModelCooldowns::default();
         let model: Arc<str> = "m".into();
-        models.rest(1, &model, cooldown(now, 10));
-        models.rest(2, &model, cooldown(now, 5));
+        models.cool(1, &model, cooldown(now, 10));
+        models.cool(2, &model, cooldown(now, 5));
         assert_eq!(models.due(), Some(now + Duration::from_secs(5)));
         let mut ended = Vec::new();
         models.end(now + Duration::from_secs(5), |place, _| ended.push(place));
@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn a_thousand_that_end_at_once_end_a_few_at_a_time() {
         let now = crate::clock::now();
-        let mut models = ModelRests::default();
+        let mut models = ModelCooldowns::default();
         let model: Arc<str> = "m".into();
-        (0..1_000).for_each(|place| models.rest(place, &model, cooldown(now, 1)));
+        (0..1_000).for_each(|place| models.cool(place, &model, cooldown(now, 1)));
         let mut ended = 0;
         models.end(now + Duration::from_secs(1), |_, _| ended += 1);
         assert_eq!(ended, END_AT_ONCE);
@@ -231,16 +231,16 @@ mod tests {
         fn it_agrees_with_a_search(steps in prop::collection::vec((0_u8..6, 0_u32..6, 1_u64..20), 0..120)) {
             let start = crate::clock::now();
             let at = |seconds| start + Duration::from_secs(seconds);
-            let (mut rotation, mut models, mut now) = (Rotation::default(), ModelRests::default(), 0);
+            let (mut rotation, mut models, mut now) = (Rotation::default(), ModelCooldowns::default(), 0);
             let model: Arc<str> = "m".into();
             let mut naive: HashMap<u32, u64> = HashMap::new();
             for (step, place, seconds) in steps {
                 match step {
                     0 => rotation.to_back(place),
-                    1 => rotation.rest(place, at(now + seconds)),
+                    1 => rotation.cool(place, at(now + seconds)),
                     2 => rotation.take_out(place),
                     3 => {
-                        models.rest(place, &model, cooldown(at(now), seconds));
+                        models.cool(place, &model, cooldown(at(now), seconds));
                         let until = naive.entry(place).or_default();
                         *until = (*until).max(now + seconds);
                     }

@@ -40,8 +40,8 @@ pub(in crate::pool) struct Note {
 /// One step of health, with times of the monotonic clock: no foreign clock is read under the pool's lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::pool) enum Step {
-    Rests { cause: Kind, model: Option<Arc<str>>, until: Instant, guessed: bool },
-    Lifted(Kind, Option<Arc<str>>),
+    Cooled { cause: Kind, model: Option<Arc<str>>, until: Instant, guessed: bool },
+    Ended(Kind, Option<Arc<str>>),
     Out(LoginReason),
     Cleared,
 }
@@ -141,7 +141,7 @@ impl Step {
     /// Whether a later one of the same kind says all that this one does.
     fn is_before(&self, later: &Self) -> bool {
         match (self, later) {
-            (Self::Rests { cause, model, until, .. }, Self::Rests { cause: again, model: same, until: end, .. }) => {
+            (Self::Cooled { cause, model, until, .. }, Self::Cooled { cause: again, model: same, until: end, .. }) => {
                 (cause, model) == (again, same) && until <= end
             }
             _ => self == later,
@@ -152,7 +152,7 @@ impl Step {
     fn change(&self, wall: SystemTime, now: Instant) -> HealthChange {
         let change = HealthChange::new();
         match self {
-            Self::Rests { cause, model, until, guessed } => {
+            Self::Cooled { cause, model, until, guessed } => {
                 match wall.checked_add(until.saturating_duration_since(now)) {
                     Some(end) => {
                         let cooldown = Cooldown::new(*cause, end).with_guessed(*guessed);
@@ -164,8 +164,8 @@ impl Step {
                     None => change,
                 }
             }
-            Self::Lifted(cause, None) => change.lifted(*cause, Scope::Credential, None),
-            Self::Lifted(cause, Some(model)) => change.lifted(*cause, Scope::Model, Some(model)),
+            Self::Ended(cause, None) => change.ended(*cause, Scope::Credential, None),
+            Self::Ended(cause, Some(model)) => change.ended(*cause, Scope::Model, Some(model)),
             Self::Out(reason) => change.out(Some(*reason)),
             Self::Cleared => change.cleared(),
         }
@@ -193,8 +193,8 @@ mod tests {
     use super::*;
     use crate::store::Health;
 
-    fn rests(now: Instant, seconds: u64) -> Step {
-        Step::Rests { cause: Kind::Throttled, model: None, until: now + Duration::from_secs(seconds), guessed: false }
+    fn cooldowns(now: Instant, seconds: u64) -> Step {
+        Step::Cooled { cause: Kind::Throttled, model: None, until: now + Duration::from_secs(seconds), guessed: false }
     }
 
     #[test]
@@ -212,16 +212,16 @@ mod tests {
         let (now, mut outbox) = (crate::clock::now(), Outbox::default());
         outbox.attend();
         for seconds in 1..=1000 {
-            outbox.note(&"a".into(), Generation::FIRST, || rests(now, seconds));
+            outbox.note(&"a".into(), Generation::FIRST, || cooldowns(now, seconds));
             outbox.answered(&"a".into(), Generation::FIRST, StatusCode::TOO_MANY_REQUESTS);
         }
-        outbox.note(&"a".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
-        outbox.note(&"a".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
-        outbox.note(&"b".into(), Generation::FIRST, || Step::Lifted(Kind::Throttled, None));
+        outbox.note(&"a".into(), Generation::FIRST, || Step::Ended(Kind::Throttled, None));
+        outbox.note(&"a".into(), Generation::FIRST, || Step::Ended(Kind::Throttled, None));
+        outbox.note(&"b".into(), Generation::FIRST, || Step::Ended(Kind::Throttled, None));
         let notes: Vec<_> = outbox.take_notes().into_iter().map(|note| (note.step.unwrap(), note.answered)).collect();
-        let lifted = Step::Lifted(Kind::Throttled, None);
+        let ended = Step::Ended(Kind::Throttled, None);
         let limited = Some(StatusCode::TOO_MANY_REQUESTS);
-        assert_eq!(notes, [(rests(now, 1000), limited), (lifted.clone(), None), (lifted, None)]);
+        assert_eq!(notes, [(cooldowns(now, 1000), limited), (ended.clone(), None), (ended, None)]);
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
         let (a, limited) = (CredentialId::from("a"), StatusCode::TOO_MANY_REQUESTS);
         outbox.attend();
         outbox.answered(&a, Generation::FIRST, StatusCode::OK);
-        outbox.note(&a, Generation::FIRST, || rests(now, 30));
+        outbox.note(&a, Generation::FIRST, || cooldowns(now, 30));
         outbox.answered(&a, Generation::FIRST, limited);
         outbox.answered(&"b".into(), Generation::FIRST, StatusCode::OK);
         let changes: Vec<_> = outbox.take_notes().iter().map(|note| note.change(wall, now)).collect();
@@ -258,9 +258,9 @@ mod tests {
     fn a_rest_ends_in_the_store_as_long_from_now_as_here() {
         let (now, wall) = (crate::clock::now(), UNIX_EPOCH + Duration::from_secs(1_000));
         let mut health = Health::default();
-        rests(now, 30).change(wall, now).apply(&mut health);
+        cooldowns(now, 30).change(wall, now).apply(&mut health);
         assert_eq!(health.cooldowns, [Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30))]);
-        Step::Lifted(Kind::Throttled, None).change(wall, now).apply(&mut health);
+        Step::Ended(Kind::Throttled, None).change(wall, now).apply(&mut health);
         Step::Out(LoginReason::Banned).change(wall, now).apply(&mut health);
         assert_eq!(health, Health { out: Some(LoginReason::Banned), ..Health::default() });
         Step::Cleared.change(wall, now).apply(&mut health);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::State;
 use super::ask::Ask;
-use super::probe::Look;
+use super::probe::ProbeTarget;
 use crate::credentials::CredentialId;
 
 /// What the pool offers.
@@ -13,7 +13,7 @@ pub(crate) enum Pick {
     /// The credential at this place.
     Ready(u32),
     /// A resting one, to see whether it works again.
-    Probe(u32, Look),
+    Probe(u32, ProbeTarget),
     /// None, until one recovers by itself after this long; `None` if none will.
     Cooling(Option<Duration>),
     /// The pin names no credential of the pool.
@@ -29,7 +29,7 @@ impl State {
             return match self.is_ready(place, ask.model) {
                 true if ask.same.is_some() || !(ask.tried)(pin) => Pick::Ready(place),
                 true => Pick::Cooling(None),
-                false => self.resting(now, ask, Some(place)),
+                false => self.cooling(now, ask, Some(place)),
             };
         }
         if let Some(place) = ask.same.and_then(place_of).filter(|place| self.is_ready(*place, ask.model)) {
@@ -40,22 +40,22 @@ impl State {
         }
         // Each place is in the queue once, so this looks at most at one more than were tried.
         let ready = self.ready(ask.model).find(|place| self.is_untried(*place, ask));
-        ready.map_or_else(|| self.resting(now, ask, None), Pick::Ready)
+        ready.map_or_else(|| self.cooling(now, ask, None), Pick::Ready)
     }
 
     /// Nothing is ready: either one request may see whether a resting one works already, or none goes out.
-    fn resting(&mut self, now: Instant, ask: &Ask<'_>, pinned: Option<u32>) -> Pick {
+    fn cooling(&mut self, now: Instant, ask: &Ask<'_>, pinned: Option<u32>) -> Pick {
         let first = match pinned {
-            Some(place) => self.rests_until(place, ask.model).map(|until| (until, place)),
+            Some(place) => self.cools_until(place, ask.model).map(|until| (until, place)),
             None => self.first_recovery(ask.model),
         };
         let Some((until, place)) = first else { return Pick::Cooling(None) };
         // While another one is ready, however often it was tried, a resting one is left alone.
         let none_ready = pinned.is_some() || self.ready(ask.model).next().is_none();
-        let look =
-            none_ready.then(|| self.due_check(now, ask, pinned).or_else(|| self.look(place, now, ask))).flatten();
-        match look {
-            Some((place, look)) => Pick::Probe(place, look),
+        let probe =
+            none_ready.then(|| self.due_probe(now, ask, pinned).or_else(|| self.probe(place, now, ask))).flatten();
+        match probe {
+            Some((place, probe)) => Pick::Probe(place, probe),
             None => Pick::Cooling(Some(until.saturating_duration_since(now))),
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::State;
 use super::ask::Ask;
 use super::cooldown::Cooldowns;
-use super::probe_plan::Recheck;
+use super::probe_plan::ProbePlan;
 use crate::config::WhenAllCooling;
 
 /// A probe that has not ended after this long counts no more: the next request may be one, whatever becomes of the first.
@@ -34,7 +34,7 @@ impl Probing {
 
 /// What a request goes to see. Of each, one at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum ProbeTarget {
     /// Whether any credential works again.
     Any,
     /// Whether any works again for this model.
@@ -45,9 +45,9 @@ pub(crate) enum Look {
 
 impl State {
     /// The first to recover, `first` or one after it, if a request may go to see before its time.
-    pub(in crate::pool) fn look(&self, first: u32, now: Instant, ask: &Ask<'_>) -> Option<(u32, Look)> {
+    pub(in crate::pool) fn probe(&self, first: u32, now: Instant, ask: &Ask<'_>) -> Option<(u32, ProbeTarget)> {
         let shows_something = |place: &u32| self.is_untried(*place, ask) && !self.is_paused(*place, now);
-        let later = self.rotation.resting().map(|(_, place)| place).filter(|_| ask.pin.is_none());
+        let later = self.rotation.cooling().map(|(_, place)| place).filter(|_| ask.pin.is_none());
         let place = std::iter::once(first).chain(later).find(shows_something)?;
         let may_probe = match ask.when_all_cooling {
             WhenAllCooling::Probe => true,
@@ -61,37 +61,37 @@ impl State {
         let of_model = ask.model.filter(|_| self.rotation.is_queued(place));
         match of_model.and_then(|model| Some((model, self.models.book(model)?))) {
             Some((_, book)) if book.probing.is_out(now) => None,
-            Some((model, _)) => Some((place, Look::Model(model.clone()))),
-            None => (!self.probing.is_out(now)).then_some((place, Look::Any)),
+            Some((model, _)) => Some((place, ProbeTarget::Model(model.clone()))),
+            None => (!self.probing.is_out(now)).then_some((place, ProbeTarget::Any)),
         }
     }
 
     /// A credential whose far reset is due to be looked into.
-    pub(in crate::pool) fn due_check(
+    pub(in crate::pool) fn due_probe(
         &mut self,
         now: Instant,
         ask: &Ask<'_>,
         pinned: Option<u32>,
-    ) -> Option<(u32, Look)> {
-        if ask.when_all_cooling == WhenAllCooling::Error || self.next_check.is_none_or(|check| check > now) {
+    ) -> Option<(u32, ProbeTarget)> {
+        if ask.when_all_cooling == WhenAllCooling::Error || self.next_probe.is_none_or(|check| check > now) {
             return None;
         }
-        self.next_check = self.first_check();
+        self.next_probe = self.first_probe();
         let wanted = |place: &u32| pinned.is_none_or(|pinned| pinned == *place) && self.is_untried(*place, ask);
         let wanted = |place: &u32| wanted(place) && !self.is_paused(*place, now);
-        let due = |place: u32| Some((place, self.check_of(place, now, ask)?));
-        let resting = self.rotation.resting().map(|(_, place)| place);
+        let due = |place: u32| Some((place, self.probe_of(place, now, ask)?));
+        let cooling = self.rotation.cooling().map(|(_, place)| place);
         let of_model = ask.model.and_then(|model| self.models.book(model));
-        let for_model = of_model.into_iter().flat_map(|book| book.resting()).map(|(_, place)| place);
+        let for_model = of_model.into_iter().flat_map(|book| book.cooling()).map(|(_, place)| place);
         let for_model = for_model.filter(|place| self.rotation.is_queued(*place));
-        resting.chain(for_model).filter(wanted).find_map(due)
+        cooling.chain(for_model).filter(wanted).find_map(due)
     }
 
     /// When the first re-check is due that nothing else forbids for longer.
-    fn first_check(&self) -> Option<Instant> {
+    fn first_probe(&self) -> Option<Instant> {
         let of_models = |place| {
             let models = self.entry(place).into_iter().flat_map(|entry| &entry.models);
-            models.filter_map(move |model| self.models.book(model)?.rests(place))
+            models.filter_map(move |model| self.models.book(model)?.cooldowns(place))
         };
         let whole = self.entries().map(|entry| &entry.cooldowns);
         whole
@@ -101,71 +101,71 @@ impl State {
     }
 
     /// What of a credential can be looked into now, if nothing else speaks against it.
-    fn check_of(&self, place: u32, now: Instant, ask: &Ask<'_>) -> Option<Look> {
+    fn probe_of(&self, place: u32, now: Instant, ask: &Ask<'_>) -> Option<ProbeTarget> {
         let whole = &self.entry(place)?.cooldowns;
-        let for_model = ask.model.and_then(|model| Some((model, self.models.book(model)?.rests(place)?)));
-        let due = |rests: &Cooldowns| rests.recheck().is_some_and(|check| check.is_due(now));
-        let look = match for_model {
-            _ if due(whole) => Look::Quota(None),
-            Some((model, rests)) if due(rests) => Look::Quota(Some(model.clone())),
+        let for_model = ask.model.and_then(|model| Some((model, self.models.book(model)?.cooldowns(place)?)));
+        let due = |cooldowns: &Cooldowns| cooldowns.probe_plan().is_some_and(|check| check.is_due(now));
+        let probe = match for_model {
+            _ if due(whole) => ProbeTarget::Quota(None),
+            Some((model, cooldowns)) if due(cooldowns) => ProbeTarget::Quota(Some(model.clone())),
             _ => return None,
         };
-        self.may_be_tried(place, now, ask).then_some(look)
+        self.may_be_tried(place, now, ask).then_some(probe)
     }
 
     /// Whether the token of a credential is of no use, and nobody may try to replace it now.
     fn is_paused(&self, place: u32, now: Instant) -> bool {
-        self.entry(place).is_some_and(|entry| entry.renewing.is_paused(&entry.access, now))
+        self.entry(place).is_some_and(|entry| entry.refreshing.is_paused(&entry.access, now))
     }
 
     /// Whether nothing that keeps a credential from this request speaks against one that goes to see.
     fn may_be_tried(&self, place: u32, now: Instant, ask: &Ask<'_>) -> bool {
         let guesses = matches!(ask.when_all_cooling, WhenAllCooling::Answer | WhenAllCooling::Probe);
         let whole = self.entry(place).is_some_and(|entry| entry.cooldowns.may_be_tried(now, guesses));
-        let for_model = ask.model.and_then(|model| self.models.book(model)?.rests(place));
-        whole && for_model.is_none_or(|rests| rests.may_be_tried(now, guesses))
+        let for_model = ask.model.and_then(|model| self.models.book(model)?.cooldowns(place));
+        whole && for_model.is_none_or(|cooldowns| cooldowns.may_be_tried(now, guesses))
     }
 
     /// A request goes to see.
-    pub(crate) fn begin_look(&mut self, place: u32, look: &Look, now: Instant, jitter: f64) {
-        match look {
-            Look::Any => self.probing.begin(now),
-            Look::Model(model) => {
+    pub(crate) fn begin_probe(&mut self, place: u32, probe: &ProbeTarget, now: Instant, jitter: f64) {
+        match probe {
+            ProbeTarget::Any => self.probing.begin(now),
+            ProbeTarget::Model(model) => {
                 if let Some(book) = self.models.book_mut(model) {
                     book.probing.begin(now);
                 }
             }
-            Look::Quota(model) => {
-                self.recheck(place, model.as_ref(), |recheck| recheck.begin(now, jitter));
+            ProbeTarget::Quota(model) => {
+                self.probe_plan(place, model.as_ref(), |probe_plan| probe_plan.begin(now, jitter));
             }
         }
     }
 
     /// The one that began `since` is over, however it ended.
-    pub(crate) fn end_look(&mut self, look: &Look, since: Instant) {
-        match look {
-            Look::Any => self.probing.end(since),
-            Look::Model(model) => {
+    pub(crate) fn end_probe(&mut self, probe: &ProbeTarget, since: Instant) {
+        match probe {
+            ProbeTarget::Any => self.probing.end(since),
+            ProbeTarget::Model(model) => {
                 if let Some(book) = self.models.book_mut(model) {
                     book.probing.end(since);
                 }
             }
             // The plan says when the next one goes, whatever came of this one.
-            Look::Quota(_) => {}
+            ProbeTarget::Quota(_) => {}
         }
     }
 
-    fn recheck(&mut self, place: u32, model: Option<&Arc<str>>, change: impl FnOnce(&mut Recheck)) {
-        let change = |rests: &mut Cooldowns| {
-            let recheck = rests.recheck_mut()?;
-            change(recheck);
-            Some(recheck.at())
+    fn probe_plan(&mut self, place: u32, model: Option<&Arc<str>>, change: impl FnOnce(&mut ProbePlan)) {
+        let change = |cooldowns: &mut Cooldowns| {
+            let probe_plan = cooldowns.probe_plan_mut()?;
+            change(probe_plan);
+            Some(probe_plan.at())
         };
         let at = match model {
             None => self.entry_mut(place).and_then(|entry| change(&mut entry.cooldowns)),
             Some(model) => self.models.change(place, model, change).and_then(|(at, _)| at),
         };
-        self.expect_check(at);
+        self.expect_probe(at);
     }
 }
 

@@ -26,24 +26,24 @@ const JITTER: f64 = 0.1;
 
 /// The plan to look into one rest before its time. Each interval is twice the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Recheck {
+pub(crate) struct ProbePlan {
     at: Instant,
     interval: Duration,
 }
 
-impl Recheck {
+impl ProbePlan {
     /// The plan for a rest that begins now, if it is one to be looked into: a quota whose reset was stated and is far.
     /// `jitter` gives a number from 0 to 1.
     pub(crate) fn plan(
         cause: Kind,
-        rest: Duration,
+        cooldown: Duration,
         guessed: bool,
         now: Instant,
         jitter: impl FnOnce() -> f64,
     ) -> Option<Self> {
-        let is_hint = cause == Kind::QuotaExhausted && !guessed && rest > FAR;
+        let is_hint = cause == Kind::QuotaExhausted && !guessed && cooldown > FAR;
         is_hint.then(|| {
-            let interval = (rest / FIRST).clamp(SHORTEST, LONGEST);
+            let interval = (cooldown / FIRST).clamp(SHORTEST, LONGEST);
             Self { at: after(now, interval, jitter()), interval }
         })
     }
@@ -81,20 +81,20 @@ mod tests {
     const HOUR: u64 = 3_600;
 
     /// The minutes from the start at which requests go to see.
-    fn looks(rest: Duration, jitter: f64) -> Vec<u64> {
+    fn looks(cooldown: Duration, jitter: f64) -> Vec<u64> {
         let start = crate::clock::now();
-        let Some(mut recheck) = Recheck::plan(Kind::QuotaExhausted, rest, false, start, || jitter) else {
+        let Some(mut probe_plan) = ProbePlan::plan(Kind::QuotaExhausted, cooldown, false, start, || jitter) else {
             return Vec::new();
         };
         let mut looks = Vec::new();
-        while recheck.at() < start + rest {
-            looks.push((recheck.at() - start).as_secs() / 60);
-            let now = recheck.at();
-            assert!(recheck.is_due(now) && !recheck.is_due(now - Duration::from_millis(1)));
-            recheck.begin(now, jitter);
+        while probe_plan.at() < start + cooldown {
+            looks.push((probe_plan.at() - start).as_secs() / 60);
+            let now = probe_plan.at();
+            assert!(probe_plan.is_due(now) && !probe_plan.is_due(now - Duration::from_millis(1)));
+            probe_plan.begin(now, jitter);
             // It hangs: until the next one is due it is the only one, and from then on it counts no more.
-            assert!(!recheck.is_due(recheck.at() - Duration::from_millis(1)), "one at a time");
-            assert!(recheck.is_due(recheck.at()));
+            assert!(!probe_plan.is_due(probe_plan.at() - Duration::from_millis(1)), "one at a time");
+            assert!(probe_plan.is_due(probe_plan.at()));
         }
         looks
     }
@@ -113,21 +113,21 @@ mod tests {
         let day = Duration::from_secs(24 * HOUR);
         let now = crate::clock::now();
         for cause in [Kind::Throttled, Kind::Billing, Kind::Network, Kind::Unauthorized] {
-            assert_eq!(Recheck::plan(cause, day, false, now, || 0.0), None, "{cause:?}");
+            assert_eq!(ProbePlan::plan(cause, day, false, now, || 0.0), None, "{cause:?}");
         }
-        assert_eq!(Recheck::plan(Kind::QuotaExhausted, day, true, now, || 0.0), None);
-        assert!(Recheck::plan(Kind::QuotaExhausted, Duration::MAX, false, now, || 0.0).is_some());
+        assert_eq!(ProbePlan::plan(Kind::QuotaExhausted, day, true, now, || 0.0), None);
+        assert!(ProbePlan::plan(Kind::QuotaExhausted, Duration::MAX, false, now, || 0.0).is_some());
     }
 
     #[test]
     fn news_that_it_is_still_used_up_saves_a_look() {
         let start = crate::clock::now();
-        let mut recheck =
-            Recheck::plan(Kind::QuotaExhausted, Duration::from_secs(16 * HOUR), false, start, || 0.0).unwrap();
-        assert_eq!(recheck.at(), start + Duration::from_secs(2 * HOUR));
-        recheck.put_off(start + Duration::from_secs(HOUR), 0.0);
-        assert_eq!(recheck.at(), start + Duration::from_secs(3 * HOUR));
-        recheck.put_off(start, 0.0);
-        assert_eq!(recheck.at(), start + Duration::from_secs(3 * HOUR), "older news change nothing");
+        let mut probe_plan =
+            ProbePlan::plan(Kind::QuotaExhausted, Duration::from_secs(16 * HOUR), false, start, || 0.0).unwrap();
+        assert_eq!(probe_plan.at(), start + Duration::from_secs(2 * HOUR));
+        probe_plan.put_off(start + Duration::from_secs(HOUR), 0.0);
+        assert_eq!(probe_plan.at(), start + Duration::from_secs(3 * HOUR));
+        probe_plan.put_off(start, 0.0);
+        assert_eq!(probe_plan.at(), start + Duration::from_secs(3 * HOUR), "older news change nothing");
     }
 }

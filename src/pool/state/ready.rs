@@ -20,9 +20,9 @@ impl State {
     }
 
     /// When a credential that rests can be used for this model again.
-    pub(crate) fn rests_until(&self, place: u32, model: Option<&Arc<str>>) -> Option<Instant> {
+    pub(crate) fn cools_until(&self, place: u32, model: Option<&Arc<str>>) -> Option<Instant> {
         let for_model = model.and_then(|model| self.models.until(place, model));
-        match self.rotation.rests_until(place) {
+        match self.rotation.cools_until(place) {
             Some(until) => Some(for_model.map_or(until, |end| end.max(until))),
             None => for_model.filter(|_| self.rotation.is_queued(place)),
         }
@@ -31,12 +31,12 @@ impl State {
     /// The first of those that rest that can be used for this model again, and when.
     pub(crate) fn first_recovery(&self, model: Option<&Arc<str>>) -> Option<(Instant, u32)> {
         let Some(book) = model.and_then(|model| self.models.book(model)) else {
-            return self.rotation.resting().next();
+            return self.rotation.cooling().next();
         };
         let mut first: Option<(Instant, u32)> = None;
         // Both come in the order of their ends, and nobody is ready before either: whoever ends later than the first so far
         // cannot be first.
-        for (until, place) in self.rotation.resting() {
+        for (until, place) in self.rotation.cooling() {
             if first.is_some_and(|first| first.0 <= until) {
                 break;
             }
@@ -45,7 +45,7 @@ impl State {
                 first = Some((until, place));
             }
         }
-        let for_model = book.resting().find(|(_, place)| self.rotation.is_queued(*place));
+        let for_model = book.cooling().find(|(_, place)| self.rotation.is_queued(*place));
         match (first, for_model) {
             (Some(first), Some(for_model)) if for_model.0 < first.0 => Some(for_model),
             (first, for_model) => first.or(for_model),

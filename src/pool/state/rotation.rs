@@ -17,7 +17,7 @@ pub struct Rotation {
     places: Vec<Place>,
     queue: Ends,
     /// Ordered by recovery; the turn keeps those that recover together in the order in which they failed.
-    resting: BTreeSet<(Instant, u64, u32)>,
+    cooling: BTreeSet<(Instant, u64, u32)>,
     /// The first recovery, so that a pick compares one time.
     due: Option<Instant>,
     turn: u64,
@@ -34,7 +34,7 @@ enum Place {
         /// Tells whether it has stood there all the time.
         seat: u64,
     },
-    Resting {
+    Cooling {
         until: Instant,
         turn: u64,
     },
@@ -68,13 +68,13 @@ impl Rotation {
     }
 
     /// Lets `place` rest until then, wherever it was.
-    pub fn rest(&mut self, place: u32, until: Instant) {
+    pub fn cool(&mut self, place: u32, until: Instant) {
         self.take_out(place);
         self.turn += 1;
         let turn = self.turn;
         let Some(slot) = self.slot(place) else { return };
-        *slot = Place::Resting { until, turn };
-        self.resting.insert((until, turn, place));
+        *slot = Place::Cooling { until, turn };
+        self.cooling.insert((until, turn, place));
         self.due = Some(self.due.map_or(until, |due| due.min(until)));
     }
 
@@ -92,10 +92,10 @@ impl Rotation {
                     self.queue.back = before;
                 }
             }
-            Place::Resting { until, turn } => {
-                self.resting.remove(&(until, turn, place));
+            Place::Cooling { until, turn } => {
+                self.cooling.remove(&(until, turn, place));
                 if self.due == Some(until) {
-                    self.due = self.resting.first().map(|first| first.0);
+                    self.due = self.cooling.first().map(|first| first.0);
                 }
             }
         }
@@ -108,7 +108,7 @@ impl Rotation {
             return;
         }
         for _ in 0..JOIN_AT_ONCE {
-            let Some(&(until, _, place)) = self.resting.first() else { break };
+            let Some(&(until, _, place)) = self.cooling.first() else { break };
             if until > now {
                 break;
             }
@@ -137,8 +137,8 @@ impl Rotation {
     }
 
     /// Those that rest, the first to recover first.
-    pub fn resting(&self) -> impl Iterator<Item = (Instant, u32)> {
-        self.resting.iter().map(|&(until, _, place)| (until, place))
+    pub fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
+        self.cooling.iter().map(|&(until, _, place)| (until, place))
     }
 
     /// When the first of those that rest recovers.
@@ -161,9 +161,9 @@ impl Rotation {
     }
 
     /// Until when `place` rests.
-    pub fn rests_until(&self, place: u32) -> Option<Instant> {
+    pub fn cools_until(&self, place: u32) -> Option<Instant> {
         match self.places.get(place as usize) {
-            Some(Place::Resting { until, .. }) => Some(*until),
+            Some(Place::Cooling { until, .. }) => Some(*until),
             _ => None,
         }
     }
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     fn order(rotation: &Rotation) -> Vec<u32> {
-        rotation.queued().chain(rotation.resting().map(|(_, place)| place)).collect()
+        rotation.queued().chain(rotation.cooling().map(|(_, place)| place)).collect()
     }
 
     #[test]
@@ -208,8 +208,8 @@ mod tests {
         for place in 0..4 {
             rotation.to_back(place);
         }
-        rotation.rest(0, start + Duration::from_secs(30));
-        rotation.rest(1, start + Duration::from_secs(10));
+        rotation.cool(0, start + Duration::from_secs(30));
+        rotation.cool(1, start + Duration::from_secs(10));
         assert_eq!(order(&rotation), [2, 3, 1, 0]);
         rotation.join(start + Duration::from_secs(10), |_| ());
         assert_eq!(rotation.queued().collect::<Vec<_>>(), [2, 3, 1]);
@@ -222,7 +222,7 @@ mod tests {
         let start = crate::clock::now();
         let mut rotation = Rotation::default();
         for place in 0..1_000 {
-            rotation.rest(place, start);
+            rotation.cool(place, start);
         }
         let mut joined = 0;
         rotation.join(start, |_| joined += 1);
@@ -238,22 +238,22 @@ mod tests {
     #[derive(Default)]
     struct Model {
         queue: Vec<u32>,
-        resting: Vec<(u64, u32)>,
+        cooling: Vec<(u64, u32)>,
     }
 
     impl Model {
         fn take_out(&mut self, place: u32) {
             self.queue.retain(|other| *other != place);
-            self.resting.retain(|other| other.1 != place);
+            self.cooling.retain(|other| other.1 != place);
         }
 
         fn join(&mut self, now: u64) {
             for _ in 0..JOIN_AT_ONCE {
-                let Some(at) = (0..self.resting.len()).min_by_key(|at| self.resting[*at].0) else { return };
-                if self.resting[at].0 > now {
+                let Some(at) = (0..self.cooling.len()).min_by_key(|at| self.cooling[*at].0) else { return };
+                if self.cooling[at].0 > now {
                     return;
                 }
-                let (_, place) = self.resting.remove(at);
+                let (_, place) = self.cooling.remove(at);
                 self.queue.push(place);
             }
         }
@@ -272,9 +272,9 @@ mod tests {
                         model.queue.push(place);
                     }
                     1 => {
-                        rotation.rest(place, start + Duration::from_secs(now + seconds));
+                        rotation.cool(place, start + Duration::from_secs(now + seconds));
                         model.take_out(place);
-                        model.resting.push((now + seconds, place));
+                        model.cooling.push((now + seconds, place));
                     }
                     2 => {
                         rotation.take_out(place);
@@ -287,10 +287,10 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(rotation.queued().collect::<Vec<_>>(), model.queue.clone());
-                prop_assert_eq!(rotation.resting().count(), model.resting.len());
+                prop_assert_eq!(rotation.cooling().count(), model.cooling.len());
                 prop_assert_eq!(
                     rotation.due(),
-                    model.resting.iter().map(|rest| start + Duration::from_secs(rest.0)).min()
+                    model.cooling.iter().map(|cooldown| start + Duration::from_secs(cooldown.0)).min()
                 );
             }
         }

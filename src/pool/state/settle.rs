@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::consequence::{Consequence, Facts, consequence};
-use super::cool::Rest;
+use super::cool::NewCooldown;
 use super::end_cooldown::Bearing;
 use super::{Effects, Entry, State};
 use crate::config::{OnBan, Settings};
@@ -33,8 +33,8 @@ pub(crate) struct Request<'a> {
     /// The model that it asks for, where that was looked at.
     pub(crate) model: Option<&'a Arc<str>>,
     /// Whether it was limited in this round, for a time.
-    pub(crate) rested: &'a dyn Fn(&CredentialId) -> bool,
-    pub(crate) renewed: bool,
+    pub(crate) cooled_down: &'a dyn Fn(&CredentialId) -> bool,
+    pub(crate) refreshed: bool,
     pub(crate) refused_elsewhere: bool,
     pub(crate) last_try: bool,
 }
@@ -74,20 +74,20 @@ impl State {
                 Consequence::Succeeded => {
                     let (slot, generation) = (&access.slot, access.generation);
                     let model = request.model.map(|model| &**model);
-                    settled.add(self.lift(Bearing { slot, generation, started: *started, model }));
+                    settled.add(self.end_cooldowns(Bearing { slot, generation, started: *started, model }));
                 }
                 Consequence::ToBack if self.rotation.is_queued(place) => self.rotation.to_back(place),
                 Consequence::ToBack => {}
-                Consequence::Rest { rest: length, guessed } => {
+                Consequence::Cool { length, guessed } => {
                     let unnamed = Arc::default();
                     let model = (verdict.scope() == Scope::Model).then(|| request.model.unwrap_or(&unnamed));
-                    let rest = Rest { cause: verdict.kind(), model, length, guessed, jitter: *jitter };
-                    settled.add(self.rest(place, rest, now));
+                    let cooldown = NewCooldown { cause: verdict.kind(), model, length, guessed, jitter: *jitter };
+                    settled.add(self.cool(place, cooldown, now));
                     self.note_failure(place, verdict);
                 }
-                Consequence::Renew => {
+                Consequence::Refresh => {
                     if let Some(entry) = self.entry_mut(place) {
-                        entry.renewing.force(now);
+                        entry.refreshing.force(now);
                     }
                 }
                 Consequence::Suspect => settled.suspect = true,
@@ -102,7 +102,7 @@ impl State {
         }
         settled.next = match (consequence, verdict.kind()) {
             (Consequence::Succeeded, _) => None,
-            (Consequence::Renew | Consequence::Again, _) => Some(Next::Same),
+            (Consequence::Refresh | Consequence::Again, _) => Some(Next::Same),
             (_, Kind::Rejected | Kind::Canceled) => Some(Next::Never),
             (_, Kind::Banned) if settings.on_ban == OnBan::Return => Some(Next::Never),
             // Two credentials refused alike, or none left to compare with: the request is at fault.
@@ -116,7 +116,7 @@ impl State {
     }
 
     /// Lets a credential rest that was refused with 403 where another one then was not.
-    pub(crate) fn convict(&mut self, rest: Duration, suspect: &Suspect, now: Instant) -> Effects {
+    pub(crate) fn convict(&mut self, cooldown: Duration, suspect: &Suspect, now: Instant) -> Effects {
         let current = |entry: &Entry| entry.access.generation == suspect.generation;
         match self.place_of(suspect.credential.as_str()) {
             Some(place) if self.entry(place).is_some_and(current) => {
@@ -125,8 +125,9 @@ impl State {
                     entry.last_failure = Some(now);
                 }
                 let cause = suspect.verdict.kind();
-                let rest = Rest { cause, model: None, length: rest, guessed: true, jitter: fastrand::f64 };
-                let effects = self.rest(place, rest, now);
+                let cooldown =
+                    NewCooldown { cause, model: None, length: cooldown, guessed: true, jitter: fastrand::f64 };
+                let effects = self.cool(place, cooldown, now);
                 self.note_failure(place, &suspect.verdict);
                 effects
             }
@@ -138,7 +139,7 @@ impl State {
         let Outcome { access, request, .. } = outcome;
         let others = matches!(self.availability(request, now), Next::Now);
         let known = Facts {
-            renewed: request.renewed,
+            refreshed: request.refreshed,
             refused_elsewhere: request.refused_elsewhere,
             last_try: request.last_try,
             own_origin: access.base.is_some(),
@@ -148,10 +149,10 @@ impl State {
         let Some(entry) = self.owner(&access.slot) else { return known };
         Facts {
             current: entry.access.generation == access.generation,
-            renewable: has_source
+            refreshable: has_source
                 && entry.credential.material.refresh_token().is_some()
-                && entry.renewing.may_force(now),
-            login_lost: entry.renewing.login_lost,
+                && entry.refreshing.may_force(now),
+            login_lost: entry.refreshing.login_lost,
             ..known
         }
     }
@@ -185,13 +186,13 @@ impl State {
         let at = |until: Option<Instant>| until.map_or(Next::Never, Next::At);
         let model = request.model;
         if let Some(pin) = request.pin {
-            return at(self.place_of(pin.as_str()).and_then(|place| self.rests_until(place, model)));
+            return at(self.place_of(pin.as_str()).and_then(|place| self.cools_until(place, model)));
         }
         if self.next_ready(request).is_some() {
             return Next::Now;
         }
         // One that rested because of this request and is ready again has recovered while others were tried.
-        let recovered = |place: u32| self.entry(place).is_some_and(|entry| (request.rested)(&entry.credential.id));
+        let recovered = |place: u32| self.entry(place).is_some_and(|entry| (request.cooled_down)(&entry.credential.id));
         let recovered = self.ready(model).any(recovered);
         if recovered { Next::At(now) } else { at(self.first_recovery(model).map(|first| first.0)) }
     }

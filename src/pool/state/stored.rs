@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::consequence::longest_after_refusals;
-use super::cool::Rest;
+use super::cool::NewCooldown;
 use super::cooldown::Cooldowns;
 use super::outbox::Step;
 use super::{Effects, State};
@@ -71,12 +71,12 @@ impl State {
         };
         for gone in was.cooldowns.iter().filter(|gone| !is.cooldowns.iter().any(|held| same(held, gone))) {
             if let Some(end) = end_of(gone, settings, moment) {
-                self.lift_until(place, gone, end.at + SLACK);
+                self.end_until(place, gone, end.at + SLACK);
             }
         }
         for new in is.cooldowns.iter().filter(|new| !was.cooldowns.contains(new)) {
             if let Some(end) = end_of(new, settings, moment) {
-                self.rest_until(place, new, end, moment.now);
+                self.cool_until(place, new, end, moment.now);
                 if end.jumped {
                     self.correct(place, new, end);
                 }
@@ -98,17 +98,22 @@ impl State {
     }
 
     /// Lets a credential rest at least until then, where that is later than its own rest by more than the slack.
-    fn rest_until(&mut self, place: u32, new: &Cooldown, end: End, now: Instant) {
+    fn cool_until(&mut self, place: u32, new: &Cooldown, end: End, now: Instant) {
         let model = new.model.as_deref().map(Arc::from);
-        let known = self.rests_of(place, model.as_ref()).and_then(|rests| rests.until_of(new.cause));
+        let known = self.cooldowns_of(place, model.as_ref()).and_then(|cooldowns| cooldowns.until_of(new.cause));
         if known.is_some_and(|known| known + SLACK >= end.at) {
             return;
         }
         let length = end.at.saturating_duration_since(now);
-        let rest =
-            Rest { cause: new.cause, model: model.as_ref(), length, guessed: end.guessed, jitter: fastrand::f64 };
+        let cooldown = NewCooldown {
+            cause: new.cause,
+            model: model.as_ref(),
+            length,
+            guessed: end.guessed,
+            jitter: fastrand::f64,
+        };
         // Whoever let it rest has told.
-        let Effects { .. } = self.begin_rest(place, rest, now);
+        let Effects { .. } = self.begin_cooldown(place, cooldown, now);
     }
 
     /// Stores this end in place of the one that is held there.
@@ -117,46 +122,47 @@ impl State {
         let Some(Some(entry)) = entries.get(place as usize) else { return };
         let (cause, model) = (held.cause, held.model.as_deref().map(Arc::from));
         for step in
-            [Step::Lifted(cause, model.clone()), Step::Rests { cause, model, until: end.at, guessed: end.guessed }]
+            [Step::Ended(cause, model.clone()), Step::Cooled { cause, model, until: end.at, guessed: end.guessed }]
         {
             outbox.note(&entry.credential.id, entry.access.generation, || step);
         }
     }
 
     /// Ends a rest that others have ended, unless a later one has begun here.
-    fn lift_until(&mut self, place: u32, gone: &Cooldown, until: Instant) {
-        let lift = |rests: &mut Cooldowns| rests.retain(|known| known.cause != gone.cause || known.until > until);
+    fn end_until(&mut self, place: u32, gone: &Cooldown, until: Instant) {
+        let end =
+            |cooldowns: &mut Cooldowns| cooldowns.retain(|known| known.cause != gone.cause || known.until > until);
         if let Some(model) = gone.model.as_deref().map(Arc::from) {
-            self.change_model(place, &model, lift);
-        } else if self.entry_mut(place).is_some_and(|entry| lift(&mut entry.cooldowns)) {
+            self.change_model(place, &model, end);
+        } else if self.entry_mut(place).is_some_and(|entry| end(&mut entry.cooldowns)) {
             self.reschedule(place, false);
         }
     }
 
-    fn rests_of(&self, place: u32, model: Option<&Arc<str>>) -> Option<&Cooldowns> {
+    fn cooldowns_of(&self, place: u32, model: Option<&Arc<str>>) -> Option<&Cooldowns> {
         match model {
             None => self.entry(place).map(|entry| &entry.cooldowns),
-            Some(model) => self.models.book(model)?.rests(place),
+            Some(model) => self.models.book(model)?.cooldowns(place),
         }
     }
 
     /// Others have lifted what kept it out.
     fn back_in(&mut self, place: u32) {
         let Some(entry) = self.entry_mut(place) else { return };
-        entry.renewing.login_lost = None;
+        entry.refreshing.login_lost = None;
         let was_out = entry.out.take().is_some();
-        entry.renewing.told &= !was_out;
+        entry.refreshing.told &= !was_out;
         self.reschedule(place, was_out);
     }
 
     fn out_elsewhere(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         if matches!(reason, LoginReason::RefreshRefused | LoginReason::RefreshLost) {
-            entry.renewing.login_lost = Some(reason);
+            entry.refreshing.login_lost = Some(reason);
             // The access token may live on without its refresh token.
-            let is_valid = entry.access.expires_at.is_none_or(|end| end > now) && !entry.renewing.forced;
+            let is_valid = entry.access.expires_at.is_none_or(|end| end > now) && !entry.refreshing.forced;
             if is_valid {
-                let told = std::mem::replace(&mut entry.renewing.told, true);
+                let told = std::mem::replace(&mut entry.refreshing.told, true);
                 let news = (!told).then(|| (entry.access.slot.clone(), reason));
                 return Effects { out: news, ..Effects::default() };
             }
@@ -182,19 +188,19 @@ mod tests {
     fn no_jump_of_a_clock_keeps_a_credential_from_use_for_long() {
         let settings = Settings::default();
         let moment = Moment { wall: UNIX_EPOCH + 10 * YEARS, now: crate::clock::now() };
-        let rest = |left: Duration, guessed| {
+        let cooldown = |left: Duration, guessed| {
             let cooldown = Cooldown::new(Kind::Throttled, moment.wall + left).with_guessed(guessed);
             end_of(&cooldown, &settings, moment).map(|end| ((end.at - moment.now).as_secs(), end.guessed, end.jumped))
         };
         let day = Duration::from_secs(86_400);
-        assert_eq!(rest(Duration::from_secs(90), false), Some((90, false, false)));
-        assert_eq!(rest(Duration::from_secs(90), true), Some((90, true, false)));
-        assert_eq!(rest(8 * day, false), Some((8 * 86_400, false, false)));
-        assert_eq!(rest(9 * day, false), Some((30, true, true)));
-        assert_eq!(rest(day, true), Some((30, true, true)));
-        assert_eq!(rest(YEARS, false), Some((30, true, true)));
-        assert_eq!(rest(YEARS, true), Some((30, true, true)));
-        assert_eq!(rest(Duration::ZERO, false), None);
+        assert_eq!(cooldown(Duration::from_secs(90), false), Some((90, false, false)));
+        assert_eq!(cooldown(Duration::from_secs(90), true), Some((90, true, false)));
+        assert_eq!(cooldown(8 * day, false), Some((8 * 86_400, false, false)));
+        assert_eq!(cooldown(9 * day, false), Some((30, true, true)));
+        assert_eq!(cooldown(day, true), Some((30, true, true)));
+        assert_eq!(cooldown(YEARS, false), Some((30, true, true)));
+        assert_eq!(cooldown(YEARS, true), Some((30, true, true)));
+        assert_eq!(cooldown(Duration::ZERO, false), None);
         let past = Cooldown::new(Kind::Throttled, moment.wall - YEARS);
         assert_eq!(end_of(&past, &settings, moment), None);
     }
@@ -233,13 +239,13 @@ mod tests {
         let end = UNIX_EPOCH + Duration::from_secs(9);
         let health =
             Health { cooldowns: vec![Cooldown::new(Kind::Throttled, end).with_model("large")], ..none.clone() };
-        let rests = |state: &State| {
+        let cooldowns = |state: &State| {
             let until = state.models.until(0, &Arc::from("large"));
             (state.rotation.is_queued(0), until.map(|until| (until - moment.now).as_secs()))
         };
         assert!(state.take_over(0, &settings, &none, &health, moment).is_empty());
-        assert_eq!(rests(&state), (true, Some(9)));
+        assert_eq!(cooldowns(&state), (true, Some(9)));
         assert!(state.take_over(0, &settings, &health, &none, moment).is_empty());
-        assert_eq!(rests(&state), (true, None));
+        assert_eq!(cooldowns(&state), (true, None));
     }
 }

@@ -57,20 +57,20 @@ fn check_round(round: &[Attempt], first_break: Option<u32>, settings: &Settings)
             return broken(Rule::DoubleSpend, "was returned to");
         }
         let mut networks = 0;
-        let mut renewals = 0;
+        let mut refreshes = 0;
         let repeated = uses.len().saturating_sub(1);
         for failed in uses.iter().take(repeated) {
             match failed.verdict.map(|verdict| verdict.kind()) {
                 Some(Kind::Network) => networks += usize::from(Some(failed.number) != first_break),
                 Some(Kind::Overloaded | Kind::ServerError) => server_errors_repeated += 1,
-                _ if failed.next == Some(Next::Same) => renewals += 1,
+                _ if failed.next == Some(Next::Same) => refreshes += 1,
                 _ => return broken(Rule::DoubleSpend, "was used again without a reason"),
             }
         }
-        if networks > settings.network_retry_attempts as usize * (1 + renewals + server_errors_repeated) {
+        if networks > settings.network_retry_attempts as usize * (1 + refreshes + server_errors_repeated) {
             return broken(Rule::DoubleSpend, "was used more often than networkRetryAttempts allows");
         }
-        if renewals > 1 {
+        if refreshes > 1 {
             return broken(Rule::DoubleSpend, "was used more than once after a new token");
         }
     }

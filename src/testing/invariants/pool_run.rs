@@ -182,7 +182,7 @@ impl Stack {
             let detail = format!("{sent} were sent and {reported} are reported");
             return Err(Violation::new(Rule::UnreportedSend, detail));
         }
-        nobody_rests_and_works(&before, &attempts)?;
+        nobody_cools_and_works(&before, &attempts)?;
         self.nobody_starves(&before, &attempts)
     }
 
@@ -219,14 +219,14 @@ impl Stack {
     }
 }
 
-fn nobody_rests_and_works(before: &HashMap<CredentialId, Standing>, attempts: &[Attempt]) -> Result<(), Violation> {
+fn nobody_cools_and_works(before: &HashMap<CredentialId, Standing>, attempts: &[Attempt]) -> Result<(), Violation> {
     // A rest can end while a request pauses before it is sent again; then nothing is known.
     let pauses = |kind| matches!(kind, Kind::Overloaded | Kind::ServerError | Kind::Network);
     if attempts.iter().any(|attempt| attempt.verdict.is_some_and(|verdict| pauses(verdict.kind()))) {
         return Ok(());
     }
-    let rested = |id: &&CredentialId| before.get(*id).is_some_and(|standing| *standing != Standing::Ready);
-    match attempts.iter().filter_map(|attempt| attempt.credential.as_ref()).find(rested) {
+    let cooled_down = |id: &&CredentialId| before.get(*id).is_some_and(|standing| *standing != Standing::Ready);
+    match attempts.iter().filter_map(|attempt| attempt.credential.as_ref()).find(cooled_down) {
         Some(id) => Err(Violation::new(Rule::UsedWhileCooling, id.to_string())),
         None => Ok(()),
     }
@@ -279,7 +279,7 @@ mod tests {
             timed_out: None,
         };
         let found = |standing, verdict| {
-            nobody_rests_and_works(&HashMap::from([(CredentialId::from("a"), standing)]), &[attempt(verdict)]).is_err()
+            nobody_cools_and_works(&HashMap::from([(CredentialId::from("a"), standing)]), &[attempt(verdict)]).is_err()
         };
         let out = Standing::Out { reason: LoginReason::Banned };
         assert!(found(out, Kind::Success) && found(out, Kind::Throttled));

@@ -76,7 +76,7 @@ impl Model {
 
     /// One request, which goes on to further credentials where one fails.
     fn request(&mut self, strategy: &dyn Strategy, rng: &mut Rng) -> Result<(), Violation> {
-        self.rest_over();
+        self.cooldown_over();
         let group = rng.bool().then(|| format!("conversation {}", rng.u16(..)));
         let mut attempts = 0;
         while !self.ready.is_empty() {
@@ -121,7 +121,7 @@ impl Model {
     }
 
     /// Those whose rest is over join the back.
-    fn rest_over(&mut self) {
+    fn cooldown_over(&mut self) {
         for (left, _) in &mut self.resting {
             *left = left.saturating_sub(1);
         }

@@ -16,7 +16,7 @@ const NOBODY: &str =
 pub(super) fn scenarios() -> Vec<Scenario> {
     let two = [login("a"), login("b")];
     let pinned = |id| Call { pin: Some(id), ..post() };
-    let both_rest = End {
+    let both_cool = End {
         seen: &["a", "b"],
         order: &["a", "b"],
         standing: &[("a", Rests(Throttled, 60)), ("b", Rests(Throttled, 90))],
@@ -39,14 +39,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .meets("b", [limited("90").body("the last").with("x-request-id", "r2")])
             .ask(post(), gets(429, "the last", both).retry_after(90))
             .ask(post(), gets(429, "the last", [("-", Throttled)]).retry_after(60).with("x-request-id", "r2"))
-            .ends(both_rest),
+            .ends(both_cool),
         scenario("if asked to, a request fails without being sent while all rest", Opencode, two)
             .set(|settings| settings.when_all_cooling = Error)
             .meets("a", [limited("60")])
             .meets("b", [limited("90")])
             .ask(post(), gets(429, "slow down", both))
             .ask(post(), outcome(Gets::Fails(ErrorKind::AllCooling), []))
-            .ends(both_rest),
+            .ends(both_cool),
         scenario("if asked to, a request waits for its account", Design, [login("a")])
             .set(|settings| settings.when_all_cooling = Wait)
             .meets("a", [status(429).with("retry-after-ms", "30"), ok()])
@@ -67,7 +67,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 order: &["b", "a"],
                 standing: &[("a", Rests(Throttled, 600))],
                 events: &["cooling_down", "failed_over", "cooling_down", "exhausted", "recovered"],
-                ..both_rest
+                ..both_cool
             }),
         scenario("a wait that is longer than the settings allow is not begun", Design, [login("a")])
             .set(|settings| settings.when_all_cooling = Wait)
@@ -89,7 +89,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 seen: &["a", "b", "a"],
                 standing: &[("b", Rests(Throttled, 90))],
                 events: &["cooling_down", "failed_over", "cooling_down", "exhausted", "recovered"],
-                ..both_rest
+                ..both_cool
             }),
         scenario("a pinned request uses its account alone", Opencode, two)
             .meets("b", [ok(), limited("20")])

@@ -81,7 +81,7 @@ pub(crate) fn new_start() -> HealthChange {
     let old = [Kind::Unauthorized, Kind::Forbidden];
     let scopes = [Scope::Credential, Scope::Generation];
     let causes = old.into_iter().flat_map(|kind| scopes.map(|scope| (kind, scope)));
-    causes.fold(HealthChange::new().out(None), |change, (kind, scope)| change.lifted(kind, scope, None))
+    causes.fold(HealthChange::new().out(None), |change, (kind, scope)| change.ended(kind, scope, None))
 }
 
 fn exchange(base: Record) -> Plan {

@@ -15,13 +15,13 @@ use crate::tokens::refresh::RefreshError;
 const FORCED_REFRESH_FLOOR: Duration = Duration::from_secs(60);
 
 /// What those who wait are told.
-pub(crate) type Renewal = Result<(), RefreshError>;
+pub(crate) type RefreshOutcome = Result<(), RefreshError>;
 
 /// How far the replacing of one credential's token is.
 #[derive(Debug, Default)]
-pub(crate) struct Renewing {
+pub(crate) struct RefreshState {
     /// Those who wait for the refresh that is under way.
-    pub(in crate::pool) waiting: Option<Vec<oneshot::Sender<Renewal>>>,
+    pub(in crate::pool) waiting: Option<Vec<oneshot::Sender<RefreshOutcome>>>,
     /// The provider refused the current token before its time.
     pub(crate) forced: bool,
     last_forced: Option<Instant>,
@@ -35,7 +35,7 @@ pub(crate) struct Renewing {
     pub(crate) told: bool,
 }
 
-impl Renewing {
+impl RefreshState {
     pub(crate) fn force(&mut self, now: Instant) {
         self.forced = true;
         self.last_forced = Some(now);
@@ -58,12 +58,12 @@ impl Renewing {
     pub(crate) fn need(&self, access: &Access, now: Instant) -> Need {
         let reached = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         let valid = !self.forced && !reached(access.expires_at);
-        let early = reached(access.renew_at) && self.not_before.is_none_or(|not_before| not_before <= now);
-        if self.login_lost.is_none() && (!valid || early) { Need::Renewal { valid } } else { Need::Nothing }
+        let early = reached(access.refresh_at) && self.not_before.is_none_or(|not_before| not_before <= now);
+        if self.login_lost.is_none() && (!valid || early) { Need::RefreshOutcome { valid } } else { Need::Nothing }
     }
 
     /// Joins the refresh that is under way, or begins one. Who comes without a `waiter` does not wait for it.
-    pub(in crate::pool) fn join(&mut self, waiter: Option<oneshot::Sender<Renewal>>) {
+    pub(in crate::pool) fn join(&mut self, waiter: Option<oneshot::Sender<RefreshOutcome>>) {
         let waiting = self.waiting.get_or_insert_default();
         // Those who have gone away are let go when the list doubles: thousands that join do not look at each other.
         if waiting.len().is_power_of_two() {
@@ -101,7 +101,7 @@ impl Renewing {
     /// nothing else.
     pub(in crate::pool) fn is_paused(&self, access: &Access, now: Instant) -> bool {
         let paused = self.not_before.is_some_and(|not_before| not_before > now);
-        paused && self.need(access, now) == Need::Renewal { valid: false }
+        paused && self.need(access, now) == Need::RefreshOutcome { valid: false }
     }
 
     /// A person wants it to be tried again.
@@ -119,7 +119,7 @@ impl Renewing {
 pub(crate) enum Need {
     Nothing,
     /// A new token; `valid` says whether the present one is used as long as there is none.
-    Renewal {
+    RefreshOutcome {
         valid: bool,
     },
 }

@@ -7,7 +7,7 @@ use crate::sync::{AsyncMutex, OwnedMutexGuard};
 
 /// One at a time in this pool refreshes a credential or writes its record.
 #[derive(Debug, Default)]
-pub(in crate::pool) struct Custody {
+pub(in crate::pool) struct RecordTurn {
     kept: Arc<AsyncMutex<Kept>>,
 }
 
@@ -21,7 +21,7 @@ pub(in crate::pool) struct Kept {
     pub(in crate::pool) begun: Option<Intent>,
 }
 
-impl Custody {
+impl RecordTurn {
     /// Keeps everybody else in this pool from refreshing or storing, until the guard is dropped.
     pub(in crate::pool) async fn kept(&self) -> OwnedMutexGuard<Kept> {
         self.kept.clone().lock_owned().await

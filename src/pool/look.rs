@@ -9,7 +9,7 @@ use super::rests::Cooldowns;
 use super::state::State;
 use crate::config::WhenAllCooling;
 
-/// A probe that has not ended after this long counts no more: the next request may be one, whatever becomes of the first.
+/// How long a probe keeps others back. After that the next request may be one, whatever becomes of the first.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether a request is out as a probe, and since when.
@@ -26,7 +26,7 @@ impl Probing {
         self.0 = Some(now);
     }
 
-    /// The one that began then has ended. A newer one goes on.
+    /// The probe that began `since` has ended. A newer one stays out.
     fn end(&mut self, since: Instant) {
         self.0.take_if(|latest| *latest == since);
     }
@@ -108,7 +108,7 @@ impl State {
         self.may_be_tried(place, now, ask).then_some(look)
     }
 
-    /// Whether the token of a credential is of no use, and nobody may try to replace it now.
+    /// Whether the token of a credential is of no use, and its refresh has to pause.
     fn is_paused(&self, place: u32, now: Instant) -> bool {
         self.entry(place).is_some_and(|entry| entry.renewing.is_paused(&entry.access, now))
     }
@@ -136,7 +136,7 @@ impl State {
         }
     }
 
-    /// The one that began `since` is over, however it ended.
+    /// The probe that began `since` is over, however it ended.
     pub(crate) fn end_look(&mut self, look: &Look, since: Instant) {
         match look {
             Look::Any => self.probing.end(since),

@@ -53,7 +53,7 @@ impl Recheck {
         self.at
     }
 
-    /// Whether a request may go to see. One that is still out by then counts no more: it may hang for ever.
+    /// Whether the next probe is due. One that is still out by then no longer counts, as it may hang for ever.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.at <= now
     }
@@ -92,7 +92,7 @@ mod tests {
             let now = recheck.at();
             assert!(recheck.is_due(now) && !recheck.is_due(now - Duration::from_millis(1)));
             recheck.begin(now, jitter);
-            // It hangs: until the next one is due it is the only one, and from then on it counts no more.
+            // The probe hangs: it is the only one until the next is due.
             assert!(!recheck.is_due(recheck.at() - Duration::from_millis(1)), "one at a time");
             assert!(recheck.is_due(recheck.at()));
         }

@@ -31,7 +31,7 @@ pub(crate) use tokio::{runtime::Handle, spawn, task_local, time};
 #[cfg(shuttle)]
 pub(crate) use self::scripted::{ArcSwap, Guard, Handle, spawn, task_local, time};
 
-/// Takes a lock, also one that somebody held who panicked: what is behind it is changed in steps that cannot panic.
+/// Takes a lock, poisoned or not: what is behind it is changed in steps that cannot panic.
 #[inline]
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -100,7 +100,7 @@ impl Draft {
         }
     }
 
-    /// What came out is somebody else's: it goes back.
+    /// The file that came out is not the one that was read: it goes back.
     fn put_back(self, path: &Path) -> io::Result<Placed> {
         for _ in 0..SWAPS {
             if swap(self.0.path(), path).is_err() {
@@ -110,7 +110,7 @@ impl Draft {
                 return Ok(Placed::Overtaken);
             }
         }
-        // Ours has been moved away meanwhile. What others have written is kept in any case.
+        // The draft has been moved away meanwhile. What others have written is kept in any case.
         match self.0.persist_noclobber(path) {
             Ok(_) => Ok(Placed::Overtaken),
             Err(error) => {

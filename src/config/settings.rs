@@ -69,8 +69,8 @@ pub struct Settings {
     #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
     pub stream_idle_timeout: Option<Duration>,
     /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, whatever the token
-    /// source. A process that finds an exchange of another one without an end waits so long, and an eighth more, before
-    /// it sends the refresh token again. So all processes that share a store need the same value.
+    /// source. If another process has begun an exchange without a known end, the refresh token is sent again only after
+    /// this time and an eighth more. So all processes that share a store need the same value.
     #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]
     pub exchange_timeout: Duration,
     /// `leaseMs`, 60 s: for a store whose leases end by time, how long a lease lasts after its holder has stopped;

@@ -29,7 +29,7 @@ pub(super) enum Why {
 }
 
 impl Failure {
-    /// Says whether it was the server that refused.
+    /// Notes whether it was the server that refused.
     pub(super) fn refused(self, is_refused: bool) -> Self {
         let why = if is_refused && self.why == Why::ForNow { Why::Refused } else { self.why };
         Self { why, ..self }

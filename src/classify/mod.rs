@@ -36,6 +36,7 @@ pub use self::layer::ClassifyLayer;
 pub use self::retry_after::retry_after;
 pub use self::service::Classify;
 pub use self::standard::StandardClassifier;
+#[cfg(feature = "reqwest")]
 pub(crate) use self::stream::Asked;
 
 /// Judges answers and transport errors.

@@ -47,9 +47,10 @@ pub enum ErrorKind {
     Refresh,
     /// The request is addressed to an origin that the pool's credentials must not be sent to.
     ForeignOrigin,
-    /// No connection of a bundled client stood within `connectTimeoutMs`.
+    /// A bundled client could not connect within `connectTimeoutMs`.
     ConnectTimeout,
-    /// No answer began within `attemptTimeoutMs`.
+    /// No answer began within `attemptTimeoutMs`, or the deadline of the request passed while its token was being
+    /// refreshed.
     AttemptTimeout,
     /// The body of an answer was silent for `streamIdleTimeoutMs`.
     StreamIdleTimeout,
@@ -118,7 +119,7 @@ impl Error {
         self.timed_out
     }
 
-    /// Whether it came of the way to the provider, and not of a layer that refused to send anything.
+    /// Whether the way to the provider failed. Otherwise a layer refused to send anything.
     pub(crate) fn is_of_the_network(&self) -> bool {
         self.timed_out.is_some() || self.kind == ErrorKind::HeadTooLarge
     }

@@ -9,11 +9,11 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeLimit {
-    /// `connectTimeoutMs`: until a connection stands.
+    /// `connectTimeoutMs`: how long connecting may take.
     Connect,
-    /// `attemptTimeoutMs`: until the head of an answer.
+    /// `attemptTimeoutMs`: how long the head of an answer may take.
     Attempt,
-    /// `streamIdleTimeoutMs`: of silence in the body of an answer.
+    /// `streamIdleTimeoutMs`: how long the body of an answer may be silent.
     StreamIdle,
 }
 
@@ -44,7 +44,7 @@ impl TimeLimit {
 }
 
 impl TimedOut {
-    /// The error of what it has cut short.
+    /// The error that this time limit ends an attempt or a body with.
     pub(crate) fn error(self) -> Error {
         let kind = match self.limit {
             TimeLimit::Connect => ErrorKind::ConnectTimeout,

@@ -210,7 +210,7 @@ impl Call {
             None => self.round().filter_map(|attempt| attempt.credential.clone()).collect(),
         };
         let mut used = known.unwrap_or_default();
-        // Nobody holds a copy while an attempt begins.
+        // There is no copy while an attempt begins.
         Arc::make_mut(&mut used).extend(news);
         self.used = Some(used);
     }
@@ -235,7 +235,7 @@ impl Call {
         self.last().map_or(0, |attempt| attempt.number)
     }
 
-    /// Takes back an attempt that was opened, and says whether nobody has judged it.
+    /// Takes back an open attempt. `false` if a layer has judged it: then it stays.
     pub(crate) fn withdraw(&mut self, number: u32) -> bool {
         let is_open = self.last().is_some_and(|attempt| attempt.number == number && attempt.verdict.is_none());
         if is_open {
@@ -271,13 +271,13 @@ impl Call {
         }
     }
 
-    /// The first attempt whose connection broke before an answer. What follows it is free, and does not count.
+    /// The first attempt whose connection broke before an answer. The try after it is free, and does not count.
     pub(crate) fn first_break(&self) -> Option<u32> {
         self.attempts().find(|attempt| attempt.was_lost(Lost::BeforeAnswer)).map(|attempt| attempt.number)
     }
 
-    /// Whether the credential of the last attempt, whose connection failed, gets no other try: it had one more than
-    /// `retries`, or an answer of it was waited for too long.
+    /// Whether the credential of the last attempt, whose connection failed, gets no other try: it has had `retries`
+    /// further ones, or its answer did not come in time.
     pub(crate) fn has_spent_network_tries(&self, retries: usize) -> bool {
         let Some(last) = self.last() else { return true };
         let first_break = self.first_break();

@@ -37,7 +37,7 @@ pub(crate) fn secret_value(scheme: &str, secret: &str) -> Result<HeaderValue, &'
     Ok(value)
 }
 
-/// `Retry-After` in whole seconds, rounded up so that nobody comes too early (RFC 9110 section 10.2.3).
+/// `Retry-After` in whole seconds, rounded up, so that it is never too early (RFC 9110 section 10.2.3).
 pub(crate) fn state_recovery(headers: &mut HeaderMap, recovery: Option<Duration>) {
     headers.remove("retry-after-ms");
     match recovery {

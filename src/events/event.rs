@@ -135,7 +135,7 @@ pub enum Event {
         provider: Arc<str>,
         /// The credential that was used.
         credential: Account,
-        /// Which time limit, and how long it is.
+        /// The time limit, and how long it is.
         timed_out: TimedOut,
     },
     /// The caller went away before its request was answered.

@@ -1,7 +1,7 @@
 //! What a pool may spend on resends that add load to a provider that is failing.
 //!
-//! Twenty are granted a minute, and every success earns a fifth of one; at most twenty are saved up. So what many requests
-//! send again while everything fails stays a trickle, however many of them there are.
+//! Twenty are granted a minute, and every success earns a fifth of one; at most twenty are saved up. So however many
+//! requests fail at once, few are sent again.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::{Mutex, lock};
 
-/// What one resend costs; a success earns one.
+/// What one resend costs, in shares; a success earns one share.
 const COST: u32 = 5;
 
-/// What is granted at the start, and the most that can be saved up: twenty resends.
+/// The shares that are granted at the start, and the most that can be saved up: twenty resends.
 const CAPACITY: u32 = 20 * COST;
 
-/// How long it takes until as much is granted as a success earns: twenty resends a minute.
+/// The time in which one share is granted: twenty resends a minute.
 const GRANT: Duration = Duration::from_millis(600);
 
-/// Shared by all stacks over one pool. A success, which every request wants, reads no clock and takes no lock.
+/// The budget of resends that all stacks over one pool share. Earning is on the hot path: it reads no clock and takes
+/// no lock.
 #[derive(Debug)]
 pub(crate) struct Budget {
     balance: AtomicU32,
@@ -33,7 +34,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Earns a share of a resend.
+    /// A success earns one share.
     #[inline]
     pub(crate) fn earn(&self) {
         if self.balance.load(Relaxed) < CAPACITY {
@@ -53,7 +54,7 @@ impl Budget {
     }
 }
 
-/// What is granted for the time from `since` to `now`, and up to when it is then.
+/// The shares that are granted for the time from `since` to `now`, and the end of the time that they stand for.
 fn grant(since: Instant, now: Instant) -> (u32, Instant) {
     let shares = now.saturating_duration_since(since).as_millis() / GRANT.as_millis();
     match u32::try_from(shares) {

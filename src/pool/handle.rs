@@ -72,7 +72,7 @@ pub(super) struct Inner {
     pub(super) outgoing: Arc<Notify>,
     /// One at a time tells the store what has changed.
     pub(super) writing: AsyncMutex<()>,
-    /// What its requests may send again while the provider fails.
+    /// Its budget of resends, for while the provider fails.
     pub(super) budget: Arc<Budget>,
     /// Wakes the watch over recoveries: one may come earlier than it knows.
     pub(super) rescheduled: Arc<Notify>,
@@ -109,7 +109,7 @@ impl Pool {
         &self.0.models
     }
 
-    /// What all stacks over the pool may send again while the provider fails.
+    /// The budget of resends that all stacks over the pool share.
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.0.budget
     }

@@ -15,10 +15,10 @@
 //! own, sets it with an [`Intent`], exchanges the refresh token, sets the record with the new tokens and without the
 //! intent, and only then uses them. A refresh token can often be spent only once, so its successor must not be lost.
 //!
-//! The lease alone does not exclude a second exchange, as it can be lost without a word. So whoever finds an intent of the
-//! present generation that has not [`ended`](Intent::ended) waits until it is older than an exchange may take, looks again
-//! meanwhile, and only then begins one. A store that can run out of room takes the room for the end of a refresh together with
-//! its intent.
+//! The lease alone does not exclude a second exchange, as it can be lost without notice. So a process that finds an
+//! intent of the present generation that has not [`ended`](Intent::ended) waits until the intent is older than an
+//! exchange may take. It looks into the store meanwhile, and only then begins an exchange. A store that can run out of
+//! room reserves the room for the new tokens together with the intent.
 
 mod book;
 mod changes;

@@ -64,7 +64,8 @@ impl Record {
 
 /// The mark of a refresh that has begun. Found by somebody who holds the lease, it means that the process died, or lost
 /// its store or its lease, in the middle of a refresh: the refresh token may be spent, and its successor lost or on its way.
-/// Whoever finds it waits until the mark is older than an exchange may take, and only then sends the refresh token again.
+/// A process that finds it waits until the mark is older than an exchange may take, and only then sends the refresh
+/// token again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Intent {
@@ -74,7 +75,8 @@ pub struct Intent {
     pub began: SystemTime,
     /// Who began it, for people: such as the id of the process.
     pub process: String,
-    /// The exchange is over, and its end does not say whether the refresh token is spent: nobody has to wait for it.
+    /// Whether the exchange is over without showing if the refresh token is spent. Other processes need not wait for
+    /// it.
     pub ended: bool,
 }
 

@@ -45,7 +45,7 @@ pub struct Verdict {
     lost: Option<Lost>,
 }
 
-/// A provider that asks for less of a pause is given this.
+/// The shortest pause: a stated time that is shorter counts as this.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a person can do about a failure that no waiting cures.
@@ -161,8 +161,8 @@ pub enum Processed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Lost {
-    /// It broke before a byte of the answer came: the other side may have closed an old connection, and a new one works at
-    /// once.
+    /// It broke before a byte of the answer came. The other side may have closed an old connection; a new one may work
+    /// at once.
     BeforeAnswer,
     /// No answer began in time.
     TimedOut,
@@ -282,8 +282,8 @@ impl Verdict {
         self.lost
     }
 
-    /// The stated time as it is kept: less than a second counts as a second. Some servers say "now" for hours, and who
-    /// believed them would come again at once.
+    /// The stated time as the pool keeps it: less than a second counts as a second. Some servers state zero for hours,
+    /// and requests that kept to that would storm them.
     pub(crate) fn stated_pause(&self) -> Option<Duration> {
         self.retry_after.map(|stated| stated.max(SHORTEST_PAUSE))
     }

@@ -1,4 +1,4 @@
-//! The standard opinion on transport errors.
+//! The standard verdict on transport errors.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -30,7 +30,7 @@ pub(crate) fn lost_connection(processed: Processed, lost: Option<Lost>) -> Verdi
     lost.map_or(verdict, |lost| verdict.with_lost(lost))
 }
 
-/// How a connection failed that was there: before any answer, as this error came in place of one.
+/// How an established connection failed. No answer had begun, as this error came in place of one.
 pub(crate) fn lost(error: &io::Error) -> Option<Lost> {
     match error.kind() {
         ErrorKind::ConnectionReset

@@ -12,8 +12,8 @@ use crate::tokens::refresh::{RefreshError, TokenSource};
 /// How long one exchange may take, by whatever process: what pools take by default, too.
 const EXCHANGE: Duration = Duration::from_secs(30);
 
-/// How long another process may hold the lease, or be in the middle of an exchange without one: longer than a turn takes
-/// that waits for an exchange and then makes one.
+/// How long to wait for another process that holds the lease, or is in the middle of an exchange without it: longer
+/// than it takes to wait for one exchange and make another.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The pauses between two tries to store new tokens, which are nowhere else.
@@ -43,7 +43,7 @@ pub(super) enum Told<'a> {
     UnderWay(&'a Intent),
     /// An earlier refresh has begun, and has no end.
     Interrupted(&'a Intent),
-    /// There are new tokens, and they could not be stored: they are in memory alone, and stored as soon as that works.
+    /// New tokens could not be stored. They are in memory alone, and are stored as soon as that works.
     Unstored(&'a BoxError),
 }
 

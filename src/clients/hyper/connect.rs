@@ -1,4 +1,4 @@
-//! The way to a connection, within a time.
+//! Connecting within a time limit.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,8 @@ use tower_service::Service;
 use crate::config::TimeLimit;
 use crate::error::{BoxError, Error};
 
-/// How much longer one address may take than the whole way, so that the whole way is what strikes, and says why.
+/// How much longer one address may take than connecting as a whole: the limit of the whole is to strike first, as it
+/// says why.
 const MARGIN: Duration = Duration::from_millis(100);
 
 /// Connects with TLS where the scheme asks for it. The time limit covers all of it: the name, the connection and the handshake.

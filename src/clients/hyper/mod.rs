@@ -33,8 +33,8 @@ const MOST_HEADER_BYTES: u32 = 256 * 1024;
 ///
 /// It speaks HTTP/1.1 and HTTP/2 as the server prefers, keeps connections for later requests, trusts Mozilla's root
 /// certificates, and uses the cryptography of `ring` whatever the process has installed as its default. It follows no
-/// redirects. Plain `http` is for this machine's own addresses; to others nothing is sent. A connection that does not stand
-/// [in time](Self::with_connect_timeout), its TLS handshake included, is given up; there is no other time limit.
+/// redirects. Plain `http` is for this machine's own addresses; to others nothing is sent. Connecting, the TLS
+/// handshake included, has a [time limit](Self::with_connect_timeout) of 10 s; there is no other.
 ///
 /// The head of an answer may have 1,000 fields over HTTP/1.1, and 256 KiB of them over HTTP/2. A larger one is an error of the
 /// kind [`HeadTooLarge`](ErrorKind::HeadTooLarge).
@@ -60,7 +60,7 @@ impl<B> HttpClient<B>
 where
     B: Body<Data: Send> + Send,
 {
-    /// A client without any connection yet, which gives a connection 10 s to stand.
+    /// A client without any connection yet, which gives up connecting after 10 s.
     ///
     /// # Errors
     ///
@@ -69,9 +69,9 @@ where
         Self::with_connect_timeout(Some(CONNECT_TIMEOUT))
     }
 
-    /// The same with another time for a connection to stand, such as that of the
-    /// [settings](crate::config::Settings::connect_timeout); `None` is without limit. After it the request fails with an
-    /// error of the kind [`ConnectTimeout`](ErrorKind::ConnectTimeout), and nothing of it was sent.
+    /// A client without any connection yet, with a time limit for connecting, such as that of the
+    /// [settings](crate::config::Settings::connect_timeout); `None` is without limit. A request that meets it fails
+    /// with an error of the kind [`ConnectTimeout`](ErrorKind::ConnectTimeout), and nothing of it was sent.
     ///
     /// # Errors
     ///

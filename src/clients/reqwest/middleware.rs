@@ -51,7 +51,7 @@ impl MarathonMiddleware {
     /// spares it six allocations. What is lost: [`in_flight`](crate::pool::CredentialSnapshot::in_flight) then counts no
     /// body that is being read, a body that breaks off is no failure of its credential, and `streamIdleTimeoutMs` does not bound
     /// its silence: set `read_timeout` of the reqwest client. An answer that [streams](crate::layers::classify::ClassifyLayer#streams)
-    /// is held and looked into as ever, as an error in it moves the request to the next credential.
+    /// is still held until its first content, as an error before that moves the request to the next credential.
     #[must_use]
     pub fn hold_until_body_ends(mut self, hold: bool) -> Self {
         self.options.aside = !hold;

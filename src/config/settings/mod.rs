@@ -31,8 +31,9 @@ pub struct Settings {
     /// `authFailureCooldownMs`, 5 min: the cooldown when a refreshed token is refused as well.
     #[serde(rename = "authFailureCooldownMs", with = "milliseconds")]
     pub auth_failure_cooldown: Duration,
-    /// `networkRetryAttempts`, 1: further tries with the same credential after a connection failed, each after a pause. The one
-    /// at once after what may have been an old connection is not among them; with 0 it goes to the next credential.
+    /// `networkRetryAttempts`, 1: further tries with the same credential after a connection failed, each after a pause.
+    /// The try at once after the first old connection does not count. With 0 there is neither: the next credential
+    /// follows.
     pub network_retry_attempts: u32,
     /// `toastDurationMs`, 8 s: how long a failover notice asks to be shown.
     #[serde(rename = "toastDurationMs", with = "milliseconds")]
@@ -49,31 +50,32 @@ pub struct Settings {
     /// `refreshMarginMs`, 5 min: a token with less life left is refreshed early, while requests go on to use it.
     #[serde(rename = "refreshMarginMs", with = "milliseconds")]
     pub refresh_margin: Duration,
-    /// `maxGrownCooldownMs`, 1 h: where the cooldown of a refusal that repeats without a stated time stops growing; never
-    /// less than the cooldown that it grew from.
+    /// `maxGrownCooldownMs`, 1 h: the longest cooldown of a credential whose refresh is refused again and again without
+    /// a stated time; at least half a minute, from which it grows.
     #[serde(rename = "maxGrownCooldownMs", with = "milliseconds")]
     pub max_grown_cooldown: Duration,
-    /// `connectTimeoutMs`, 10 s: longest until a connection of the bundled clients stands, with its TLS handshake; `None`,
-    /// which is `null` in JSON, is without limit. The clients that this crate builds by itself keep it, a client of your own
-    /// does not know it: see `HttpClient::with_connect_timeout`.
+    /// `connectTimeoutMs`, 10 s: longest that a bundled client may take to connect, with the TLS handshake; `None`,
+    /// which is `null` in JSON, is without limit. Clients that this crate builds by itself keep to it. A client that
+    /// you build does not know it: see `HttpClient::with_connect_timeout`.
     #[serde(rename = "connectTimeoutMs", with = "milliseconds::optional")]
     pub connect_timeout: Option<Duration>,
-    /// `attemptTimeoutMs`, 10 min: longest until the head of an answer, whether or not it is held after that; `None`, which is
-    /// `null` in JSON, is without limit. The attempt then counts as a broken connection.
+    /// `attemptTimeoutMs`, 10 min: longest that one attempt may wait for the head of its answer; `None`, which is
+    /// `null` in JSON, is without limit. The attempt then counts as a failed connection, and the next credential
+    /// follows at once.
     #[serde(rename = "attemptTimeoutMs", with = "milliseconds::optional")]
     pub attempt_timeout: Option<Duration>,
     /// `streamIdleTimeoutMs`, 10 min: longest that the body of an answer may be silent while it is waited for; `None`, which
     /// is `null` in JSON, is without limit. A body that is silent for longer ends with an error.
     #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
     pub stream_idle_timeout: Option<Duration>,
-    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, whatever the token source. Whoever finds that another process
-    /// has begun one waits so long, and an eighth more, before it sends the refresh token again: all processes that share a
-    /// store need the same value.
+    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, whatever the token
+    /// source. If another process has begun an exchange without a known end, the refresh token is sent again only after
+    /// this time and an eighth more. So all processes that share a store need the same value.
     #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]
     pub exchange_timeout: Duration,
-    /// `leaseMs`, 60 s: how long a lease of the store lasts whose holder has stopped, in a store whose leases end by time; always
-    /// longer than `exchangeTimeoutMs`. The leases of [`FileStore`](crate::store::FileStore) and
-    /// [`MemoryStore`](crate::store::MemoryStore) end with whoever holds them.
+    /// `leaseMs`, 60 s: for a store whose leases end by time, how long a lease lasts after its holder has stopped;
+    /// longer than `exchangeTimeoutMs`. The stores of this crate make no use of it: the leases of
+    /// [`FileStore`](crate::store::FileStore) and [`MemoryStore`](crate::store::MemoryStore) end with their holder.
     #[serde(rename = "leaseMs", with = "milliseconds")]
     pub lease: Duration,
     /// `streamHoldMs`, 30 s: longest from the head of a stream until its first content. Until then an error in the stream moves

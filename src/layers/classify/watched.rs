@@ -23,7 +23,8 @@ pin_project! {
     }
 }
 
-/// How long nothing has come. It begins when the body is found pending, so a frame that is ready costs nothing here.
+/// The time since which nothing has come. It begins when the body is found pending: a frame that is ready costs
+/// nothing.
 struct Silence {
     limit: Option<Duration>,
     /// When the present silence is too long.

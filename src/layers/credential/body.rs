@@ -81,7 +81,8 @@ fn time_limit(error: &BoxError) -> Option<TimedOut> {
     Error::find(&**error)?.timed_out()
 }
 
-/// The credential of a failed answer was given back at its head, so nobody is left to tell.
+/// Traces a time limit in the body of a failed answer. Its lease ended at the head, so no event can name the
+/// credential.
 #[cold]
 fn trace_time_limit(error: &BoxError) {
     if let Some(timed_out) = time_limit(error) {

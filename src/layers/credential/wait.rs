@@ -25,8 +25,8 @@ use crate::verdict::Processed;
 
 /// The wait of one attempt, for one refresh after another.
 ///
-/// Meanwhile the log shows an open attempt with the credential that is waited for. A layer above that gives the attempt up
-/// judges it, and the verdict then says that nothing was sent. In every other case the log forgets it.
+/// Meanwhile the attempt log shows an open attempt with the credential that is waited for. If a layer above gives the
+/// attempt up, it judges it, and the verdict says that nothing was sent. In every other case the log forgets it.
 pub(super) struct Wait {
     pool: Pool,
     context: RequestContext,
@@ -92,7 +92,7 @@ impl Wait {
         self.context.clone()
     }
 
-    /// What the request gets for which no credential can be had after it.
+    /// The outcome of the request if no credential can be had after the wait.
     pub(super) fn refuse_or_answer<B: Body>(&mut self, why: Unavailable) -> Result<Response<LeaseBody<B>>, BoxError> {
         refuse_or_answer(&self.pool, &self.context, why, self.over.take().and_then(Result::err))
     }

@@ -32,15 +32,15 @@ pub struct RetryLayer {
 
 impl RetryLayer {
     /// A layer that keeps to these settings: `maxAttempts`, `networkRetryAttempts`, `maxWaitMs`, `attemptTimeoutMs`,
-    /// `whenAllCooling` and `resend`. What it may send again while the provider fails is its own:
-    /// [`for_pool`](Self::for_pool) shares that.
+    /// `whenAllCooling`, `resend` and `onBan`. It has a budget of resends of its own; [`for_pool`](Self::for_pool)
+    /// shares that of the pool.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self { shared: Arc::new(Shared::new(settings)) }
     }
 
-    /// A layer that keeps to the settings of `pool`, and shares with all other stacks over it what may be sent again while its
-    /// provider fails: so that is no more with several stacks than with one. It knows the models of its requests as with
+    /// A layer that keeps to the settings of `pool` and shares the pool's budget of resends: several stacks together
+    /// send no more again, while the provider fails, than one. It finds the models of its requests as with
     /// [`models`](Self::models), and its events go to the pool's notifiers.
     #[must_use]
     pub fn for_pool(pool: &Pool) -> Self {

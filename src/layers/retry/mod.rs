@@ -4,8 +4,9 @@
 //! [`RequestContext`](crate::RequestContext) about each attempt, and asks one pure function what to do: stop, the same
 //! credential, the next one, or wait. When nothing is left, the caller gets the best answer there was.
 //!
-//! What is sent again adds load to a provider that fails: the pool's budget pays for it, and nothing but a first old connection is
-//! tried again without a pause.
+//! Sending a request again adds load to a provider that fails, so the pool's budget pays for it. The same credential is
+//! tried again after a pause only; the first connection that broke, which may have been an old one, is tried again at
+//! once.
 
 mod decide;
 mod future;

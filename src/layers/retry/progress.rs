@@ -19,7 +19,7 @@ use crate::providers::model::Models;
 use crate::replayable::ReplayableBody;
 use crate::verdict::{Kind, Verdict};
 
-/// Says to the official SDKs whether they shall send the request again.
+/// Tells the retries of the caller, such as those of the official SDKs, whether to send the request again.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// When to come back where other credentials are ready.
@@ -92,7 +92,7 @@ pub(crate) struct Progress {
     waiting_since: Option<Instant>,
     /// When its round began, or was first looked at: a request that succeeds at once needs no time for it.
     round_began: Option<Instant>,
-    /// The budget has refused it a resend.
+    /// Whether the budget has refused this request a resend.
     refused: bool,
 }
 
@@ -219,8 +219,7 @@ impl Progress {
         }
     }
 
-    /// Adds to an answer, which was judged like this, the report of all attempts, and what is to be said to the caller's own
-    /// retries.
+    /// Adds to the answer the report of all attempts, and the header fields for the caller's own retries.
     #[cold]
     pub(super) fn report<RB>(&self, response: &mut Response<RB>, is_server_error: bool) {
         let call = self.context.call();
@@ -230,7 +229,7 @@ impl Progress {
             state_recovery(response.headers_mut(), Some(SOON));
         }
         if is_server_error && resent && response.status() >= StatusCode::BAD_REQUEST {
-            // What was sent again here, or must not be, is not to be multiplied.
+            // The caller's retries would multiply ours, or send what the budget has refused.
             response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         response.extensions_mut().insert(self.context.clone());

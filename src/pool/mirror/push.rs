@@ -18,7 +18,7 @@ use crate::tokens::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, l
 /// Whether a credential's record was written.
 enum Written {
     Done,
-    /// A refresh of it is under way, which comes first.
+    /// Not yet: a refresh of the credential is under way and comes first.
     Later(Arc<RecordTurn>),
 }
 
@@ -70,7 +70,8 @@ impl Pool {
                 pool.tell_health().await;
                 if writes {
                     match pool.write_changes().await {
-                        // What is refreshed now is written after that: its end wakes this task.
+                        // A credential that is being refreshed is written later: the end of the refresh wakes this
+                        // task.
                         Ok(_) => failures.clear(),
                         Err(error) => failures.add(&pool, &error),
                     }
@@ -81,7 +82,7 @@ impl Pool {
 
     /// Hands the notes to the store, which writes them when it likes.
     async fn tell_health(&self) {
-        // What a flush has taken must not overtake what was taken before.
+        // Notes are handed over in the order in which they were taken.
         let _in_their_order = self.0.writing.lock().await;
         let notes = self.state().outbox.take_notes();
         let (wall, now) = (self.0.wall.now(), clock::now());
@@ -93,8 +94,8 @@ impl Pool {
         }
     }
 
-    /// Brings together what the store and the pool hold of each credential that has changed, and says of which ones that has
-    /// to wait for a refresh. What fails stays to be done.
+    /// Brings together what the store and the pool hold of each credential that has changed. Returns those that have to
+    /// wait for a refresh. What fails stays to be done.
     async fn write_changes(&self) -> Result<Vec<Arc<RecordTurn>>, BoxError> {
         let _one_at_a_time = self.0.writing.lock().await;
         let changed = self.state().outbox.changed();

@@ -14,7 +14,7 @@ pub(in crate::pool) struct Ours<'a> {
     known: Known,
 }
 
-/// What becomes of the two.
+/// What follows from comparing a credential of the pool with its record in the store.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::pool) enum Together {
     /// They are alike.

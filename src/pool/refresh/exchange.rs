@@ -24,7 +24,7 @@ task_local! {
     pub(in crate::pool) static REFRESHING: Arc<Slot>;
 }
 
-/// How long a token source that was cut off may take to go: it may just have been answered.
+/// How long a token source that was cut off may take to end: its answer may just have come.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Pool {
@@ -47,7 +47,7 @@ impl Pool {
             Some(_) => None,
             None => Some(inner.lease(&key).await?),
         };
-        // What was there before the wait may be overtaken by now.
+        // Another refresh may have replaced the token during the wait for the lease.
         let Some(mut held) = self.held(slot, *replaces) else { return Ok(None) };
         *replaces = held.generation;
         held.begun = kept.begun.clone();
@@ -98,7 +98,7 @@ impl Pool {
         }
     }
 
-    /// What the pool holds, unless that is another token by now that needs no refresh.
+    /// What the pool holds. `None` if that is another token by now, which needs no refresh.
     fn held(&self, slot: &Arc<Slot>, replaces: Generation) -> Option<Held> {
         let now = clock::now();
         let mut state = self.state();

@@ -29,7 +29,7 @@ pub(in crate::pool) enum Why {
 }
 
 impl Failure {
-    /// Says whether it was the server that refused.
+    /// Notes whether it was the server that refused.
     pub(in crate::pool) fn refused(self, is_refused: bool) -> Self {
         let why = if is_refused && self.why == Why::ForNow { Why::Refused } else { self.why };
         Self { why, ..self }

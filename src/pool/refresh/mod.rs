@@ -29,7 +29,7 @@ use crate::tokens::refresh::across::{Known, Newer, newer};
 use crate::verdict::Kind;
 
 impl Pool {
-    /// Starts the refresh of a credential that nobody waits for, unless one is under way.
+    /// Starts the refresh of a credential in the background, unless one is under way.
     pub(super) fn replace_secret(&self, place: u32) -> Result<(), Error> {
         let mut state = self.state();
         if state.closed {
@@ -41,8 +41,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Joins the refresh of a credential for somebody who has seen, under the same lock, that it needs one. The ticket is that
-    /// of a refresh which begins with it.
+    /// Joins the refresh of a credential that is under way, or begins one and returns its ticket. The caller has seen
+    /// under the same lock that the credential needs it.
     pub(super) fn join_refresh(
         &self,
         state: &mut State,
@@ -122,14 +122,14 @@ impl Pool {
         if newer(&entry.known, &entry.credential.material, &stored) != Newer::Theirs {
             return Ok(None);
         }
-        // What the pool was told meanwhile of how the credential is sent stays.
+        // A label or header that the pool was given meanwhile stays.
         let is_whole = self.0.follows && (entry.known.is_addition() || !is_changed);
         let credential = match is_whole {
             true => stored.credential,
             false => Credential { material: stored.credential.material, ..entry.credential.clone() },
         };
         let prepared = self.0.prepare(&credential, slot.clone(), stored.generation);
-        // Another exchange most probably brings another one like it.
+        // The next exchange would most probably bring another token that cannot be sent.
         let unusable = |error: Error| Failure::from(RefreshError::transient(error.to_string())).refused(true);
         let access = prepared.map_err(unusable)?;
         entry.known = Known::stored(stored.generation);
@@ -204,9 +204,9 @@ pub(super) struct Ticket {
     replaces: Generation,
     result: Option<Result<Option<Record>, Failure>>,
     runtime: Handle,
-    /// Given back after the outcome is published, so that nobody writes what it has replaced.
+    /// Dropped after the outcome is published, so that no task writes the token that was replaced.
     kept: Option<OwnedMutexGuard<Kept>>,
-    /// Given back after that: a shutdown waits for it.
+    /// Dropped last: a shutdown waits for it.
     _counted: Counted,
 }
 

@@ -87,7 +87,7 @@ impl Saver {
                 }
                 Saved::Failed(_) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
-            // Where somebody has removed the file of the lease, it is free, and the spent token would be sent again.
+            // If the lease file was removed, another process could take the lease and send the spent refresh token.
             if let Ok(Some(again)) = lease(&*self.store, &self.key, Duration::ZERO).await {
                 kept.lease = Some(again);
             }

@@ -13,7 +13,7 @@ pub(crate) struct Ask<'a> {
     /// The credential of the last attempt, where it is to be used again.
     pub(crate) same: Option<&'a CredentialId>,
     pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
-    /// Whether the attempt has waited for a refresh of the credential already: it is not asked for again.
+    /// Whether the attempt has waited for a refresh of the credential already: it asks for no second one.
     pub(crate) awaited: &'a dyn Fn(&CredentialId) -> bool,
     /// The model that the request asks for; not looked at while no credential rests for a single one.
     pub(crate) model: Option<&'a Arc<str>>,

@@ -82,8 +82,8 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
     }
 }
 
-/// How long no refresh follows one that failed for now, after so many refusals in a row without a stated time. A stated time
-/// does not grow.
+/// The pause after a refresh that failed for now, by how many refusals without a stated time came before it. A stated
+/// time is half a minute at the least, and does not grow.
 pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earlier: u32) -> Duration {
     let pause = match stated {
         Some(stated) => stated.max(REFRESH_FAILED),
@@ -92,7 +92,7 @@ pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earl
     pause.min(settings.max_cooldown)
 }
 
-/// The longest such pause without a stated time.
+/// The longest pause after a refresh that failed for now without a stated time.
 pub(in crate::pool) fn longest_after_refusals(settings: &Settings) -> Duration {
     refresh_failed(settings, None, u32::MAX)
 }

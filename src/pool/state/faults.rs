@@ -1,4 +1,5 @@
-//! Failures that are no fault of a credential: they cool nothing, and after a few in a row one that serves goes first.
+//! Failures that are no fault of a credential: nothing cools down, but after three in a row a credential that serves
+//! goes first.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,15 +10,15 @@ use super::{Entry, State};
 use crate::pool::prepared::Slot;
 use crate::verdict::{Kind, Verdict};
 
-/// After so many in a row a request begins with another credential that serves.
+/// After so many failures in a row, requests begin with another credential that serves.
 const MANY: u32 = 3;
 
-/// How many of those that are ready are asked whether they serve; it bounds the work where there are many.
+/// How many of the ready credentials are looked at for one that serves: it bounds the work where there are many.
 const LOOKED_AT: usize = 16;
 
 impl State {
     /// Counts an attempt that failed. The provider may fail for one credential alone, such as one whose requests go to another
-    /// region: while a success of another one was the last that was heard of it, this one goes to the back.
+    /// region. So after a few failures in a row the credential goes to the back, if another one serves.
     pub(in crate::pool) fn note_fault(&mut self, place: u32, verdict: &Verdict, model: Option<&Arc<str>>) {
         let Some(entry) = self.entry_mut(place) else { return };
         match verdict.kind() {
@@ -35,7 +36,7 @@ impl State {
         }
     }
 
-    /// A success ends the row.
+    /// A success ends the failures in a row.
     pub(in crate::pool) fn end_faults(&mut self, slot: &Arc<Slot>) {
         if let Some(entry) = self.owner(slot).filter(|entry| entry.faults > 0) {
             entry.faults = 0;
@@ -45,7 +46,7 @@ impl State {
 }
 
 impl Entry {
-    /// Whether the last that was heard of it is a success.
+    /// Whether its last answer was a success.
     pub(in crate::pool) fn serves(&self) -> bool {
         let status = StatusCode::from_u16(self.access.slot.last_status.load(Relaxed));
         self.faults == 0 && status.is_ok_and(|status| status.is_success())

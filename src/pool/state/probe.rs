@@ -9,7 +9,7 @@ use super::cooldown::Cooldowns;
 use super::probe_plan::ProbePlan;
 use crate::config::WhenAllCooling;
 
-/// A probe that has not ended after this long counts no more: the next request may be one, whatever becomes of the first.
+/// How long a probe keeps others back. After that the next request may be one, whatever becomes of the first.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether a request is out as a probe, and since when.
@@ -26,7 +26,7 @@ impl Probing {
         self.0 = Some(now);
     }
 
-    /// The one that began then has ended. A newer one goes on.
+    /// The probe that began `since` has ended. A newer one stays out.
     fn end(&mut self, since: Instant) {
         self.0.take_if(|latest| *latest == since);
     }
@@ -113,7 +113,7 @@ impl State {
         self.may_be_tried(place, now, ask).then_some(probe)
     }
 
-    /// Whether the token of a credential is of no use, and nobody may try to replace it now.
+    /// Whether the token of a credential is of no use, and its refresh has to pause.
     fn is_paused(&self, place: u32, now: Instant) -> bool {
         self.entry(place).is_some_and(|entry| entry.refreshing.is_paused(&entry.access, now))
     }
@@ -141,7 +141,7 @@ impl State {
         }
     }
 
-    /// The one that began `since` is over, however it ended.
+    /// The probe that began `since` is over, however it ended.
     pub(crate) fn end_probe(&mut self, probe: &ProbeTarget, since: Instant) {
         match probe {
             ProbeTarget::Any => self.probing.end(since),

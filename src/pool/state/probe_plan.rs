@@ -53,7 +53,7 @@ impl ProbePlan {
         self.at
     }
 
-    /// Whether a request may go to see. One that is still out by then counts no more: it may hang for ever.
+    /// Whether the next probe is due. One that is still out by then no longer counts, as it may hang for ever.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.at <= now
     }
@@ -92,7 +92,7 @@ mod tests {
             let now = probe_plan.at();
             assert!(probe_plan.is_due(now) && !probe_plan.is_due(now - Duration::from_millis(1)));
             probe_plan.begin(now, jitter);
-            // It hangs: until the next one is due it is the only one, and from then on it counts no more.
+            // The probe hangs: it is the only one until the next is due.
             assert!(!probe_plan.is_due(probe_plan.at() - Duration::from_millis(1)), "one at a time");
             assert!(probe_plan.is_due(probe_plan.at()));
         }

@@ -25,9 +25,9 @@ pub(crate) struct RefreshState {
     /// The provider refused the current token before its time.
     pub(crate) forced: bool,
     last_forced: Option<Instant>,
-    /// How often in a row it was refused without a stated time.
+    /// How often in a row the refresh was refused without a stated time.
     refusals: u32,
-    /// No refresh that nobody has to wait for before this.
+    /// No refresh in the background begins before this.
     not_before: Option<Instant>,
     /// The refresh token is of no more use.
     pub(crate) login_lost: Option<LoginReason>,
@@ -62,17 +62,18 @@ impl RefreshState {
         if self.login_lost.is_none() && (!valid || early) { Need::RefreshOutcome { valid } } else { Need::Nothing }
     }
 
-    /// Joins the refresh that is under way, or begins one. Who comes without a `waiter` does not wait for it.
+    /// Joins the refresh that is under way, or begins one. Without a `waiter` it runs in the background.
     pub(in crate::pool) fn join(&mut self, waiter: Option<oneshot::Sender<RefreshOutcome>>) {
         let waiting = self.waiting.get_or_insert_default();
-        // Those who have gone away are let go when the list doubles: thousands that join do not look at each other.
+        // Waiters that have gone are removed each time the list has doubled, so that joining stays cheap among
+        // thousands.
         if waiting.len().is_power_of_two() {
             waiting.retain(|waiter| !waiter.is_closed());
         }
         waiting.extend(waiter);
     }
 
-    /// Counts a failure, and says how long no refresh follows unless somebody has to wait for it.
+    /// Counts a failure, and returns the pause before the next refresh in the background.
     pub(in crate::pool) fn failed(
         &mut self,
         why: Why,
@@ -97,8 +98,7 @@ impl RefreshState {
         pause
     }
 
-    /// Whether its token is of no use, and was tried to be replaced a moment ago: a request that goes to see would find
-    /// nothing else.
+    /// Whether its token is of no use and its refresh has just failed: a probe would only ask the token endpoint again.
     pub(in crate::pool) fn is_paused(&self, access: &Access, now: Instant) -> bool {
         let paused = self.not_before.is_some_and(|not_before| not_before > now);
         paused && self.need(access, now) == Need::RefreshOutcome { valid: false }

@@ -68,7 +68,7 @@ impl Latest {
         }
     }
 
-    /// What it says by now, where `wall` is the time of day. Nothing is locked while it is read.
+    /// What it says at the time of day `wall`. Nothing is locked while it is read.
     pub(crate) fn read(&self, wall: SystemTime) -> Quota {
         let kept = lock(&self.0);
         let (at, fields, events) = (kept.at, kept.fields.clone(), kept.events.clone());

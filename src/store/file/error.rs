@@ -22,7 +22,7 @@ pub(super) fn failed(path: &Path, doing: &str, source: io::Error) -> Error {
     Error::new(ErrorKind::Store, message).with_source(source)
 }
 
-/// That a file is not there any more which this handle has seen. What it held may be needed yet.
+/// The file is gone, although this handle has seen it. What it held may still be needed.
 pub(super) fn gone(path: &Path) -> Error {
     let message = format!(
         "the store {} is gone, although it was there before; move it back, or, if it was removed on purpose, open the store again to begin a new one",

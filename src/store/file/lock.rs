@@ -22,7 +22,7 @@ pub(super) fn wait(path: &Path, patience: Duration) -> Result<File, Error> {
     wait_for(path, patience, || now(path))
 }
 
-/// Asks again and again for what the lock at `path` keeps from others, on a thread that may block.
+/// Repeats `ask` until it grants something, on a thread that may block. The error names the lock at `path`.
 pub(super) fn wait_for<T>(
     path: &Path,
     patience: Duration,
@@ -76,11 +76,11 @@ pub(super) async fn lease(path: PathBuf, patience: Duration) -> Result<Option<Fi
 }
 
 fn attempt(path: &Path, file: File) -> Result<Option<File>, Error> {
-    // One that somebody has removed is of no use: whoever comes next locks another one.
+    // A lock on a file that was removed is of no use: the next process locks a new file.
     if !hold(path, &file)? {
         return Ok(None);
     }
-    // A file that looks old is removed by those who clean, and whoever comes next locks another one.
+    // A program that cleans up may remove a file that looks old, and the next process would lock a new one.
     let _ = file.set_modified(SystemClock.now());
     Ok(Some(file))
 }

@@ -31,10 +31,10 @@ use crate::error::{BoxError, Error};
 ///
 /// - A change is on the disk before it is reported as stored: the new content is written to a file beside the old one,
 ///   synced, and put in its place in one step. A process that is killed at any moment leaves the old content or the new.
-/// - Writers take turns by a lock on a file beside the store. Readers need none. Where somebody removes that file, no change
-///   is lost all the same: whoever finds that another file has come in the place of the one it read begins again.
-/// - A file that this handle has seen and that is gone is an error, for reads and for writes, until it is back: it is
-///   neither an empty store nor made anew. Only a handle that has never seen it takes it for one that is yet to be made.
+/// - Writers take turns by a lock on a file beside the store. Readers need none. No change is lost if that lock file is
+///   removed: a writer that finds another store file than the one it read begins again.
+/// - A store file that is moved away or removed is an error, for reads and for writes, until it is back: it is neither
+///   an empty store nor made anew. Only a handle that has never seen the file makes a new one.
 /// - A record that says that a [refresh has begun](super::Record::intent) is stored together with room on the disk for the
 ///   tokens that the refresh brings: a disk too full for them lets no refresh begin.
 /// - A lease ends with its process, however long that takes; `leaseMs` of the settings does not shorten it.

@@ -12,7 +12,7 @@ use super::{folder, guard};
 const PREFIX: &str = ".";
 const SUFFIX: &str = ".tmp";
 
-/// How often others' content is put back where it was before that is given up.
+/// How often the content of another writer is put back before giving up.
 const SWAPS: usize = 8;
 
 /// The beginning of the names of the files that writers of this store put beside it.
@@ -42,13 +42,14 @@ impl Draft {
     /// An empty one: a new name each time, made by us alone, of mode 0600.
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         let draft = tempfile::Builder::new().prefix(&prefix(path)).suffix(SUFFIX).tempfile_in(folder_of(path))?;
-        // Tells those who clean that its writer lives. Without that it may be cleaned away, which the writer notices.
+        // The lock shows that the writer lives. Without it another process may remove the draft, which the writer
+        // notices.
         #[cfg(unix)]
         let _ = draft.as_file().try_lock();
         Ok(Self(draft))
     }
 
-    /// One that has taken so much room on the disk.
+    /// A draft that has reserved so much room on the disk.
     pub(super) fn with_room(path: &Path, room: u64) -> io::Result<Self> {
         let mut draft = Self::new(path)?;
         io::copy(&mut io::repeat(0).take(room), &mut draft.0)?;
@@ -100,7 +101,7 @@ impl Draft {
         }
     }
 
-    /// What came out is somebody else's: it goes back.
+    /// The file that came out is not the one that was read: it goes back.
     fn put_back(self, path: &Path) -> io::Result<Placed> {
         for _ in 0..SWAPS {
             if swap(self.0.path(), path).is_err() {
@@ -110,7 +111,7 @@ impl Draft {
                 return Ok(Placed::Overtaken);
             }
         }
-        // Ours has been moved away meanwhile. What others have written is kept in any case.
+        // The draft has been moved away meanwhile. What others have written is kept in any case.
         match self.0.persist_noclobber(path) {
             Ok(_) => Ok(Placed::Overtaken),
             Err(error) => {

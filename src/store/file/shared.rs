@@ -22,7 +22,8 @@ use crate::store::StoreKey;
 use crate::store::book::Book;
 use crate::store::format::Document;
 
-/// How often a change is begun again because another file stands there by then. Writers that keep the lock never need it.
+/// How often a change is begun again because another file has taken the place of the one that was read. That takes a
+/// writer without the lock.
 const TRIES: usize = 16;
 
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(super) struct Shared {
     turn: Arc<Mutex<()>>,
     pub(super) notes: Notes,
     rooms: Rooms,
-    /// The file was there once: that it is gone is an error from then on, and no empty store.
+    /// Whether the file was there once. From then on it is an error if it is gone, and no empty store.
     seen: AtomicBool,
 }
 
@@ -183,8 +184,8 @@ impl Shared {
         Ok((document, Some(file)))
     }
 
-    /// The content, and the file that holds it. As long as that is open no other writer replaces it, also one that was let in
-    /// because somebody has removed the lock file.
+    /// The content, and the file that holds it, locked. As long as that is open no other writer replaces it, even one
+    /// that got the turn because the lock file was removed.
     fn held_document(&self) -> Result<(Document, Option<File>), Error> {
         lock::wait_for(&self.lock, lock::PATIENCE, || {
             let (document, file) = self.document()?;

@@ -28,7 +28,7 @@ pub(crate) struct Came {
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// Reads an answer into `came`, where what has come stays also if the rest fails or is not waited for.
+/// Reads an answer into `came`, which keeps the beginning if reading fails or is given up.
 pub(crate) async fn read_answer<A>(answer: Response<A>, came: &mut Option<Came>) -> Result<(), RefreshError>
 where
     A: Body<Error: Into<BoxError>>,

@@ -91,8 +91,8 @@ impl RefreshError {
         self
     }
 
-    /// The refresh token that was handed out although there is no access token that could be used. It is stored in the
-    /// place of the old one, which is spent, and the next refresh sends it.
+    /// Adds a new refresh token that came without a usable access token. It is stored in the place of the old one,
+    /// which is spent, and the next refresh sends it.
     #[must_use]
     pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Self {
         self.refresh_token = Some(refresh_token.into());
@@ -133,8 +133,8 @@ impl RefreshError {
         self.refresh_token.take()
     }
 
-    /// Whether the answer says that the refresh token was not exchanged. A success may have spent it, whatever else it says,
-    /// and so may an exchange whose end a server in trouble, or a proxy before it, has not told.
+    /// Whether the answer says that the refresh token was not exchanged. It may be spent after a success, whatever else
+    /// that says, and after an answer of a server in trouble or of a proxy before it.
     pub(crate) fn says_unspent(&self) -> bool {
         self.status.is_some_and(|status| match status.as_u16() {
             408 => false,

@@ -15,7 +15,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// The first pause after a connection failed; half of it at the least. Each further one is twice as long.
 const NETWORK_PAUSE: Duration = Duration::from_millis(250);
 
-/// Where the pauses after connections that failed stop growing.
+/// The longest pause after a connection failed.
 const LONGEST_NETWORK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A round that follows a wait begins at the earliest so long after the one before it.
@@ -118,7 +118,8 @@ struct Case<'a> {
 
 impl Case<'_> {
     /// The first connection that breaks before an answer may have been an old one: a new one is tried at once, and costs
-    /// nothing. After that nothing goes out without a pause, but where an answer was waited for too long.
+    /// nothing. Later tries follow a pause. After an answer that did not come in time there is no pause, as the wait
+    /// was one.
     fn network(&self, mut pay: impl FnMut() -> bool) -> Decision {
         let spent = self.call.has_spent_network_tries(self.limits.network_retries);
         if self.call.first_break() == Some(self.last.number) {
@@ -135,7 +136,8 @@ impl Case<'_> {
         self.step(pause, pay)
     }
 
-    /// Once more on the same credential, then one step, then the answer stands: it is not the credential's fault.
+    /// Once more on the same credential, then once on the next, then the answer stands: it is not the credential's
+    /// fault.
     fn server_error(&self, mut pay: impl FnMut() -> bool) -> Decision {
         let failed = |attempt: &&Attempt| attempt.verdict.is_some_and(|verdict| verdict.is_server_error());
         let failures: Vec<_> = self.call.round().filter(failed).collect();
@@ -150,8 +152,8 @@ impl Case<'_> {
         }
     }
 
-    /// Goes on with the next credential, where that adds load to a provider that is failing. One such step of a request is
-    /// free, to a credential that serves.
+    /// Goes on with the next credential although that adds load to a provider that is failing. The budget pays, but for
+    /// one step of each request to a credential that serves.
     fn step(&self, pause: Duration, mut pay: impl FnMut() -> bool) -> Decision {
         match self.go_on() {
             Decision::Next(_) => {

@@ -19,7 +19,7 @@ pub(super) enum Intended {
 }
 
 impl Turn<'_> {
-    /// Looks into the store, and notes there that the refresh begins. Without that note it does not.
+    /// Looks into the store, and notes there that the refresh begins. Without that note no refresh begins.
     pub(super) async fn intend(
         &self,
         held: &mut Held,
@@ -112,7 +112,8 @@ impl Turn<'_> {
         Ok(noted.map_err(unwritable)?)
     }
 
-    /// Dates an intent of the future now, so that it grows old: a clock has been set back since.
+    /// Sets the date of an intent from the future to the present, so that it grows old: a clock has been set back
+    /// since.
     async fn date(&self, found: &Entry, now: SystemTime) -> Result<Option<Entry>, Failure> {
         let mut next = found.record.clone();
         next.intent = next.intent.map(|intent| Intent { began: now, ..intent });
@@ -133,13 +134,13 @@ fn busy(left: Duration) -> Failure {
 /// What to do about an exchange that others have begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// It cannot be under way any more.
+    /// It must be over.
     Go,
-    /// It may be: the store is looked at again after so long.
+    /// It may be under way: look at the store again after so long.
     Wait(Duration),
     /// It began in the future.
     Date,
-    /// It may be for so long yet, and nobody waits as long as that.
+    /// It may be under way for so long yet, which is more than there is patience for.
     Leave(Duration),
 }
 
@@ -182,12 +183,12 @@ impl Waited {
     }
 }
 
-/// How old an intent becomes at most whose exchange is under way: that, and the time to store what it brings.
+/// The greatest age of an intent whose exchange is under way: the exchange, and the time to store what it brings.
 fn longest(exchange: Duration) -> Duration {
     exchange.saturating_add(exchange / 8)
 }
 
-/// Whether so much time has passed since the note that the exchange could end after others take it for an old one.
+/// Whether the note has become so old that the exchange could outlast the wait of other processes.
 fn is_late(noted: SystemTime, now: SystemTime, exchange: Duration) -> bool {
     now.duration_since(noted).map_or(true, |age| age > exchange / 4)
 }

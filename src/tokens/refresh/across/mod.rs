@@ -1,8 +1,8 @@
 //! One refresh, across processes: lease, look again, note the intent, exchange, store; only then is the new token used.
 //!
 //! The lease is the caller's: it waits for it as long as it likes, and keeps it until a token that could not be stored is.
-//! A lease can be lost without a word, as when somebody removes its file. So the intent excludes others, too: whoever finds
-//! one waits until an exchange that it stands for can no longer be under way.
+//! A lease can be lost without notice, as when its file is removed. So the intent excludes others, too: a process that
+//! finds one waits until the exchange that it stands for must be over.
 
 mod intend;
 mod newer;
@@ -47,7 +47,7 @@ pub(crate) struct Times {
 pub(crate) enum Told<'a> {
     /// The store holds this record of the credential.
     Stored(&'a Record),
-    /// Others may be exchanging the refresh token now; it is waited until they cannot be any more.
+    /// Others may be exchanging the refresh token; this refresh waits until their exchange must be over.
     UnderWay(&'a Intent),
     /// An earlier refresh has begun, and has no end.
     Interrupted(&'a Intent),
@@ -142,8 +142,8 @@ impl Turn<'_> {
                     return Err(failure);
                 }
             } else {
-                // Unless the answer says so, to this refresh and to an earlier one, nobody knows whether the refresh token
-                // is spent: the intent stays.
+                // The refresh token may be spent unless the answer says that it is not, and no earlier refresh was cut
+                // short. Otherwise the intent stays.
                 let is_settled = error.says_unspent() && !interrupted;
                 self.end_intent(intended, is_settled, None).await;
                 return Err(error.into());

@@ -74,8 +74,8 @@ pub(crate) fn read(
     })
 }
 
-/// Reads the beginning of an answer of which the rest has not come, for this reason. A JSON object shows whether it is whole,
-/// and which of its members are; of a form nobody knows.
+/// Reads the beginning of an answer that broke off, for the reason `why`. A JSON object shows which of its members are
+/// whole; a form does not.
 pub(super) fn read_cut(
     head: &http::response::Parts,
     body: &[u8],

@@ -167,7 +167,7 @@ impl Middleware for Floor {
         if answer.status() != StatusCode::TOO_MANY_REQUESTS {
             return Ok(answer);
         }
-        self.0.rest(answer.headers());
+        self.0.cool(answer.headers());
         drop(answer);
         spare.headers_mut().insert(AUTHORIZATION, self.0.value());
         next.run(spare, extensions).await
@@ -195,7 +195,7 @@ struct FailOver(Arc<Pair>);
 impl RetryableStrategy for FailOver {
     fn handle(&self, result: &Result<reqwest::Response>) -> Option<Retryable> {
         let answer = result.as_ref().ok().filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS)?;
-        self.0.rest(answer.headers());
+        self.0.cool(answer.headers());
         Some(Retryable::Transient)
     }
 }

@@ -102,7 +102,7 @@ pub(crate) fn curtain(story: &mut Story) -> Result<(), BoxError> {
     for credential in story.pool.snapshot().credentials {
         let standing = match credential.standing {
             Standing::Ready => "ready".to_owned(),
-            Standing::Cooling { cooldown, .. } => format!("rests for {} s", cooldown.as_secs() + 1),
+            Standing::Cooling { cooldown, .. } => format!("cools for {} s", cooldown.as_secs() + 1),
             Standing::Out { reason, .. } => reason.to_string(),
             _ => String::new(),
         };

@@ -36,14 +36,14 @@ pub(super) fn place(known: &[Entry], id: Option<&str>, logged_in: &LoggedIn) -> 
     }
 }
 
-/// A record with a new secret. What was held against the old one does not count any more; the rest stays.
+/// The record with a new secret. Refusals of the old secret no longer count; all else stays.
 pub(super) fn refreshed(record: &Record, material: Material) -> Record {
     let mut next = record.clone();
     next.credential.material = material;
     next.generation = record.generation.next();
     next.intent = None;
     next.health.out = None;
-    next.health.cooldowns.retain(|rest| !matches!(rest.cause, Kind::Unauthorized | Kind::Forbidden));
+    next.health.cooldowns.retain(|cooldown| !matches!(cooldown.cause, Kind::Unauthorized | Kind::Forbidden));
     next
 }
 

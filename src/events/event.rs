@@ -47,24 +47,24 @@ pub enum Event {
     CoolingDown {
         /// The id of the provider.
         provider: Arc<str>,
-        /// The credential that rests.
+        /// The credential that is cooling.
         credential: Account,
-        /// Why it rests.
+        /// Why it is cooling.
         kind: Kind,
         /// For how long, from now.
         cooldown: Duration,
-        /// The model that it rests for, as requests name it; `None` if it rests as a whole. Empty for all requests of which
-        /// the model is not known.
+        /// The model that the cooldown is for, as requests name it; `None` if it is for the whole credential. Empty if it is
+        /// for the requests whose model is not known.
         model: Option<Arc<str>>,
     },
-    /// A credential that rested is picked again.
+    /// The cooldown of a credential has ended: it is picked again.
     #[non_exhaustive]
     Recovered {
         /// The id of the provider.
         provider: Arc<str>,
         /// The credential.
         credential: Account,
-        /// The model that it rested for; `None` if it rested as a whole.
+        /// The model that the cooldown was for; `None` if it was for the whole credential.
         model: Option<Arc<str>>,
     },
     /// A credential is out until a person acts.

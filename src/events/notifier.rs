@@ -10,9 +10,9 @@ use super::event::Event;
 /// use oauth_marathon::events::{Event, Notifier, Notifiers};
 ///
 /// #[derive(Default)]
-/// struct Switches(u64);
+/// struct Failovers(u64);
 ///
-/// impl Notifier for Switches {
+/// impl Notifier for Failovers {
 ///     fn notify(&mut self, event: &Event) {
 ///         if let Event::FailedOver { .. } = event {
 ///             self.0 += 1;
@@ -22,7 +22,7 @@ use super::event::Event;
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let notifiers = Notifiers::new();
-/// notifiers.add(Switches::default())?;
+/// notifiers.add(Failovers::default())?;
 /// notifiers.add(|event: &Event| eprintln!("{event}"))?;
 /// # Ok(())
 /// # }

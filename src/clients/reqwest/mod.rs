@@ -98,7 +98,7 @@
 //! | reqwest, by default | below | resends what the provider surely did not process: a refused HTTP/2 stream, a connection that closed before the request went out. One attempt in the log, one request that counts |
 //! | `ClientBuilder::retry` | below | each attempt becomes several requests with the same token, **and the log shows one**: leave it at its default, or at `reqwest::retry::never()` |
 //! | reqwest-retry | below | the same, and a streamed body is refused: put it above, or leave it out |
-//! | reqwest-retry | above | each of its tries is a call with a log of its own; the caller's context shows the last one. Where every credential rests, further tries get the pool's answer and send nothing; server errors are sent again in each. Our errors end its tries. It refuses streamed bodies |
+//! | reqwest-retry | above | each of its tries is a call with a log of its own; the caller's context shows the last one. Where every credential is cooling, further tries get the pool's answer and send nothing; server errors are sent again in each. Our errors end its tries. It refuses streamed bodies |
 //!
 //! reqwest-retry hides an error of the first try from the chain of sources: it is inside of `RetryError::Error`.
 

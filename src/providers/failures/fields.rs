@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::row::*;
 use crate::providers::quota::{Window, WindowScope};
 
-/// The opinion of the header fields.
+/// What the header fields say about the failure, if anything.
 pub(super) fn meaning(failure: &Failure<'_>) -> Option<Meaning> {
     edge(failure).or_else(|| challenge(failure)).or_else(|| window(failure))
 }

@@ -11,7 +11,7 @@ use super::wait::wait;
 use crate::verdict::Verdict;
 use crate::verdict::standard::kind;
 
-/// Judges a failure by the rules of its family; there is always an opinion.
+/// Judges a failure by the rules of its family; there is always a verdict.
 pub(super) fn judge(family: Family, failure: &Failure<'_>) -> Verdict {
     let rules = family.rules();
     let (meaning, is_known) = meaning(rules, failure);

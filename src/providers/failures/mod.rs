@@ -16,10 +16,10 @@
 //!
 //! | what the answer says | kind | scope | what happens |
 //! |---|---|---|---|
-//! | too many requests | `Throttled` | `Credential`, or `Model` where limits are of a model | the credential rests as long as stated; the next one is tried |
-//! | too many requests from this network | `Throttled` | `Provider` | no credential rests |
-//! | the plan's or the day's quota is used up | `QuotaExhausted` | `Credential` or `Model` | rests until the reset; the next one |
-//! | no credits, a limit on spending, an unpaid bill | `Billing` | `Credential` (`Model` where only this one costs) | a long rest; the next one; remedy `Pay` |
+//! | too many requests | `Throttled` | `Credential`, or `Model` where limits are of a model | a cooldown as long as stated; the next credential is tried |
+//! | too many requests from this network | `Throttled` | `Provider` | no cooldown |
+//! | the plan's or the day's quota is used up | `QuotaExhausted` | `Credential` or `Model` | a cooldown until the reset; the next one |
+//! | no credits, a limit on spending, an unpaid bill | `Billing` | `Credential` (`Model` where only this one costs) | a long cooldown; the next one; remedy `Pay` |
 //! | the token has expired or is not accepted | `Unauthorized` | `Generation` | refreshed once; the same one again |
 //! | the login or the key is worth nothing | `Revoked` | `Credential` | out until a person acts; the next one; remedy `LogIn` |
 //! | banned, suspended, disabled | `Banned` | `Credential` | out until a person acts; returned; remedy `ContactProvider` |
@@ -30,7 +30,7 @@
 //! | nobody may from this country or network | `Forbidden` | `Provider` | returned |
 //! | nobody may ask for this | `Forbidden` | `Request` | returned |
 //! | 403 without a reason | `Forbidden` | `Generation` | refreshed once, then another one, then returned |
-//! | no capacity | `Overloaded` | `Provider` | again after a pause, then one hop |
+//! | no capacity | `Overloaded` | `Provider` | again after a pause, then one failover |
 //! | the provider failed | `ServerError` | `Provider` | the same |
 //! | the request is at fault | `Rejected` | `Request` | returned |
 //!
@@ -63,8 +63,8 @@ pub use self::rule::Rule;
 
 /// The rules of one family of providers, with rules of yours before them.
 ///
-/// Has an opinion on every failed answer and none on others. [`MarathonLayer`](crate::MarathonLayer) asks those of its pool's
-/// provider after the classifiers that you add.
+/// They have a verdict on every failed answer, and none on others. [`MarathonLayer`](crate::MarathonLayer) asks the rules of
+/// its pool's provider after the classifiers that you add.
 ///
 /// ```
 /// use oauth_marathon::layers::classify::ClassifyLayer;

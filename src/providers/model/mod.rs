@@ -25,7 +25,7 @@ pub use self::standard::StandardModelSource;
 
 /// Tells which model a request asks for. A closure is one.
 ///
-/// `None` means "no opinion": the [`StandardModelSource`] is asked next. It must not block; a panic costs this opinion only.
+/// `None` leaves the question to the [`StandardModelSource`]. A source must not block; one that panics counts as `None`.
 ///
 /// ```
 /// use oauth_marathon::providers::model::ModelRequest;
@@ -143,9 +143,9 @@ impl Models {
     }
 }
 
-/// A source that panics loses its opinion, and nobody loses anything else.
-fn shielded(opinion: impl FnOnce() -> Option<String>) -> Option<String> {
-    catch_unwind(AssertUnwindSafe(opinion)).unwrap_or_else(|_| {
+/// Runs the user's source. If it panics, the result is `None`, and the request goes on.
+fn shielded(ask: impl FnOnce() -> Option<String>) -> Option<String> {
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
         tracing::warn!(target: "oauth_marathon", "a model source panicked; the standard one is asked");
         None
     })

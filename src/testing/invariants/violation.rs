@@ -42,7 +42,7 @@ pub enum Rule {
     NoSuchCandidate,
     /// A credential that stays ready must be used while others fail.
     Starvation,
-    /// A credential that rests must not be used.
+    /// A credential that is cooling must not be used.
     UsedWhileCooling,
     /// A credential must not be used again in a round, beyond the retries that it is allowed.
     DoubleSpend,
@@ -114,7 +114,7 @@ impl Rule {
             Self::ImpossibleKind => "an answer cannot be canceled by the caller, and an error is no success",
             Self::NoSuchCandidate => "a strategy must choose among the candidates",
             Self::Starvation => "a credential that stays ready must be used while others fail",
-            Self::UsedWhileCooling => "a credential that rests must not be used",
+            Self::UsedWhileCooling => "a credential that is cooling must not be used",
             Self::DoubleSpend => "a credential must not be used again in a round, beyond the retries it is allowed",
             Self::RefreshTokenSpentTwice => "a refresh token must be spent once",
             Self::CapBroken => "a request must not use more credentials in a round than maxAttempts",

@@ -53,8 +53,8 @@ pub enum Event {
         kind: Kind,
         /// For how long, from now.
         cooldown: Duration,
-        /// The model that the cooldown is for, as requests name it; `None` if it is for the whole credential. Empty if it is
-        /// for the requests whose model is not known.
+        /// The model that the cooldown is for, as requests name it; `None` if it is for the whole credential. Empty if
+        /// it is for the requests whose model is not known.
         model: Option<Arc<str>>,
     },
     /// The cooldown of a credential has ended: it is picked again.
@@ -87,7 +87,7 @@ pub enum Event {
         /// The model for which none is left, where others can be used; `None` if there is none for any.
         model: Option<Arc<str>>,
     },
-    /// A request has ended although credentials are ready: `maxAttempts` allows it no other.
+    /// A request has ended although credentials are ready, because `maxAttempts` allows it no further one.
     #[non_exhaustive]
     AttemptsUsedUp {
         /// The id of the provider.
@@ -123,7 +123,7 @@ pub enum Event {
     StoreFailed {
         /// The id of the provider.
         provider: Arc<str>,
-        /// The credential of which something is in memory alone, where it is one.
+        /// The credential with something in memory alone, if it is about one.
         credential: Option<Account>,
         /// What went wrong, without any token.
         message: Arc<str>,

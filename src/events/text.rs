@@ -95,7 +95,7 @@ impl fmt::Display for Rounded {
     }
 }
 
-/// The model that a sentence is about, if it is about one. Its name is escaped.
+/// The model that a sentence is about, if any, with its name escaped.
 struct ForModel<'a>(Option<&'a str>);
 
 impl fmt::Display for ForModel<'_> {

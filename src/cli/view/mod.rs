@@ -1,7 +1,7 @@
 //! What the command shows of credentials: a table for people, JSON for programs, and never a secret.
 //!
-//! It reads records and writes none. The view stands between record and output so that the JSON keeps its names when the
-//! store's text changes.
+//! It reads records and writes none. The view stands between record and output so that the JSON keeps its names when
+//! the store's text changes.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! The way to a connection, within a time.
+//! Connecting, within a time limit.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,8 @@ use tower_service::Service;
 use crate::config::TimeLimit;
 use crate::error::{BoxError, Error};
 
-/// How much longer one address may take than the whole way, so that the whole way is what strikes, and says why.
+/// How much longer one address may take than connecting as a whole, so that the limit of the whole runs out first, and
+/// says why.
 const MARGIN: Duration = Duration::from_millis(100);
 
 /// Connects with TLS where the scheme asks for it. The time limit covers all of it: the name, the connection and the handshake.
@@ -32,7 +33,7 @@ impl Connector {
         // The scheme is checked before.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // It is divided among the addresses of a name, so that one that is dead leaves time for the next.
+        // The time is divided among the addresses of a name, so that a dead one leaves time for the next.
         tcp.set_connect_timeout(limit.map(|limit| limit.saturating_add(MARGIN)));
         let inner = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(Arc::new(rustls::crypto::ring::default_provider()))

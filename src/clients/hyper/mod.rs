@@ -1,4 +1,7 @@
-//! A pooled HTTPS client as a tower service.
+//! A pooled HTTPS client as a tower service, over hyper.
+//!
+//! It adds to hyper's client what a credential needs: TLS, a time limit for connecting, bounds for the head of an
+//! answer, and errors that name them. It knows no pool.
 
 mod connect;
 
@@ -32,7 +35,7 @@ const MOST_HEADER_BYTES: u32 = 256 * 1024;
 /// An HTTPS client: a service from [`http::Request`] to [`http::Response`].
 ///
 /// It speaks HTTP/1.1 and HTTP/2 as the server prefers, keeps connections for later requests, trusts Mozilla's root
-/// certificates, and uses the cryptography of `ring` whatever the process has installed as its default. It follows no
+/// certificates, and uses the cryptography of `ring`, not the process's default provider. It follows no
 /// redirects. Plain `http` is for this machine's own addresses; to others nothing is sent. A connection that does not stand
 /// [in time](Self::with_connect_timeout), its TLS handshake included, is given up; there is no other time limit.
 ///
@@ -121,7 +124,7 @@ impl<B> fmt::Debug for HttpClient<B> {
     }
 }
 
-/// The answer to come of an [`HttpClient`]. Dropping it cancels the request.
+/// The future of an [`HttpClient`]'s answer. Dropping it cancels the request.
 pub struct ResponseFuture(State);
 
 enum State {
@@ -146,7 +149,7 @@ impl Future for ResponseFuture {
     }
 }
 
-/// The error as it came, with a word where it is about this client's own bounds.
+/// The error as it came, named where it is about this client's own bounds.
 #[cold]
 fn explained(error: hyper_util::client::legacy::Error) -> BoxError {
     let is_too_large = chain(&error).any(|error| {

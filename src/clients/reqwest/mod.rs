@@ -1,5 +1,9 @@
 //! The same stack for users of reqwest: as a middleware of reqwest-middleware, and over a plain client.
 //!
+//! The room converts requests and answers both ways and adds no rule of its own. It is not a plain conversion, because
+//! a middleware borrows the chain below it, reqwest hides the URL and the source of an error, and it follows redirects
+//! by itself.
+//!
 //! ```
 //! use oauth_marathon::clients::reqwest::{MarathonMiddleware, redirect_policy};
 //! use oauth_marathon::{Credential, Pool, RequestContext, Secret};
@@ -74,7 +78,7 @@
 //! them, also where they have given up waiting. A context that the caller adds with `with_extension` hands down its pin, its
 //! deadline and its group, and shows the attempts afterwards.
 //!
-//! Where nobody needs it, [`MarathonMiddleware::context_in_extensions`] leaves the context out, and
+//! Where no middleware needs it, [`MarathonMiddleware::context_in_extensions`] leaves the context out, and
 //! [`MarathonMiddleware::hold_until_body_ends`] hands a good answer that is no stream on without a wrapping of its body: nine
 //! allocations less.
 //!

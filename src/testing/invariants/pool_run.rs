@@ -34,9 +34,10 @@ const REQUESTS: usize = 300;
 /// How often others may fail, for each credential, before one that is ready must have been used.
 const PATIENCE: usize = 8;
 
-/// Sends some two thousand requests through whole stacks with your parts, over providers that limit, refuse, fail and break off by
-/// a random script, and asserts of each: no credential is spent twice, none that is ready starves, none that is cooling is used,
-/// `maxAttempts` is kept, everything sent is reported, and no refresh token is spent twice although two pools share the store.
+/// Sends some two thousand requests through whole stacks with your parts, over providers that limit, refuse, fail and
+/// break off by a random script, and asserts of each: no credential is spent twice, none that is ready starves, none
+/// that is cooling is used, `maxAttempts` is kept, everything sent is reported, and no refresh token is spent twice
+/// although two pools share the store.
 ///
 /// It waits for cooldowns: run it with paused time, where that takes none.
 ///

@@ -12,8 +12,8 @@ const ROUNDS: usize = 2_000;
 /// How often others may fail, for each credential, before one that is ready must have been used.
 const PATIENCE: usize = 32;
 
-/// Plays thousands of requests over one to eight credentials that fail, cool and return as in a pool, and asks the strategy
-/// for each.
+/// Plays thousands of requests over one to eight credentials that fail, cool and return as in a pool, and asks the
+/// strategy for each.
 ///
 /// It may answer `None`, and may keep to one credential as long as that works. One that prefers some credentials on purpose,
 /// however often they fail, breaks [`Rule::Starvation`]; this rule is checked last, so that the author of such a

@@ -65,7 +65,7 @@ impl Crowd {
         self.rotation.first()
     }
 
-    /// The same, after which the one that would recover first does so, and the time is that.
+    /// The same; then the time moves on to where the first one recovers.
     pub(crate) fn pick_cool_and_join(&mut self) -> Option<u32> {
         let place = self.pick()?;
         self.rotation.cool(place, self.now + Duration::from_secs(7 * 24 * 3600));

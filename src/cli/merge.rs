@@ -8,7 +8,7 @@ use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
 use crate::tokens::login::{LoggedIn, Merge, merge};
 use crate::verdict::Kind;
 
-/// Says where a login belongs. An id that was asked for has to fit to the account.
+/// Says which record a login belongs to. An id from the arguments has to fit the account.
 pub(super) fn place(known: &[Entry], id: Option<&str>, logged_in: &LoggedIn) -> Result<Merge, Failure> {
     let pairs = known.iter().map(|entry| &entry.record.credential);
     let found = merge(pairs.map(|credential| (&credential.id, credential.subject.as_deref())), logged_in);

@@ -72,7 +72,7 @@ where
         Self::with_connect_timeout(Some(CONNECT_TIMEOUT))
     }
 
-    /// The same with another time for a connection to stand, such as that of the
+    /// The same with another time for a connection to stand, such as the one in the
     /// [settings](crate::config::Settings::connect_timeout); `None` is without limit. After it the request fails with an
     /// error of the kind [`ConnectTimeout`](ErrorKind::ConnectTimeout), and nothing of it was sent.
     ///

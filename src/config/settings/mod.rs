@@ -1,4 +1,7 @@
-//! What an operator can set.
+//! [`Settings`]: how a pool and its stack behave, key by key, with defaults and ranges.
+//!
+//! Plain values that every other room may read. All keys stand in one type, although each room uses few of them: an
+//! operator has one page for them, and a rule between two keys has one place.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -31,8 +34,9 @@ pub struct Settings {
     /// `authFailureCooldownMs`, 5 min: the cooldown when a refreshed token is refused as well.
     #[serde(rename = "authFailureCooldownMs", with = "milliseconds")]
     pub auth_failure_cooldown: Duration,
-    /// `networkRetryAttempts`, 1: further tries with the same credential after a connection failed, each after a pause. The one
-    /// at once after what may have been an old connection is not among them; with 0 it goes to the next credential.
+    /// `networkRetryAttempts`, 1: further attempts with the same credential after a connection failed, each after a
+    /// pause. The attempt that follows at once on what may have been an old connection does not count; with 0 the next
+    /// credential follows.
     pub network_retry_attempts: u32,
     /// `toastDurationMs`, 8 s: how long a failover notice asks to be shown.
     #[serde(rename = "toastDurationMs", with = "milliseconds")]
@@ -66,14 +70,14 @@ pub struct Settings {
     /// is `null` in JSON, is without limit. A body that is silent for longer ends with an error.
     #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
     pub stream_idle_timeout: Option<Duration>,
-    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, whatever the token source. Whoever finds that another process
-    /// has begun one waits so long, and an eighth more, before it sends the refresh token again: all processes that share a
-    /// store need the same value.
+    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, of any token source. A
+    /// process that finds an exchange begun by another waits so long, and an eighth more, before it sends the refresh
+    /// token again. So all processes that share a store need the same value.
     #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]
     pub exchange_timeout: Duration,
-    /// `leaseMs`, 60 s: how long a lease of the store lasts whose holder has stopped, in a store whose leases end by time; always
-    /// longer than `exchangeTimeoutMs`. The leases of [`FileStore`](crate::store::FileStore) and
-    /// [`MemoryStore`](crate::store::MemoryStore) end with whoever holds them.
+    /// `leaseMs`, 60 s: how long a lease of the store outlives a holder that has stopped, where leases end by time;
+    /// always longer than `exchangeTimeoutMs`. A lease of [`FileStore`](crate::store::FileStore) or
+    /// [`MemoryStore`](crate::store::MemoryStore) ends with its holder.
     #[serde(rename = "leaseMs", with = "milliseconds")]
     pub lease: Duration,
     /// `streamHoldMs`, 30 s: longest from the head of a stream until its first content. Until then an error in the stream moves
@@ -88,7 +92,7 @@ pub struct Settings {
     pub when_all_cooling: WhenAllCooling,
     /// `resend`: which requests are sent again after a lost answer.
     pub resend: Resend,
-    /// `onBan`: what a request does that met a ban, a suspension or a demand to verify the account.
+    /// `onBan`: what a request does after a ban, a suspension or a demand to verify the account.
     pub on_ban: OnBan,
 }
 
@@ -97,7 +101,7 @@ pub struct Settings {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StrategyName {
-    /// The same one until it fails, as prompt caches live there.
+    /// The same one until it fails, because prompt caches live there.
     #[default]
     Sticky,
     /// Each in turn.
@@ -114,7 +118,7 @@ pub enum WhenAllCooling {
     Answer,
     /// It waits, at most [`Settings::max_wait`] and never past its deadline.
     Wait,
-    /// One request at a time is sent nevertheless.
+    /// One request at a time is let through as a probe.
     Probe,
     /// An error of kind [`AllCooling`](crate::ErrorKind::AllCooling).
     Error,
@@ -128,12 +132,12 @@ pub enum Resend {
     /// All, as the providers' own clients do.
     #[default]
     Always,
-    /// Those that surely were not processed, are idempotent, or carry an `Idempotency-Key`.
+    /// Requests that surely were not processed, are idempotent, or carry an `Idempotency-Key`.
     Safe,
 }
 
-/// What a request does that met a ban, a suspension or a demand to verify the account. The account is out either way, until a
-/// person acts.
+/// What a request does after a ban, a suspension or a demand to verify the account. The account is out either way,
+/// until a person acts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_body_has_recorded_is_looked_at_after_it_was_sent() {
+    async fn what_a_body_has_recorded_is_read_after_it_was_sent() {
         use http_body_util::BodyExt;
         let first = ReplayBody::new(full(r#"{"model":"m"}"#), 100);
         let spare = first.try_clone().unwrap();

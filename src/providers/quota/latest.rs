@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_waits_for_nobody() {
+    fn an_answer_never_waits() {
         let latest = Latest::default();
         latest.keep(&headers(&[("x-ratelimit-remaining", "5")]));
         let reader = latest.0.lock().unwrap();

@@ -128,7 +128,7 @@ impl Quota {
         self.windows.is_empty()
     }
 
-    /// The time from which the resets count: that of the answer, or the one given to [`at`](Self::at).
+    /// The time from which the resets count: when the answer came, or the time given to [`at`](Self::at).
     #[must_use]
     pub fn as_of(&self) -> SystemTime {
         self.as_of

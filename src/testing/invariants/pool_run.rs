@@ -184,7 +184,7 @@ impl Stack {
             return Err(Violation::new(Rule::UnreportedSend, detail));
         }
         none_cooling_is_used(&before, &attempts)?;
-        self.nobody_starves(&before, &attempts)
+        self.none_starves(&before, &attempts)
     }
 
     /// What the caller gets does not matter here: a provider that says no is part of the script.
@@ -200,7 +200,7 @@ impl Stack {
         context.attempts()
     }
 
-    fn nobody_starves(
+    fn none_starves(
         &mut self,
         before: &HashMap<CredentialId, Standing>,
         attempts: &[Attempt],

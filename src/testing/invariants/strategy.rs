@@ -15,7 +15,7 @@ const PATIENCE: usize = 32;
 /// Plays thousands of requests over one to eight credentials that fail, cool and return as in a pool, and asks the
 /// strategy for each.
 ///
-/// It may answer `None`, and may keep to one credential as long as that works. One that prefers some credentials on purpose,
+/// It may answer `None`, and may keep to one credential as long as that works. A strategy that prefers some on purpose,
 /// however often they fail, breaks [`Rule::Starvation`]; this rule is checked last, so that the author of such a
 /// strategy may ignore exactly that.
 ///

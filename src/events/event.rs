@@ -123,7 +123,7 @@ pub enum Event {
     StoreFailed {
         /// The id of the provider.
         provider: Arc<str>,
-        /// The credential with something in memory alone, if it is about one.
+        /// The credential whose changes are in memory alone; `None` if the event is about no single one.
         credential: Option<Account>,
         /// What went wrong, without any token.
         message: Arc<str>,

@@ -107,7 +107,7 @@ impl fmt::Debug for ModelRequest<'_> {
 
 /// Finds the model of requests, for a pool: what [`Pool::models`](crate::Pool::models) gives to the layer that keeps requests.
 ///
-/// Request bodies are read only while a limit of one model is active. Clones are handles to the same value.
+/// It knows whether a limit of one model is active: only then is the model read before an attempt. Clones share it.
 #[derive(Clone)]
 pub struct Models(Arc<Inner>);
 

@@ -1,4 +1,4 @@
-//! Instruction counts: the same on every run, whatever else the machine does. A figure over its limit fails the run.
+//! Instruction counts: the same on every run, also on a busy machine. A figure over its limit fails the run.
 //!
 //! ```text
 //! cargo install --locked gungraun-runner --version 0.20.0

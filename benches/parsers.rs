@@ -1,4 +1,4 @@
-//! Instruction counts of the rules for failed answers: linear in the body, whatever it holds. Over the limit the run fails.
+//! Instruction counts of the rules for failed answers: linear in any body. Over the limit the run fails.
 //!
 //! ```text
 //! cargo install --locked gungraun-runner --version 0.20.0

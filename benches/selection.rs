@@ -1,4 +1,4 @@
-//! How long it takes to find a credential, whatever the number of those that rest.
+//! How long it takes to find a credential, however many are cooling.
 
 #![allow(missing_docs, unreachable_pub, reason = "what criterion's macros make is public")]
 
@@ -43,7 +43,7 @@ fn pick_and_cool(criterion: &mut Criterion) {
 
 fn all_due(criterion: &mut Criterion) {
     let count = 1_000_000;
-    criterion.bench_function("the first picks after a million rests end at once", |bencher| {
+    criterion.bench_function("the first picks after a million cooldowns end at once", |bencher| {
         // Each takes eight out of the million, so one crowd is enough for many.
         let mut crowd = Crowd::all_due(count);
         bencher.iter(|| {
@@ -59,7 +59,7 @@ fn lease(criterion: &mut Criterion) {
     let pool = paths::two_keys();
     criterion.bench_function("Pool::try_lease", |bencher| bencher.iter(|| drop(black_box(&pool).try_lease())));
     let pool = crowd::limited(10_000, 1);
-    criterion.bench_function("Pool::try_lease, 9,999 of 10,000 rest", |bencher| {
+    criterion.bench_function("Pool::try_lease, 9,999 of 10,000 cooling", |bencher| {
         bencher.iter(|| drop(black_box(&pool).try_lease()));
     });
 }

@@ -102,7 +102,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A provider whose `work` account is used up by long texts.
+/// A provider. Long texts use up the quota of its account `work`.
 async fn provider(headers: HeaderMap, text: String) -> Response {
     let words = text.split(' ').count();
     if words > 5 && headers.get("authorization").is_some_and(|token| token == "Bearer work-token") {

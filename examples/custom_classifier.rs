@@ -22,7 +22,7 @@ use oauth_marathon::verdict::{Kind, Verdict};
 use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool, RequestContext, Secret};
 use tower::{ServiceBuilder, ServiceExt};
 
-/// `{"code": "quota", "resets_in": 90}`, whatever the status. `None` leaves the answer to the standard classifier.
+/// `{"code": "quota", "resets_in": 90}` under any status. `None` leaves the answer to the standard classifier.
 fn quota(answer: &Answer<'_>) -> Option<Verdict> {
     let body: serde_json::Value = serde_json::from_slice(answer.body()?).ok()?;
     let seconds = body["resets_in"].as_u64().filter(|_| body["code"] == "quota")?;

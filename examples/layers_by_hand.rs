@@ -56,9 +56,9 @@ async fn main() -> Result<(), BoxError> {
         .layer(CredentialLayer::new(pool.clone()))
         // Says what an answer means; below the credentials, which need to know it.
         .layer(ClassifyLayer::new())
-        // Follows redirects with whatever headers the request has by now, the key included...
+        // Follows redirects with all headers that the request has by now, the key included...
         .layer(FollowRedirectLayer::new())
-        // ...so the last look at where a request goes is ours.
+        // ...so the last check of where a request goes is ours.
         .layer(OriginGuardLayer::new(pool))
         .service(HttpClient::new()?);
 

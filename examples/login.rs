@@ -66,7 +66,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Puts a login to where it belongs.
+/// Adds a login to the pool, or updates the credential of the same account.
 fn keep(pool: &Pool, logged_in: LoggedIn) -> Result<(), BoxError> {
     let snapshot = pool.snapshot();
     let known = snapshot.credentials.iter().map(|account| (&account.id, account.subject.as_deref()));
@@ -103,7 +103,7 @@ async fn browse(http: &HttpClient<Full<Bytes>>, url: &str) -> Result<String, Box
 #[derive(Clone, Default)]
 struct Codes(Arc<Mutex<HashMap<String, Option<String>>>>);
 
-/// An OAuth server that believes everybody who says who they are. A real one also holds the verifier of PKCE against its
+/// An OAuth server that takes any name without a password. A real one also holds the verifier of PKCE against its
 /// challenge. Says where it is.
 async fn oauth_server() -> Result<String, BoxError> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -106,7 +106,7 @@ pub(crate) fn marathon_to_head(case: Case) -> Box<dyn Subject> {
     over(case, |layer| MarathonMiddleware::new(layer).hold_until_body_ends(false))
 }
 
-/// The same, where besides nobody needs the context in the extensions.
+/// The same, without the context in the extensions too.
 pub(crate) fn marathon_lean(case: Case) -> Box<dyn Subject> {
     let lean = |layer| MarathonMiddleware::new(layer).context_in_extensions(false).hold_until_body_ends(false);
     over(case, lean)
@@ -137,7 +137,7 @@ impl Provider {
             (StatusCode::OK, CONTENT_TYPE, "application/json", br#"{"id":"1","text":"hello"}"#)
         };
         let answer = Response::builder().status(status).header(name, HeaderValue::from_static(value));
-        // Whatever reqwest receives has a URL, and extensions.
+        // Every answer that reqwest receives has a URL, and extensions.
         let answer = answer.url(request.url().clone()).body(Bytes::from_static(body));
         answer.expect("well-formed").into()
     }
@@ -167,7 +167,7 @@ impl Middleware for Floor {
         if answer.status() != StatusCode::TOO_MANY_REQUESTS {
             return Ok(answer);
         }
-        self.0.rest(answer.headers());
+        self.0.cool(answer.headers());
         drop(answer);
         spare.headers_mut().insert(AUTHORIZATION, self.0.value());
         next.run(spare, extensions).await
@@ -195,7 +195,7 @@ struct FailOver(Arc<Pair>);
 impl RetryableStrategy for FailOver {
     fn handle(&self, result: &Result<reqwest::Response>) -> Option<Retryable> {
         let answer = result.as_ref().ok().filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS)?;
-        self.0.rest(answer.headers());
+        self.0.cool(answer.headers());
         Some(Retryable::Transient)
     }
 }

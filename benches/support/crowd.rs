@@ -1,4 +1,4 @@
-//! Many credentials, of which most rest.
+//! Many credentials, most of them cooling.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,7 +27,7 @@ fn now() -> Instant {
 }
 
 impl Crowd {
-    /// The first is ready; the others rest, each a little longer than the one before.
+    /// The first is ready; the others are cooling, each a little longer than the one before.
     pub(crate) fn one_ready(count: u32) -> Box<Self> {
         let now = now();
         let mut rotation = Rotation::default();
@@ -48,7 +48,7 @@ impl Crowd {
         crowd
     }
 
-    /// All rest, and all rests end now.
+    /// All are cooling, and all cooldowns end now.
     pub(crate) fn all_due(count: u32) -> Box<Self> {
         let now = now();
         let mut rotation = Rotation::default();
@@ -65,7 +65,7 @@ impl Crowd {
         self.rotation.first()
     }
 
-    /// The same, after which the one that would recover first does so, and the time is that.
+    /// The same; then the time moves on to where the first one recovers.
     pub(crate) fn pick_cool_and_join(&mut self) -> Option<u32> {
         let place = self.pick()?;
         self.rotation.cool(place, self.now + Duration::from_secs(7 * 24 * 3600));

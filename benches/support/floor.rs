@@ -1,4 +1,4 @@
-//! The least that keeps a request running: put the credential in, keep a copy, look at the status.
+//! The least that keeps a request running: put the credential in, keep a copy, read the status.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::world::{Body, Provider, shared, token};
 #[derive(Debug)]
 pub(crate) struct Pair {
     values: [HeaderValue; 2],
-    rests: [AtomicU64; 2],
+    cooldowns: [AtomicU64; 2],
     active: AtomicUsize,
 }
 
@@ -23,7 +23,7 @@ impl Pair {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             values: ["first", "second"].map(bearer),
-            rests: [AtomicU64::new(0), AtomicU64::new(0)],
+            cooldowns: [AtomicU64::new(0), AtomicU64::new(0)],
             active: AtomicUsize::new(0),
         })
     }
@@ -34,17 +34,17 @@ impl Pair {
         self.values[self.active.load(Acquire)].clone()
     }
 
-    /// Lets the active credential rest.
+    /// Cools the active credential and goes on with the other one.
     #[inline]
     pub(crate) fn fail_over<B>(&self, answer: &Response<B>) {
-        self.rest(answer.headers());
+        self.cool(answer.headers());
     }
 
     #[inline]
-    pub(crate) fn rest(&self, headers: &HeaderMap) {
+    pub(crate) fn cool(&self, headers: &HeaderMap) {
         let active = self.active.load(Acquire);
         let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        self.rests[active].store(seconds.unwrap_or(30), Relaxed);
+        self.cooldowns[active].store(seconds.unwrap_or(30), Relaxed);
         self.active.store(1 - active, Release);
     }
 

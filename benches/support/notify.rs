@@ -1,4 +1,4 @@
-//! An event that nobody hears: a call that is given up.
+//! An event without a listener: a call that is given up.
 
 use std::convert::Infallible;
 use std::future::{Pending, pending};

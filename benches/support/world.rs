@@ -104,7 +104,7 @@ pub(crate) fn request(body_length: usize) -> Request<Body> {
     request
 }
 
-/// Bytes whose first clone has been made: that one allocates the reference count, the others do not.
+/// Bytes that have been cloned once: the first clone allocates the reference count, the others do not.
 pub(crate) fn shared(bytes: Vec<u8>) -> Bytes {
     let bytes = Bytes::from(bytes);
     drop(bytes.clone());

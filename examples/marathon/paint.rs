@@ -84,7 +84,7 @@ impl Paint {
     fn write(&mut self, plain: &str, coloured: &str) {
         self.printed.push_str(plain);
         self.printed.push('\n');
-        // Whoever closes the pipe has seen enough; the story goes on to its end.
+        // A closed pipe means that the reader has seen enough; the story goes on to its end.
         let _ = writeln!(anstream::stdout(), "{coloured}");
     }
 }

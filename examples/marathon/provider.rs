@@ -1,4 +1,4 @@
-//! The provider: an API that says back what it is told, in one piece or word by word.
+//! The provider: an API that echoes its request, in one piece or word by word.
 
 use std::io;
 use std::net::SocketAddr;

@@ -64,7 +64,7 @@ async fn revoked(story: &mut Story) -> Result<(), BoxError> {
 async fn all_cooling(story: &mut Story) -> Result<(), BoxError> {
     story.scene(
         "All cooling: the last answer, with the time to come back",
-        "The provider limits home for 2 s. Nobody else is left.",
+        "The provider limits home for 2 s. No other account is left.",
     );
     story.world.set_trouble("home", Trouble::Limited(2));
     let outcome = story.ask("the wall").await?;
@@ -102,7 +102,7 @@ pub(crate) fn curtain(story: &mut Story) -> Result<(), BoxError> {
     for credential in story.pool.snapshot().credentials {
         let standing = match credential.standing {
             Standing::Ready => "ready".to_owned(),
-            Standing::Cooling { cooldown, .. } => format!("rests for {} s", cooldown.as_secs() + 1),
+            Standing::Cooling { cooldown, .. } => format!("cools for {} s", cooldown.as_secs() + 1),
             Standing::Out { reason, .. } => reason.to_string(),
             _ => String::new(),
         };

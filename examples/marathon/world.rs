@@ -31,7 +31,7 @@ pub(crate) enum Trouble {
     Breaks(u32),
     /// The present access token is not accepted any more.
     Expired,
-    /// Neither are the tokens, nor does the OAuth server hand out new ones.
+    /// The login is revoked: its tokens are not accepted, and the OAuth server hands out no new ones.
     Revoked,
 }
 
@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    /// Whose access token this is, and what the provider has against the account.
+    /// The account with this access token, and what the provider has against it.
     pub(crate) fn by_access(&self, token: &str) -> Option<(&'static str, Trouble)> {
         let mut accounts = self.accounts();
         let account = accounts.iter_mut().find(|account| account.access == token)?;
@@ -96,7 +96,7 @@ impl World {
     }
 
     pub(crate) fn log(&self, server: &'static str, account: &str, did: impl fmt::Display) {
-        // Nobody listens after the last scene.
+        // After the last scene there is no listener.
         let _ = self.log.send(Seen { server, account: account.to_owned(), did: did.to_string() });
     }
 

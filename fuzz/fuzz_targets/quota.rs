@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use libfuzzer_sys::fuzz_target;
 use oauth_marathon::providers::quota::Quota;
 
-/// Holds for whatever was said.
+/// Holds for any answer.
 fn check(quota: &Quota) {
     assert!(quota.windows().len() <= Quota::MOST_WINDOWS);
     for window in quota.windows() {

@@ -1,4 +1,4 @@
-//! The arguments. No secret is among them: arguments can be read by everybody on the machine.
+//! The arguments. No secret is among them: every user of the machine can read arguments.
 
 use std::path::PathBuf;
 

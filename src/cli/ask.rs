@@ -65,7 +65,7 @@ fn unreadable(error: io::Error) -> Failure {
     Failure::new(Code::Failed, format!("the standard input could not be read: {error}"))
 }
 
-/// Runs what waits for a person on a thread that nobody waits for: Ctrl-C ends the wait.
+/// Waits for a person on a thread of its own, which need not end: Ctrl-C ends the wait.
 async fn apart<T: Send + 'static>(wait: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     let (sender, answer) = oneshot::channel();
     thread::Builder::new().name("marathon-stdin".to_owned()).spawn(move || drop(sender.send(wait())))?;

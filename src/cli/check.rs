@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context, args: &args::Check) -> Result<(), Failure> 
     context.terminal.say(&lines.join("\n"))
 }
 
-/// What the settings of a server are enough for.
+/// What the settings of a server suffice for: logging in, refreshing.
 fn abilities(server: &OAuthServer) -> String {
     let issuer = server.issuer.is_some();
     let endpoint = |url: &Option<String>| issuer || url.is_some();

@@ -1,4 +1,4 @@
-//! What every command has at hand.
+//! What every command works with: the terminal, the store, the HTTP client, the time.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ struct Unfinished {
     ended: Notify,
 }
 
-/// Work that is not to be cut off, until it is dropped.
+/// A guard for work that must not be cut off: the command ends only after it is dropped.
 #[derive(Debug)]
 pub(super) struct Work(Arc<Unfinished>);
 
@@ -96,7 +96,7 @@ pub(super) async fn entries_of(store: &FileStore, provider: &str) -> Result<Vec<
     Err(Failure::new(Code::Missing, message))
 }
 
-/// That a provider has no such credential.
+/// The failure for a credential that the provider does not have.
 pub(super) fn no_such(provider: &str, id: &str, entries: &[Entry]) -> Failure {
     let ids: Vec<_> = entries.iter().map(|entry| entry.record.credential.id.as_str()).collect();
     let message = format!("{provider} has no credential {id:?}; there are {}", ids.join(", "));

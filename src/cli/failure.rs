@@ -45,13 +45,13 @@ impl Failure {
         Self::new(Code::Interrupted, "interrupted")
     }
 
-    /// A refresh was not waited for.
+    /// The person did not wait for the end of a refresh.
     pub(super) fn left() -> Self {
         let message = "interrupted in the middle of a refresh: new tokens that were not stored are lost; the next refresh finds that out, and says so";
         Self::new(Code::Interrupted, message)
     }
 
-    /// Nothing to say: whoever read the output has seen enough, or has been told already.
+    /// Without a message: the person has read it already, or has closed the output.
     pub(super) fn silent(code: Code) -> Self {
         Self::new(code, "")
     }
@@ -63,7 +63,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The message with those of the sources that say more.
+/// The message of the error and of its sources, where these say more.
 pub(super) fn whole(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     for source in crate::error::chain(error).skip(1) {
@@ -97,7 +97,7 @@ impl From<LoginError> for Failure {
     }
 }
 
-/// Of writing to the standard streams.
+/// A failure of writing to the standard streams.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

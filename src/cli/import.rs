@@ -38,7 +38,7 @@ pub(super) async fn run(context: &Context, args: args::Import) -> Result<(), Fai
     }
     let store = context.store().await?;
     let mut shared = false;
-    // Those that were there before the import: two of one file are two, whatever they are called.
+    // Only records from before the import: two accounts of one file stay two, even under the same name.
     let mut before = Vec::new();
     for one in found {
         if !before.iter().any(|(provider, _)| *provider == one.provider) {
@@ -87,8 +87,8 @@ async fn take(store: &FileStore, known: &[Entry], one: Imported) -> Result<Strin
     })
 }
 
-/// Whether both are of one account: by the refresh token or key, else by the subject. Members of a team may share that, but
-/// not their names.
+/// Whether both are of one account: by the refresh token or key, else by the subject. Members of a team may share a
+/// subject, but not a name.
 fn is_same(held: &Credential, other: &Credential) -> bool {
     let same_secret = match (&held.material, &other.material) {
         (Material::OAuth(held), Material::OAuth(other)) => {
@@ -101,8 +101,8 @@ fn is_same(held: &Credential, other: &Credential) -> bool {
     same_secret || (same_kind && same_name && held.subject.is_some() && held.subject == other.subject)
 }
 
-/// Whether the tokens of a file are to be taken in place of those that are held: not if these live longer, as they come from a
-/// later refresh, and the refresh token of the file is spent.
+/// Whether the tokens of a file replace the stored ones. They do not if the stored ones live longer: those come from a
+/// later refresh, and the file's refresh token is spent.
 fn is_newer(file: &Record, held: &Record) -> bool {
     let (Material::OAuth(file), Material::OAuth(tokens)) = (&file.credential.material, &held.credential.material)
     else {

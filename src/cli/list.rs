@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context, args: args::List) -> Result<(), Failu
     context.terminal.show(&table(&providers, Context::now()))
 }
 
-/// What there is to see; an error if it is to be of a provider that has nothing.
+/// The credentials to show; an error if the named provider has none.
 pub(super) async fn views(store: &FileStore, only: Option<&str>) -> Result<Vec<ProviderView>, Failure> {
     let now = Context::now();
     let mut views = Vec::new();

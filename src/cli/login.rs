@@ -21,7 +21,7 @@ use crate::store::{FileStore, Record, Store, StoreKey};
 use crate::tokens::login::{CodeLogin, DeviceLogin, LoggedIn, Login, Merge, Progress};
 
 pub(super) async fn run(context: &Context, args: args::Login) -> Result<(), Failure> {
-    // Before anybody has logged in: a store that cannot be used is to be known now.
+    // Before the login: a store that cannot be used has to show now.
     let store = context.store().await?;
     let found = found(&args)?;
     if args.token_stdin {
@@ -126,7 +126,7 @@ fn invite_to_device(spinner: &Spinner, started: &DeviceLogin) -> Result<(), Fail
     }
 }
 
-/// Somebody who is to be kept: whose secret it is, as far as that is known.
+/// An account to be stored: its secret, and its name as far as that is known.
 struct Who {
     material: Material,
     subject: Option<String>,
@@ -143,7 +143,7 @@ impl Who {
         Self { material: Material::OAuth(tokens), subject, label }
     }
 
-    /// What decides where it belongs. A label that was asked for names it; the tokens say nothing about it.
+    /// What decides which record the account belongs to. A label from the arguments goes before one from the tokens.
     fn identity(&self, label: Option<&str>) -> LoggedIn {
         let mut identity = LoggedIn::new(TokenSet::new(""));
         identity.subject.clone_from(&self.subject);
@@ -155,7 +155,7 @@ impl Who {
     }
 }
 
-/// Stores a login: again from the beginning if somebody else was faster.
+/// Stores a login, and starts again if another process was faster.
 async fn keep(
     context: &Context,
     store: &FileStore,
@@ -202,7 +202,7 @@ fn credential(id: &str, who: &Who, args: &args::Login, server: &OAuthServer) -> 
     credential
 }
 
-/// A known account with its new secret. How it is sent stays, but for what was asked for.
+/// A known account with its new secret. It is sent as before, except for what the arguments change.
 fn updated(record: &Record, who: &Who, args: &args::Login) -> Record {
     let mut next = refreshed(record, who.material.clone());
     let credential = &mut next.credential;
@@ -218,7 +218,7 @@ fn updated(record: &Record, who: &Who, args: &args::Login) -> Record {
     next
 }
 
-/// Whether a pool would take it.
+/// Whether a pool would take the credential.
 fn usable(provider: &str, credential: &Credential) -> Result<(), Failure> {
     Pool::builder(provider).origin("https://localhost").credential(credential.clone()).build()?;
     Ok(())

@@ -34,7 +34,7 @@ pub(super) async fn make_active(context: &Context, args: args::One) -> Result<()
     context.terminal.say(&format!("{} is the first of {provider}.", name(&entry)))?;
     let now = Context::now();
     let health = &entry.record.health;
-    if health.out.is_some() || health.cooldowns.iter().any(|rest| rest.until > now) {
+    if health.out.is_some() || health.cooldowns.iter().any(|cooldown| cooldown.until > now) {
         let hint = format!("marathon auth clear {provider} {}", line(&id));
         context.terminal.note(&format!(
             "It cannot be used for now, and another one is used until then. To try it all the same: {hint}"

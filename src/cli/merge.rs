@@ -8,7 +8,7 @@ use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
 use crate::tokens::login::{LoggedIn, Merge, merge};
 use crate::verdict::Kind;
 
-/// Says where a login belongs. An id that was asked for has to fit to the account.
+/// Says which record a login belongs to. An id from the arguments has to fit the account.
 pub(super) fn place(known: &[Entry], id: Option<&str>, logged_in: &LoggedIn) -> Result<Merge, Failure> {
     let pairs = known.iter().map(|entry| &entry.record.credential);
     let found = merge(pairs.map(|credential| (&credential.id, credential.subject.as_deref())), logged_in);
@@ -36,14 +36,14 @@ pub(super) fn place(known: &[Entry], id: Option<&str>, logged_in: &LoggedIn) -> 
     }
 }
 
-/// A record with a new secret. What was held against the old one does not count any more; the rest stays.
+/// The record with a new secret. Refusals of the old secret no longer count; all else stays.
 pub(super) fn refreshed(record: &Record, material: Material) -> Record {
     let mut next = record.clone();
     next.credential.material = material;
     next.generation = record.generation.next();
     next.intent = None;
     next.health.out = None;
-    next.health.cooldowns.retain(|rest| !matches!(rest.cause, Kind::Unauthorized | Kind::Forbidden));
+    next.health.cooldowns.retain(|cooldown| !matches!(cooldown.cause, Kind::Unauthorized | Kind::Forbidden));
     next
 }
 

@@ -1,4 +1,9 @@
-//! The command `marathon`. Only [`run`] is for others: the binary of the feature `cli` calls it.
+//! The command `marathon`, which looks after the accounts of a store in a terminal.
+//!
+//! The binary calls [`run`]; nothing else is public. The room works on a store and an OAuth server, and runs no pool: a
+//! pool lives in another process, which reads the changes from the store. Each command has a file. They are more than a
+//! call each, because other processes change the same records at the same time, and because a refresh that has begun
+//! must not be cut off.
 
 mod args;
 mod ask;
@@ -76,7 +81,7 @@ async fn until_interrupted(args: Args, terminal: Terminal) -> Result<(), Failure
     }
     if context.has_unfinished() {
         terminal.tell("A refresh is on its way and is completed first; press Ctrl-C again to leave it.")?;
-        // It ends by itself: an exchange is bounded, and tokens that cannot be stored are said to be in memory alone.
+        // The wait ends by itself: an exchange is bounded, and the person hears of tokens that cannot be stored.
         tokio::select! {
             () = context.finished() => {}
             _ = tokio::signal::ctrl_c() => return Err(Failure::left()),
@@ -106,7 +111,7 @@ async fn perform(command: Command, context: &Context) -> Result<(), Failure> {
     }
 }
 
-/// A crash leaves no image of the memory, and so of the tokens in it.
+/// Turns core dumps off, so that a crash leaves no image of the memory with its tokens.
 fn protect_memory() {
     #[cfg(unix)]
     {

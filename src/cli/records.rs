@@ -3,17 +3,17 @@
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
 
-/// More conflicts than this one after the other mean that something else is wrong.
+/// If more tries than this conflict in a row, something else is wrong.
 const MOST_TRIES: usize = 32;
 
 /// How [`change`] ended.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "it lives for one call")]
 pub(super) enum Changed {
-    /// It is this one now.
+    /// The record is this one now.
     Stored(Entry),
     Removed,
-    /// There is none.
+    /// There is no record now.
     Absent,
     /// The change was not wanted for what was found.
     Unwanted,
@@ -27,7 +27,7 @@ pub(super) enum Next {
     Remove,
 }
 
-/// Changes a record, again from the beginning if somebody else was faster.
+/// Changes a record, and starts again if another process was faster.
 pub(super) async fn change<S: Store>(
     store: &S,
     key: &StoreKey,

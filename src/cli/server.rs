@@ -1,7 +1,7 @@
 //! The OAuth server of a provider: from the arguments, and from a configuration.
 //!
-//! Without `--config` only the user's own configuration is read, and none of the folder that the command runs in: a foreign
-//! project could name a token endpoint of its own there, and would be sent the refresh tokens.
+//! Without `--config` only the user's own configuration is read, never one in the current folder: a foreign project
+//! could name its own token endpoint there and receive the refresh tokens.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use crate::credentials::Secret;
 pub(super) struct Found {
     pub(super) server: OAuthServer,
     pub(super) settings: Settings,
-    /// Where it was looked for, for people.
-    looked_in: Vec<PathBuf>,
+    /// Where the configuration was expected, for people.
+    searched: Vec<PathBuf>,
     from: Option<PathBuf>,
 }
 
-/// What the configuration says, with the arguments in the place of what they name.
+/// The configuration, with the arguments in place of the same settings.
 pub(super) fn find(provider: &str, args: &args::Server) -> Result<Found, Failure> {
     let mut found = match &args.config {
         Some(path) => named(provider, path)?,
@@ -47,10 +47,10 @@ fn named(provider: &str, path: &Path) -> Result<Found, Failure> {
     let oauth = OpencodeConfig::read(path)?.provider(provider).cloned();
     let from = oauth.is_some().then(|| path.to_owned());
     let oauth = oauth.unwrap_or_default();
-    Ok(Found { server: oauth.server, settings: oauth.settings, looked_in: vec![path.to_owned()], from })
+    Ok(Found { server: oauth.server, settings: oauth.settings, searched: vec![path.to_owned()], from })
 }
 
-/// The first file that says something of the provider; those that do not exist say nothing.
+/// The first file with settings of the provider. Files that do not exist have none.
 fn of_user(provider: &str, files: &[PathBuf]) -> Result<Found, Failure> {
     for path in files.iter().filter(|path| path.exists()) {
         let found = named(provider, path)?;
@@ -58,7 +58,7 @@ fn of_user(provider: &str, files: &[PathBuf]) -> Result<Found, Failure> {
             return Ok(found);
         }
     }
-    Ok(Found { looked_in: files.to_vec(), ..Found::default() })
+    Ok(Found { searched: files.to_vec(), ..Found::default() })
 }
 
 /// opencode keeps it in the same place on all systems.
@@ -79,7 +79,7 @@ impl Found {
         if is_enough(&self.server) && self.server.client_id.is_some() {
             return Ok(());
         }
-        let files: Vec<_> = self.looked_in.iter().map(|path| path.display().to_string()).collect();
+        let files: Vec<_> = self.searched.iter().map(|path| path.display().to_string()).collect();
         let files = if files.is_empty() { "a configuration".to_owned() } else { files.join(" or ") };
         let message = format!(
             "the OAuth server of {provider:?} is not known: give {needs}, or set provider.{provider}.oauth in {files}"

@@ -33,7 +33,7 @@ impl Terminal {
         Self { choice, quiet }
     }
 
-    /// What was asked for.
+    /// Prints the result.
     pub(super) fn show(self, text: &str) -> Result<(), Failure> {
         let mut out = AutoStream::new(io::stdout(), self.choice);
         out.write_all(text.as_bytes())?;
@@ -43,18 +43,18 @@ impl Terminal {
         Ok(out.flush()?)
     }
 
-    /// That it is done.
+    /// Prints that the command is done.
     pub(super) fn say(self, text: &str) -> Result<(), Failure> {
         if self.quiet { Ok(()) } else { self.show(text) }
     }
 
-    /// What a person needs to see in any case.
+    /// Prints what a person has to see even with `--quiet`.
     pub(super) fn tell(self, text: &str) -> Result<(), Failure> {
         let mut out = AutoStream::new(io::stderr(), self.choice);
         Ok(writeln!(out, "{text}")?)
     }
 
-    /// What is good to know.
+    /// Prints what is good to know.
     pub(super) fn note(self, text: &str) -> Result<(), Failure> {
         if self.quiet { Ok(()) } else { self.tell(text) }
     }
@@ -62,12 +62,12 @@ impl Terminal {
     pub(super) fn fail(self, failure: &Failure) {
         let message = failure.to_string();
         if !message.is_empty() {
-            // Nobody is left to be told if even this fails.
+            // If even this fails, there is no place left to report it.
             let _ = self.tell(&format!("{BAD}error:{BAD:#} {}", super::text::plain(&message)));
         }
     }
 
-    /// Turns while something is waited for, if there is a person to see it.
+    /// A spinner for a wait, shown if a person is at the terminal.
     pub(super) fn spinner(self, text: &str) -> Spinner {
         if self.quiet || !io::stderr().is_terminal() {
             return Spinner { terminal: self, bar: ProgressBar::hidden() };
@@ -82,7 +82,7 @@ impl Terminal {
     }
 }
 
-/// Gone from the screen when it is dropped.
+/// A spinner. Dropping it removes it from the screen.
 #[derive(Debug)]
 pub(super) struct Spinner {
     terminal: Terminal,

@@ -32,7 +32,7 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
-/// How long until `time`, if it is not over.
+/// How long until `time`; nothing if `time` has passed.
 pub(super) fn left(time: SystemTime, now: SystemTime) -> Option<Duration> {
     time.duration_since(now).ok().filter(|left| !left.is_zero())
 }

@@ -77,7 +77,7 @@ pub(super) fn unknown(name: &str) -> String {
     }
 }
 
-/// How many letters to insert, delete or replace (Levenshtein), whatever their case.
+/// How many letters to insert, delete or replace (Levenshtein); upper and lower case are the same.
 fn distance(from: &str, to: &str) -> usize {
     // Long input is near to no key, and need not be measured.
     if from.len() > 64 {

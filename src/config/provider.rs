@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for ProviderOAuth {
     }
 }
 
-/// The object of the settings and that of the server, or the first unknown key.
+/// The object of the settings and the object of the server, or the first unknown key.
 pub(super) fn split(object: Map<String, Value>) -> Result<(Value, Value), String> {
     let (mut settings, mut server) = (Map::new(), Map::new());
     for (name, value) in object {

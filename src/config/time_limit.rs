@@ -1,11 +1,11 @@
-//! The time limits of the settings, and what is told when one of them runs out.
+//! The time limits of the settings, and the error when one of them runs out.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 
-/// Which time limit of the [`Settings`](super::Settings) it is.
+/// One of the time limits of the [`Settings`](super::Settings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeLimit {
@@ -21,7 +21,7 @@ pub enum TimeLimit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TimedOut {
-    /// Which one.
+    /// The time limit.
     pub limit: TimeLimit,
     /// How long it was.
     pub after: Duration,

@@ -47,24 +47,24 @@ pub enum Event {
     CoolingDown {
         /// The id of the provider.
         provider: Arc<str>,
-        /// The credential that rests.
+        /// The credential that is cooling.
         credential: Account,
-        /// Why it rests.
+        /// Why it is cooling.
         kind: Kind,
         /// For how long, from now.
         cooldown: Duration,
-        /// The model that it rests for, as requests name it; `None` if it rests as a whole. Empty for all requests of which
-        /// the model is not known.
+        /// The model that the cooldown is for, as requests name it; `None` if it is for the whole credential. Empty if
+        /// it is for the requests whose model is not known.
         model: Option<Arc<str>>,
     },
-    /// A credential that rested is picked again.
+    /// The cooldown of a credential has ended: it is picked again.
     #[non_exhaustive]
     Recovered {
         /// The id of the provider.
         provider: Arc<str>,
         /// The credential.
         credential: Account,
-        /// The model that it rested for; `None` if it rested as a whole.
+        /// The model that the cooldown was for; `None` if it was for the whole credential.
         model: Option<Arc<str>>,
     },
     /// A credential is out until a person acts.
@@ -87,7 +87,7 @@ pub enum Event {
         /// The model for which none is left, where others can be used; `None` if there is none for any.
         model: Option<Arc<str>>,
     },
-    /// A request has ended although credentials are ready: `maxAttempts` allows it no other.
+    /// A request has ended although credentials are ready, because `maxAttempts` allows it no further one.
     #[non_exhaustive]
     AttemptsUsedUp {
         /// The id of the provider.
@@ -123,7 +123,7 @@ pub enum Event {
     StoreFailed {
         /// The id of the provider.
         provider: Arc<str>,
-        /// The credential of which something is in memory alone, where it is one.
+        /// The credential whose changes are in memory alone; `None` if the event is about no single one.
         credential: Option<Account>,
         /// What went wrong, without any token.
         message: Arc<str>,

@@ -1,8 +1,11 @@
-//! Tells people and programs what happens to the credentials.
+//! Events: what happens to the credentials, for people and programs.
 //!
 //! [`Notifiers`] hands every [`Event`] to its [`Notifier`]s, each on a thread of its own, and to its [`EventStream`]s.
-//! Whoever reports an event never waits for those who listen: each listener may fall 1024 events behind, after which it
-//! loses the oldest ones, which are counted. Every event is also a `tracing` event of the target `oauth_marathon`.
+//! Reporting an event never waits for a listener. A listener may fall 1024 events behind; after that it loses the
+//! oldest ones, which are counted. Every event is also a `tracing` event of the target `oauth_marathon`.
+//!
+//! The room knows ids, labels and verdicts, and no token and no pool. A plain callback would be simpler, but listeners
+//! are foreign code: a slow or panicking one must not hold up a request.
 
 pub(crate) mod event;
 pub(crate) mod hub;
@@ -21,7 +24,7 @@ pub use self::notifier::Notifier;
 pub use self::stream::EventStream;
 pub use self::toast::{Severity, Toast};
 
-/// Runs foreign code, whose panic is not to become ours; `None` if it panicked.
+/// Runs foreign code and catches its panic; `None` if it panicked.
 pub(crate) fn shielded<T>(f: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(f)).ok()
 }

@@ -1,8 +1,8 @@
-//! Whoever wants to hear of events.
+//! What a user plugs in to hear of events.
 
 use super::event::Event;
 
-/// Hears of events, on a thread of its own: it may block, and what it panics with is caught.
+/// Hears of events, on a thread of its own. It may block, and its panic is caught.
 ///
 /// Every closure that takes an `&Event` is one. Its parameter needs the type written out.
 ///
@@ -10,9 +10,9 @@ use super::event::Event;
 /// use oauth_marathon::events::{Event, Notifier, Notifiers};
 ///
 /// #[derive(Default)]
-/// struct Switches(u64);
+/// struct Failovers(u64);
 ///
-/// impl Notifier for Switches {
+/// impl Notifier for Failovers {
 ///     fn notify(&mut self, event: &Event) {
 ///         if let Event::FailedOver { .. } = event {
 ///             self.0 += 1;
@@ -22,7 +22,7 @@ use super::event::Event;
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let notifiers = Notifiers::new();
-/// notifiers.add(Switches::default())?;
+/// notifiers.add(Failovers::default())?;
 /// notifiers.add(|event: &Event| eprintln!("{event}"))?;
 /// # Ok(())
 /// # }
@@ -38,7 +38,7 @@ pub trait Notifier: Send + 'static {
     ///
     /// # Panics
     ///
-    /// It may: the panic is caught, and the next event is handed to the same notifier, in the state that it is in.
+    /// It may panic: the panic is caught, and the same notifier gets the next event, in the state that it is in.
     fn notify(&mut self, event: &Event);
 }
 

@@ -15,8 +15,8 @@ impl fmt::Display for Event {
                 write!(f, "{} (from {from} to {to})", switching(provider, *kind, *status))
             }
             Self::CoolingDown { provider, credential, kind, cooldown, model } => {
-                let (cause, rest, model) = (Verdict::new(*kind), Rounded(*cooldown), ForModel(model.as_deref()));
-                write!(f, "Credential {credential} of {provider:?} rests for {rest}{model}: {cause}.")
+                let (cause, length, model) = (Verdict::new(*kind), Rounded(*cooldown), ForModel(model.as_deref()));
+                write!(f, "Credential {credential} of {provider:?} rests for {length}{model}: {cause}.")
             }
             Self::Recovered { provider, credential, model } => {
                 write!(f, "Credential {credential} of {provider:?} is ready again{}.", ForModel(model.as_deref()))
@@ -95,7 +95,7 @@ impl fmt::Display for Rounded {
     }
 }
 
-/// The model that a sentence is about, if it is about one. Its name is escaped.
+/// The model that a sentence is about, if any, with its name escaped.
 struct ForModel<'a>(Option<&'a str>);
 
 impl fmt::Display for ForModel<'_> {

@@ -59,7 +59,7 @@ impl Event {
     }
 }
 
-/// The sentence about a switch. The name of the provider is escaped, so that it stays one line.
+/// The sentence about a failover. The name of the provider is escaped, so that it stays one line.
 pub(super) fn switching(provider: &str, kind: Kind, status: Option<StatusCode>) -> String {
     let cause = match kind {
         Kind::Throttled | Kind::QuotaExhausted => "Rate limited",

@@ -33,8 +33,8 @@ impl Worker {
         Ok(worker)
     }
 
-    /// How many events it has lost, given how many were sent. The ring itself says so only to a reader that comes back,
-    /// which one that blocks for ever never does: what is sent and neither taken nor in the ring is lost.
+    /// How many events this notifier has lost, given how many were sent: those that it neither took nor finds in the
+    /// ring. The ring reports a loss only to a reader that comes back, and a notifier that blocks for ever never does.
     pub(super) fn lost(&self, sent: u64) -> u64 {
         let kept = self.taken.load(Ordering::Relaxed).saturating_add(CAPACITY as u64);
         let overwritten = sent.saturating_sub(self.start).saturating_sub(kept);

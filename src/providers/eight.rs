@@ -1,4 +1,4 @@
-//! Eight bytes at a time: most lines and strings are so short that a vector search is not worth its beginning.
+//! Byte search, eight bytes at a time. Most lines and strings are so short that starting a vector search costs more.
 
 /// Marks where `byte` stands among eight, the first of them lowest. The lowest bit that is set marks the first one; higher
 /// ones may be wrong.

@@ -1,10 +1,12 @@
-//! A look into JSON that reads no more of it than is asked for, and allocates nothing.
+//! A pull reader for JSON: it skips what is not asked for and never allocates. A document tree would cost an allocation
+//! for each member of a body, and of each event of a stream.
 
 use memchr::memchr2;
 
 use super::eight::{first, is_before, marks};
 
-/// A place in JSON text. Each reader leaves it behind what was read; `None` means that the text is not as expected.
+/// A place in JSON text. Each method reads from the place and moves it on; `None` means that the text is not as
+/// expected.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor<'a>(&'a [u8]);
 
@@ -116,7 +118,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes `null` or an empty string: what most members are that say nothing.
+    /// Takes `null` or an empty string: most members without a meaning are one of these.
     #[inline(always)]
     pub(crate) fn take_nothing(&mut self) -> bool {
         let rest = self.0.strip_prefix(b"null").or_else(|| self.0.strip_prefix(b"\"\""));
@@ -209,7 +211,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Where the quote is that ends a string.
+/// The place of the quote that ends a string.
 #[inline(always)]
 fn end_of_text(text: &[u8]) -> Option<usize> {
     let mut rest = text;

@@ -1,8 +1,10 @@
 //! All that is known of single providers: what their failures mean, what they say about quotas, how their streams name
 //! events, and where a request names its model.
 //!
-//! It reads answers and requests and changes nothing. One folder a question, one file a family of providers, so that what a
-//! provider changes is mended in one place.
+//! The room reads answers and requests and changes nothing; of a pool it reads the provider's id and its origins. One
+//! match on the provider would be shorter, but each question is answered from another part of an answer. So there is
+//! one folder for each question and one file for each family of providers, and what a provider changes is mended in one
+//! place.
 
 pub(crate) mod eight;
 pub mod failures;

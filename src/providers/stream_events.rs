@@ -1,15 +1,15 @@
-//! What an event means by its name alone.
+//! What the event of a stream means by its name alone, in each dialect.
 
 /// What the name of an event, or the `type` in its data, says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Named {
-    /// The stream is alive, or something beside the answer is told; nothing of the answer has come.
+    /// A sign of life, or news beside the answer; no part of the answer.
     Alive,
-    /// What is left of the account's limits; also where there will be an answer.
+    /// What is left of the account's limits. It does not say whether an answer follows.
     Limits,
-    /// The answer has been accepted or begun; nothing of it has come.
+    /// The answer has been accepted or begun; still no part of it.
     Lifecycle,
-    /// A part of the answer begins. Whether something of it comes along is in the data.
+    /// A part of the answer begins. The data say whether the event already carries content.
     Opening,
     Error,
     Content,
@@ -56,7 +56,7 @@ pub(crate) fn named(name: &[u8]) -> Option<Named> {
     })
 }
 
-/// Whether streams with events of this name end in one that says so; one that does not has been cut short.
+/// Whether a stream with events of this name announces its end. If it then ends without that event, it was cut short.
 pub(crate) fn promises_an_end(name: &[u8]) -> bool {
     name.starts_with(b"response.") || matches!(name, b"message_start" | b"message-start" | b"content_block_delta")
 }

@@ -118,7 +118,8 @@ impl ScriptedBody {
         }
     }
 
-    /// A body of one frame, whose length is known and whose end needs not be asked for; without one where `data` is empty.
+    /// A body of one frame with a known length, which has ended after that frame; without a frame where `data` is
+    /// empty.
     #[must_use]
     pub fn full(data: impl Into<Bytes>) -> Self {
         let data = data.into();

@@ -50,7 +50,7 @@ impl Grant {
         Self::new(What::Error(error))
     }
 
-    /// The refresh token is of no more use: somebody has to log in again.
+    /// The refresh token no longer works: the account needs a login.
     #[must_use]
     pub fn refused() -> Self {
         Self::error(RefreshError::login_needed("scripted: the refresh token was revoked"))

@@ -1,5 +1,8 @@
 //! A test kit for code that uses this crate, and for your own parts of a stack. Needs the feature `test-util`.
 //!
+//! The kit opens no socket and runs on tokio's clock. Mocks per test would be simpler, but the doubles here keep the
+//! contracts of the real parts: a service that is called before it is ready panics, a store refuses a stale write.
+//!
 //! ```toml
 //! [dev-dependencies]
 //! oauth-marathon = { version = "0.1", features = ["test-util"] }
@@ -10,8 +13,8 @@
 //! | part | what it is for |
 //! |---|---|
 //! | [`ScriptedProvider`] | answers by script, for each token and each call: statuses, connection errors, silence, [bodies that break](ScriptedBody); it can be ready late or never |
-//! | [`ScriptedTokens`] | replaces tokens by script: fresh ones, refusals, failures, panics |
-//! | [`ScriptedStore`] | a store in memory that fails, hangs, or finds that another process was quicker |
+//! | [`ScriptedTokens`] | refreshes tokens by script: fresh ones, refusals, failures, panics |
+//! | [`ScriptedStore`] | a store in memory that fails, hangs, or lets another process be quicker |
 //! | [`ManualClock`] | the time of day, set by hand or going with tokio's clock |
 //! | [`ProbeLayer`] | over a service of your own: counts what is in flight, done and dropped, and panics on a call without readiness |
 //! | [`invariants`] | holds your own classifier, strategy or store against the rules, and finds a seed that breaks them |
@@ -42,8 +45,8 @@
 //!
 //! Waits and cooldowns are governed by tokio's clock: with `#[tokio::test(start_paused = true)]` they take no time.
 //!
-//! A classifier, a strategy or a store of your own is held against the [rules](invariants) by one call; their page says which
-//! call is for which part, and has a whole test:
+//! One call holds a classifier, a strategy or a store of your own against the [rules](invariants). Their page says
+//! which call is for which part, and has a whole test:
 //!
 //! ```
 //! use oauth_marathon::pool::{Candidate, Choice, Strategy};

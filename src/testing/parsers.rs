@@ -46,7 +46,7 @@ pub fn error_object(rules: &ProviderRules, head: &Sample, event: Option<&str>, d
     rules.error_object(&Answer::new(head.status, &head.headers, head.now), event, data)
 }
 
-/// What the answer of a token endpoint says to whoever has sent `previous`.
+/// What the answer of a token endpoint says after a request with `previous`.
 ///
 /// # Errors
 ///

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Puts a [`Probe`] over a service, and keeps its counts at hand.
+/// Puts a [`Probe`] over a service, and shows its counts.
 ///
 /// ```
 /// use oauth_marathon::testing::{ProbeLayer, Reply, ScriptedProvider};

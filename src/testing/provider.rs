@@ -109,7 +109,7 @@ impl ScriptedProvider {
         self.shared.state().set(token, reply);
     }
 
-    /// Adds a reply that the next request gets whose token has no script, whichever token that is.
+    /// Adds a reply for the next request whose token has no script.
     #[must_use]
     pub fn then(self, reply: Reply) -> Self {
         self.shared.state().add_next(reply);
@@ -137,8 +137,8 @@ impl ScriptedProvider {
         self
     }
 
-    /// After this many calls it fails to become ready, with the error "scripted: the service is broken". Whoever polls an
-    /// instance again after that sees a panic.
+    /// After this many calls it fails to become ready, with the error "scripted: the service is broken". An instance
+    /// that is polled again after that panics.
     #[must_use]
     pub fn readiness_fails_after(mut self, calls: usize) -> Self {
         self.readiness.fails_after = calls;

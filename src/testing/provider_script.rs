@@ -1,4 +1,4 @@
-//! What a scripted provider is to say, and what it was sent.
+//! The script of a scripted provider, and the record of what it was sent.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -90,7 +90,7 @@ impl Shared {
         let carried = self.headers.iter().find_map(|name| head.headers().get(name)?.to_str().ok());
         let token = carried.map(|value| Secret::from(value.rsplit(' ').next().unwrap_or_default()));
         let request = Recorded { head, body: None, at: Instant::now(), token };
-        // Asked outside of the lock, so that it may look at the provider.
+        // Asked outside of the lock, so that the closure may use the provider.
         let answering = self.state().answering.clone();
         let own = answering.and_then(|answer| answer(&request));
         let mut state = self.state();

@@ -11,7 +11,7 @@ use crate::store::{
     CasOutcome, Changes, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey, StoreLease,
 };
 
-/// A store in memory that fails, hangs, or finds that another process was quicker, when it is told to. Clones share it.
+/// A store in memory that fails, hangs, or lets another process be quicker, by script. Clones share it.
 ///
 /// ```
 /// use oauth_marathon::testing::{ScriptedStore, StoreCall};
@@ -74,7 +74,7 @@ pub enum Save {
     AfterRemoval,
 }
 
-/// What was asked of a [`ScriptedStore`]; told by [`ScriptedStore::take_calls`].
+/// A call to a [`ScriptedStore`], as [`ScriptedStore::take_calls`] reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreCall {
@@ -119,7 +119,7 @@ impl ScriptedStore {
         self.state().unwritable = unwritable;
     }
 
-    /// What holds the entries, and does what it is asked at once: a process without troubles.
+    /// The store under the script, which works at once: the view of a process without troubles.
     #[must_use]
     pub fn memory(&self) -> &MemoryStore {
         &self.0.memory

@@ -12,8 +12,8 @@ use crate::credentials::CredentialId;
 use crate::credentials::TokenSet;
 use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 
-/// A token source that replaces tokens by script: each credential has its own, and its n-th exchange gets the n-th grant.
-/// Once a script is over, and without one, tokens are fresh. Clones share the scripts and the record.
+/// A token source that refreshes tokens by script: each credential has its own, and its n-th exchange gets the n-th
+/// grant. Once a script is over, and without one, tokens are fresh. Clones share the scripts and the record.
 ///
 /// A fresh token is the old one with a `+`: `t` becomes `t+`, and its refresh token `r` becomes `r+`; it does not expire.
 /// [`fresh_as`](ScriptedTokens::fresh_as) makes others.
@@ -87,9 +87,9 @@ struct Script {
 pub struct Exchange {
     /// Its number, from 1, over all credentials.
     pub number: usize,
-    /// Whose tokens were to be replaced.
+    /// The credential whose tokens were to be refreshed.
     pub credential: CredentialId,
-    /// The tokens that were to be replaced.
+    /// The tokens that were to be refreshed.
     pub tokens: TokenSet,
     /// When it began.
     pub at: Instant,
@@ -166,7 +166,7 @@ impl ScriptedTokens {
         self.state().exchanges.iter().map(|exchange| spent(exchange).unwrap_or_default()).collect()
     }
 
-    /// Whose tokens were to be replaced, in order.
+    /// The credentials whose tokens were to be refreshed, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
         self.state().exchanges.iter().map(|exchange| exchange.credential.to_string()).collect()
@@ -189,7 +189,7 @@ impl ScriptedTokens {
         state.exchanges.push(exchange.clone());
         let answering = state.answering.clone();
         drop(state);
-        // Asked outside of the lock, so that it may look at the exchanges.
+        // Asked outside of the lock, so that the closure may read the exchanges.
         let own = answering.and_then(|answer| answer(&exchange));
         let grant = own.unwrap_or_else(|| self.scripted(&exchange.credential));
         (exchange, grant)
@@ -223,7 +223,7 @@ fn next(old: &TokenSet) -> TokenSet {
 impl TokenSource for ScriptedTokens {
     async fn refresh(&self, request: RefreshRequest) -> Result<TokenSet, RefreshError> {
         let (exchange, grant) = self.begin(&request);
-        // The sender lives as long as this does.
+        // The sender lives as long as this source does.
         let _ = self.0.open.subscribe().wait_for(|open| *open).await;
         let tokens = grant.give(|| self.fresh(&exchange)).await?;
         self.state().granted += 1;

@@ -1,4 +1,7 @@
-//! A refresh that a person has asked for: in turn with other processes, with patience, and with word of what goes on.
+//! A refresh that a person has asked for.
+//!
+//! The pool's own refresh across processes does the work. This file adds patience with other processes that refresh the
+//! same credential, and reports what goes on, because a person waits for the result.
 
 use std::time::Duration;
 
@@ -9,14 +12,14 @@ use crate::tokens::refresh::across;
 use crate::tokens::refresh::across::{Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
 use crate::tokens::refresh::{RefreshError, TokenSource};
 
-/// How long one exchange may take, by whatever process: what pools take by default, too.
+/// How long one exchange may take, in this process or another: the default of the pools.
 const EXCHANGE: Duration = Duration::from_secs(30);
 
 /// How long to wait for another process that holds the lease, or is in the middle of an exchange without it: longer
 /// than it takes to wait for one exchange and make another.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The pauses between two tries to store new tokens, which are nowhere else.
+/// The pauses between two tries to store new tokens, which until then are in memory alone.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -27,15 +30,15 @@ pub(super) enum Refreshed {
     New(Record),
     /// Another process was faster, and its tokens are in the store.
     Adopted(Record),
-    /// It has no refresh token.
+    /// The credential has no refresh token.
     NotRefreshable,
-    /// It is not there any more.
+    /// The credential is no longer in the store.
     Gone,
     /// The server refused, or could not be asked.
     Refused(RefreshError),
 }
 
-/// What a person may want to know meanwhile.
+/// News for the person while the refresh runs.
 pub(super) enum Told<'a> {
     /// Another process refreshes the same credential.
     Busy,
@@ -112,7 +115,7 @@ async fn wait(store: &dyn DynStore, key: &StoreKey, told: &mut impl FnMut(Told<'
     })
 }
 
-/// Stores the new tokens, again and again until it works: the old refresh token may be of no more use.
+/// Stores the new tokens, again and again until it works: the old refresh token may no longer work.
 async fn keep(store: &dyn DynStore, key: &StoreKey, unstored: Unstored, told: &mut impl FnMut(Told<'_>)) -> Refreshed {
     let Unstored { record, error } = unstored;
     told(Told::Unstored(&error));
@@ -121,7 +124,7 @@ async fn keep(store: &dyn DynStore, key: &StoreKey, unstored: Unstored, told: &m
         tokio::time::sleep(pause).await;
         match save(store, key, &record, None).await {
             Saved::Stored(record) => return Refreshed::New(*record),
-            // Somebody has logged in meanwhile.
+            // Another process has logged the account in meanwhile.
             Saved::Overtaken(record) => return Refreshed::Adopted(*record),
             Saved::Removed => return Refreshed::Gone,
             Saved::Failed(_) => pause = (pause * 2).min(LONGEST_PAUSE),

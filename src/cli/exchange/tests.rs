@@ -69,7 +69,7 @@ async fn the_intent_stands_in_the_store_while_the_token_is_exchanged() {
 }
 
 #[tokio::test]
-async fn tokens_that_somebody_else_has_stored_are_adopted_and_not_sent() {
+async fn tokens_that_another_process_has_stored_are_adopted_and_not_sent() {
     let store = MemoryStore::new();
     let seen = stored(&store, old()).await;
     let newer = refreshed(&seen.record, TokenSet::new("theirs").into());
@@ -122,7 +122,7 @@ async fn a_refusal_ends_the_intent_and_one_for_good_needs_a_login() {
         (RefreshError::login_needed("no"), Some(LoginReason::RefreshRefused), None),
         (answered(RefreshError::transient("later")), None, None),
         (answered(RefreshError::misconfigured("client")), None, None),
-        // Nobody knows whether the token is spent.
+        // It is unknown whether the token is spent.
         (RefreshError::transient("no answer"), None, begun),
     ] {
         let store = MemoryStore::new();
@@ -228,7 +228,7 @@ async fn new_tokens_are_kept_until_they_are_stored_and_that_is_said_once() {
         let source = source(&Arc::default(), async || ());
         let outcome = refresh(&store, "x", &seen.record, &source, |what| match what {
             Told::Unstored(error) => told.push(error.to_string()),
-            _ => panic!("nobody else is there"),
+            _ => panic!("no other process is there"),
         });
         let Ok(Refreshed::New(record)) = outcome.await else { panic!("{failures}") };
         assert_eq!((record.generation, &told[..]), (Generation::new(2), &["no space".to_owned()][..]));

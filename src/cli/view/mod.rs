@@ -1,4 +1,7 @@
-//! What is shown of credentials: never a secret.
+//! What the command shows of credentials: a table for people, JSON for programs, and never a secret.
+//!
+//! It reads records and writes none. The view stands between record and output so that the JSON keeps its names when
+//! the store's text changes.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,16 +28,17 @@ pub(super) struct View {
     label: Option<String>,
     subject: Option<String>,
     kind: &'static str,
-    /// The one that is used next.
+    /// Whether requests start with this credential.
     active: bool,
     state: State,
-    /// Why it is out, or why it rests.
+    /// Why it is out, or why it is cooling.
     reason: Option<String>,
-    rests_for_ms: Option<u64>,
+    #[serde(rename = "restsForMs")]
+    cooling_for_ms: Option<u64>,
     /// The status that was noted last, and when.
     last_status: Option<u16>,
     last_status_at: Option<u64>,
-    cooldowns: Vec<Rest>,
+    cooldowns: Vec<CooldownView>,
     expires_at: Option<u64>,
     refreshable: bool,
     refreshing: bool,
@@ -45,12 +49,13 @@ pub(super) struct View {
 #[serde(rename_all = "lowercase")]
 enum State {
     Ready,
-    Resting,
+    #[serde(rename = "resting")]
+    Cooling,
     Out,
 }
 
 #[derive(Debug, Serialize)]
-struct Rest {
+struct CooldownView {
     cause: String,
     model: Option<String>,
     until: u64,
@@ -71,12 +76,13 @@ impl View {
     fn of(entry: &Entry, now: SystemTime) -> Self {
         let record = &entry.record;
         let credential = &record.credential;
-        let lasting: Vec<_> = record.health.cooldowns.iter().filter(|rest| rest.until > now).collect();
-        // One of a model leaves the others.
-        let whole = lasting.iter().filter(|rest| rest.scope != Scope::Model).max_by_key(|rest| rest.until);
+        let lasting: Vec<_> = record.health.cooldowns.iter().filter(|cooldown| cooldown.until > now).collect();
+        // With a cooldown of one model the credential still serves the others.
+        let whole =
+            lasting.iter().filter(|cooldown| cooldown.scope != Scope::Model).max_by_key(|cooldown| cooldown.until);
         let (state, reason) = match (record.health.out, whole) {
             (Some(reason), _) => (State::Out, Some(reason_text(reason).to_owned())),
-            (None, Some(rest)) => (State::Resting, Some(cause_text(rest.cause).to_owned())),
+            (None, Some(cooldown)) => (State::Cooling, Some(cause_text(cooldown.cause).to_owned())),
             (None, None) => (State::Ready, None),
         };
         let tokens = credential.material.tokens();
@@ -88,10 +94,10 @@ impl View {
             active: false,
             state,
             reason,
-            rests_for_ms: whole.and_then(|rest| left(rest.until, now)).map(millis),
+            cooling_for_ms: whole.and_then(|cooldown| left(cooldown.until, now)).map(millis),
             last_status: record.health.last_status.map(|last| last.status.as_u16()),
             last_status_at: record.health.last_status.map(|last| since_1970(last.at)),
-            cooldowns: lasting.iter().map(|rest| Rest::of(rest)).collect(),
+            cooldowns: lasting.iter().map(|cooldown| CooldownView::of(cooldown)).collect(),
             expires_at: tokens.and_then(|tokens| tokens.expiry()).map(since_1970),
             refreshable: credential.material.refresh_token().is_some(),
             refreshing: record.intent.as_ref().is_some_and(|intent| intent.generation == record.generation),
@@ -103,22 +109,22 @@ impl View {
         let mut text = match (self.state, self.active) {
             (State::Ready, true) => "active".to_owned(),
             (State::Ready, false) => "ready".to_owned(),
-            (State::Resting, _) => {
-                let rest = Duration::from_millis(self.rests_for_ms.unwrap_or(0));
-                format!("rests {} ({})", span(rest), self.reason.as_deref().unwrap_or("unknown"))
+            (State::Cooling, _) => {
+                let left = Duration::from_millis(self.cooling_for_ms.unwrap_or(0));
+                format!("cools {} ({})", span(left), self.reason.as_deref().unwrap_or("unknown"))
             }
             (State::Out, _) => format!("out: {}", self.reason.as_deref().unwrap_or("unknown")),
         };
-        for rest in &self.cooldowns {
-            if let Some(model) = &rest.model {
-                let until = SystemTime::UNIX_EPOCH + Duration::from_millis(rest.until);
+        for cooldown in &self.cooldowns {
+            if let Some(model) = &cooldown.model {
+                let until = SystemTime::UNIX_EPOCH + Duration::from_millis(cooldown.until);
                 let left = left(until, now).unwrap_or_default();
-                text = format!("{text}; {} rests {} ({})", line(model), span(left), rest.cause);
+                text = format!("{text}; {} cools {} ({})", line(model), span(left), cooldown.cause);
             }
         }
         let style = match self.state {
             State::Ready => GOOD,
-            State::Resting => CARE,
+            State::Cooling => CARE,
             State::Out => BAD,
         };
         Cell { text, style }
@@ -136,27 +142,27 @@ impl View {
 
     fn token_cell(&self, now: SystemTime) -> Cell {
         let expiry = self.expires_at.map(|at| SystemTime::UNIX_EPOCH + Duration::from_millis(at));
-        let renewal = if self.refreshable { "" } else { ", no refresh token" };
+        let no_refresh = if self.refreshable { "" } else { ", no refresh token" };
         let text = match expiry {
             _ if self.kind == "key" => "key".to_owned(),
             _ if self.refreshing => "a refresh has begun".to_owned(),
-            None => format!("expiry unknown{renewal}"),
+            None => format!("expiry unknown{no_refresh}"),
             Some(expiry) => match left(expiry, now) {
-                Some(left) => format!("for {}{renewal}", span(left)),
-                None => format!("expired{renewal}"),
+                Some(left) => format!("for {}{no_refresh}", span(left)),
+                None => format!("expired{no_refresh}"),
             },
         };
         Cell { text, style: DIM }
     }
 }
 
-impl Rest {
-    fn of(rest: &Cooldown) -> Self {
+impl CooldownView {
+    fn of(cooldown: &Cooldown) -> Self {
         Self {
-            cause: cause_text(rest.cause).to_owned(),
-            model: rest.model.clone(),
-            until: since_1970(rest.until),
-            guessed: rest.guessed,
+            cause: cause_text(cooldown.cause).to_owned(),
+            model: cooldown.model.clone(),
+            until: since_1970(cooldown.until),
+            guessed: cooldown.guessed,
         }
     }
 }

@@ -21,14 +21,14 @@ fn at(seconds: u64) -> SystemTime {
 fn providers() -> Vec<ProviderView> {
     let entry = |credential: Credential| Entry::new(Record::new(credential, Generation::new(3)), Revision::new(1));
     let tokens = || TokenSet::new("c4n4ry").with_refresh("c4n4ry");
-    let mut resting =
+    let mut cooling =
         entry(Credential::new("work", tokens().expires_at(at(1_003_120))).label("a@example.com").subject("1"));
-    resting.record.health.cooldowns = vec![
+    cooling.record.health.cooldowns = vec![
         Cooldown::new(Kind::Network, at(1_000_010)),
         Cooldown::new(Kind::Throttled, at(1_000_250)),
         Cooldown::new(Kind::Billing, at(999_999)),
     ];
-    resting.record.health.last_status = Some(LastStatus::new(StatusCode::TOO_MANY_REQUESTS, at(999_950)));
+    cooling.record.health.last_status = Some(LastStatus::new(StatusCode::TOO_MANY_REQUESTS, at(999_950)));
     let mut model = entry(Credential::new("home", tokens().expires_at(at(1))).label("h\u{1b}[2J"));
     model.record.health.cooldowns = vec![Cooldown::new(Kind::QuotaExhausted, at(1_000_060)).with_model("large")];
     let mut out = entry(Credential::new("old", TokenSet::new("c4n4ry")));
@@ -39,7 +39,7 @@ fn providers() -> Vec<ProviderView> {
     begun.record.intent = Some(Intent::new(Generation::new(3), now()));
     let key = entry(Credential::new("key", Secret::new("c4n4ry")));
     vec![
-        ProviderView::of("openai".to_owned(), &[resting, model, out, begun], now()),
+        ProviderView::of("openai".to_owned(), &[cooling, model, out, begun], now()),
         ProviderView::of("other".to_owned(), &[key], now()),
     ]
 }
@@ -51,8 +51,8 @@ fn the_table() {
         table,
         "\
 PROVIDER  ID     LABEL          SUBJECT  STATE                                      LAST          TOKEN
-openai    work   a@example.com  1        rests 4m 10s (rate limit)                  429, 50s ago  for 52m 0s
-openai    home   h\\u{1b}[2J     -        active; large rests 1m 0s (quota used up)  -             expired
+openai    work   a@example.com  1        cools 4m 10s (rate limit)                  429, 50s ago  for 52m 0s
+openai    home   h\\u{1b}[2J     -        active; large cools 1m 0s (quota used up)  -             expired
 openai    old    -              -        out: log in again (refresh refused)        401           expiry unknown, no refresh token
 openai    begun  -              -        ready                                      -             a refresh has begun
 other     key    -              -        active                                     -             key

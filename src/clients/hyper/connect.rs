@@ -33,7 +33,7 @@ impl Connector {
         // The scheme is checked before.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // It is divided among the addresses of a name, so that one that is dead leaves time for the next.
+        // The time is divided among the addresses of a name, so that a dead one leaves time for the next.
         tcp.set_connect_timeout(limit.map(|limit| limit.saturating_add(MARGIN)));
         let inner = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(Arc::new(rustls::crypto::ring::default_provider()))

@@ -1,4 +1,7 @@
-//! A pooled HTTPS client as a tower service.
+//! A pooled HTTPS client as a tower service, over hyper.
+//!
+//! It adds to hyper's client what a credential needs: TLS, a time limit for connecting, bounds for the head of an
+//! answer, and errors that name them. It knows no pool.
 
 mod connect;
 
@@ -121,7 +124,7 @@ impl<B> fmt::Debug for HttpClient<B> {
     }
 }
 
-/// The answer to come of an [`HttpClient`]. Dropping it cancels the request.
+/// The future of an [`HttpClient`]'s answer. Dropping it cancels the request.
 pub struct ResponseFuture(State);
 
 enum State {
@@ -146,7 +149,7 @@ impl Future for ResponseFuture {
     }
 }
 
-/// The error as it came, with a word where it is about this client's own bounds.
+/// The error as it came, named where it is about this client's own bounds.
 #[cold]
 fn explained(error: hyper_util::client::legacy::Error) -> BoxError {
     let is_too_large = chain(&error).any(|error| {

@@ -39,7 +39,7 @@ fn put_head(mut answer: Response, head: http::Response<MarathonBody<AnswerBody>>
     answer
 }
 
-/// The answer of a stack. `aside` is the one whose body was kept aside, if any was, and `url` that of the request, for an
+/// The answer of a stack. `aside` is the answer whose body was kept aside, if any. `url` is the request's, for an
 /// answer that the pool remembered.
 pub(super) fn answer_out(
     mut answer: http::Response<MarathonBody<AnswerBody>>,
@@ -61,7 +61,7 @@ pub(super) fn answer_out(
 
 fn put_url(extensions: &mut Extensions, url: Url) {
     let mut carrier = http::Response::builder();
-    // The builder alone knows where reqwest looks for it. It works on the very map, which need not be merged then.
+    // Only the builder puts the URL where reqwest finds it. It works on this very map, so nothing has to be merged.
     if let Some(carried) = carrier.extensions_mut() {
         std::mem::swap(carried, extensions);
     }
@@ -74,8 +74,8 @@ fn put_url(extensions: &mut Extensions, url: Url) {
 #[derive(Debug)]
 pub(super) enum AnswerBody {
     Here(Body),
-    /// It stays with the answer as reqwest made it, and only the head goes up. For the layers it has ended, though nobody
-    /// knows its length, which is true of no other body.
+    /// The body stays with the answer as reqwest made it, and only the head goes up. For the layers this body has ended
+    /// and yet its length is unknown: no other body is so.
     Aside,
 }
 
@@ -115,7 +115,7 @@ impl From<MarathonBody<AnswerBody>> for Body {
     }
 }
 
-/// So that an answer becomes a [`Response`] by `Response::from`, its URL included.
+/// Lets `Response::from` make a [`Response`] of an answer, its URL included.
 impl From<MarathonBody<Body>> for Body {
     fn from(body: MarathonBody<Body>) -> Self {
         Body::wrap(body)

@@ -189,8 +189,8 @@ impl ReplayableBody for RequestBody {
         }
     }
 
-    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        self.as_bytes().map(look)
+    fn peek<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.as_bytes().map(read)
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn request_out(mut request: http::Request<RequestBody>, url: Option<U
 /// The headers of a pool can be any; reqwest knows only the usual ones, and takes the others along to wherever it is
 /// redirected. That is past preventing here, but not past telling.
 pub(super) fn tell_if_elsewhere(sent: &Uri, answered: &Url) {
-    // Spelt alike they are alike, and spelt otherwise they can be.
+    // Origins with the same spelling are the same; with another spelling they still can be.
     if !is_origin(sent, answered) && Url::parse(&sent.to_string()).is_ok_and(|sent| sent.origin() != answered.origin())
     {
         tracing::warn!(

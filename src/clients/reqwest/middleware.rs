@@ -1,4 +1,4 @@
-//! The middleware.
+//! The stack as a middleware of reqwest-middleware.
 
 use std::future::{Future, poll_fn, ready};
 use std::pin::Pin;
@@ -36,9 +36,10 @@ impl MarathonMiddleware {
         Self { layer, options: Options { context: true, aside: false } }
     }
 
-    /// Whether the extensions of the chain get the [`RequestContext`] of every call, as they do by default. Middlewares below
-    /// find it in the running task too. Where nobody above needs it either, `false` spares calls that have no other extensions
-    /// the map for it, which is three allocations. The context of a caller who brings one shows the attempts all the same.
+    /// Whether the extensions of the chain get the [`RequestContext`] of every call, as they do by default. Middlewares
+    /// below find it in the running task too. Where no middleware above needs it either, `false` spares calls without
+    /// other extensions the map for it, which is three allocations. The context of a caller who brings one shows the
+    /// attempts all the same.
     #[must_use]
     pub fn context_in_extensions(mut self, always: bool) -> Self {
         self.options.context = always;
@@ -97,8 +98,8 @@ impl MarathonMiddleware {
     }
 }
 
-/// The extensions of the chain, while the first attempt works on them. They are put right when it is dropped, also where the
-/// caller has gone away.
+/// The extensions of the chain, while the first attempt works on them. Dropping the guard puts them right, also where
+/// the caller has gone away.
 struct Lent<'a> {
     extensions: &'a mut Extensions,
     call: Call,
@@ -121,7 +122,7 @@ impl Drop for Lent<'_> {
             .take()
             .filter(|context| !context.is_opened())
             .or(context)
-            // Nothing was sent, and what an earlier call left must not pass for this one's.
+            // Nothing was sent, and the context of an earlier call must not pass for this one's.
             .or_else(|| there.map(|_| RequestContext::open(self.extensions)));
         if let Some(context) = context
             && !there.is_some_and(|there| there.is(&context))

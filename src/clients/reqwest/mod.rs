@@ -1,5 +1,9 @@
 //! The same stack for users of reqwest: as a middleware of reqwest-middleware, and over a plain client.
 //!
+//! The room converts requests and answers both ways and adds no rule of its own. It is not a plain conversion, because
+//! a middleware borrows the chain below it, reqwest hides the URL and the source of an error, and it follows redirects
+//! by itself.
+//!
 //! ```
 //! use oauth_marathon::clients::reqwest::{MarathonMiddleware, redirect_policy};
 //! use oauth_marathon::{Credential, Pool, RequestContext, Secret};
@@ -74,7 +78,7 @@
 //! them, also where they have given up waiting. A context that the caller adds with `with_extension` hands down its pin, its
 //! deadline and its group, and shows the attempts afterwards.
 //!
-//! Where nobody needs it, [`MarathonMiddleware::context_in_extensions`] leaves the context out, and
+//! Where no middleware needs it, [`MarathonMiddleware::context_in_extensions`] leaves the context out, and
 //! [`MarathonMiddleware::hold_until_body_ends`] hands a good answer that is no stream on without a wrapping of its body: nine
 //! allocations less.
 //!
@@ -98,7 +102,7 @@
 //! | reqwest, by default | below | resends what the provider surely did not process: a refused HTTP/2 stream, a connection that closed before the request went out. One attempt in the log, one request that counts |
 //! | `ClientBuilder::retry` | below | each attempt becomes several requests with the same token, **and the log shows one**: leave it at its default, or at `reqwest::retry::never()` |
 //! | reqwest-retry | below | the same, and a streamed body is refused: put it above, or leave it out |
-//! | reqwest-retry | above | each of its tries is a call with a log of its own; the caller's context shows the last one. Where every credential rests, further tries get the pool's answer and send nothing; server errors are sent again in each. Our errors end its tries. It refuses streamed bodies |
+//! | reqwest-retry | above | each of its tries is a call with a log of its own; the caller's context shows the last one. Where every credential is cooling, further tries get the pool's answer and send nothing; server errors are sent again in each. Our errors end its tries. It refuses streamed bodies |
 //!
 //! reqwest-retry hides an error of the first try from the chain of sources: it is inside of `RetryError::Error`.
 

@@ -16,7 +16,7 @@ use super::convert::{Address, request_out, tell_if_elsewhere};
 use crate::context::RequestContext;
 use crate::layers::classify::Asked;
 
-/// What a middleware is told to do.
+/// The options of the middleware.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Options {
     /// Whether the extensions of the chain get the context of every call.
@@ -28,7 +28,7 @@ pub(super) struct Options {
 /// What the attempts of one request share.
 pub(super) struct Call {
     pub(super) address: Address,
-    /// What the middlewares above have put in.
+    /// The extensions that the middlewares above have put in.
     above: Extensions,
     options: Options,
     latest: Mutex<Latest>,
@@ -47,7 +47,7 @@ struct Latest {
 pub(super) enum Left {
     #[default]
     Nothing,
-    /// Those of the caller, which the first attempt works on.
+    /// The caller's extensions, which the first attempt works on.
     InPlace,
     Extensions(Extensions),
 }
@@ -102,7 +102,8 @@ impl Call {
     }
 }
 
-/// Moves the context of a request to the extensions of the chain. One that is the task's alone goes there too where `always`.
+/// Moves the context of a request to the extensions of the chain; a context of the task alone only where `always` is
+/// set.
 fn move_context(
     request: &mut http::Request<RequestBody>,
     chain: &mut Extensions,
@@ -201,7 +202,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 enum State<'a> {
     First(Running<'a>),
     Later(Running<'a>),
-    /// It goes to a URI that reqwest does not take.
+    /// The request's URI is none that reqwest takes.
     Refused(Option<Error>),
 }
 

@@ -40,11 +40,11 @@ pub fn redirect_policy(pool: &Pool) -> Policy {
 
 fn may_follow(pool: &Pool, attempt: &Attempt<'_>) -> bool {
     let next = attempt.url();
-    // Asked on every hop, so one step back is enough.
+    // Asked at every redirect, so one step back is enough.
     if attempt.previous().last().is_some_and(|previous| same_origin(previous, next)) {
         return true;
     }
-    // Where reqwest runs in a task of its own nobody knows whose credential the request carries.
+    // Where reqwest runs in a task of its own there is no context, and the request's credential is not known.
     let credential = RequestContext::current()
         .and_then(|context| context.call().last().and_then(|attempt| attempt.credential.clone()));
     let Ok(next) = next.as_str().parse() else { return false };

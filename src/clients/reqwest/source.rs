@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-/// The error that a `reqwest_middleware::Error` stands for; it names only what comes after that as its source.
+/// The error inside a `reqwest_middleware::Error`, which leaves it out of its sources.
 pub(crate) fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     match error.downcast_ref::<reqwest_middleware::Error>()? {
         reqwest_middleware::Error::Middleware(error) => Some(&**error),

@@ -1,4 +1,7 @@
 //! The reader of `opencode.json` and `opencode.jsonc`.
+//!
+//! It reads a file, and the environment variables and files that the file names. It goes through a document and not
+//! straight to the types, because the rest of the file is not ours to judge and an error has to name its place.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +18,7 @@ mod document;
 
 /// The `provider.<id>.oauth` objects of an opencode configuration.
 ///
-/// JSON with comments and trailing commas. Whatever else the file holds is not looked at; inside `oauth` an unknown
+/// JSON with comments and trailing commas. All else in the file is ignored; inside `oauth` an unknown
 /// key, a wrong type or an impossible value is an error. In the strings there, `{env:NAME}` stands for an environment
 /// variable, and `{file:PATH}` for the text of a file, where `~/` is the home folder and a relative path starts from
 /// the folder of the configuration.
@@ -48,7 +51,7 @@ impl OpencodeConfig {
         Self::parse_in(&text, &name, path)
     }
 
-    /// Reads a text; `name` is what errors call it, and the path from whose folder relative paths start.
+    /// Reads a text. `name` is its name in errors, and its path: relative paths start from that folder.
     ///
     /// # Errors
     ///

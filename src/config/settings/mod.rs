@@ -1,4 +1,7 @@
-//! What an operator can set.
+//! [`Settings`]: how a pool and its stack behave, key by key, with defaults and ranges.
+//!
+//! Plain values that every other room may read. All keys stand in one type, although each room uses few of them: an
+//! operator has one page for them, and a rule between two keys has one place.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -90,7 +93,7 @@ pub struct Settings {
     pub when_all_cooling: WhenAllCooling,
     /// `resend`: which requests are sent again after a lost answer.
     pub resend: Resend,
-    /// `onBan`: what a request does that met a ban, a suspension or a demand to verify the account.
+    /// `onBan`: what a request does after a ban, a suspension or a demand to verify the account.
     pub on_ban: OnBan,
 }
 
@@ -99,7 +102,7 @@ pub struct Settings {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StrategyName {
-    /// The same one until it fails, as prompt caches live there.
+    /// The same one until it fails, because prompt caches live there.
     #[default]
     Sticky,
     /// Each in turn.
@@ -116,7 +119,7 @@ pub enum WhenAllCooling {
     Answer,
     /// It waits, at most [`Settings::max_wait`] and never past its deadline.
     Wait,
-    /// One request at a time is sent nevertheless.
+    /// One request at a time is let through as a probe.
     Probe,
     /// An error of kind [`AllCooling`](crate::ErrorKind::AllCooling).
     Error,
@@ -130,12 +133,12 @@ pub enum Resend {
     /// All, as the providers' own clients do.
     #[default]
     Always,
-    /// Those that surely were not processed, are idempotent, or carry an `Idempotency-Key`.
+    /// Requests that surely were not processed, are idempotent, or carry an `Idempotency-Key`.
     Safe,
 }
 
-/// What a request does that met a ban, a suspension or a demand to verify the account. The account is out either way, until a
-/// person acts.
+/// What a request does after a ban, a suspension or a demand to verify the account. The account is out either way,
+/// until a person acts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! One place to report events to, whoever listens.
+//! The one place that events are reported to, with or without listeners.
 
 use std::fmt;
 use std::io;
@@ -13,11 +13,11 @@ use super::stream::EventStream;
 use super::worker::{CAPACITY, Worker};
 use super::{shielded, trace};
 
-/// Hands events to all who listen. Clones share their listeners.
+/// Hands events to all listeners. Clones share them.
 ///
-/// Nothing that a listener does can hold up or break whoever reports an event: each notifier runs on a thread of its
-/// own, which ends with the last handle, and one that falls more than 1024 events behind loses the oldest. What is still
-/// waiting when the process ends is lost.
+/// No listener can hold up or break the code that reports an event. Each notifier runs on a thread of its own, which
+/// ends with the last handle; a notifier that falls more than 1024 events behind loses the oldest. Events that still
+/// wait when the process ends are lost.
 ///
 /// ```
 /// use oauth_marathon::events::{Event, Notifiers};
@@ -62,8 +62,8 @@ impl Notifiers {
     /// If the system cannot start another thread.
     pub fn add(&self, notifier: impl Notifier) -> io::Result<()> {
         let events = self.ring().subscribe();
-        // Read after subscribing, while `emit` counts before it sends: an event can be missing in the count of lost ones,
-        // but none that was not lost is in it.
+        // Read after subscribing, while `emit` counts before it sends. So a lost event can be missing in the count, but
+        // no delivered event is in it.
         let start = self.0.sent.load(Ordering::Relaxed);
         let worker = Worker::spawn(notifier, events, start)?;
         self.workers().push(worker);
@@ -82,16 +82,16 @@ impl Notifiers {
         self.listeners() > 0
     }
 
-    /// How many events the notifiers have lost because they were too slow, those that are stuck included. Counts each
-    /// event once for each notifier that lost it. Streams count for themselves: [`EventStream::missed`].
+    /// How many events the notifiers have lost because they were too slow or are stuck. Counts each event once for each
+    /// notifier that lost it. Streams count for themselves: [`EventStream::missed`].
     #[must_use]
     pub fn dropped(&self) -> u64 {
         let sent = self.0.sent.load(Ordering::Relaxed);
         self.workers().iter().fold(0, |sum, worker| sum.saturating_add(worker.lost(sent)))
     }
 
-    /// Reports an event, which is made only if someone listens or `tracing` is on. Never waits and never panics: it is
-    /// called in `Drop`, inside and outside of a runtime. Not to be called with a lock held.
+    /// Reports an event, which is made only if there is a listener or `tracing` is on. Never waits and never panics: it
+    /// is called in `Drop`, inside and outside of a runtime. Not to be called with a lock held.
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
         let heard = self.has_listeners();
         if !heard && !trace::enabled() {
@@ -106,7 +106,7 @@ impl Notifiers {
         }
     }
 
-    /// Whether an event would reach anybody, a `tracing` subscriber included.
+    /// Whether an event would reach a listener or a `tracing` subscriber.
     pub(crate) fn is_heard(&self) -> bool {
         self.has_listeners() || trace::enabled()
     }

@@ -37,11 +37,11 @@ fn numbers(events: &Receiver<Event>, count: usize) -> Vec<usize> {
 #[test]
 fn without_listeners_no_event_is_made() {
     let hub = Notifiers::new();
-    hub.emit(|| panic!("made for nobody"));
+    hub.emit(|| panic!("made without a listener"));
     assert!(hub.0.ring.get().is_none());
 
     drop(hub.subscribe());
-    hub.emit(|| panic!("made for nobody"));
+    hub.emit(|| panic!("made without a listener"));
     assert_eq!(hub.0.sent.load(Ordering::Relaxed), 0);
 }
 
@@ -62,7 +62,7 @@ fn every_listener_hears_every_event_in_order() {
 }
 
 #[test]
-fn one_that_panics_and_one_that_never_returns_harm_nobody() {
+fn one_that_panics_and_one_that_never_returns_harm_no_other() {
     let hub = Notifiers::new();
     let (stuck, calls, release) = blocked();
     let (good, heard) = recorder();
@@ -85,7 +85,7 @@ fn one_that_panics_and_one_that_never_returns_harm_nobody() {
 }
 
 #[test]
-fn a_stuck_notifier_holds_up_nobody_and_loses_the_oldest() {
+fn a_stuck_notifier_holds_up_no_other_and_loses_the_oldest() {
     let hub = Notifiers::new();
     let (stuck, calls, release) = blocked();
     hub.add(stuck).unwrap();

@@ -38,8 +38,8 @@ pub(crate) fn capture(f: impl FnOnce()) -> Capture {
 
 /// Runs `f` with a subscriber for this thread alone, while tests on other threads have none.
 ///
-/// While only one subscriber exists, `tracing` lets whichever thread comes first decide for all of them whether a place
-/// in the code is recorded. Idle ones beside it make each thread be asked.
+/// While only one subscriber exists, `tracing` lets the first thread decide for all threads whether a place in the code
+/// is recorded. With idle subscribers beside it, every thread is asked.
 pub(in crate::events) fn under(subscriber: impl Subscriber + Send + Sync, f: impl FnOnce()) {
     static IDLE: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::new())));
     LazyLock::force(&IDLE);

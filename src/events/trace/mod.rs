@@ -1,4 +1,4 @@
-//! Events as `tracing` events. Ids only: a label may be somebody's address.
+//! Events as `tracing` events. They carry ids and no labels: a label may be a person's address.
 
 use super::event::Event;
 use super::shielded;
@@ -11,8 +11,8 @@ pub(super) fn enabled() -> bool {
     shielded(|| tracing::enabled!(target: TARGET, tracing::Level::ERROR)).unwrap_or(false)
 }
 
-/// Records an event: a switch as INFO, a needed login and a time limit as WARN, an exhausted pool as ERROR, all else as DEBUG.
-/// Times are in seconds.
+/// Records an event: a failover as INFO, a needed login and a time limit as WARN, an exhausted pool as ERROR, all else
+/// as DEBUG. Times are in seconds.
 pub(super) fn record(event: &Event) {
     let _ = shielded(|| write(event));
 }
@@ -42,7 +42,7 @@ fn write(event: &Event) {
                 oauth_marathon.cause = ?kind,
                 http.response.status_code = status.map(|status| status.as_u16())
             },
-            "switching to another credential"
+            "failing over to another credential"
         ),
         Event::CoolingDown { provider, credential, kind, cooldown, model } => tracing::debug!(
             target: TARGET,
@@ -54,7 +54,7 @@ fn write(event: &Event) {
                 oauth_marathon.cause = ?kind,
                 oauth_marathon.model = model.as_deref()
             },
-            "a credential rests"
+            "a credential is cooling"
         ),
         Event::Recovered { provider, credential, model } => tracing::debug!(
             target: TARGET,

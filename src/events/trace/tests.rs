@@ -145,7 +145,7 @@ fn labels_stay_out_of_the_log() {
 #[test]
 fn a_subscriber_without_any_level_causes_no_work() {
     let subscriber = registry().with(LevelFilter::OFF);
-    under(subscriber, || Notifiers::new().emit(|| panic!("made for nobody")));
+    under(subscriber, || Notifiers::new().emit(|| panic!("made without a listener")));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Codes that mean the same whoever sends them.
+//! Codes that mean the same from every provider.
 
 use super::row::*;
 
@@ -23,7 +23,7 @@ pub(super) static SHARED: &[Row] = &[
     // Plans.
     Row::codes(&["usage_limit_reached", "quota-exceeded"]).says(QUOTA),
     Row::codes(&["usage_not_included"]).says(NO_PLAN),
-    // Accounts that a person has to look after.
+    // Accounts that need a person.
     Row::codes(&[
         "account_deactivated",
         "account_suspended",
@@ -67,7 +67,7 @@ pub(super) static SHARED: &[Row] = &[
     ])
     .says(OVERLOADED),
     Row::codes(&["abnormal-usage-detected"]).says(THROTTLED),
-    // Requests. What is said of them at other statuses belongs to a gateway.
+    // Requests. With other statuses these codes are a gateway's.
     Row::codes(&[
         "bio_policy",
         "content_filter",

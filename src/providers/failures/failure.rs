@@ -15,9 +15,9 @@ static ERROR_JSON: HeaderName = HeaderName::from_static("x-error-json");
 /// What is known about a failure, in one place.
 #[derive(Debug)]
 pub(super) struct Failure<'a> {
-    /// Of the answer; for an error inside a stream what the error states, if anything.
+    /// The status of the answer; for an error inside a stream the status that the error states, if any.
     pub(super) status: Option<u16>,
-    /// Of the answer.
+    /// The header fields of the answer.
     pub(super) headers: &'a HeaderMap,
     pub(super) document: ErrorDocument,
     pub(super) now: SystemTime,
@@ -52,13 +52,13 @@ impl<'a> Failure<'a> {
         self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
     }
 
-    /// All header fields, those that the body carries last.
+    /// All header fields: the answer's first, then the fields inside the body.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.headers.iter().chain(&self.document.fields);
         all.filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?.trim())))
     }
 
-    /// The windows of the header fields; those that the body carries go before, as they come with the error itself.
+    /// The windows of the header fields. Fields inside the body go first, because they come with the error itself.
     pub(super) fn quota(&self) -> &Quota {
         self.quota.get_or_init(|| {
             if self.document.fields.is_empty() {

@@ -1,4 +1,4 @@
-//! The families, and how they are told from a provider's id or origin.
+//! The families of providers, and how a provider's id or origin leads to one.
 
 use super::failure::Failure;
 use super::families::*;
@@ -72,9 +72,9 @@ pub(super) struct FamilyRules {
     pub(super) texts: &'static [Row],
     /// Where a status means something else than usual.
     pub(super) statuses: &'static [(u16, Meaning)],
-    /// Whether times are read from its messages, whatever the code.
+    /// Whether times are read from its messages, even without a known code.
     pub(super) reads_times: bool,
-    /// Whether a day's limit is worded as that of a minute: only the length of the wait tells.
+    /// Whether a day's limit is worded like a minute's, so that only the length of the wait tells them apart.
     pub(super) hides_quotas: bool,
 }
 
@@ -212,7 +212,7 @@ impl Family {
             Self::OpenAi => &openai::OPENAI,
             Self::Codex => &openai::CODEX,
             Self::AzureOpenAi => &azure::RULES,
-            // The same service; what subscriptions add is told from header fields.
+            // The same service; header fields show what subscriptions add.
             Self::Anthropic | Self::ClaudeSubscription => &anthropic::RULES,
             Self::Gemini => &google::GEMINI,
             Self::Vertex => &google::VERTEX,

@@ -1,4 +1,4 @@
-//! What header fields say about a failure, whoever sends it.
+//! What header fields say about a failure, for every family.
 
 use http::header::WWW_AUTHENTICATE;
 
@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::row::*;
 use crate::providers::quota::{Window, WindowScope};
 
-/// The opinion of the header fields.
+/// What the header fields say about the failure, if anything.
 pub(super) fn meaning(failure: &Failure<'_>) -> Option<Meaning> {
     edge(failure).or_else(|| challenge(failure)).or_else(|| window(failure))
 }
@@ -71,7 +71,7 @@ fn end_of_quoted(text: &str) -> Option<usize> {
     })
 }
 
-/// What the windows of quotas say that are used up. An answer that failed otherwise may well have used up the last of one.
+/// What used-up windows of a quota say. An answer that failed for another reason may have used up the last of one.
 fn window(failure: &Failure<'_>) -> Option<Meaning> {
     if !failure.is(&[429]) {
         return None;
@@ -94,7 +94,7 @@ impl Failure<'_> {
 
     /// The used-up window that keeps the credential from being used the longest.
     pub(super) fn window(&self) -> Option<&Window> {
-        // That no overage may be bought is said with every answer of a subscription, and is no refusal.
+        // Every answer of a subscription without overage says so; that is no refusal.
         self.quota().exhausted().filter(|window| window.name != "overage")
     }
 }

@@ -11,7 +11,7 @@ use super::wait::wait;
 use crate::verdict::Verdict;
 use crate::verdict::standard::kind;
 
-/// Judges a failure by the rules of its family; there is always an opinion.
+/// Judges a failure by the rules of its family; there is always a verdict.
 pub(super) fn judge(family: Family, failure: &Failure<'_>) -> Verdict {
     let rules = family.rules();
     let (meaning, is_known) = meaning(rules, failure);
@@ -40,7 +40,7 @@ pub(super) fn timed(verdict: Verdict, failure: &Failure<'_>, reads_text: bool) -
     }
 }
 
-/// What it means, and whether a code or a sentence said so.
+/// What the failure means, and whether a code or a sentence said so.
 fn meaning(rules: &FamilyRules, failure: &Failure<'_>) -> (Meaning, bool) {
     let first = |rows: &[Row]| rows.iter().find(|row| row.matches(failure)).map(|row| row.says);
     let known = first(rules.codes)

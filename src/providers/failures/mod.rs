@@ -4,22 +4,25 @@
 //! never fit. [`ProviderRules`] read what the answer says for machines, in this order:
 //!
 //! 1. rules of yours ([`Rule`]);
-//! 2. codes in the body, in whatever envelope: the family's own, then those that all share;
+//! 2. codes in the body, in any envelope: the family's own, then the codes that all families share;
 //! 3. header fields: a network in front of the provider, a `Bearer` challenge (RFC 6750), used-up windows of a quota;
 //! 4. known sentences in the message of the error object, for the family's known statuses alone;
 //! 5. the status.
 //!
-//! Words elsewhere in a body are never looked at, and a message that speaks about a parameter of the request is not believed:
-//! both may quote what the user wrote.
+//! Words elsewhere in a body are never read, and a message that speaks about a parameter of the request is not
+//! believed: both may quote what the user wrote.
+//!
+//! The rules read a failed answer and give a verdict; what follows from it is up to the retry layer and the pool. They
+//! are tables of codes and sentences, because providers name the same failure in a hundred ways.
 //!
 //! # What an answer means
 //!
 //! | what the answer says | kind | scope | what happens |
 //! |---|---|---|---|
-//! | too many requests | `Throttled` | `Credential`, or `Model` where limits are of a model | the credential rests as long as stated; the next one is tried |
-//! | too many requests from this network | `Throttled` | `Provider` | no credential rests |
-//! | the plan's or the day's quota is used up | `QuotaExhausted` | `Credential` or `Model` | rests until the reset; the next one |
-//! | no credits, a limit on spending, an unpaid bill | `Billing` | `Credential` (`Model` where only this one costs) | a long rest; the next one; remedy `Pay` |
+//! | too many requests | `Throttled` | `Credential`, or `Model` where limits are of a model | a cooldown as long as stated; the next credential is tried |
+//! | too many requests from this network | `Throttled` | `Provider` | no cooldown |
+//! | the plan's or the day's quota is used up | `QuotaExhausted` | `Credential` or `Model` | a cooldown until the reset; the next one |
+//! | no credits, a limit on spending, an unpaid bill | `Billing` | `Credential` (`Model` where only this one costs) | a long cooldown; the next one; remedy `Pay` |
 //! | the token has expired or is not accepted | `Unauthorized` | `Generation` | refreshed once; the same one again |
 //! | the login or the key is worth nothing | `Revoked` | `Credential` | out until a person acts; the next one; remedy `LogIn` |
 //! | banned, suspended, disabled | `Banned` | `Credential` | out until a person acts; returned; remedy `ContactProvider` |
@@ -27,10 +30,10 @@
 //! | the account has to be verified | `Banned` | `Credential` | the same; remedy `Verify` |
 //! | this credential may not use this model | `Forbidden` | `Model` | the next one may |
 //! | this credential may not use the service | `Forbidden` | `Credential` | the next one may; remedy `Enable` or `Pay` |
-//! | nobody may from this country or network | `Forbidden` | `Provider` | returned |
-//! | nobody may ask for this | `Forbidden` | `Request` | returned |
+//! | no request from this country or network is served | `Forbidden` | `Provider` | returned |
+//! | no credential may ask for this | `Forbidden` | `Request` | returned |
 //! | 403 without a reason | `Forbidden` | `Generation` | refreshed once, then another one, then returned |
-//! | no capacity | `Overloaded` | `Provider` | again after a pause, then one hop |
+//! | no capacity | `Overloaded` | `Provider` | again after a pause, then one failover |
 //! | the provider failed | `ServerError` | `Provider` | the same |
 //! | the request is at fault | `Rejected` | `Request` | returned |
 //!
@@ -63,8 +66,8 @@ pub use self::rule::Rule;
 
 /// The rules of one family of providers, with rules of yours before them.
 ///
-/// Has an opinion on every failed answer and none on others. [`MarathonLayer`](crate::MarathonLayer) asks those of its pool's
-/// provider after the classifiers that you add.
+/// They have a verdict on every failed answer, and none on others. [`MarathonLayer`](crate::MarathonLayer) asks the
+/// rules of its pool's provider after the classifiers that you add.
 ///
 /// ```
 /// use oauth_marathon::layers::classify::ClassifyLayer;
@@ -102,7 +105,7 @@ impl ProviderRules {
         Self::new(Family::of_origin(origin).unwrap_or_default())
     }
 
-    /// The family of the pool's id, unless that of its origins is a part of the same house; else that of its origins.
+    /// The family of the pool's id, or of its origins where that is a part of the same house or the id is unknown.
     pub(crate) fn for_pool(pool: &Pool) -> Self {
         let by_origin = pool.origins().iter().find_map(|origin| Family::of_origin(&origin.to_string()));
         Self::new(match (Family::of_provider(pool.provider()), by_origin) {
@@ -113,7 +116,7 @@ impl ProviderRules {
         })
     }
 
-    /// Adds a rule before those of the family. Of several, the one that was added first is asked first.
+    /// Adds a rule of yours, asked before the family's rules and after the rules that were added earlier.
     #[must_use]
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
@@ -129,10 +132,11 @@ impl ProviderRules {
     /// Judges an error object inside an answer that began well, such as an event of a stream.
     ///
     /// `head` is the answer's head, whose header fields can name used-up windows. `event` is what the framing calls the
-    /// object: the name of a server-sent event, or the `:exception-type` of an AWS event stream. `data` is the object as
-    /// JSON: the joined `data:` lines of an event, a WebSocket message, or a bare JSON tail. `None` if it is no error, so every
-    /// frame that could be one may be asked about. Reads at most the first 128 KiB. The verdict's status is the one that the
-    /// object states, if any. What was sent has been accepted at first, so it counts as perhaps processed unless it is refused.
+    /// object: the name of a server-sent event, or the `:exception-type` of an AWS event stream. `data` is the object
+    /// as JSON: the joined `data:` lines of an event, a WebSocket message, or a bare JSON tail. `None` if it is no
+    /// error, so every frame that could be one may be asked about. Reads at most the first 128 KiB. The verdict has the
+    /// status that the object states, if any. The provider has accepted the request, so it counts as maybe processed
+    /// unless the error refuses it.
     pub(crate) fn error_object(&self, head: &Answer<'_>, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
         let verdict = self.judge(&Failure::inside(head, event, data)?);
         Some(match verdict.kind() {

@@ -1,4 +1,4 @@
-//! The two words that the rules are written in: what matches, and what it means.
+//! The two types that the rules are written in: a [`Row`] says what matches, a [`Meaning`] what follows.
 
 use super::failure::Failure;
 use crate::verdict::{Kind, Remedy, Scope, Verdict};
@@ -60,7 +60,7 @@ pub(super) const CLOSED: Meaning = Meaning::new(Kind::Revoked).cured_by(Remedy::
 pub(super) const BANNED: Meaning = Meaning::new(Kind::Banned).cured_by(Remedy::ContactProvider);
 /// A key that others know.
 pub(super) const LEAKED: Meaning = Meaning::new(Kind::Banned).cured_by(Remedy::ReplaceKey);
-/// A person has to show that he is one.
+/// The account has to be verified by a person.
 pub(super) const TO_VERIFY: Meaning = Meaning::new(Kind::Banned).cured_by(Remedy::Verify);
 /// No capacity at the provider.
 pub(super) const OVERLOADED: Meaning = Meaning::new(Kind::Overloaded);

@@ -1,13 +1,13 @@
-//! Rules of the user's own.
+//! Rules that a user adds to a family's.
 
 use std::borrow::Cow;
 
 use super::failure::Failure;
 use crate::verdict::Verdict;
 
-/// A rule of your own, for a provider that says something that no family knows.
+/// A rule of your own, for a failure that no family knows.
 ///
-/// It matches where everything matches that it names. One that names nothing matches every failure.
+/// It matches a failure if all of its conditions do. A rule without conditions matches every failure.
 ///
 /// ```
 /// use oauth_marathon::providers::failures::Rule;
@@ -31,13 +31,13 @@ pub struct Rule {
 impl Rule {
     /// A rule that says `verdict`.
     ///
-    /// Where the verdict has no time, the one that the failure states is added; where it has no status, the failure's.
+    /// A verdict without a time gets the time that the failure states; a verdict without a status gets the failure's.
     #[must_use]
     pub const fn new(verdict: Verdict) -> Self {
         Self { verdict, code: None, status: None, message: None, header: None }
     }
 
-    /// Matches a code anywhere that the body has one: `error.code`, `error.type`, `error.status`, `details[].reason` and
+    /// Matches a code wherever the body has one: `error.code`, `error.type`, `error.status`, `details[].reason` and
     /// their like, in letters of either case. A number matches as its digits. `code` also matches `code:suffix`.
     #[must_use]
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
@@ -45,7 +45,7 @@ impl Rule {
         self
     }
 
-    /// Matches the status: the answer's, or the one that an error inside a stream states.
+    /// Matches the status of the answer, or the status that an error inside a stream states.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status);

@@ -14,7 +14,7 @@ pub(super) fn wait(failure: &Failure<'_>, kind: Kind, reads_text: bool) -> Optio
     if let Some(wait) = retry_after(failure.headers, failure.now) {
         return Some((wait, TimeSource::Header));
     }
-    // Of other kinds it could be no more than chance: no waiting cures them.
+    // No wait cures the other kinds, so a time there is chance.
     if !matches!(kind, Kind::Throttled | Kind::QuotaExhausted | Kind::Overloaded | Kind::ServerError | Kind::Billing) {
         return None;
     }

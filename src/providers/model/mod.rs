@@ -1,13 +1,17 @@
-//! The model that a request asks for: what limits of a single model are kept by.
+//! The model that a request asks for. A limit of one model is kept under this name.
 //!
-//! It is looked for only where it counts: after a failure of [`Scope::Model`](crate::verdict::Scope::Model), and for each
-//! request while a limit of one model is in force. The name that a [`RequestContext`](crate::RequestContext::with_model)
-//! states comes first, then that of a [`ModelSource`] of yours, then the path and the JSON body's field `model`.
+//! The name is read only where it counts: after a failure of [`Scope::Model`](crate::verdict::Scope::Model), and for
+//! each request while a limit of one model is in force. The first of these counts: the name that a
+//! [`RequestContext`](crate::RequestContext::with_model) states, the name from a [`ModelSource`] of yours, the path,
+//! the field `model` of a JSON body.
 //!
-//! The body is looked at by the layer that keeps a copy of it to be sent again,
+//! The body is read by the layer that keeps a copy of it to be sent again,
 //! [`RetryLayer`](crate::layers::retry::RetryLayer::models): before the first attempt only where it is in memory, as
 //! [`Full`](http_body_util::Full) is, and after a failure also what a [`ReplayBody`](crate::layers::replay::ReplayBody) has recorded.
-//! Requests of which nobody can tell the model share one: they are kept apart from those whose model is known.
+//! Requests whose model is unknown share one cooldown, apart from the requests whose model is known.
+//!
+//! The room reads requests and changes none. It is not one function on the body, because only some requests may pay for
+//! it.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +29,8 @@ pub use self::standard::StandardModelSource;
 
 /// Tells which model a request asks for. A closure is one.
 ///
-/// `None` means "no opinion": the [`StandardModelSource`] is asked next. It must not block; a panic costs this opinion only.
+/// `None` leaves the question to the [`StandardModelSource`]. A source must not block; one that panics counts as
+/// `None`.
 ///
 /// ```
 /// use oauth_marathon::providers::model::ModelRequest;
@@ -34,7 +39,7 @@ pub use self::standard::StandardModelSource;
 /// let pool = Pool::builder("mine")
 ///     .origin("https://api.example.com")
 ///     .credential(Credential::new("work", Secret::new("key")))
-///     // This provider is told the model in a header.
+///     // This provider takes the model from a header.
 ///     .model_source(|request: &ModelRequest<'_>| request.headers().get("x-model")?.to_str().ok().map(str::to_owned))
 ///     .build()?;
 /// # let _ = pool;
@@ -46,7 +51,7 @@ pub use self::standard::StandardModelSource;
     note = "a closure is one: `|request: &ModelRequest<'_>| -> Option<String> {{ .. }}`"
 )]
 pub trait ModelSource: Send + Sync + 'static {
-    /// The name of the model, in whatever spelling; the same model has to have the same name each time.
+    /// The name of the model. Any spelling will do, if the same model has the same name each time.
     fn model(&self, request: &ModelRequest<'_>) -> Option<String>;
 }
 
@@ -102,7 +107,7 @@ impl fmt::Debug for ModelRequest<'_> {
 
 /// Finds the model of requests, for a pool: what [`Pool::models`](crate::Pool::models) gives to the layer that keeps requests.
 ///
-/// It knows whether anybody asks, so that no request is looked at in vain. Clones are handles to the same.
+/// It knows whether a limit of one model is active: only then is the model read before an attempt. Clones share it.
 #[derive(Clone)]
 pub struct Models(Arc<Inner>);
 
@@ -143,9 +148,9 @@ impl Models {
     }
 }
 
-/// A source that panics loses its opinion, and nobody loses anything else.
-fn shielded(opinion: impl FnOnce() -> Option<String>) -> Option<String> {
-    catch_unwind(AssertUnwindSafe(opinion)).unwrap_or_else(|_| {
+/// Runs the user's source. If it panics, the result is `None`, and the request goes on.
+fn shielded(ask: impl FnOnce() -> Option<String>) -> Option<String> {
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
         tracing::warn!(target: "oauth_marathon", "a model source panicked; the standard one is asked");
         None
     })
@@ -200,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_body_has_recorded_is_looked_at_after_it_was_sent() {
+    async fn what_a_body_has_recorded_is_read_after_it_was_sent() {
         use http_body_util::BodyExt;
         let first = ReplayBody::new(full(r#"{"model":"m"}"#), 100);
         let spare = first.try_clone().unwrap();

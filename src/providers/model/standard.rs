@@ -1,4 +1,4 @@
-//! Where most providers are told the model: the path, and the field `model` of a JSON body.
+//! Where most providers take the model from: the path, and the field `model` of a JSON body.
 
 use super::{ModelRequest, ModelSource};
 
@@ -86,7 +86,7 @@ impl<'a> Scan<'a> {
         text.get(..end + 2)
     }
 
-    /// Steps over whatever stands there.
+    /// Steps over one value of any kind.
     fn skip_value(&mut self) -> Option<()> {
         self.rest = self.rest.trim_ascii_start();
         let mut depth = 0_usize;

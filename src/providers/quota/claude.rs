@@ -49,11 +49,11 @@ struct Whole<'a> {
 }
 
 impl Whole<'_> {
-    /// A refusal tells what its window does not tell itself.
+    /// A refusal adds what its window leaves open.
     fn complete(self, windows: &mut Windows) {
         let Self { refuses: Some(true), resets_after, window: Some(name) } = self else { return };
         let Some(draft) = window(name, windows) else { return };
-        // That of overage says so on every answer; here the request was refused for it.
+        // The window of overage says so on every answer; here it is why the request was refused.
         if draft.refuses.is_none() || name == OVERAGE {
             draft.refuses = Some(true);
         }

@@ -1,6 +1,6 @@
 //! `x-codex-{primary,secondary,tertiary}-*`: the windows of a ChatGPT subscription, and `x-{limit}-primary-*` of its other limits.
 //!
-//! Which window is the one of five hours and which that of a week is in `window-minutes` alone.
+//! Only `window-minutes` says which window is of five hours and which of a week.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub(super) fn name(limit: &str, place: &str) -> String {
     if limit == MAIN { place.to_owned() } else { format!("{limit}-{place}") }
 }
 
-/// The other limits are those of single models; which model a request asked for shows by the one that is active.
+/// The other limits are of single models; the active limit shows which model the request asked for.
 pub(super) fn scope(limit: &str, is_active: bool) -> WindowScope {
     match limit {
         MAIN => WindowScope::Credential,

@@ -5,10 +5,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::Quota;
 use super::event::limit_of;
 
-/// The most limits whose events are kept. A subscription has one, and few models have one of their own.
+/// The most limits whose events are kept. A subscription has one limit, and few models have one of their own.
 const MOST_LIMITS: usize = 4;
 
-/// Of each limit the latest event, oldest first.
+/// The latest event of each limit, oldest first.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Events(Vec<Event>);
 
@@ -20,7 +20,7 @@ struct Event {
 }
 
 impl Events {
-    /// Takes over an event that says something. Limits do not speak for each other.
+    /// Takes over an event with content. An event of one limit does not replace that of another.
     pub(super) fn keep(&mut self, data: &[u8], at: Instant) {
         let says = Quota::read_event(data, UNIX_EPOCH).is_some_and(|quota| !quota.is_empty());
         let Some(limit) = limit_of(data).filter(|_| says) else { return };

@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
         self.list.is_empty()
     }
 
-    /// The fields whose names begin so, without that beginning.
+    /// The fields whose names begin with `prefix`, each without that prefix.
     pub(super) fn under<'f>(&'f self, prefix: &'f str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a, 'f> {
         self.list.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, *value)))
     }
@@ -55,7 +55,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether a field's name is that of one of the families. Every name of every answer is asked, and most are told by one byte.
+/// Whether a field's name belongs to one of the families. It is asked of every field of every answer, and for most one
+/// byte decides.
 #[inline(always)]
 pub(super) fn is_named(name: &str) -> bool {
     const fn word(bytes: [u8; 4]) -> u32 {
@@ -71,7 +72,7 @@ pub(super) fn is_named(name: &str) -> bool {
     matches!(word(*first), X_RA | X_CO | X_QU | X_TO | ANTH | RATE) && has_known_prefix(name)
 }
 
-// Not inlined, so that the look at the others stays small.
+// Not inlined, so that the check of all other names stays small.
 #[inline(never)]
 fn has_known_prefix(name: &str) -> bool {
     let is = |prefix: &str| name.starts_with(prefix);
@@ -85,8 +86,8 @@ fn has_known_prefix(name: &str) -> bool {
     }
 }
 
-/// Whether a field may be that of a limit beside the main one of a ChatGPT subscription: such names can only be told by their ends.
-/// They come only together with those that `is_named` knows.
+/// Whether a field may be of a ChatGPT subscription's limit beside the main one: only the ends of such names are fixed.
+/// These fields come only together with some that `is_named` knows.
 pub(super) fn is_of_other_limit(name: &str) -> bool {
     const SHORTEST: usize = "x-a-primary-reset-at".len();
     let ends = ["-used-percent", "-window-minutes", "-reset-at", "-reset-after-seconds"];

@@ -17,7 +17,7 @@ use super::fields::Fields;
 use super::value::{LONGEST, reset};
 use super::window::{Draft, WindowScope, Windows};
 
-/// What the window is called that an older revision does not name.
+/// The name for the window that an older revision leaves without one.
 const UNNAMED: &str = "default";
 
 pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
@@ -90,7 +90,7 @@ fn read_policies(policies: &List, windows: &mut Windows) {
     }
 }
 
-/// Which of the policies without a name is the window's shows by its limit.
+/// Among policies without a name, the limit shows which one is the window's.
 fn read_lengths(policies: &[ListEntry], draft: &mut Draft) {
     let found = policies.iter().filter_map(unnamed).find(|found| Some(found.0) == draft.limit);
     draft.length = found.and_then(|found| integer(found.1.params.get("w")?)).map(seconds);

@@ -1,4 +1,4 @@
-//! What the latest answer of a credential said, kept as it came and read when somebody asks.
+//! What the latest answer of a credential said about limits, kept as it came and read on demand.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -32,7 +32,7 @@ struct Kept {
 }
 
 impl Latest {
-    /// Takes over what an answer says. Most say nothing, and then this only looks at the names.
+    /// Takes over what an answer says. Most answers say nothing; of those only the names are read.
     #[inline]
     pub(crate) fn keep(&self, headers: &HeaderMap) {
         if headers.keys().any(|name| is_named(name.as_str())) {
@@ -59,7 +59,7 @@ impl Latest {
         }
     }
 
-    /// `None` while somebody holds it, who copies another answer, which is as good, or reads.
+    /// `None` while another thread reads it, or copies an answer that is as good as this one.
     fn free(&self) -> Option<MutexGuard<'_, Kept>> {
         match self.0.try_lock() {
             Ok(kept) => Some(kept),
@@ -86,7 +86,7 @@ impl Latest {
     }
 }
 
-/// Of each window what was said last. What a window limits is in the fields.
+/// What was said last of each window. What a window limits is in the fields.
 fn merged(fields: Option<(Instant, Quota)>, events: impl Iterator<Item = (Instant, Quota)>, wall: SystemTime) -> Quota {
     let mut all = Quota::unknown(wall);
     let mut seen = Vec::new();
@@ -191,7 +191,7 @@ mod tests {
         let latest = Latest::default();
         latest.keep(&headers(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "60")]));
         tokio::time::advance(Duration::from_secs(20)).await;
-        // Whatever became of the wall clock.
+        // However far the wall clock has jumped.
         for wall in [UNIX_EPOCH, UNIX_EPOCH + Duration::from_secs(10_000)] {
             let quota = latest.read(wall);
             assert_eq!(quota.exhausted().unwrap().resets_after, Some(Duration::from_secs(40)));
@@ -247,12 +247,12 @@ mod tests {
         ]));
         assert_eq!((used(&latest, "primary"), used(&latest, "secondary")), (Some(0.2), Some(0.4)));
 
-        // In the same breath as the head that it came under.
+        // At the same time as the head that it came under.
         latest.keep_event(&event("codex", 30));
         assert_eq!((used(&latest, "primary"), used(&latest, "secondary")), (Some(0.3), Some(0.4)));
         assert_eq!(latest.read(WALL).windows().len(), 3);
 
-        // Another limit, and what says nothing, change nothing of that.
+        // An event of another limit, and one without content, change nothing here.
         for other in [event("other", 100), b"{\"type\":\"codex.rate_limits\"}".to_vec(), b"{}".to_vec(), Vec::new()] {
             latest.keep_event(&other);
         }
@@ -263,7 +263,7 @@ mod tests {
         latest.keep_event(&event("spark", 90));
         assert_eq!(latest.read(WALL).left().map(|left| (left * 10.0).round()), Some(1.0));
 
-        // What has been reset is not known any more; least of all what was said before.
+        // Nothing is known of a window after its reset; least of all its older figures.
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!((used(&latest, "primary"), used(&latest, "secondary")), (None, Some(0.4)));
     }
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_waits_for_nobody() {
+    fn an_answer_never_waits() {
         let latest = Latest::default();
         latest.keep(&headers(&[("x-ratelimit-remaining", "5")]));
         let reader = latest.0.lock().unwrap();

@@ -1,7 +1,7 @@
-//! How much a credential may still be used, as its answers say, and from when on it may be used again.
+//! How much a credential may still be used, and when it may be used again, as its answers say.
 //!
-//! Providers send header fields with every answer that count what is left of a limit. [`Quota::read`] finds those that it
-//! knows, whoever sent them:
+//! Providers send header fields with every answer that count what is left of a limit. [`Quota::read`] finds the fields
+//! that it knows, from any provider:
 //!
 //! | fields | sent by | windows |
 //! |---|---|---|
@@ -14,9 +14,12 @@
 //!
 //! ChatGPT subscriptions also send an event `codex.rate_limits` inside of streams ([`Quota::read_event`]).
 //!
-//! Every pool keeps what the latest answer of each credential said, and its events. It is read when somebody asks:
-//! [`CredentialSnapshot::quota`](crate::pool::CredentialSnapshot::quota) for people,
+//! Every pool keeps what the latest answer of each credential said, and its events. They are read on demand:
+//! [`CredentialSnapshot::quota`](crate::pool::CredentialSnapshot::quota) is for people,
 //! [`Candidate::quota`](crate::pool::Candidate::quota) for a strategy of yours.
+//!
+//! The room reads header fields and events and knows no credential. It keeps the raw bytes and reads them later,
+//! because every good answer has such fields and hardly one of them is ever asked for.
 
 use std::time::{Duration, SystemTime};
 
@@ -125,7 +128,7 @@ impl Quota {
         self.windows.is_empty()
     }
 
-    /// The time from which the resets count: that of the answer, or the one given to [`at`](Self::at).
+    /// The time from which the resets count: when the answer came, or the time given to [`at`](Self::at).
     #[must_use]
     pub fn as_of(&self) -> SystemTime {
         self.as_of
@@ -151,7 +154,7 @@ impl Quota {
     }
 
     /// What is still true of it at a later time: resets have come nearer, and windows that have been reset since are left out,
-    /// as nobody knows how much of them is used.
+    /// because it is not known how much of them is used.
     ///
     /// A window that names no reset is left out after its length, or an hour where that is not known.
     #[must_use]

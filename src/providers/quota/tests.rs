@@ -83,7 +83,7 @@ pub(super) fn check_windows(windows: &[Window], expected: &[Row]) {
     assert!(left.is_empty(), "unexpected: {left:#?}");
 }
 
-/// Rounded up, so that nobody comes back too early.
+/// Rounded up, so that no request comes back too early.
 pub(super) fn in_ms(duration: Duration) -> u64 {
     duration.as_nanos().div_ceil(1_000_000) as u64
 }

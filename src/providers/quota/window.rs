@@ -33,14 +33,14 @@ pub struct Window {
 pub enum WindowScope {
     /// Everything that the credential does.
     Credential,
-    /// The model that was asked for, or the one that the window is named for.
+    /// The model that the request asked for, or the model that the window is named for.
     Model,
     /// Something of its own beside that, such as paid overage, or a kind of request.
     Bucket,
 }
 
 impl WindowScope {
-    /// What it limits goes before what is narrower.
+    /// The order of what is limited: the wider scope goes first.
     pub(super) fn rank(self) -> u8 {
         match self {
             Self::Credential => 2,
@@ -72,7 +72,7 @@ pub(super) struct Draft {
     pub(super) used: Option<f64>,
     pub(super) length: Option<Duration>,
     pub(super) resets_after: Option<Duration>,
-    /// What the provider says in words: its refusal counts whatever the figures are, and so does its leave.
+    /// What the provider says in words. Its refusal, and its permission, count more than the figures.
     pub(super) refuses: Option<bool>,
 }
 

@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::value::{count, reset, seconds};
 use super::window::{WindowScope, Windows};
 
-/// The beginnings of the names, and what a window is called that has no name.
+/// The beginnings of the names, and the name for a window that has none.
 const SPELLINGS: [(&str, &str); 4] = [
     ("x-ratelimit-", "default"),
     ("x-rate-limit-", "default"),

@@ -1,4 +1,4 @@
-//! Answers and errors as providers, gateways and networks send them, and some as nobody should.
+//! Answers and errors as providers, gateways and networks send them, and some malformed ones.
 
 use std::error::Error as StdError;
 use std::fmt;

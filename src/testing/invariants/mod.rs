@@ -1,5 +1,8 @@
-//! Rules that your own parts can be held against. Each check draws its cases from a seed, so that what it finds can be
+//! Rules that your own parts can be held against. Each check draws its cases from a seed, so that a finding can be
 //! repeated.
+//!
+//! A check uses its part only through the public trait, as a pool does. It draws random cases because a fixed list
+//! would hold only the mistakes that are known already.
 //!
 //! | check | rules |
 //! |---|---|

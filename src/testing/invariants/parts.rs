@@ -15,7 +15,7 @@ use crate::store::{
 use crate::verdict::Verdict;
 use crate::verdict::{Answer, Classifier};
 
-/// Your own parts, for [`check_pool_run`](super::check_pool_run). What is not given is the usual one.
+/// Your own parts, for [`check_pool_run`](super::check_pool_run). The others are the usual ones.
 ///
 /// ```
 /// use oauth_marathon::verdict::classify_fn;

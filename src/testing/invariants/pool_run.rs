@@ -34,9 +34,10 @@ const REQUESTS: usize = 300;
 /// How often others may fail, for each credential, before one that is ready must have been used.
 const PATIENCE: usize = 8;
 
-/// Sends some two thousand requests through whole stacks with your parts, over providers that limit, refuse, fail and break off by
-/// a random script, and asserts of each: no credential is spent twice, none that is ready starves, none that rests is used,
-/// `maxAttempts` is kept, everything sent is reported, and no refresh token is spent twice although two pools share the store.
+/// Sends some two thousand requests through whole stacks with your parts, over providers that limit, refuse, fail and
+/// break off by a random script, and asserts of each: no credential is spent twice, none that is ready starves, none
+/// that is cooling is used, `maxAttempts` is kept, everything sent is reported, and no refresh token is spent twice
+/// although two pools share the store.
 ///
 /// It waits for cooldowns: run it with paused time, where that takes none.
 ///
@@ -182,8 +183,8 @@ impl Stack {
             let detail = format!("{sent} were sent and {reported} are reported");
             return Err(Violation::new(Rule::UnreportedSend, detail));
         }
-        nobody_cools_and_works(&before, &attempts)?;
-        self.nobody_starves(&before, &attempts)
+        none_cooling_is_used(&before, &attempts)?;
+        self.none_starves(&before, &attempts)
     }
 
     /// What the caller gets does not matter here: a provider that says no is part of the script.
@@ -199,7 +200,7 @@ impl Stack {
         context.attempts()
     }
 
-    fn nobody_starves(
+    fn none_starves(
         &mut self,
         before: &HashMap<CredentialId, Standing>,
         attempts: &[Attempt],
@@ -219,8 +220,8 @@ impl Stack {
     }
 }
 
-fn nobody_cools_and_works(before: &HashMap<CredentialId, Standing>, attempts: &[Attempt]) -> Result<(), Violation> {
-    // A rest can end while a request pauses before it is sent again; then nothing is known.
+fn none_cooling_is_used(before: &HashMap<CredentialId, Standing>, attempts: &[Attempt]) -> Result<(), Violation> {
+    // A cooldown can end while a request pauses before it is sent again; then nothing is known.
     let pauses = |kind| matches!(kind, Kind::Overloaded | Kind::ServerError | Kind::Network);
     if attempts.iter().any(|attempt| attempt.verdict.is_some_and(|verdict| pauses(verdict.kind()))) {
         return Ok(());
@@ -232,7 +233,7 @@ fn nobody_cools_and_works(before: &HashMap<CredentialId, Standing>, attempts: &[
     }
 }
 
-/// Whether it makes the credential rest, or go to the back.
+/// Whether this verdict cools the credential, or puts it to the back.
 fn is_against_the_credential(verdict: Verdict) -> bool {
     verdict.scope() == Scope::Credential
         && matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted | Kind::Billing)
@@ -268,7 +269,7 @@ mod tests {
     use crate::events::LoginReason;
 
     #[test]
-    fn a_credential_that_rested_and_was_used_is_found() {
+    fn a_credential_that_was_cooling_and_was_used_is_found() {
         let attempt = |verdict| Attempt {
             number: 1,
             round: 1,
@@ -279,7 +280,7 @@ mod tests {
             timed_out: None,
         };
         let found = |standing, verdict| {
-            nobody_cools_and_works(&HashMap::from([(CredentialId::from("a"), standing)]), &[attempt(verdict)]).is_err()
+            none_cooling_is_used(&HashMap::from([(CredentialId::from("a"), standing)]), &[attempt(verdict)]).is_err()
         };
         let out = Standing::Out { reason: LoginReason::Banned };
         assert!(found(out, Kind::Success) && found(out, Kind::Throttled));

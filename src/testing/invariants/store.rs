@@ -21,9 +21,9 @@ use crate::verdict::Kind;
 /// How many operations are compared with a plain map.
 const OPERATIONS: usize = 300;
 
-/// Holds a store against its contract: three hundred operations beside a plain map, then writers that race.
+/// Holds a store against its contract: three hundred operations compared with a plain map, then writers that race.
 ///
-/// It writes under providers named `oauth-marathon-check-…`, of which it expects no entries: give it a store of its own.
+/// It writes under providers named `oauth-marathon-check-…` and expects no entries there: give it a store of its own.
 /// Run it on a runtime with several threads as well, so that the writers really meet.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! Calls to a store whose errors break a rule: what the rules ask of it has to succeed.
+//! Calls to a store that have to succeed: their error breaks a rule.
 
 use super::violation::{Rule, Violation};
 use crate::store::{CasOutcome, Entry, Record, Revision, Store, StoreKey};

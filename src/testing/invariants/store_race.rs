@@ -13,7 +13,7 @@ const WRITERS: u64 = 8;
 /// How often each of them succeeds.
 const WRITES: u64 = 8;
 
-/// Of those who all expect nothing, one writes.
+/// Of several writers that all expect no entry, one writes.
 pub(super) async fn first_writers<S: Store>(store: &Arc<S>, provider: &str) -> Result<(), Violation> {
     let key = StoreKey::new(provider, "work");
     let race = |writer: u64| {
@@ -32,7 +32,7 @@ pub(super) async fn first_writers<S: Store>(store: &Arc<S>, provider: &str) -> R
     }
 }
 
-/// Each raises the generation by one, again and again: no step may get lost.
+/// Each writer raises the generation by one, again and again: no step may get lost.
 pub(super) async fn writers<S: Store>(store: &Arc<S>, provider: &str) -> Result<(), Violation> {
     let key = StoreKey::new(provider, "work");
     let race = |writer: u64| {

@@ -1,4 +1,4 @@
-//! Rules for stores that several processes share: order, leases, word of changes, and notes about health.
+//! Rules for stores that several processes share: order, leases, change notifications, and notes about health.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,13 +16,13 @@ use crate::verdict::Kind;
 
 const MEMBERS: usize = 6;
 
-/// A change has to be told of within this time, and a lease that is given back is granted within it.
+/// Within this time a change has to be reported, and a lease that was given back has to be granted.
 const SOON: Duration = Duration::from_secs(2);
 
 /// Holds a store with all its methods against their contract, by two handles of it, which stand for two processes. The
 /// rules of [`check_store`](super::check_store) are held apart.
 ///
-/// It writes under the provider `oauth-marathon-check-shared-…`, of which it expects no records.
+/// It writes under the provider `oauth-marathon-check-shared-…` and expects no records there.
 ///
 /// ```
 /// use oauth_marathon::store::MemoryStore;
@@ -135,9 +135,9 @@ impl<S: Store> Both<'_, S> {
             store.lease(key, patience).await.map_err(|error| failed("lease", &error))
         };
         let withheld = |what: &str| Violation::new(Rule::LeaseWithheld, format!("{key}, {what}"));
-        let held = lease(self.one, &key, SOON).await?.ok_or_else(|| withheld("which nobody holds"))?;
+        let held = lease(self.one, &key, SOON).await?.ok_or_else(|| withheld("which is free"))?;
         if !held.is_exclusive() {
-            return Err(Violation::new(Rule::LeaseShared, format!("{key}, which excludes nobody")));
+            return Err(Violation::new(Rule::LeaseShared, format!("{key}, which is not exclusive")));
         }
         for (store, whose) in [(self.one, "the same handle"), (self.other, "another handle")] {
             if lease(store, &key, Duration::from_millis(20)).await?.is_some() {
@@ -162,7 +162,7 @@ impl<S: Store> Both<'_, S> {
         self.put("watched", 5_001).await?;
         self.put("last", 5_001).await?;
         told(&mut changes, "a changed record").await?;
-        // Two changes may have been told as two.
+        // Two changes may have been reported one by one.
         let _ = timeout(SOON, changes.changed()).await;
         self.one.set_order(self.provider, &["last".into()]).await.map_err(|error| failed("set_order", &error))?;
         told(&mut changes, "a new order").await?;

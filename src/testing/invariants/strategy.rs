@@ -12,12 +12,12 @@ const ROUNDS: usize = 2_000;
 /// How often others may fail, for each credential, before one that is ready must have been used.
 const PATIENCE: usize = 32;
 
-/// Plays thousands of requests over one to eight credentials that fail, rest and return as in a pool, and asks the strategy
-/// for each.
+/// Plays thousands of requests over one to eight credentials that fail, cool and return as in a pool, and asks the
+/// strategy for each.
 ///
-/// It may answer `None`, and may keep to one credential as long as that works. One that prefers some credentials on purpose,
-/// however often they fail, breaks [`Rule::Starvation`]; this rule is looked at last, so that whoever means it may ignore
-/// exactly that.
+/// It may answer `None`, and may keep to one credential as long as that works. A strategy that prefers some on purpose,
+/// however often they fail, breaks [`Rule::Starvation`]; this rule is checked last, so that the author of such a
+/// strategy may ignore exactly that.
 ///
 /// ```
 /// use oauth_marathon::pool::{Candidate, Choice, Strategy};
@@ -52,10 +52,10 @@ pub fn check_strategy(strategy: &dyn Strategy, seed: u64) -> Result<(), Violatio
     starved.map_or(Ok(()), |violation| Err(violation.with_seed(seed)))
 }
 
-/// A pool in small: an order, and rests that are counted in requests.
+/// A pool in small: an order, and cooldowns that are counted in requests.
 struct Model {
     ready: Vec<Member>,
-    resting: Vec<(usize, Member)>,
+    cooling: Vec<(usize, Member)>,
     members: usize,
 }
 
@@ -71,12 +71,12 @@ impl Model {
             let id = CredentialId::from(format!("credential-{at}"));
             Member { candidate: Candidate::unused(id), passed_over: 0 }
         };
-        Self { ready: (0..members).map(member).collect(), resting: Vec::new(), members }
+        Self { ready: (0..members).map(member).collect(), cooling: Vec::new(), members }
     }
 
     /// One request, which goes on to further credentials where one fails.
     fn request(&mut self, strategy: &dyn Strategy, rng: &mut Rng) -> Result<(), Violation> {
-        self.cooldown_over();
+        self.end_cooldowns();
         let group = rng.bool().then(|| format!("conversation {}", rng.u16(..)));
         let mut attempts = 0;
         while !self.ready.is_empty() {
@@ -115,17 +115,17 @@ impl Model {
         }
         let mut used = self.ready.remove(at);
         used.candidate.failures += 1;
-        self.resting.push((rng.usize(1..6), used));
+        self.cooling.push((rng.usize(1..6), used));
         self.ready.iter_mut().for_each(|member| member.passed_over += 1);
         true
     }
 
-    /// Those whose rest is over join the back.
-    fn cooldown_over(&mut self) {
-        for (left, _) in &mut self.resting {
+    /// Members whose cooldown is over join the back.
+    fn end_cooldowns(&mut self) {
+        for (left, _) in &mut self.cooling {
             *left = left.saturating_sub(1);
         }
-        let over = self.resting.extract_if(.., |(left, _)| *left == 0).map(|(_, member)| member);
+        let over = self.cooling.extract_if(.., |(left, _)| *left == 0).map(|(_, member)| member);
         self.ready.extend(over);
     }
 

@@ -34,7 +34,7 @@ pub enum Rule {
     Failed,
     /// A wait must be at most ten years.
     WaitOutOfBounds,
-    /// A verdict must not name another status than that of the answer.
+    /// A verdict must not name another status than the answer's.
     WrongStatus,
     /// An answer must not be judged as canceled by the caller, and an error not as a success.
     ImpossibleKind,
@@ -42,7 +42,7 @@ pub enum Rule {
     NoSuchCandidate,
     /// A credential that stays ready must be used while others fail.
     Starvation,
-    /// A credential that rests must not be used.
+    /// A credential that is cooling must not be used.
     UsedWhileCooling,
     /// A credential must not be used again in a round, beyond the retries that it is allowed.
     DoubleSpend,
@@ -68,9 +68,9 @@ pub enum Rule {
     OutOfOrder,
     /// A lease must be held by one at a time.
     LeaseShared,
-    /// A lease that is given back, and one that nobody holds, must be granted.
+    /// A lease without a holder must be granted, also one that was given back.
     LeaseWithheld,
-    /// A change must be told of within two seconds.
+    /// A change must be reported within two seconds.
     ChangeUntold,
     /// A note about health must be in the record after a flush, beside those of others.
     NoteLost,
@@ -97,7 +97,7 @@ impl Violation {
         self.rule
     }
 
-    /// What to give to the check to see it again; `None` where nothing was drawn.
+    /// The seed that shows the violation again; `None` where nothing was drawn.
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         self.seed
@@ -110,11 +110,11 @@ impl Rule {
             Self::Panicked => "a part must not panic",
             Self::Failed => "a part must not fail where nothing is wrong",
             Self::WaitOutOfBounds => "a wait must be at most ten years",
-            Self::WrongStatus => "a verdict must not name another status than that of the answer",
+            Self::WrongStatus => "a verdict must not name another status than the answer's",
             Self::ImpossibleKind => "an answer cannot be canceled by the caller, and an error is no success",
             Self::NoSuchCandidate => "a strategy must choose among the candidates",
             Self::Starvation => "a credential that stays ready must be used while others fail",
-            Self::UsedWhileCooling => "a credential that rests must not be used",
+            Self::UsedWhileCooling => "a credential that is cooling must not be used",
             Self::DoubleSpend => "a credential must not be used again in a round, beyond the retries it is allowed",
             Self::RefreshTokenSpentTwice => "a refresh token must be spent once",
             Self::CapBroken => "a request must not use more credentials in a round than maxAttempts",
@@ -129,7 +129,7 @@ impl Rule {
             Self::KeysMixed => "entries of different keys must not meet",
             Self::OutOfOrder => "records must be listed in their order",
             Self::LeaseShared => "a lease must be held by one at a time",
-            Self::LeaseWithheld => "a lease that nobody holds must be granted",
+            Self::LeaseWithheld => "a lease without a holder must be granted",
             Self::ChangeUntold => "a change must be told of within two seconds",
             Self::NoteLost => "a note about health must be kept, beside those of others",
             Self::NoteMisplaced => "a note about an older secret or about no record must change nothing",
@@ -150,7 +150,7 @@ impl fmt::Display for Violation {
 
 impl StdError for Violation {}
 
-/// Runs foreign code, of which a panic is a violation.
+/// Runs foreign code; its panic is a violation.
 pub(super) fn unpanicked<T>(what: impl FnOnce() -> String, f: impl FnOnce() -> T) -> Result<T, Violation> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_| Violation::new(Rule::Panicked, what()))
 }

@@ -20,8 +20,8 @@ fn the_standard_classifier_keeps_the_rules() {
     }
 }
 
-fn broken_classifier(opinion: fn(&Answer<'_>) -> Option<Verdict>) -> Rule {
-    let violation = check_classifier(&classify_fn(opinion), 7).unwrap_err();
+fn broken_classifier(judge: fn(&Answer<'_>) -> Option<Verdict>) -> Rule {
+    let violation = check_classifier(&classify_fn(judge), 7).unwrap_err();
     assert_eq!(violation.seed(), Some(7));
     assert!(violation.to_string().ends_with("(seed 7)"), "{violation}");
     violation.rule()

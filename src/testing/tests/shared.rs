@@ -17,7 +17,7 @@ enum Fault {
     IgnoresTheOrder,
     NamesTheEmpty,
     LeasesToAll,
-    ExcludesNobody,
+    NotExclusive,
     LeasesNever,
     LeasesOneKeyAlone,
     NeverTells,
@@ -72,7 +72,7 @@ impl Store for Faulty {
     async fn lease(&self, key: &StoreKey, patience: Duration) -> Result<Option<StoreLease>, BoxError> {
         match self.0 {
             Fault::LeasesToAll => Ok(Some(StoreLease::new(()))),
-            Fault::ExcludesNobody => Ok(Some(StoreLease::unshared())),
+            Fault::NotExclusive => Ok(Some(StoreLease::unshared())),
             Fault::LeasesNever => Ok(None),
             Fault::LeasesOneKeyAlone => self.1.lease(&StoreKey::new("any", "any"), patience).await,
             _ => self.1.lease(key, patience).await,
@@ -117,7 +117,7 @@ async fn each_fault_of_a_shared_store_is_caught_by_its_rule() {
         (Fault::IgnoresTheOrder, Rule::OutOfOrder),
         (Fault::NamesTheEmpty, Rule::OutOfOrder),
         (Fault::LeasesToAll, Rule::LeaseShared),
-        (Fault::ExcludesNobody, Rule::LeaseShared),
+        (Fault::NotExclusive, Rule::LeaseShared),
         (Fault::LeasesNever, Rule::LeaseWithheld),
         (Fault::LeasesOneKeyAlone, Rule::LeaseWithheld),
         (Fault::NeverTells, Rule::ChangeUntold),

@@ -21,7 +21,7 @@ pub(in super::super) struct Codes {
 }
 
 impl Codes {
-    /// How many are kept, and of which length.
+    /// How many codes are kept, and how long one may be.
     pub(super) const MOST: usize = 24;
     pub(super) const LONGEST: usize = 128;
 

@@ -61,7 +61,7 @@ impl<'a> Members<'a> {
         self.repeated <= REPEATED
     }
 
-    /// Of a name that stands twice the last counts, as with most readers.
+    /// Where a name stands twice the last one counts, as with most readers.
     fn set(&mut self, number: u32, name: &'static str, node: Node<'a>) {
         let earlier = if self.has(number) { self.list.iter_mut().find(|(known, _)| *known == name) } else { None };
         match earlier {
@@ -81,7 +81,7 @@ fn bit_of_length(name: &str) -> u32 {
     1 << (name.len() & 31)
 }
 
-/// Reads the first JSON value of a text; what follows it is not looked at.
+/// Reads the first JSON value of a text, and nothing after it.
 pub(super) fn parse(text: &[u8]) -> Option<Node<'_>> {
     node(&mut Cursor::new(text), DEPTH)
 }

@@ -1,4 +1,7 @@
-//! What the body of a failure says for machines, whatever envelope it comes in.
+//! What the body of a failure says for machines, in any envelope.
+//!
+//! It reads a bounded part of a body and gives codes, a message and times to the rules. Serde types would be simpler,
+//! but each provider has its own envelope, gateways wrap one in another, and a body may be cut short.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,13 +20,13 @@ mod names;
 /// The most that is read of a body.
 const BYTES: usize = 128 * 1024;
 
-/// The part of a message in which known sentences are looked for.
+/// The part of a message that is searched for known sentences.
 const MESSAGE: usize = 4 * 1024;
 
 /// How many header fields of the body are kept.
 const FIELDS: usize = 64;
 
-/// How often JSON is unwrapped that stands as a string inside of a message.
+/// How often JSON inside of a message, as a string, is unwrapped.
 const WRAPS: u8 = 3;
 
 /// The machine's part of a failure.
@@ -97,7 +100,7 @@ impl ErrorDocument {
         document
     }
 
-    /// Adds what a header field says that holds JSON in base64.
+    /// Adds what a header field with JSON in base64 says.
     pub(super) fn add_encoded(&mut self, value: &HeaderValue) {
         let value = value.as_bytes().trim_ascii();
         if value.len() > MESSAGE {

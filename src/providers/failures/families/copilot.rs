@@ -9,7 +9,7 @@ pub(in super::super) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["user_model_rate_limited"]).says(THROTTLED_MODEL),
         Row::codes(&["user_global_rate_limited", "agent_mode_limit_exceeded"]).says(THROTTLED),
-        // Of the program that everybody uses, or of the provider behind.
+        // A limit of the program that all accounts use, or of the provider behind it.
         Row::codes(&["integration_rate_limited", "model_overloaded", "upstream_provider_rate_limit"]).says(OVERLOADED),
         Row::codes(&["rate_limited"]).says(THROTTLED),
         Row::codes(&["quota_exceeded", "free_quota_exceeded"]).says(QUOTA),

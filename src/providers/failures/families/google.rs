@@ -68,7 +68,7 @@ fn quota(failure: &Failure<'_>) -> Option<Meaning> {
     }
 }
 
-/// What no quota is named for is the region's shared capacity, which other projects meet as well.
+/// A limit without a named quota is the region's shared capacity, which other projects meet as well.
 fn shared_quota(failure: &Failure<'_>) -> Option<Meaning> {
     quota(failure).or_else(|| {
         let document = &failure.document;

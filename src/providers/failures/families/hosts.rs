@@ -1,4 +1,4 @@
-//! Hosts of models whose statuses say nearly everything, and what holds for the unknown.
+//! Hosts of models whose statuses say nearly everything, and the rules for unknown providers.
 
 use super::super::family::FamilyRules;
 use super::super::row::*;
@@ -25,5 +25,5 @@ pub(in super::super) static OLLAMA: FamilyRules = FamilyRules {
     ..FamilyRules::NONE
 };
 
-/// What a message of an unknown provider says is not believed, whatever it is.
+/// No message of an unknown provider is believed.
 pub(in super::super) static GENERIC: FamilyRules = FamilyRules { reads_times: false, ..FamilyRules::NONE };

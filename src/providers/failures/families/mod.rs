@@ -1,4 +1,5 @@
-//! One file a family: its codes, sentences and statuses, as its documentation and answers show them.
+//! One file for each family: its codes, sentences and statuses, as its documentation and answers show them. They are
+//! tables and nothing else; `judge` alone says in which order they count.
 
 pub(super) mod anthropic;
 pub(super) mod aws;

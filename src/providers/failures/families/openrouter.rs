@@ -37,7 +37,7 @@ fn upstream(failure: &Failure<'_>) -> Option<Meaning> {
         Some(403) if document.is_flagged => Some(REJECTED),
         // The budget of a key that is filled up again.
         Some(403) if document.times.resets_at.is_some() => Some(QUOTA),
-        // The limit of a provider behind it is met by everybody.
+        // Every account meets the limit of a provider behind it.
         Some(429) if document.is_upstream => Some(OVERLOADED),
         Some(429) | None if document.has_code("rate_limit_exceeded") => Some(THROTTLED_MODEL),
         _ => None,

@@ -166,7 +166,7 @@ impl<S, B> Waiting<S, B> {
                 let Self { mut service, request, wait } = *self;
                 ResponseFuture::send(&mut service, request, wait.end(), lease)
             }
-            Ok(Acquired::RefreshState { awaited, done }) => {
+            Ok(Acquired::Refreshing { awaited, done }) => {
                 // As before: a place is not kept while waiting.
                 self.service = self.service.clone();
                 self.wait.again(awaited, done);

@@ -53,7 +53,7 @@ where
         let context = RequestContext::join(request.extensions_mut());
         match acquire(&self.pool, &context, Awaited::NONE) {
             Ok(Acquired::Lease(lease)) => ResponseFuture::send(&mut self.inner, request, context, lease),
-            Ok(Acquired::RefreshState { awaited, done }) => {
+            Ok(Acquired::Refreshing { awaited, done }) => {
                 // Who waits takes nobody's place, least of all that of the refresh: the instance that was polled ready
                 // goes, and a clone is polled once the token is there.
                 let service = self.inner.clone();

@@ -54,8 +54,8 @@ where
         match acquire(&self.pool, &context, Awaited::NONE) {
             Ok(Acquired::Lease(lease)) => ResponseFuture::send(&mut self.inner, request, context, lease),
             Ok(Acquired::Refreshing { awaited, done }) => {
-                // Who waits takes nobody's place, least of all that of the refresh: the instance that was polled ready
-                // goes, and a clone is polled once the token is there.
+                // A request that waits must not keep a place in the service below, least of all the one that the refresh
+                // needs. So the instance that was polled ready is replaced, and a clone is polled once the token is there.
                 let service = self.inner.clone();
                 self.inner = service.clone();
                 let wait = Wait::begin(self.pool.clone(), context, awaited, done);

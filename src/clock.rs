@@ -23,7 +23,7 @@ pub(crate) fn timer(at: Instant) -> Option<Pin<Box<Sleep>>> {
     Handle::try_current().is_ok().then(|| Box::pin(sleep_until(at.into())))
 }
 
-/// The time of day, needed only where a server or a token names a date.
+/// The time of day. It is needed only for dates that a server or a token names.
 ///
 /// ```
 /// use oauth_marathon::clock::{SystemClock, WallClock};

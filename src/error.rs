@@ -35,7 +35,7 @@ pub struct Error {
 pub enum ErrorKind {
     /// A setting, an origin or a credential is malformed. The message names the place and the remedy.
     Config,
-    /// The pool holds no credential that could be used, whatever the time.
+    /// The pool holds no credential that could be used now or later.
     NoCredential,
     /// The credential that was asked for by id is not in the pool.
     UnknownCredential,
@@ -64,9 +64,9 @@ pub enum ErrorKind {
     StoreCorrupt,
     /// The store was written by a later version of this crate, and is only read.
     StoreVersion,
-    /// The store is open to others, or somebody else's: a link, a wide mode, a foreign owner.
+    /// The store is open to others or belongs to another user: a link, a wide mode, a foreign owner.
     StoreExposed,
-    /// Others kept the store locked for too long.
+    /// Another process kept the store locked for too long.
     StoreBusy,
     /// The store cannot do what was asked.
     StoreUnsupported,
@@ -107,7 +107,7 @@ impl Error {
         self.kind
     }
 
-    /// How long to wait before a credential is expected to be usable again, where that is known.
+    /// How long until a credential is expected to be usable again, if that is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -119,7 +119,7 @@ impl Error {
         self.timed_out
     }
 
-    /// Whether the way to the provider failed. Otherwise a layer refused to send anything.
+    /// Whether the network failed, as opposed to a layer that refused to send anything.
     pub(crate) fn is_of_the_network(&self) -> bool {
         self.timed_out.is_some() || self.kind == ErrorKind::HeadTooLarge
     }

@@ -40,9 +40,9 @@
 //! |---|---|
 //! | [`NotifyLayer`](layers::notify::NotifyLayer) | opens the [`RequestContext`] of the call, reports callers that go away |
 //! | [`ReplayLayer`](layers::replay::ReplayLayer) | makes a streamed body replayable; only where it does not clone for free |
-//! | [`RetryLayer`](layers::retry::RetryLayer) | the only loop: the same credential, the next one, wait, or stop |
-//! | [`CredentialLayer`](layers::credential::CredentialLayer) | leases a credential, injects it, settles what came back |
-//! | [`ClassifyLayer`](layers::classify::ClassifyLayer) | says what an answer or an error means |
+//! | [`RetryLayer`](layers::retry::RetryLayer) | the only loop: the same credential, failover to the next one, wait, or stop |
+//! | [`CredentialLayer`](layers::credential::CredentialLayer) | leases a credential, injects it, settles the attempt |
+//! | [`ClassifyLayer`](layers::classify::ClassifyLayer) | judges what an answer or an error means: the verdict |
 //! | [`OriginGuardLayer`](layers::credential::OriginGuardLayer) | below a redirect layer: no credential reaches another origin |
 //!
 //! [`MarathonLayer`] puts them in this order. Each works alone; they meet only in the [`RequestContext`] and the

@@ -7,7 +7,7 @@ use bytes::Buf;
 use http_body::Body;
 use http_body_util::{Empty, Full};
 
-/// A body of which a copy can be sent again.
+/// A body that can be copied, to be sent again.
 ///
 /// Keep one copy, made before the first send, as the spare, and ask the spare for another right before each resend.
 #[diagnostic::on_unimplemented(
@@ -31,10 +31,10 @@ pub trait ReplayableBody: Body + Sized {
         false
     }
 
-    /// Lets `look` see the beginning of the body, where that is in memory. Nothing is read or waited for: the default is
-    /// `None`, without asking it.
-    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        let _ = look;
+    /// Passes the beginning of the body to `read`, if it is in memory. Nothing is polled or awaited. By default `None`, without
+    /// calling it.
+    fn peek<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let _ = read;
         None
     }
 }
@@ -44,11 +44,11 @@ impl<D: Buf + Clone> ReplayableBody for Full<D> {
         Some(self.clone())
     }
 
-    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    fn peek<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
         // Its data can only be had as its one frame, which is there at once; the copy shares it.
         let frame = pin!(self.clone()).poll_frame(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Some(Ok(frame))) = frame else { return None };
-        frame.data_ref().map(|data| look(data.chunk()))
+        frame.data_ref().map(|data| read(data.chunk()))
     }
 }
 

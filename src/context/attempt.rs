@@ -25,7 +25,7 @@ pub struct Attempt {
     pub credential: Option<CredentialId>,
     /// The generation of its token.
     pub generation: Option<Generation>,
-    /// What came back; `None` while it is under way, or if the caller went away.
+    /// The verdict on what came back; `None` while it is under way, or if the caller went away.
     pub verdict: Option<Verdict>,
     /// What could come next, as the pool sees it.
     pub next: Option<Next>,
@@ -37,7 +37,7 @@ pub struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Next {
-    /// The same credential, whose token is being replaced.
+    /// The same credential, whose token is being refreshed.
     Same,
     /// Another credential is ready.
     Now,
@@ -55,7 +55,7 @@ pub(crate) enum Plan {
     Same,
 }
 
-/// A credential that was refused with 403, and is to rest only if another one is not.
+/// A credential that was refused with 403, and is to cool only if another one then is not.
 #[derive(Debug, Clone)]
 pub(crate) struct Suspect {
     pub(crate) credential: CredentialId,
@@ -63,20 +63,20 @@ pub(crate) struct Suspect {
     pub(crate) verdict: Verdict,
 }
 
-/// A failure of one model, whose name the layer that keeps the request tells. Dropped, it settles itself without.
+/// A failure of one model, until the layer that keeps the request names the model. Dropping it settles it without a name.
 pub(crate) trait Unsettled: fmt::Debug + Send {
-    /// Settles it: the context knows the model by now, if anybody does.
+    /// Settles it, with the model that the context names by now, if it does.
     fn settle(self: Box<Self>, context: &RequestContext);
 }
 
 /// The state of one call, which the layers write and read in turn.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
-    /// Most calls need one attempt or two: they cost no allocation.
+    /// The first two attempts. Most calls need no more, so they cost no allocation.
     first: [Option<Attempt>; 2],
     rest: Vec<Attempt>,
     len: usize,
-    /// How many attempts are of earlier rounds.
+    /// The number of attempts in earlier rounds.
     earlier: usize,
     earlier_rounds: u32,
     /// The credentials of this round, from the third attempt of the call on.
@@ -88,10 +88,10 @@ pub(crate) struct Call {
     pub(crate) cut_short: bool,
     /// The model of the request, as the layer that keeps it found it.
     pub(crate) model: Option<Arc<str>>,
-    /// The last attempt, as long as it cannot be settled for want of the model's name.
+    /// The last attempt, while it cannot be settled because the model's name is unknown.
     pub(crate) unsettled: Option<Box<dyn Unsettled>>,
     pub(crate) suspect: Option<Suspect>,
-    /// The whole body of the last failed answer, where it was read to its end.
+    /// The whole body of the last failed answer, if it was read to its end.
     pub(crate) failed_body: Option<Bytes>,
     latest: Option<RequestContext>,
 }
@@ -106,7 +106,7 @@ impl Attempt {
     }
 }
 
-/// The credentials that a round has used, at hand outside of the lock. A few take no allocation.
+/// The credentials that a round has used, as a copy for use outside of the lock. A few cost no allocation.
 #[derive(Debug, Clone)]
 pub(crate) enum Used {
     Few([Option<CredentialId>; 2]),
@@ -127,7 +127,7 @@ impl Used {
         }
     }
 
-    /// How many they are.
+    /// The number of credentials.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Few([Some(one), Some(other)]) if one == other => 1,
@@ -174,7 +174,7 @@ impl Call {
         self.earlier_rounds.saturating_add(1)
     }
 
-    /// Forgets which credentials were tried: the wait for one of them is over.
+    /// Opens a new round, after a wait: all credentials may be tried again.
     pub(crate) fn open_round(&mut self) {
         self.earlier_rounds = self.earlier_rounds.saturating_add(1);
         self.earlier = self.len;
@@ -204,13 +204,13 @@ impl Call {
     #[cold]
     fn note_used(&mut self) {
         let known = self.used.take();
-        // What the first attempts of the round used is noted with the third.
+        // The credentials of the first attempts of the round are added with the third.
         let news: Vec<_> = match known {
             Some(_) => self.last().into_iter().filter_map(|attempt| attempt.credential.clone()).collect(),
             None => self.round().filter_map(|attempt| attempt.credential.clone()).collect(),
         };
         let mut used = known.unwrap_or_default();
-        // There is no copy while an attempt begins.
+        // No copy exists while an attempt begins, so this changes the set in place.
         Arc::make_mut(&mut used).extend(news);
         self.used = Some(used);
     }
@@ -229,13 +229,13 @@ impl Call {
         }
     }
 
-    /// Begins an attempt that first waits for its token, and says its number.
+    /// Begins an attempt that first waits for its token, and returns its number.
     pub(crate) fn open(&mut self, awaited: (CredentialId, Generation)) -> u32 {
         self.begin(Some(awaited));
         self.last().map_or(0, |attempt| attempt.number)
     }
 
-    /// Takes back an open attempt. `false` if a layer has judged it: then it stays.
+    /// Takes back an attempt that was opened. False if it has a verdict by now: then it stays.
     pub(crate) fn withdraw(&mut self, number: u32) -> bool {
         let is_open = self.last().is_some_and(|attempt| attempt.number == number && attempt.verdict.is_none());
         if is_open {
@@ -252,7 +252,7 @@ impl Call {
         is_open
     }
 
-    /// Notes what came back. Begins the attempt where no layer has done so.
+    /// Notes the verdict. Begins the attempt if no layer has done so.
     #[inline]
     pub(crate) fn judge(&mut self, verdict: Verdict) {
         if self.last().is_none_or(|attempt| attempt.verdict.is_some()) {
@@ -276,8 +276,8 @@ impl Call {
         self.attempts().find(|attempt| attempt.was_lost(Lost::BeforeAnswer)).map(|attempt| attempt.number)
     }
 
-    /// Whether the credential of the last attempt, whose connection failed, gets no other try: it has had `retries`
-    /// further ones, or its answer did not come in time.
+    /// Whether the last attempt's credential, whose connection failed, gets no further attempt: it had one more than `retries`,
+    /// or the attempt timed out.
     pub(crate) fn has_spent_network_tries(&self, retries: usize) -> bool {
         let Some(last) = self.last() else { return true };
         let first_break = self.first_break();
@@ -289,7 +289,7 @@ impl Call {
         retries == 0 || last.was_lost(Lost::TimedOut) || self.round().filter(counts).count() > retries
     }
 
-    /// How many pauses the request has made for connections that failed.
+    /// The number of pauses that the request has made after failed connections.
     pub(crate) fn network_pauses(&self) -> usize {
         let first_break = self.first_break();
         let pauses = |attempt: &&Attempt| {
@@ -300,7 +300,7 @@ impl Call {
         self.attempts().filter(pauses).count().saturating_sub(1)
     }
 
-    /// Whether the request has gone on with another credential because the provider or the way to it failed.
+    /// Whether the request has failed over to another credential because the provider or the network failed.
     pub(crate) fn has_stepped(&self) -> bool {
         let fails = |attempt: &Attempt| attempt.is_of(|it| it.is_server_error() || it.kind() == Kind::Network);
         let steps = |(one, next): (&Attempt, &Attempt)| fails(one) && one.credential != next.credential;

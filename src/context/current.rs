@@ -1,7 +1,7 @@
 //! The context of the running task: a slot of the thread, filled while the task's future runs and emptied after.
 //!
-//! The slot is entered with a guard and not with a closure: what is made within is then made in its place, where a closure
-//! would pass every future and answer through itself.
+//! The slot is entered with a guard and not with a closure, because a closure would move every future and answer through
+//! itself.
 
 use std::cell::Cell;
 use std::fmt;
@@ -39,7 +39,7 @@ pub(crate) fn enter(place: &mut Option<RequestContext>) -> Entered<'_> {
     Entered { place }
 }
 
-/// While it lives, its context is the current one, and the one before waits in the place of that.
+/// While the guard lives its context is current; dropping it restores the previous one.
 #[must_use = "the context is current while the guard lives"]
 pub(crate) struct Entered<'a> {
     place: &'a mut Option<RequestContext>,
@@ -54,7 +54,7 @@ impl Drop for Entered<'_> {
 
 #[inline]
 fn swap(place: &mut Option<RequestContext>) {
-    // A thread that is ending has no slot any more; what runs on it runs without a context.
+    // A thread that is ending has no slot any more, so its code runs without a context.
     let _ = CURRENT.try_with(|current| *place = current.replace(place.take()));
 }
 

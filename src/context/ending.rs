@@ -1,15 +1,15 @@
-//! What a stream told after its head has gone: how it ended, and what it said about limits. The layer that reads it tells
-//! those above.
+//! The report of a stream after its head has gone: how it ended, and its events about limits. The layer that reads the stream
+//! writes it for the layers above.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::verdict::Verdict;
 
-/// How a stream ended whose content had begun.
+/// How a stream ended, after its content had begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// As its dialect ends, or as far as anybody can tell.
+    /// As its dialect ends, or as far as can be told.
     Clean,
     /// Without the end that its dialect has.
     Truncated,
@@ -17,37 +17,37 @@ pub(crate) enum Ending {
     Failed(Verdict),
 }
 
-/// The place where it is told, in the extensions of the answer.
+/// The report, in the extensions of the answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamNews(Arc<News>);
 
 #[derive(Debug, Default)]
 struct News {
     ending: OnceLock<Ending>,
-    /// Whether `limits` may hold something: each frame asks, and most streams never say anything.
+    /// Whether `limits` may hold something. Each frame reads this, and most streams have no such event.
     has_limits: AtomicBool,
     limits: Mutex<Vec<Box<[u8]>>>,
 }
 
 impl StreamNews {
-    /// The most bytes of an event about limits; a longer one is none that is known.
+    /// The most bytes of an event about limits. No known one is longer.
     const MOST_BYTES: usize = 8 * 1024;
 
-    /// The most events that wait to be taken; more in one chunk are repetitions.
+    /// The most events that are kept until they are taken. More of them in one chunk are repetitions.
     const MOST_EVENTS: usize = 8;
 
-    /// The first word counts.
+    /// Reports the end. Only the first report counts.
     pub(crate) fn end(&self, ending: Ending) {
         let _ = self.0.ending.set(ending);
     }
 
-    /// `None` while the stream runs.
+    /// How the stream ended. `None` while it runs.
     #[inline]
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.0.ending.get().copied()
     }
 
-    /// An event about the account's limits, as it came.
+    /// Reports an event about the account's limits, as it came.
     pub(crate) fn tell_limits(&self, event: &[u8]) {
         if event.len() > Self::MOST_BYTES {
             return;
@@ -61,7 +61,7 @@ impl StreamNews {
         self.0.has_limits.store(true, Ordering::Release);
     }
 
-    /// Those events that nobody has taken, oldest first.
+    /// Takes the events about limits, oldest first.
     #[inline]
     pub(crate) fn take_limits(&self) -> Vec<Box<[u8]>> {
         if self.0.has_limits.load(Ordering::Acquire) { self.take() } else { Vec::new() }

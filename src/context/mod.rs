@@ -1,4 +1,8 @@
-//! What belongs to one request: its attempts, a pin, a deadline. Reached through the running task, and request extensions.
+//! The state of one request: its attempts, a pin, a deadline. Reached through the running task, and request extensions.
+//!
+//! This room holds plain data behind a lock that is held for a few instructions; it knows no pool and no layer, and decides
+//! nothing. It is not an argument that is passed down, because layers of other crates may stand between ours: they move or drop
+//! extensions, and clone requests. And it is not only a task-local, because spawned tasks and bodies run outside of it.
 
 mod attempt;
 mod current;
@@ -57,7 +61,7 @@ struct Inner {
     opened: bool,
     /// Whether a layer above is able to send the request again.
     resendable: AtomicBool,
-    /// Whether a layer above tells the model of the request once a failure is about it.
+    /// Whether a layer above names the model of the request once a failure is about it.
     names_model: AtomicBool,
     /// Whether a stream is held until it begins.
     streams: AtomicBool,
@@ -98,14 +102,14 @@ impl RequestContext {
         Self::make(Inherited { deadline, ..self.0.inherited.clone() }, false)
     }
 
-    /// Names what the request belongs to, such as a conversation, for strategies to go by.
+    /// Names the group that the request belongs to, such as a conversation, for strategies.
     #[must_use]
     pub fn with_group(self, group: impl Into<Arc<str>>) -> Self {
         Self::make(Inherited { group: Some(group.into()), ..self.0.inherited.clone() }, false)
     }
 
-    /// Names the model that the request asks for, where neither its path nor its body says so, or where limits go by another
-    /// name. It goes before what any [`ModelSource`](crate::providers::model::ModelSource) finds.
+    /// Names the model of the request, if neither its path nor its body does, or if limits go by another name. It takes
+    /// precedence over every [`ModelSource`](crate::providers::model::ModelSource).
     #[must_use]
     pub fn with_model(self, model: impl Into<Arc<str>>) -> Self {
         Self::make(Inherited { model: Some(model.into()), ..self.0.inherited.clone() }, false)
@@ -139,7 +143,7 @@ impl RequestContext {
         }
     }
 
-    /// How long until the first credential is expected to recover, as the last attempt of this call learned.
+    /// How long until the first credential is expected to recover, as of the last attempt of this call.
     /// `None` if one was ready, or none will recover by itself.
     #[must_use]
     pub fn recovery(&self) -> Option<Duration> {
@@ -161,25 +165,25 @@ impl RequestContext {
         self.0.inherited.deadline
     }
 
-    /// What the request belongs to.
+    /// The group of the request.
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         self.0.inherited.group.as_deref()
     }
 
-    /// The model that the request asks for, as far as [`with_model`](Self::with_model) names it.
+    /// The model of the request, if [`with_model`](Self::with_model) has named it.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         self.0.inherited.model.as_deref()
     }
 
-    /// The name under which limits of the request's model are kept: empty where nobody has told it.
+    /// The name under which cooldowns of the request's model are kept. Empty while the model is unknown.
     pub(crate) fn model_name(&self) -> Arc<str> {
         let stated = self.0.inherited.model.clone();
         stated.or_else(|| self.call().model.clone()).unwrap_or_default()
     }
 
-    /// Whether the layer that keeps the request has to tell its model before a failure of it can be settled.
+    /// Whether a failure has to wait until the layer that keeps the request names its model.
     pub(crate) fn awaits_model(&self) -> bool {
         self.0.names_model.load(Relaxed) && self.0.inherited.model.is_none() && self.call().model.is_none()
     }
@@ -198,14 +202,15 @@ impl RequestContext {
         f()
     }
 
-    /// The context that a layer works with: that of the request, else that of the task.
+    /// The context that a layer works with: the one of the request, else the one of the task.
     #[inline]
     pub(crate) fn find(extensions: &Extensions) -> Option<Self> {
         Self::of(extensions).cloned().or_else(Self::current)
     }
 
-    /// The context of the call that a layer above has opened. A layer that stands alone opens one for each call, and leaves
-    /// it in the extensions for the layers below: in the caller's own, the attempts of several calls would run together.
+    /// The context that a layer above has opened for this call. A layer that stands alone opens one for each call, and leaves
+    /// it in the extensions for the layers below. It does not use the caller's own, where the attempts of several calls would
+    /// mix.
     pub(crate) fn join(extensions: &mut Extensions) -> Self {
         if let Some(context) = Self::find(extensions).filter(|context| context.0.opened) {
             return context;
@@ -237,13 +242,13 @@ impl RequestContext {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Says to the layers below whether the request can be sent again.
+    /// Tells the layers below whether the request can be sent again.
     #[inline]
     pub(crate) fn set_resendable(&self, resendable: bool) {
         self.0.resendable.store(resendable, Relaxed);
     }
 
-    /// Says to the layers above whether the head of a stream has come: only its content is waited for.
+    /// Tells the layers above whether the head of a stream has come, so that only its content is missing.
     #[inline]
     pub(crate) fn set_streams(&self, streams: bool) {
         self.0.streams.store(streams, Relaxed);
@@ -254,7 +259,7 @@ impl RequestContext {
         self.0.streams.load(Relaxed)
     }
 
-    /// Says to the layers below whether the model of the request is told once a failure is about it.
+    /// Tells the layers below whether the model of the request will be named once a failure is about it.
     #[inline]
     pub(crate) fn set_names_model(&self, names_model: bool) {
         self.0.names_model.store(names_model, Relaxed);

@@ -8,7 +8,7 @@ use crate::credentials::Secret;
 use crate::credentials::TokenSet;
 use crate::credentials::origin::Shown;
 
-/// The name of a credential, unique in its pool. It appears in events and errors, so it holds no secret.
+/// The id of a credential, unique in its pool. It appears in events and errors, so it must hold no secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialId(Arc<str>);
 
@@ -144,7 +144,7 @@ pub struct Credential {
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // All of them, so that none is forgotten.
+        // All fields are named, so that a new one is not forgotten.
         let Self { id, label, subject, material, header, scheme, extra_headers, base_url } = self;
         f.debug_struct("Credential")
             .field("id", id)

@@ -1,4 +1,4 @@
-//! Values of headers: a secret, and a time to come back.
+//! Values of headers: a secret, and the time of the next try.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub(crate) fn secret_value(scheme: &str, secret: &str) -> Result<HeaderValue, &'
     Ok(value)
 }
 
-/// `Retry-After` in whole seconds, rounded up, so that it is never too early (RFC 9110 section 10.2.3).
+/// Sets `Retry-After` in whole seconds, rounded up so that no request comes too early (RFC 9110 section 10.2.3).
 pub(crate) fn state_recovery(headers: &mut HeaderMap, recovery: Option<Duration>) {
     headers.remove("retry-after-ms");
     match recovery {

@@ -55,7 +55,7 @@ impl Origin {
         authority.as_str() == &*self.authority || self.matches_unusual(authority)
     }
 
-    /// The same host in other letters, or with the usual port spelt out.
+    /// Whether it is the same host in other letters, or with the usual port spelt out.
     #[cold]
     fn matches_unusual(&self, authority: &Authority) -> bool {
         port_of(authority, self.https) == Some(self.port) && authority.host().eq_ignore_ascii_case(&self.host)
@@ -133,7 +133,7 @@ pub(crate) fn is_protected(uri: &Uri) -> bool {
     uri.scheme() == Some(&Scheme::HTTPS) || Origin::of(uri).is_some_and(|origin| origin.is_loopback())
 }
 
-/// Refuses what no token should be sent to: other schemes, user names, and plain `http` off this machine.
+/// Reads a URL that tokens may be sent to. Refuses other schemes, user names, and plain `http` off this machine.
 fn parse_url(place: &str, text: &str) -> Result<(Origin, PathAndQuery), Error> {
     let wrong =
         |why: &str| Error::config(format!("{place}: {} {why}, for example \"https://api.example.com\"", Shown(text)));
@@ -193,7 +193,7 @@ fn is_https(scheme: &Scheme) -> Option<bool> {
     }
 }
 
-/// The port, or the scheme's usual one; `None` where something stands there that is no port.
+/// The port, or the scheme's usual one. `None` if the authority has something else in the place of a port.
 fn port_of(authority: &Authority, https: bool) -> Option<u16> {
     match authority.port() {
         Some(port) => Some(port.as_u16()),

@@ -25,13 +25,13 @@ impl Secret {
         Self(Zeroizing::new(secret.into()))
     }
 
-    /// The secret itself. Whoever calls this keeps it out of logs.
+    /// The secret itself. Keep it out of logs.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::credentials::Secret;
 
-/// What an OAuth server hands out for one account: an access token, and what is needed to replace it.
+/// What an OAuth server hands out for one account: an access token, and what is needed to refresh it.
 ///
 /// ```
 /// use oauth_marathon::TokenSet;
@@ -35,14 +35,14 @@ impl TokenSet {
         self
     }
 
-    /// Says when the access token expires. Without it, only an answer of the provider shows that it has.
+    /// Sets when the access token expires. Without it, only an answer of the provider shows that it has expired.
     #[must_use]
     pub fn expires_at(mut self, when: SystemTime) -> Self {
         self.expires_at = Some(when);
         self
     }
 
-    /// As it was handed out at `now`: a life of less than a second cannot be meant, and counts as unknown.
+    /// The set as it was handed out at `now`. A life of less than a second is a mistake of the server, and counts as unknown.
     pub(crate) fn issued(mut self, now: SystemTime) -> Self {
         self.expires_at =
             self.expires_at.filter(|expiry| expiry.duration_since(now).is_ok_and(|life| life.as_secs() > 0));

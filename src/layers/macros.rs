@@ -1,6 +1,6 @@
-//! What every service says alike.
+//! Code that every service of a layer has alike.
 
-/// The accessors of a service to the one that it wraps, which is its field `inner`.
+/// The accessors of a service to the service that it wraps, its field `inner`.
 macro_rules! inner_service {
     () => {
         /// The inner service.

@@ -1,6 +1,10 @@
 //! The layers of the stack. Each does one thing, works alone and knows no other; they meet in the
 //! [`RequestContext`](crate::RequestContext) and the [`Verdict`](crate::verdict::Verdict).
 //!
+//! A layer may touch its request, its answer and the context; only the credential layer changes the pool. It is not one
+//! service, because each part is of use alone (under tower's own retry, or over a client without a pool), and each can be
+//! tested alone. What two layers have to tell each other goes through the context, never from one to the other.
+//!
 //! # The life of a call
 //!
 //! 1. [`notify`] opens the context of the call.
@@ -10,7 +14,7 @@
 //! 5. Your client sends it.
 //! 6. [`classify`] reads what came back and notes the verdict with the attempt.
 //! 7. [`credential`] settles the attempt with the pool, and notes what the pool could offer next.
-//! 8. [`retry`] decides: return the answer, the same credential again, the next one, or wait.
+//! 8. [`retry`] decides: return the answer, the same credential again, failover to the next one, or wait.
 //!
 //! [`MarathonLayer`](crate::MarathonLayer) is all of them in this order.
 

@@ -1,4 +1,4 @@
-//! Leasing a credential for an attempt, and settling the attempt: the edge around the pure transitions.
+//! Leases a credential for an attempt, and settles the attempt: the edge around the pure transitions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -29,32 +29,32 @@ use crate::providers::quota::{Quota, Window, WindowScope};
 use crate::sync::oneshot;
 use crate::verdict::{Scope, Verdict};
 
-/// Shorter windows are those of throttles.
+/// The shortest window of a quota. A shorter one belongs to a throttle.
 const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
 
-/// What came of asking for a credential.
+/// The result of [`Pool::acquire`].
 #[derive(Debug)]
 pub(crate) enum Acquired {
     Lease(Lease),
-    /// Its token of this generation is being replaced; ask for it again once that is over.
-    RefreshState {
+    /// The token of this credential and generation is being refreshed. Acquire again when that is done.
+    Refreshing {
         awaited: (CredentialId, Generation),
         done: oneshot::Receiver<RefreshOutcome>,
     },
     None(Unavailable),
 }
 
-/// Why no credential can be had.
+/// Why there is no credential to lease.
 #[derive(Debug)]
 pub(crate) enum Unavailable {
-    /// Those that could serve rest for this long.
+    /// Every credential that could serve cools; the first one recovers after this time.
     Cooling(Duration),
-    /// There is none, or none that time alone brings back.
+    /// There is none, or none that recovers by itself.
     Error(Error),
 }
 
 impl Pool {
-    /// Leases the active credential, if there is one that is ready to go and whose token needs no refresh first.
+    /// Leases the active credential, if there is one whose token needs no refresh first.
     ///
     /// This is what a request does first. It takes no lock, and reads the clock only for a token that expires.
     #[inline]
@@ -84,14 +84,14 @@ impl Pool {
         {
             let candidates = self.candidates(&state, ask);
             drop(state);
-            // Foreign code runs outside of the lock, and its panic costs only its opinion.
+            // Foreign code runs outside of the lock, and its panic costs only its choice.
             let chosen = catch_unwind(AssertUnwindSafe(|| strategy.select(choice, &candidates))).ok().flatten();
             state = self.state();
             let chosen =
                 chosen.and_then(|at| candidates.get(at)).and_then(|candidate| state.place_of(candidate.id.as_str()));
             pick = match chosen.filter(|place| state.is_ready(*place, ask.model)) {
                 Some(place) => Pick::Ready(place),
-                // Without the lock, even the front may have gone or begun to rest.
+                // While the lock was released, even the front may have gone or begun to cool.
                 None => state.pick(now, ask),
             };
         }
@@ -132,20 +132,20 @@ impl Pool {
         self.emit(effects);
     }
 
-    /// Takes in what the fields of an answer over `lease` say about quotas, for a request that asked for `model`. Only a
-    /// credential that rests has something that it could end.
+    /// Applies what the header fields of an answer over `lease` say about quotas; `model` is the model of its request. Called
+    /// only while the credential may be cooling: only then is there a cooldown to end or a probe to postpone.
     pub(crate) fn quota_seen(&self, lease: &Lease, headers: &HeaderMap, model: Option<&str>) {
         self.weigh(lease, &Quota::read(headers, self.0.wall.now()), model);
     }
 
-    /// Takes in what an event inside of an answer over `lease` says. It names no model that a request could have asked for.
+    /// Applies what an event inside of an answer over `lease` says about quotas. Such an event names no model of a request.
     pub(crate) fn event_seen(&self, lease: &Lease, event: &[u8]) {
         if let Some(quota) = Quota::read_event(event, self.0.wall.now()) {
             self.weigh(lease, &quota, None);
         }
     }
 
-    /// Only windows of an hour and more say something about a used-up quota.
+    /// Applies the windows of a quota. Only those of an hour and more say something about a used-up quota.
     fn weigh(&self, lease: &Lease, quota: &Quota, model: Option<&str>) {
         for (scope, limits) in [(Scope::Credential, WindowScope::Credential), (Scope::Model, WindowScope::Model)] {
             let is_long = |window: &&Window| window.length.is_some_and(|length| length >= LONG_WINDOW);
@@ -159,7 +159,7 @@ impl Pool {
         }
     }
 
-    /// Settles an attempt that did not succeed. The caller tells of the [effects](Pool::emit) once it holds no lock.
+    /// Settles an attempt that did not succeed. The caller [emits](Pool::emit) the effects, when it holds no lock.
     pub(crate) fn settle(&self, outcome: &Outcome<'_>) -> Settled {
         let mut state = self.state();
         let settled = state.settle(&self.0.settings, self.0.source.is_some(), clock::now(), outcome);
@@ -171,13 +171,13 @@ impl Pool {
         settled
     }
 
-    /// What there is next for a request whose attempt ended before anything was sent.
+    /// What comes next for a request whose attempt ended before anything was sent.
     pub(crate) fn availability(&self, request: &Request<'_>) -> Next {
         let now = clock::now();
         self.change(|state| state.availability(request, now))
     }
 
-    /// Lets a suspect rest: another credential was not refused.
+    /// Cools a suspect, because another credential was not refused.
     pub(crate) fn convict(&self, suspect: &Suspect) {
         let cooldown = self.0.settings.auth_failure_cooldown.min(self.0.settings.max_cooldown);
         let mut state = self.state();
@@ -187,7 +187,7 @@ impl Pool {
         self.emit(effects);
     }
 
-    /// Keeps the answer to a request for this model after which nobody was left for it.
+    /// Keeps the failed answer to a request for this model after which no credential was ready.
     pub(crate) fn remember(&self, answer: Remembered, model: Option<&Arc<str>>) {
         self.state().remember(Arc::new(answer), model);
     }
@@ -220,8 +220,8 @@ impl Pool {
         });
     }
 
-    /// Whether the token of `credential` may be sent to where `uri` leads. Where nobody knows whose token it is, it may only
-    /// go where each one of the pool may; that of a credential which the pool does not hold any more goes nowhere.
+    /// Whether the token of `credential` may be sent to `uri`. A token of an unknown credential may go only where every
+    /// credential of the pool may. The token of a credential that the pool does not hold any more goes nowhere.
     pub(crate) fn may_receive(&self, credential: Option<&CredentialId>, uri: &Uri) -> bool {
         let state = self.state();
         let Some(id) = credential else {
@@ -236,7 +236,7 @@ impl Pool {
 }
 
 impl Pool {
-    /// Takes what was picked, with the refresh that begins by it.
+    /// Leases what was picked. The ticket is a refresh that begins with it.
     fn take(
         &self,
         state: &mut State,
@@ -253,22 +253,22 @@ impl Pool {
             Pick::Ready(place) => (place, None),
             Pick::Probe(place, probe) => (place, Some(probe)),
             Pick::Cooling(Some(recovery)) => return none(Unavailable::Cooling(recovery)),
-            Pick::Cooling(None) => return none(Unavailable::Error(inner.nobody(state, ask))),
+            Pick::Cooling(None) => return none(Unavailable::Error(inner.none_left(state, ask))),
             Pick::Unknown => return Err(inner.unknown(state, ask)),
         };
-        let Some(entry) = state.entry(place) else { return none(Unavailable::Error(inner.nobody(state, ask))) };
+        let Some(entry) = state.entry(place) else { return none(Unavailable::Error(inner.none_left(state, ask))) };
         let access = entry.access.clone();
         let refreshable = inner.source.is_some() && entry.credential.material.refresh_token().is_some();
         let asks = refreshable && !(ask.awaited)(&access.slot.id);
         let begun = match entry.refreshing.need(&access, now) {
-            Need::RefreshOutcome { valid: false } if asks => {
+            Need::Refresh { valid: false } if asks => {
                 let (sender, done) = oneshot::channel();
                 let begun = self.join_refresh(state, place, Some(sender))?;
                 let awaited = (access.slot.id.clone(), access.generation);
-                return Ok((Acquired::RefreshState { awaited, done }, begun));
+                return Ok((Acquired::Refreshing { awaited, done }, begun));
             }
-            // A token that is good is used: where no refresh can begin, another request will see to it.
-            Need::RefreshOutcome { valid: true } if asks => self.join_refresh(state, place, None).unwrap_or_default(),
+            // A token that is good is used. If no refresh can begin now, a later request begins one.
+            Need::Refresh { valid: true } if asks => self.join_refresh(state, place, None).unwrap_or_default(),
             _ => None,
         };
         if let Some(probe) = &probe {
@@ -299,7 +299,7 @@ impl Inner {
         Error::new(ErrorKind::UnknownCredential, message)
     }
 
-    fn nobody(&self, state: &State, ask: &Ask<'_>) -> Error {
+    fn none_left(&self, state: &State, ask: &Ask<'_>) -> Error {
         let provider = &self.provider;
         if state.len() == 0 {
             let message = format!(

@@ -1,4 +1,5 @@
-//! The active credential. A thread that has found it once finds it again by comparing one number.
+//! The active credential, as requests find it. Each thread remembers it, and compares one number to see whether it has
+//! changed.
 
 use std::cell::RefCell;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -9,32 +10,32 @@ use super::prepared::{Access, is_ahead};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Mutex, MutexGuard, lock, thread_local};
 
-/// The next stamp. No two changes of any pools have the same one, so that a stamp tells the pool too.
+/// The next stamp. Each change in any pool gets its own, so that a stamp also tells the pool.
 static STAMPS: atomic::AtomicU64 = atomic::AtomicU64::new(1);
 
 thread_local! {
     static FOUND: RefCell<Found> = const { RefCell::new(Found { stamp: 0, access: None }) };
 }
 
-/// What a thread found last, and the stamp it had.
+/// What a thread found last, with its stamp.
 struct Found {
     stamp: u64,
     access: Option<Remembered>,
 }
 
-/// Weak, so that an idle thread keeps no secret alive. Its time stands beside it: looking there writes to nothing that other
-/// threads read.
+/// A thread's copy of the active credential. It is weak, so that an idle thread keeps no secret alive. The refresh time
+/// stands beside it, so that reading it writes to nothing that other threads read.
 struct Remembered {
     access: Weak<Access>,
     refresh_at: Option<Instant>,
 }
 
-/// Changed under the pool's lock, and found without any lock until it changes.
+/// The published active credential: changed under the pool's lock, read without a lock until it changes again.
 #[derive(Debug, Default)]
 pub(super) struct Active {
-    /// Each thread looks here once after a change.
+    /// Each thread reads this once after a change.
     access: Mutex<Option<Arc<Access>>>,
-    /// Changes after `access` does, and is read before it: what is found with a stamp is never older than that.
+    /// Written after `access` and read before it, so that what is found with a stamp is never older than the stamp.
     stamp: AtomicU64,
 }
 
@@ -57,30 +58,30 @@ impl Active {
     /// The active one, if its token needs no refresh before it is used.
     #[inline]
     pub(super) fn find_fresh(&self) -> Option<Arc<Access>> {
-        let found =
-            self.probe(|found| found.filter(|found| is_ahead(found.refresh_at)).and_then(|it| it.access.upgrade()));
+        let found = self
+            .with_found(|found| found.filter(|found| is_ahead(found.refresh_at)).and_then(|it| it.access.upgrade()));
         found.unwrap_or_else(|| self.access().clone().filter(|access| access.is_fresh()))
     }
 
-    /// Whether there is such a one.
+    /// Whether [`find_fresh`](Self::find_fresh) would find one.
     #[inline]
     pub(super) fn has_fresh(&self) -> bool {
-        let found = self.probe(|found| found.is_some_and(|found| is_ahead(found.refresh_at)));
+        let found = self.with_found(|found| found.is_some_and(|found| is_ahead(found.refresh_at)));
         found.unwrap_or_else(|| self.access().as_ref().is_some_and(|access| access.is_fresh()))
     }
 
-    /// Looks at what this thread remembers, once that is up to date. A thread that is ending remembers nothing any more.
+    /// Passes what this thread remembers to `at`, brought up to date first. `None` in a thread that is ending.
     #[inline]
-    fn probe<R>(&self, at: impl FnOnce(Option<&Remembered>) -> R) -> Option<R> {
+    fn with_found<R>(&self, at: impl FnOnce(Option<&Remembered>) -> R) -> Option<R> {
         let stamp = self.stamp.load(Acquire);
-        let looked = FOUND.try_with(|found| {
+        let result = FOUND.try_with(|found| {
             let mut found = found.borrow_mut();
             if found.stamp != stamp {
                 *found = self.learn(stamp);
             }
             at(found.access.as_ref())
         });
-        looked.ok()
+        result.ok()
     }
 
     #[cold]
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_seen_at_the_next_look_by_every_thread() {
+    fn a_change_is_seen_by_every_thread_when_it_reads_next() {
         let active = Active::default();
         assert_eq!(found(&active), None);
         for id in ["a", "b", "a"] {

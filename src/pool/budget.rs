@@ -1,7 +1,7 @@
 //! What a pool may spend on resends that add load to a provider that is failing.
 //!
-//! Twenty are granted a minute, and every success earns a fifth of one; at most twenty are saved up. So however many
-//! requests fail at once, few are sent again.
+//! Twenty resends are granted a minute, and every success earns a fifth of one; at most twenty are saved up. So while
+//! everything fails, resends stay few, however many requests there are.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::{Mutex, lock};
 
-/// What one resend costs, in shares; a success earns one share.
+/// The price of one resend. A success earns one unit of it.
 const COST: u32 = 5;
 
-/// The shares that are granted at the start, and the most that can be saved up: twenty resends.
+/// The balance at the start, and the largest balance: twenty resends.
 const CAPACITY: u32 = 20 * COST;
 
-/// The time in which one share is granted: twenty resends a minute.
+/// The time for which one unit is granted: twenty resends a minute.
 const GRANT: Duration = Duration::from_millis(600);
 
-/// The budget of resends that all stacks over one pool share. Earning is on the hot path: it reads no clock and takes
+/// The budget that all stacks over one pool share. Earning is on the path of every request, so it reads no clock and takes
 /// no lock.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -38,7 +38,7 @@ impl Budget {
     #[inline]
     pub(crate) fn earn(&self) {
         if self.balance.load(Relaxed) < CAPACITY {
-            // Two that earn at once may pass the capacity by one: no harm.
+            // Two successes at once may exceed the capacity by one unit, which does no harm.
             self.balance.fetch_add(1, Relaxed);
         }
     }
@@ -97,7 +97,7 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         assert!(!budget.spend(at(2_999)));
         assert!(budget.spend(at(3_000)) && !budget.spend(at(3_000)));
-        // What is left of a share counts for the next one, and asking in vain costs none of it.
+        // The rest of a share counts for the next one, and a refused resend costs nothing.
         assert_eq!((3_001..60_000).step_by(7).filter(|millis| budget.spend(at(*millis))).count(), 18);
         assert_eq!(spend_all(&budget, at(63_000)), 2);
         assert_eq!(spend_all(&budget, at(3_600_000)), 20);

@@ -1,4 +1,4 @@
-//! Building a pool: what is wrong with a part is reported by `build`, with the place and the remedy.
+//! Builds a pool. What is wrong with a part is reported by `build`, with the place and the remedy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl PoolBuilder {
         self
     }
 
-    /// How tokens are replaced. Without it, they are used until the provider refuses them.
+    /// How tokens are refreshed. Without it, they are used until the provider refuses them.
     pub fn token_source(mut self, source: impl TokenSource) -> Self {
         self.source = Some(Arc::new(source));
         self
@@ -93,7 +93,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Adds somebody who is told what happens. Each notifier runs on a thread of its own, so that a slow one delays nobody.
+    /// Adds a notifier, which gets the pool's events. Each runs on a thread of its own, so that a slow one delays nothing else.
     pub fn notifier(mut self, notifier: impl Notifier) -> Self {
         if let Err(error) = self.events.add(notifier) {
             self.failed_notifier
@@ -102,13 +102,13 @@ impl PoolBuilder {
         self
     }
 
-    /// Chooses among the credentials that are ready, instead of the setting `strategy`.
+    /// Sets a strategy of your own, which chooses among the ready credentials instead of the setting `strategy`.
     pub fn strategy(mut self, strategy: impl Strategy) -> Self {
         self.strategy = Some(Box::new(strategy));
         self
     }
 
-    /// Tells which model a request asks for, before the [standard](crate::providers::model::StandardModelSource) source is asked.
+    /// Sets a source that names the model of a request. It comes before the [standard](crate::providers::model::StandardModelSource) source.
     pub fn model_source(mut self, source: impl ModelSource) -> Self {
         self.models = Some(Box::new(source));
         self
@@ -126,10 +126,10 @@ impl PoolBuilder {
         self
     }
 
-    /// Builds the pool of the credentials that were added here. It may be without any: they can be [added](Pool::add) later.
+    /// Builds the pool of the credentials that were added here. It may be empty: credentials can be [added](Pool::add) later.
     ///
-    /// A [store](PoolBuilder::store) takes the tokens that are refreshed, and gives those that other processes have
-    /// refreshed. To have all of a pool in its store, [open](PoolBuilder::open) it.
+    /// A [store](PoolBuilder::store) takes the tokens that this pool refreshes, and gives those that other processes have
+    /// refreshed. To keep all of a pool in its store, [open](PoolBuilder::open) it.
     ///
     /// # Errors
     /// If an origin, a credential, the token source or a setting is malformed, an id is given twice, there is no origin, or
@@ -140,7 +140,8 @@ impl PoolBuilder {
         Ok(pool)
     }
 
-    /// The pool without its credentials. `follows` says whether they are those of its store, whoever changes them.
+    /// The pool without its credentials. With `follows`, its credentials are those of its store, and follow every change
+    /// there.
     pub(super) fn assemble(self, follows: bool) -> Result<(Pool, Vec<Credential>), Error> {
         if let Some(error) = self.failed_notifier {
             return Err(error);

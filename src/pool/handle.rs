@@ -1,4 +1,4 @@
-//! The handle to a pool, and what its other parts build on.
+//! The handle to a pool, and the parts that all other files of the pool use.
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,35 +46,35 @@ pub(super) struct Inner {
     pub(super) provider: Arc<str>,
     pub(super) settings: Settings,
     pub(super) origins: Vec<Origin>,
-    /// The active credential, for requests that have no reason to look further.
+    /// The active credential, published for the fast path.
     pub(super) active: Active,
     /// A copy of the state's count of changes, to be read without the lock.
     pub(super) changes: AtomicU64,
     /// Every header that a credential of this pool sets or has set.
     pub(super) header_names: ArcSwap<Vec<HeaderName>>,
-    /// Whether there are others among them than `Authorization`.
+    /// Whether `header_names` has any other than `Authorization`.
     pub(super) has_other_headers: AtomicBool,
     pub(super) state: Mutex<State>,
     pub(super) source: Option<Arc<dyn DynTokenSource>>,
     pub(super) store: Arc<dyn DynStore>,
     pub(super) strategy: Option<Box<dyn Strategy>>,
     pub(super) events: Notifiers,
-    /// Finds the model of a request, and knows whether any credential rests for one.
+    /// Finds the model of a request, and knows whether any credential cools for a single model.
     pub(super) models: Models,
     pub(super) wall: Arc<dyn WallClock>,
-    /// Whether the pool is what its store holds, whoever changes that.
+    /// Whether the pool follows its store, so that it holds what the store holds.
     pub(super) follows: bool,
     /// How many refreshes are under way, and how many new tokens wait to be stored.
     pub(super) refreshing: watch::Sender<usize>,
     /// Whether the pool has been shut down, for the tasks that work for it.
     pub(super) closing: watch::Sender<bool>,
-    /// Wakes whoever tells the store what has changed.
+    /// Wakes the task that writes changes to the store.
     pub(super) outgoing: Arc<Notify>,
-    /// One at a time tells the store what has changed.
+    /// Held while changes are written to the store: one writer at a time.
     pub(super) writing: AsyncMutex<()>,
-    /// Its budget of resends, for while the provider fails.
+    /// The budget for resends to a failing provider.
     pub(super) budget: Arc<Budget>,
-    /// Wakes the watch over recoveries: one may come earlier than it knows.
+    /// Wakes the task that watches for recoveries: one may come earlier than it expects.
     pub(super) rescheduled: Arc<Notify>,
 }
 
@@ -103,18 +103,18 @@ impl Pool {
         self.0.events.subscribe()
     }
 
-    /// Finds the model of requests for the layer that keeps them: see [`RetryLayer::models`](crate::layers::retry::RetryLayer::models).
+    /// The models of the pool, for the layer that keeps the requests: see [`RetryLayer::models`](crate::layers::retry::RetryLayer::models).
     #[must_use]
     pub fn models(&self) -> &Models {
         &self.0.models
     }
 
-    /// The budget of resends that all stacks over the pool share.
+    /// The budget of all stacks over the pool for resends to a failing provider.
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.0.budget
     }
 
-    /// Whether credentials may be sent to where `uri` leads.
+    /// Whether credentials may be sent to `uri`.
     #[inline]
     pub(crate) fn allows(&self, uri: &Uri) -> bool {
         self.0.origins.iter().any(|origin| origin.matches(uri))
@@ -124,8 +124,8 @@ impl Pool {
         &self.0.origins
     }
 
-    /// Whether a credential is sent in any other header than `Authorization`, or was. For one that is not, there is then
-    /// nothing to remove.
+    /// Whether any credential is or was sent in another header than `Authorization`. If not, the injection has no other
+    /// header to remove.
     #[inline]
     pub(crate) fn has_other_headers(&self) -> bool {
         self.0.has_other_headers.load(Acquire)
@@ -144,7 +144,7 @@ impl Pool {
         lock(&self.0.state)
     }
 
-    /// Releases the lock after a transition, and wakes those who tell the store of it.
+    /// Releases the lock after a transition, and wakes the task that writes to the store if there is something to write.
     #[inline]
     pub(super) fn unlock(&self, state: MutexGuard<'_, State>) {
         let is_waiting = state.outbox.is_waiting();
@@ -160,7 +160,7 @@ impl Pool {
         self.0.models.set_wanted(!state.models.is_empty());
         let sticky = self.0.strategy.is_none() && self.0.settings.strategy == StrategyName::Sticky;
         let first = state.rotation.first().filter(|_| sticky && !state.closed);
-        // One whose token is known to be dead is not for those who do not look further.
+        // A credential whose token the provider has refused is not for the fast path.
         let usable = first.and_then(|place| state.entry(place)).filter(|entry| !entry.refreshing.forced);
         self.0.active.set(usable.map(|entry| &entry.access));
     }
@@ -181,8 +181,8 @@ impl Pool {
 }
 
 impl Inner {
-    /// Builds what goes out with requests. Only a token that can be replaced has a time for it, so that no request reads a
-    /// clock for the others.
+    /// Builds the headers that go out with requests. Only a token that can be refreshed gets a refresh time, so that no
+    /// request reads a clock for the others.
     pub(super) fn prepare(
         &self,
         credential: &Credential,

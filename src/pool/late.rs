@@ -1,4 +1,4 @@
-//! What comes of an answer after its head has gone to the caller.
+//! Settles what happens to an answer after its head has gone to the caller.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl Pool {
         }
     }
 
-    /// A response that had begun broke off: it counts for the credential, and changes nothing else.
+    /// Counts a failure, because a response that had begun broke off. Nothing else changes.
     pub(crate) fn broke_off(&self, lease: &Lease) {
         let mut state = self.state();
         if let Some(entry) = state.owner(&lease.access().slot) {
@@ -28,7 +28,7 @@ impl Pool {
         }
     }
 
-    /// An error in a response that had begun. The request is out of reach, so all that counts is what it says for the next.
+    /// Settles an error inside a response that had begun. It cannot be retried, so it counts only for later requests.
     fn failed_late(&self, lease: &Lease, verdict: Verdict, model: impl FnOnce() -> Arc<str>) {
         let model = (verdict.scope() == Scope::Model).then(model);
         let request = Request {

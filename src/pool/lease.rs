@@ -25,7 +25,7 @@ pub struct Lease {
     pool: Pool,
     /// The pool's count of changes when the lease began.
     started: u64,
-    /// What it is to show about a resting credential, and when it began. Boxed: few are.
+    /// What the attempt probes, and since when, if it is a probe. Boxed, because few are.
     probe: Option<Box<(ProbeTarget, Instant)>>,
 }
 
@@ -67,7 +67,7 @@ impl Lease {
         &self.access
     }
 
-    /// Whether the credential may rest, for some model at least.
+    /// Whether the credential may be cooling, as a whole or for some model.
     pub(crate) fn may_be_cooling(&self) -> bool {
         self.access.slot.troubled.load(Relaxed)
     }
@@ -82,7 +82,7 @@ impl Lease {
         self.access.slot.quota.keep(headers);
     }
 
-    /// Keeps what an event inside of an answer says about limits, and ends a rest that it contradicts.
+    /// Keeps what an event inside of an answer says about limits, and ends a cooldown that it contradicts.
     pub(crate) fn heard_event(&self, event: &[u8]) {
         self.access.slot.quota.keep_event(event);
         if self.may_be_cooling() {
@@ -100,7 +100,7 @@ impl Lease {
         });
     }
 
-    /// What an outcome of this attempt bears on, for a request that asked for `model`.
+    /// This attempt, as ending a cooldown needs it; `model` is the model of its request.
     pub(super) fn bearing<'a>(&'a self, model: Option<&'a str>) -> Bearing<'a> {
         Bearing { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }
     }

@@ -42,7 +42,7 @@ impl Pool {
         })
     }
 
-    /// Gives a credential new tokens or a new key. What was held against the old ones does not count any more.
+    /// Gives a credential new tokens or a new key. Failures that concern the old ones are forgotten.
     ///
     /// # Errors
     /// If the pool does not hold the credential, or the secret is malformed; the old one then stays.
@@ -53,7 +53,7 @@ impl Pool {
         })
     }
 
-    /// Gives new tokens to the credential that holds this refresh token, whichever is active, and names it.
+    /// Gives new tokens to the credential that holds this refresh token, and returns its id.
     ///
     /// # Errors
     /// If no credential holds it, or the new tokens are malformed.
@@ -106,9 +106,9 @@ impl Pool {
         })
     }
 
-    /// Lifts what keeps a credential from being used: with [`Scope::Credential`] everything, a ban and a lost login included;
-    /// with [`Scope::Model`] the rests of single models; with another scope the cooldowns of that scope. Says whether the pool
-    /// holds the credential.
+    /// Ends what keeps a credential from being used: with [`Scope::Credential`] everything, a ban and a lost login included;
+    /// with [`Scope::Model`] the cooldowns of single models; with another scope the cooldowns of that scope. Says whether the
+    /// pool holds the credential.
     pub fn clear(&self, id: impl AsRef<str>, scope: Scope) -> bool {
         self.change(|state| {
             let place = state.place_of(id.as_ref());
@@ -116,14 +116,14 @@ impl Pool {
         })
     }
 
-    /// Lifts the rest of a credential for one model. Says whether it did rest for it.
+    /// Ends the cooldown of a credential for one model. Says whether there was one.
     pub fn clear_model(&self, id: impl AsRef<str>, model: impl AsRef<str>) -> bool {
         let model = model.as_ref();
         self.change(|state| {
             let Some(place) = state.place_of(id.as_ref()) else { return false };
-            let cooldowns = state.models.until(place, model).is_some();
+            let was_cooling = state.models.until(place, model).is_some();
             state.forget_models(place, |other| other == model);
-            cooldowns
+            was_cooling
         })
     }
 
@@ -165,7 +165,7 @@ impl Pool {
 }
 
 impl Pool {
-    /// Changes the state, after those whose rest is over have joined the order: they were there first.
+    /// Changes the state. Credentials whose cooldown is over join the order first, because they recovered before the change.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state();
         let effects = state.join(clock::now());
@@ -178,7 +178,7 @@ impl Pool {
 }
 
 impl Inner {
-    /// Adds a credential whose id is known to be free, for the store too.
+    /// Adds a credential whose id is known to be free, and notes it for the store.
     fn add(&self, state: &mut State, credential: Credential) -> Result<(), Error> {
         let id = credential.id.clone();
         self.insert(state, credential, None)?;
@@ -186,20 +186,20 @@ impl Inner {
         Ok(())
     }
 
-    /// Adds a credential whose id is known to be free, and says where.
+    /// Adds a credential whose id is known to be free, and returns its place.
     pub(super) fn insert(
         &self,
         state: &mut State,
         credential: Credential,
         stored_as: Option<Generation>,
     ) -> Result<u32, Error> {
-        // Greater than that of any earlier credential of the same id, so that nothing late is mistaken for it. A store sees to
-        // that itself.
+        // Greater than the generation of any earlier credential of the same id, so that no late outcome of it counts here. A
+        // store ensures that itself.
         let generation = stored_as.unwrap_or_else(|| state.newest.next());
         let known = match stored_as {
             Some(generation) => Known::stored(generation),
             None if !self.follows => Known::given(generation),
-            // The one before it is still to be removed from the store.
+            // An earlier credential of this id is still to be removed from the store.
             None if state.outbox.is_changed(&credential.id) => Known::added().put_in(),
             None => Known::added(),
         };
@@ -232,7 +232,7 @@ impl Inner {
             return Ok(());
         }
         let slot = entry.access.slot.clone();
-        // Another label or header is no change of the secret: it does not keep a refresh from being published.
+        // Another label or header does not change the secret, so a refresh under way may still be published.
         let is_same = is_same(&entry.credential.material, &credential.material);
         let (generation, known) = match is_same {
             true => (entry.access.generation, entry.known),
@@ -247,7 +247,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Whether a credential can be sent.
+    /// Checks that a credential can be sent in a header.
     pub(super) fn check(&self, credential: &Credential) -> Result<(), Error> {
         self.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST).map(drop)
     }

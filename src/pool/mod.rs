@@ -1,12 +1,32 @@
 //! The credentials of one provider: their order, health, cooldowns and tokens.
 //!
-//! One credential is active and stays so until it fails; finding it takes no lock. A failed one goes to the back of the
-//! order and rests; those that recover join the back in the order of recovery. All decisions are pure functions under one
-//! short lock (`state`, `settle`, `pick`), and what follows from them happens after it is released.
+//! A credential is in one of four states:
 //!
-//! A limit of one model keeps a credential from requests for that model alone: it stays in the order for the others, and
-//! the active one stays active for them. A used-up quota whose reset is far is looked into before its time, by one request
-//! at a time, at growing intervals, and only while no credential is ready: see the README's table.
+//! | state | meaning | left by |
+//! |---|---|---|
+//! | ready | in the order; the first one is active | a failure |
+//! | cooling | not picked until a time, as a whole or for one model | that time, a success, news of its quota, a person |
+//! | probed | cooling, and one request is let through to see whether the cooldown still holds | the end of that request |
+//! | out | not picked until a person acts: the login is lost, the token is revoked, the account is banned | [`Pool::update`], [`Pool::clear`] |
+//!
+//! The active credential stays active until it fails. A failed one cools; those that recover join the back of the order, in
+//! the order of recovery. A cooldown of one model keeps a credential from requests for that model alone: it stays in the
+//! order for the others. When a quota's reset is far away, one request at a time probes early, at growing intervals, and
+//! only while no credential is ready: see the README's table.
+//!
+//! The lock rule: one short lock guards the state. All decisions are pure functions under it, with the time as an argument
+//! (`state`). It is never held across an await, and no foreign code (strategy, classifier, notifier, token source, store)
+//! runs under it: events and writes follow after it is released. Only the turn to write one credential's record
+//! (`refresh::record_turn`) is held across awaits; it is an async lock of its own, for each credential.
+//!
+//! The fast path: a request whose credential is active and whose token is fresh takes no lock. It reads the published
+//! credential (`active`), and the clock if the token expires; its success is counted in atomics. Only a success that has a
+//! cooldown to end or something to note takes the lock.
+//!
+//! What may touch what: fields of `state::State` change through transitions of `state`; `refresh` replaces tokens; `mirror`
+//! keeps the store alike; the files beside them are the edge, which locks, calls a transition and sends its effects. It is
+//! not one map behind a lock, because thousands of requests share it, several processes share its store, and a refresh
+//! token must never be sent twice.
 
 mod acquire;
 mod active;

@@ -24,12 +24,12 @@ use crate::sync::{Mutex, lock};
 pub(crate) struct Slot {
     pub(crate) id: CredentialId,
     label: Mutex<Arc<str>>,
-    /// Where the pool keeps it.
+    /// Its place in the pool.
     pub(crate) place: u32,
     pub(crate) in_flight: AtomicU32,
     pub(crate) successes: AtomicU64,
     pub(crate) last_status: AtomicU16,
-    /// Whether a success has something to lift or to note, and so has to take the pool's lock.
+    /// Whether a success has a cooldown to end or something to note, and so has to take the pool's lock.
     pub(crate) troubled: AtomicBool,
     /// What its latest answer said about limits.
     pub(crate) quota: Latest,
@@ -73,13 +73,13 @@ pub(crate) struct Access {
     pub(crate) value: HeaderValue,
     pub(crate) extra: Box<[(HeaderName, HeaderValue)]>,
     pub(crate) base: Option<Arc<BaseUrl>>,
-    /// From when on the token is replaced, while it is used.
+    /// From when on the token is refreshed in the background, while it is used.
     pub(crate) refresh_at: Option<Instant>,
-    /// From when on the token is of no use.
+    /// From when on the token is useless.
     pub(crate) expires_at: Option<Instant>,
 }
 
-/// Whether a time is still to come, or will never.
+/// Whether a time is in the future, or never comes.
 #[inline]
 pub(super) fn is_ahead(time: Option<Instant>) -> bool {
     time.is_none_or(|time| time > clock::now())
@@ -93,8 +93,8 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// Renewal falls `margin` before the expiry, but never takes more than a tenth of the life that is left.
-    /// `jitter`, from 0 to 1, spreads the renewals of many processes over the last fifth of the margin.
+    /// The refresh is due `margin` before the expiry, or a tenth of the life that is left, if that is shorter. `jitter`, from
+    /// 0 to 1, spreads the refreshes of many processes over the last fifth of the margin.
     pub(crate) fn of(
         expiry: Option<SystemTime>,
         margin: Duration,
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn renewal_takes_the_margin_but_at_most_a_tenth_of_the_life() {
+    fn a_refresh_takes_the_margin_but_at_most_a_tenth_of_the_life() {
         let (wall, now) = (SystemTime::UNIX_EPOCH, crate::clock::now());
         let margin = Duration::from_secs(300);
         let at = |life: u64, jitter: f64| {

@@ -1,6 +1,7 @@
-//! Telling people that a credential has recovered, at the time it does.
+//! Reports that a credential has recovered, at the time it does.
 //!
-//! Requests need none of this: a pick looks for itself. The task runs only while somebody listens and something rests.
+//! Requests do not need this: each pick ends the cooldowns that are over. The task runs only while the pool's events have a
+//! listener and some credential cools.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -10,7 +11,7 @@ use crate::clock;
 use crate::sync::{Handle, time};
 
 impl Pool {
-    /// Makes sure that somebody watches for the next recovery, or knows of an earlier one.
+    /// Starts the task that watches for recoveries, or wakes it, because one may come earlier than it expects.
     pub(super) fn watch_recovery(&self) {
         if !self.0.events.has_listeners() {
             return;
@@ -23,7 +24,7 @@ impl Pool {
         }
     }
 
-    /// Lets those whose rest is over join the order; says when the next one's is.
+    /// Ends the cooldowns that are over, and returns when the next one ends.
     fn recover(&self) -> Option<Instant> {
         let mut state = self.state();
         let effects = state.join(clock::now());
@@ -35,7 +36,7 @@ impl Pool {
     }
 }
 
-/// Ends the watch even if its task is dropped.
+/// Notes that nothing watches any more, even if the task is dropped.
 struct Watch(Weak<Inner>);
 
 impl Drop for Watch {
@@ -50,7 +51,7 @@ async fn watch(watch: Watch) {
     while let Some(pool) = watch.0.upgrade().map(Pool)
         && let Some(due) = pool.recover()
     {
-        // A rest that ends earlier wakes it. The pool itself may go away meanwhile.
+        // A cooldown that ends earlier wakes it. The pool itself may be dropped meanwhile.
         let rescheduled = pool.0.rescheduled.clone();
         drop(pool);
         let _ = time::timeout_at(due.into(), rescheduled.notified()).await;

@@ -1,4 +1,4 @@
-//! What a pool looks like at one moment, without secrets.
+//! A pool at one moment, without secrets.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,8 +22,8 @@ use crate::verdict::Kind;
 pub struct PoolSnapshot {
     /// The provider's id.
     pub provider: String,
-    /// The credentials in the order of use: those that are ready, the active one first; those that rest, the first to
-    /// recover first; those that are out.
+    /// The credentials in the order of use: the ready ones, the active one first; the cooling ones, the first to recover
+    /// first; those that are out.
     pub credentials: Vec<CredentialSnapshot>,
 }
 
@@ -39,16 +39,16 @@ pub struct CredentialSnapshot {
     pub subject: Option<String>,
     /// Whether it can be used.
     pub standing: Standing,
-    /// The models that it rests for while it serves others, by their names.
+    /// The models that it cools for while it serves others, by their names.
     pub models: Vec<ModelSnapshot>,
-    /// How long until one request may see whether a used-up quota has room before its time. Requests for a model that rests
-    /// go by that model's.
+    /// How long until one request may probe a used-up quota before its stated reset. A model that cools by itself has its own
+    /// time, in `models`.
     pub next_probe: Option<Duration>,
-    /// How often its token has been replaced, from 1.
+    /// The generation of its token: 1 at first, and higher after each change.
     pub generation: Generation,
     /// When its token expires, where that is known.
     pub expires_at: Option<SystemTime>,
-    /// Whether its token is being replaced now.
+    /// Whether its token is being refreshed now.
     pub refreshing: bool,
     /// How many attempts succeeded.
     pub successes: u64,
@@ -63,17 +63,17 @@ pub struct CredentialSnapshot {
     pub quota: Quota,
 }
 
-/// A model that a credential rests for.
+/// A model that a credential cools for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelSnapshot {
-    /// Its name, as requests state it; empty for all requests of which it is not known.
+    /// Its name, as requests state it. Empty for the requests whose model is unknown: they share one cooldown.
     pub model: String,
     /// For how long still.
     pub cooldown: Duration,
     /// Why: the cause with the latest end.
     pub cause: Kind,
-    /// How long until one request may see whether its quota has room before its time.
+    /// How long until one request may probe its used-up quota before the stated reset.
     pub next_probe: Option<Duration>,
 }
 
@@ -83,7 +83,7 @@ pub struct ModelSnapshot {
 pub enum Standing {
     /// It is ready.
     Ready,
-    /// It rests.
+    /// It is cooling.
     #[non_exhaustive]
     Cooling {
         /// For how long still.
@@ -117,7 +117,7 @@ impl Pool {
         let mut credentials: Vec<_> =
             state.in_order().map(|entry| CredentialSnapshot::of(entry, &state.models, now)).collect();
         drop(state);
-        // Header fields take their time to be read: requests need not wait for it.
+        // Reading header fields takes time, so the lock is released before.
         for (credential, slot) in credentials.iter_mut().zip(slots) {
             credential.quota = slot.quota.read(wall);
         }
@@ -142,7 +142,7 @@ impl CredentialSnapshot {
             models: ModelSnapshot::all(entry, models, now),
             next_probe: latest
                 .and_then(|_| entry.cooldowns.probe_plan())
-                .map(|check| check.at().saturating_duration_since(now)),
+                .map(|plan| plan.at().saturating_duration_since(now)),
             generation: entry.access.generation,
             expires_at: entry.credential.material.tokens().and_then(|tokens| tokens.expiry()),
             refreshing: entry.refreshing.is_under_way(),
@@ -160,7 +160,7 @@ impl ModelSnapshot {
         let of = |model: &Arc<str>| {
             let cooldowns = models.book(model)?.cooldowns(entry.access.slot.place)?;
             let latest = cooldowns.latest().filter(|latest| latest.until > now)?;
-            let next_probe = cooldowns.probe_plan().map(|check| check.at().saturating_duration_since(now));
+            let next_probe = cooldowns.probe_plan().map(|plan| plan.at().saturating_duration_since(now));
             Some(Self { model: model.to_string(), cooldown: latest.until - now, cause: latest.cause, next_probe })
         };
         let mut all: Vec<_> = entry.models.iter().filter_map(of).collect();

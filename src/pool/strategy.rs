@@ -1,4 +1,4 @@
-//! Which of the ready credentials serves a request: for users who want another rule than the built-in ones.
+//! The trait that chooses one of the ready credentials, for users who want another rule than the built-in ones.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::providers::quota::Quota;
 
 /// Chooses among the credentials that are ready.
 ///
-/// It is asked for the first attempt of a request and for each one with another credential, outside of the pool's lock.
-/// If it answers `None`, an index that does not exist, or panics, the front of the order is taken.
+/// It is called for the first attempt of a request and for each failover, outside of the pool's lock. If it returns `None`
+/// or an index that does not exist, or panics, the front of the order is taken.
 ///
 /// ```
 /// use oauth_marathon::pool::{Candidate, Choice, Strategy};
@@ -29,8 +29,8 @@ use crate::providers::quota::Quota;
 /// }
 /// ```
 ///
-/// One that prefers the credential with the most left of its [quota](crate::providers::quota), and keeps to the front where nothing is
-/// known:
+/// A strategy that prefers the credential with the most left of its [quota](crate::providers::quota), and keeps to the front
+/// where nothing is known:
 ///
 /// ```
 /// use oauth_marathon::pool::{Candidate, Choice, Strategy};
@@ -55,13 +55,13 @@ pub trait Strategy: Send + Sync + 'static {
     fn select(&self, choice: &Choice<'_>, ready: &[Candidate]) -> Option<usize>;
 }
 
-/// What the choice is for.
+/// The attempt that a credential is chosen for.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Choice<'a> {
-    /// How many attempts the request has made before.
+    /// How many attempts the request has made so far.
     pub attempts: usize,
-    /// What the request belongs to, as its [context](crate::RequestContext::with_group) says.
+    /// The group of the request, as its [context](crate::RequestContext::with_group) states it.
     pub group: Option<&'a str>,
 }
 
@@ -95,7 +95,7 @@ impl Candidate {
 
     /// What its latest answers said about limits, as far as it is still true.
     ///
-    /// The header fields are read in this call, so ask once for each choice.
+    /// The header fields are read in this call, so call it once for each choice.
     #[must_use]
     pub fn quota(&self) -> Quota {
         self.source.as_ref().map_or(Quota::unknown(UNIX_EPOCH), |source| source.slot.quota.read(source.wall.now()))
@@ -113,7 +113,7 @@ impl Candidate {
     }
 }
 
-/// What a candidate needs to say more when it is asked.
+/// What a candidate reads its quota from.
 #[derive(Clone)]
 struct Source {
     slot: Arc<Slot>,
@@ -126,5 +126,5 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Guards that the trait can be used as an object.
+/// Proves that the trait can be used as an object.
 const _: Option<&dyn Strategy> = None;

@@ -1,8 +1,11 @@
 //! Locks, atomics, channels, tasks and timers, all from one place.
 //!
-//! Usually they are those of `std`, `tokio` and `arc_swap`, and nothing more. Built with `--cfg shuttle`, every lock,
-//! atomic, start of a task and end of a wait is a place where a test may let another task go on, and time passes only when
-//! all tasks wait. So the order of steps is the test's to choose, and a bad one can be repeated.
+//! Usually they are the types of `std`, `tokio` and `arc_swap`, and nothing more. Built with `--cfg shuttle`, every lock,
+//! atomic, start of a task and end of a wait is a place where a test may let another task go on, and time passes only while
+//! every task waits. So the test chooses the order of steps, and can repeat a bad one.
+//!
+//! This room holds no rule. Rooms that share state take these types from here and not from `std` or `tokio`, because a race
+//! between a refresh, a writer and a request shows only in an order of steps that no ordinary test meets.
 //!
 //! The channels are tokio's in both cases: they need no runtime, and there is a lock, an atomic or a wait around each use.
 
@@ -31,7 +34,7 @@ pub(crate) use tokio::{runtime::Handle, spawn, task_local, time};
 #[cfg(shuttle)]
 pub(crate) use self::scripted::{ArcSwap, Guard, Handle, spawn, task_local, time};
 
-/// Takes a lock, poisoned or not: what is behind it is changed in steps that cannot panic.
+/// Takes a lock, even if a thread panicked while it held it: the data behind it is changed in steps that cannot panic.
 #[inline]
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

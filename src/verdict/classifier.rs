@@ -1,4 +1,4 @@
-//! What judges an answer or an error: the [`Classifier`] trait, and the answer as a classifier sees it.
+//! The [`Classifier`] trait, which judges answers and errors, and the answer as a classifier sees it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,8 +10,8 @@ use super::Verdict;
 
 /// Judges answers and transport errors.
 ///
-/// `None` means "no opinion". Answer some to refine the standard, or all to replace it. Must not block; a panic costs
-/// this opinion only.
+/// `None` means "no verdict": the next classifier is asked. Judge some answers to refine the standard, or all to replace it.
+/// It must not block; a panic costs this verdict only.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not judge answers",
     label = "not a `Classifier`",
@@ -19,10 +19,10 @@ use super::Verdict;
     note = "a classifier is shared between threads: it must be `Send + Sync + 'static`"
 )]
 pub trait Classifier: Send + Sync + 'static {
-    /// What an answer says.
+    /// The verdict on an answer.
     fn answer(&self, answer: &Answer<'_>) -> Option<Verdict>;
 
-    /// What an error says that came in place of an answer.
+    /// The verdict on an error that came in place of an answer.
     fn error(&self, error: &(dyn StdError + 'static)) -> Option<Verdict> {
         let _ = error;
         None
@@ -72,7 +72,7 @@ impl<'a> Answer<'a> {
     /// [`body_is_complete`](Self::body_is_complete).
     ///
     /// For a status below 400 there is none when the head is judged. An [error inside a stream](crate::layers::classify::ClassifyLayer#streams) is
-    /// judged under the same head, with the data of its event as the body; an opinion of success means that it is no error.
+    /// judged under the same head, with the data of its event as the body; the verdict success then means that it is no error.
     #[must_use]
     pub fn body(&self) -> Option<&'a [u8]> {
         self.body
@@ -149,7 +149,7 @@ mod tests {
     use crate::verdict::Kind;
 
     #[test]
-    fn a_closure_answers_some_and_leaves_the_rest() {
+    fn a_closure_judges_some_and_leaves_the_others() {
         let teapot = classify_fn(|answer| (answer.status() == 418).then(|| Verdict::new(Kind::QuotaExhausted)));
         let headers = HeaderMap::new();
         let of = |status| Answer::new(StatusCode::from_u16(status).unwrap(), &headers, UNIX_EPOCH);

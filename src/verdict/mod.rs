@@ -1,8 +1,10 @@
 //! What an answer or an error means: the [`Verdict`], the [`Classifier`]s that give one, and what a status, a `Retry-After`
 //! and a transport error say by themselves.
 //!
-//! A classifier says only what it knows and leaves the rest to the next one. The [`StandardClassifier`] is asked last and
-//! always has a verdict. The room knows no single provider (that is [`providers`](crate::providers)) and no pool.
+//! A classifier judges only what it knows and leaves the rest to the next one. The [`StandardClassifier`] is asked last and
+//! always has a verdict. This room may read the head and the body of an answer and the chain of an error; it knows no single
+//! provider (that is [`providers`](crate::providers)) and no pool. A verdict is not just a status, because the same status
+//! can be about the request, the credential, its token or the provider, and each calls for something else.
 
 mod classifier;
 #[cfg(feature = "hyper-client")]
@@ -45,10 +47,10 @@ pub struct Verdict {
     lost: Option<Lost>,
 }
 
-/// The shortest pause: a stated time that is shorter counts as this.
+/// The shortest pause after a stated time.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a person can do about a failure that no waiting cures.
+/// What a person can do about a failure that waiting does not cure.
 ///
 /// Its [`Display`](fmt::Display) text is a sentence for that person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,15 +131,15 @@ pub enum Kind {
     Canceled,
 }
 
-/// What a failure is about.
+/// What failed: the scope of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {
-    /// This request, whoever sends it.
+    /// This request, with any credential.
     Request,
     /// The credential, for the model that the request asks for.
     Model,
-    /// The credential, whatever its current token.
+    /// The credential, with any token.
     Credential,
     /// The credential's current token only.
     Generation,
@@ -151,13 +153,13 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Processed {
-    /// Surely not: it was refused, or never arrived.
+    /// It was surely not processed: it was refused, or never arrived.
     No,
-    /// It may have been; everything unknown counts as this.
+    /// It may have been processed. Everything unknown counts as this.
     Maybe,
 }
 
-/// How a connection failed, where that says what to do next.
+/// How a connection failed, if that matters for what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Lost {
@@ -185,14 +187,14 @@ impl Verdict {
         Self { kind, scope, processed, status: None, retry_after: None, time_source: None, remedy: None, lost: None }
     }
 
-    /// Says what the failure is about, where it differs from the usual.
+    /// Sets the scope, if it differs from the usual scope of its kind.
     #[must_use]
     pub const fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
     }
 
-    /// Says whether the provider may have acted on the request.
+    /// Sets whether the provider may have acted on the request.
     #[must_use]
     pub const fn with_processed(mut self, processed: Processed) -> Self {
         self.processed = processed;
@@ -213,21 +215,21 @@ impl Verdict {
         self
     }
 
-    /// Says where that time was read.
+    /// Sets where that time was read.
     #[must_use]
     pub const fn with_time_source(mut self, source: TimeSource) -> Self {
         self.time_source = Some(source);
         self
     }
 
-    /// Says what a person can do about it.
+    /// Sets what a person can do about it.
     #[must_use]
     pub const fn with_remedy(mut self, remedy: Remedy) -> Self {
         self.remedy = Some(remedy);
         self
     }
 
-    /// Says how the connection failed.
+    /// Sets how the connection failed.
     #[must_use]
     pub const fn with_lost(mut self, lost: Lost) -> Self {
         self.lost = Some(lost);
@@ -240,7 +242,7 @@ impl Verdict {
         self.kind
     }
 
-    /// What the failure is about.
+    /// The scope: what failed.
     #[must_use]
     pub const fn scope(&self) -> Scope {
         self.scope
@@ -282,8 +284,8 @@ impl Verdict {
         self.lost
     }
 
-    /// The stated time as the pool keeps it: less than a second counts as a second. Some servers state zero for hours,
-    /// and requests that kept to that would storm them.
+    /// The stated time as a cooldown: less than a second counts as a second. Some servers say "now" for hours, and a request
+    /// would otherwise be repeated at once.
     pub(crate) fn stated_pause(&self) -> Option<Duration> {
         self.retry_after.map(|stated| stated.max(SHORTEST_PAUSE))
     }

@@ -1,4 +1,4 @@
-//! What is known of the errors of reqwest.
+//! The verdict on errors of reqwest.
 
 use std::error::Error as StdError;
 
@@ -8,15 +8,15 @@ use super::transport::lost_connection;
 use crate::error::chain;
 use crate::verdict::{Kind, Lost, Processed, Verdict};
 
-/// The opinion on the outermost of reqwest's errors. `None` if there is none, or if what lies below it says more.
+/// The verdict on the outermost error of reqwest. `None` if there is none, or if an error below it says more.
 pub(crate) fn verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
     let outermost = chain(error).find_map(|error| error.downcast_ref::<Error>())?;
     if outermost.is_builder() || outermost.is_redirect() {
-        // No other credential makes a better request of it, nor a shorter way.
+        // Another credential would not mend the request, nor shorten its redirects.
         return Some(Verdict::new(Kind::Rejected));
     }
     if chain(outermost).filter_map(|error| error.downcast_ref::<Error>()).any(Error::is_body) {
-        // The caller's own stream. Asked first: what it failed of could be a connection of the caller's own.
+        // The caller's own stream failed. Tested first, because its cause could be a connection of the caller's own.
         return Some(Verdict::new(Kind::Canceled));
     }
     if outermost.is_connect() {
@@ -48,7 +48,7 @@ mod tests {
         }
     }
 
-    /// What reqwest makes of a request body that fails with `error`.
+    /// The error of reqwest for a request body that fails with `error`.
     fn broken_body(error: impl Into<BoxError>) -> Error {
         let mut body = Body::wrap(Broken(Some(error.into())));
         match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {

@@ -1,11 +1,11 @@
-//! The standard opinion: by status, for answers of any provider.
+//! The standard verdict: by status, for answers of any provider.
 
 use std::error::Error as StdError;
 
 use super::{Answer, Classifier, retry_after, transport};
 use crate::verdict::{Kind, Verdict};
 
-/// The classifier that is asked last and always has an opinion.
+/// The classifier that is asked last and always has a verdict.
 ///
 /// | status | kind |
 /// |---|---|
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_error_is_an_opinion_too() {
+    fn an_unknown_error_has_a_verdict_too() {
         let verdict = StandardClassifier.error(&std::fmt::Error).unwrap();
         assert_eq!((verdict.kind(), verdict.processed()), (Kind::Network, Processed::Maybe));
     }

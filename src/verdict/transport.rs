@@ -24,13 +24,13 @@ pub(crate) fn verdict(error: &(dyn StdError + 'static)) -> Verdict {
     lost_connection(processed, io_errors().find_map(lost).or_else(timed_out))
 }
 
-/// A connection failed.
+/// The verdict on a failed connection.
 pub(crate) fn lost_connection(processed: Processed, lost: Option<Lost>) -> Verdict {
     let verdict = Verdict::new(Kind::Network).with_processed(processed);
     lost.map_or(verdict, |lost| verdict.with_lost(lost))
 }
 
-/// How an established connection failed. No answer had begun, as this error came in place of one.
+/// How an established connection failed. It was before any answer, because this error came in place of one.
 pub(crate) fn lost(error: &io::Error) -> Option<Lost> {
     match error.kind() {
         ErrorKind::ConnectionReset
@@ -42,7 +42,7 @@ pub(crate) fn lost(error: &io::Error) -> Option<Lost> {
     }
 }
 
-/// Whether this can only come of connecting.
+/// Whether the error can only come from connecting.
 ///
 /// "Host unreachable" and "network unreachable" are not among them: an established connection reports them as well,
 /// when what was written is not acknowledged.

@@ -12,9 +12,9 @@ use super::watched::Watched;
 use crate::error::BoxError;
 
 pin_project! {
-    /// The response body of [`Classify`](super::Classify): the inner one, of which the beginning of a failed answer or
-    /// of a stream may already have been read. It yields the same bytes and trailers as the inner one, and its errors, boxed. A
-    /// body that is silent for too long ends with an [error of ours](crate::ErrorKind::StreamIdleTimeout).
+    /// The response body of [`Classify`](super::Classify). It yields the same bytes and trailers as the inner body, and its
+    /// errors, boxed; the beginning of a failed answer or of a stream may already have been read. A body that is silent for too
+    /// long ends with an [error of ours](crate::ErrorKind::StreamIdleTimeout).
     pub struct ClassifyBody<B> {
         #[pin]
         inner: Inner<B>,

@@ -116,7 +116,7 @@ where
             call.judge(verdict);
             call.failed_body = is_complete.then(|| reading.unread().clone());
         }
-        // Without a context the response is the only way to tell.
+        // Without a context the verdict can only go into the response.
         None => {
             parts.extensions.insert(verdict);
         }
@@ -124,7 +124,7 @@ where
     Poll::Ready(Ok(Response::from_parts(parts, ClassifyBody::read(reading))))
 }
 
-/// How long a stream is held. The head has come: only its content is waited for.
+/// How long a stream is held after its head, until its first content.
 fn patience(judge: &Judge, context: Option<&RequestContext>) -> Patience {
     if let Some(context) = context {
         context.set_streams(true);
@@ -132,7 +132,7 @@ fn patience(judge: &Judge, context: Option<&RequestContext>) -> Patience {
     Patience { time: judge.hold, deadline: context.and_then(RequestContext::deadline) }
 }
 
-/// The answer of a stream that is not held any more.
+/// The answer of a stream that is no longer held.
 fn begun<B>(
     held: &mut Option<Pin<Box<Stream<B>>>>,
     context: Option<&RequestContext>,

@@ -29,7 +29,7 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    /// Judges an answer whose body is not looked at.
+    /// Judges an answer by its head alone.
     #[inline]
     pub(super) fn head(&self, parts: &http::Response<impl Sized>) -> Verdict {
         if self.classifiers.is_empty() {
@@ -46,36 +46,36 @@ impl Judge {
 
     /// Judges an error inside an answer that began well; `event` is its name.
     pub(super) fn in_stream(&self, answer: &Answer<'_>, event: Option<&str>) -> Verdict {
-        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
+        let by_user = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
         let by_rules = || {
             let generic = ProviderRules::default();
             let rules = self.rules.as_ref().unwrap_or(&generic);
             shielded(|| rules.error_object(answer, event, answer.body().unwrap_or_default()))
         };
         let unknown = Verdict::new(Kind::ServerError);
-        let verdict = opinions.or_else(by_rules).unwrap_or(unknown);
+        let verdict = by_user.or_else(by_rules).unwrap_or(unknown);
         if verdict.status().is_some() { verdict } else { verdict.with_status(answer.status()) }
     }
 
     /// Judges an error that came in place of an answer.
     pub(super) fn error(&self, error: &(dyn StdError + 'static)) -> Verdict {
-        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.error(error)));
-        opinions.or_else(|| self.standard.error(error)).unwrap_or(Verdict::new(Kind::Network))
+        let by_user = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.error(error)));
+        by_user.or_else(|| self.standard.error(error)).unwrap_or(Verdict::new(Kind::Network))
     }
 
     fn ask(&self, answer: &Answer<'_>, status: StatusCode) -> Verdict {
-        let opinions = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
+        let by_user = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
         let by_rules = || shielded(|| self.rules.as_ref()?.answer(answer));
         let verdict =
-            opinions.or_else(by_rules).or_else(|| self.standard.answer(answer)).unwrap_or(Verdict::new(Kind::Rejected));
+            by_user.or_else(by_rules).or_else(|| self.standard.answer(answer)).unwrap_or(Verdict::new(Kind::Rejected));
         if verdict.status().is_some() { verdict } else { verdict.with_status(status) }
     }
 }
 
-/// A classifier that panics loses its opinion, and nobody loses anything else.
-fn shielded(opinion: impl FnOnce() -> Option<Verdict>) -> Option<Verdict> {
-    catch_unwind(AssertUnwindSafe(opinion)).unwrap_or_else(|_| {
-        tracing::warn!(target: "oauth_marathon", "a classifier panicked; the next opinion counts");
+/// Calls a classifier. One that panics has no verdict; the panic costs nothing else.
+fn shielded(judge: impl FnOnce() -> Option<Verdict>) -> Option<Verdict> {
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
+        tracing::warn!(target: "oauth_marathon", "a classifier panicked; the next verdict counts");
         None
     })
 }

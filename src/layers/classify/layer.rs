@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(10 * 60);
 /// that means something:
 ///
 /// - *content*: the stream is a success and goes to the caller, from its first byte on. Content is what the model has made:
-///   text, reasoning, the name of a tool. Whatever is not known counts as content.
+///   text, reasoning, the name of a tool. An unknown event counts as content.
 /// - *an error*: the answer has failed like one with an error status. What came is passed on unchanged if it is the best answer.
 /// - *an end*: a stream that breaks off before its content is a broken connection; one that stops there in a dialect whose
 ///   streams say when they are complete is a server error. Any other end is a success.
@@ -40,7 +40,7 @@ const IDLE: Duration = Duration::from_secs(10 * 60);
 /// holds a role alone) and events about limits let it wait, up to 256 KiB, 64 events, and [a time](Self::hold_streams). A stream
 /// that reaches one of these bounds is a success so far.
 ///
-/// After that nothing is held, and nothing can be sent again: what follows is only looked at while it passes, for an error, a
+/// After that nothing is held, and nothing can be sent again. What follows is only searched while it passes, for an error, a
 /// missing end, or the end. Compressed bodies pass unread, as does every other body.
 ///
 /// ```
@@ -73,7 +73,7 @@ impl ClassifyLayer {
         Self::build(Vec::new(), None, Arc::new(SystemClock))
     }
 
-    /// Asks `classifier` first, and the standard one where it has no opinion.
+    /// Asks `classifier` first, and the standard one if it has no verdict.
     #[must_use]
     pub fn with(classifier: impl Classifier) -> Self {
         Self::build(vec![Arc::new(classifier)], None, Arc::new(SystemClock))
@@ -89,9 +89,9 @@ impl ClassifyLayer {
         self
     }
 
-    /// Gives a body up that has been silent for this long, 10 min by default; `None` waits for ever. It counts while the caller
-    /// waits for the body, be it a stream, a plain answer or a failed one. A stream that is still held then has failed; any
-    /// other body ends with an error of the kind [`StreamIdleTimeout`](crate::ErrorKind::StreamIdleTimeout).
+    /// Ends a body that has been silent for this long, 10 min by default; `None` waits for ever. The time counts while the
+    /// caller waits for the body, be it a stream, a plain answer or a failed one. A stream that is still held then has failed;
+    /// any other body ends with an error of the kind [`StreamIdleTimeout`](crate::ErrorKind::StreamIdleTimeout).
     #[must_use]
     pub fn stream_idle_timeout(mut self, longest: Option<Duration>) -> Self {
         Arc::make_mut(&mut self.judge).idle = longest;

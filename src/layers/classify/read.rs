@@ -1,4 +1,4 @@
-//! A failed answer's body: read within bounds, then given to the caller from its start.
+//! The body of a failed answer: read within bounds, then given to the caller from its start.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -18,7 +18,7 @@ use crate::error::BoxError;
 /// The most that is read: error bodies are small, and a larger one is cheaper to leave than to read.
 pub(super) const BYTES: usize = 128 * 1024;
 
-/// The longest that is waited for the rest of a body whose head has come.
+/// How long the body of a failure is read after its head has come.
 pub(super) const TIME: Duration = Duration::from_millis(250);
 
 pin_project! {
@@ -40,7 +40,7 @@ pin_project! {
 enum End {
     Complete(Option<HeaderMap>),
     Failed(Option<BoxError>),
-    /// Over the bounds: the rest is the caller's to read.
+    /// A bound was reached: the caller reads what is left.
     Left,
 }
 
@@ -84,7 +84,7 @@ where
                 },
             }
         }
-        // Several chunks are put together once, so that rules can look for words across them.
+        // Several chunks are joined once, so that rules find words that lie across them.
         if let Some(more) = this.more.take() {
             let mut all = BytesMut::with_capacity(this.read.len() + more.len());
             all.extend_from_slice(this.read);
@@ -104,7 +104,7 @@ where
         &self.read
     }
 
-    /// Whether what was read is all.
+    /// Whether the whole body was read.
     pub(super) fn is_complete(&self) -> bool {
         matches!(self.end, Some(End::Complete(_)))
     }
@@ -138,7 +138,7 @@ where
         let read = self.read.len() as u64;
         let rest = match &self.end {
             Some(End::Complete(_)) => return SizeHint::with_exact(read),
-            // How long it would have been is not known; as a length, what has come would make it look whole.
+            // Its full length is unknown, and the length of what has come would make it look whole.
             Some(End::Failed(Some(_))) => SizeHint::new(),
             Some(End::Failed(None)) => SizeHint::with_exact(0),
             Some(End::Left) | None => self.body.size_hint(),
@@ -152,7 +152,7 @@ where
     }
 }
 
-/// Pending for ever outside of a runtime.
+/// Polls the time limit. Outside of a runtime it is pending for ever.
 fn poll_limit(limit: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
     if limit.is_none() {
         *limit = clock::timer(clock::now() + TIME);

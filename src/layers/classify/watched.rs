@@ -1,4 +1,4 @@
-//! A body that is given up once it has been silent for too long.
+//! A body that ends with an error once it has been silent for too long.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,20 +16,19 @@ use crate::error::BoxError;
 pin_project! {
     /// The inner body, with its data as `Bytes` and its errors boxed. A silence that lasts too long ends it with an error.
     pub(crate) struct Watched<B> {
-        // None once it was given up.
+        // None once it has ended this way.
         #[pin]
         body: Option<B>,
         silence: Silence,
     }
 }
 
-/// The time since which nothing has come. It begins when the body is found pending: a frame that is ready costs
-/// nothing.
+/// The present silence of a body. It begins when the body is found pending, so a frame that is ready costs nothing.
 struct Silence {
     limit: Option<Duration>,
     /// When the present silence is too long.
     until: Option<Instant>,
-    /// One for the whole body. It may be set to an earlier time than `until`, and is then set anew when it strikes.
+    /// One timer for the whole body. It may be set to an earlier time than `until`, and is then set again when it fires.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -98,7 +97,7 @@ where
     }
 }
 
-/// The same data as `Bytes`; where it is `Bytes` already, nothing is copied.
+/// The same data as `Bytes`. If it is `Bytes` already, nothing is copied.
 fn bytes_of<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

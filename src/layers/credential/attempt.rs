@@ -12,21 +12,22 @@ use crate::error::{Error, ErrorKind};
 use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered, Unavailable};
 use crate::verdict::{Scope, Verdict};
 
-/// An attempt under way. Dropped, it is a cancellation, which changes no health; unless a layer above has judged it, as it
-/// does when it takes too long.
+/// An attempt under way. Dropping it is a cancellation, which changes no health, unless a layer above has given it a verdict,
+/// as the retry layer does when it takes too long.
 #[derive(Debug)]
 pub(super) struct OpenAttempt {
     context: RequestContext,
     lease: Option<Lease>,
 }
 
-/// Asks the pool for a credential, by what the request has been through and what this attempt has waited for.
+/// Acquires a credential for an attempt, given the earlier attempts of the request and the refreshes that this one has waited
+/// for.
 pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) -> Result<Acquired, Error> {
     let mut call = context.call();
     let first = call.len() == 0;
     if first && awaited.is_empty() && context.pin().is_none() {
         drop(call);
-        // While limits of single models are in force, the active one may not be for this request.
+        // While single models cool, the active credential may not serve this request.
         if !pool.models().are_wanted()
             && let Some(lease) = pool.try_lease()
         {
@@ -38,7 +39,7 @@ pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) 
     let same = awaited.refreshed().cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
     let tried = call.used();
     let attempts = call.len();
-    // Nobody has told the model of the attempt before.
+    // The model of the last attempt was never named, so its failure is settled without.
     let unsettled = call.unsettled.take();
     // The pool may run a strategy, which is foreign code.
     drop(call);
@@ -52,7 +53,7 @@ pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) 
 pub(super) struct Awaited(Vec<(CredentialId, bool)>);
 
 impl Awaited {
-    /// None so far.
+    /// No refresh so far.
     pub(super) const NONE: &Self = &Self(Vec::new());
 
     pub(super) fn add(&mut self, credential: CredentialId, is_refreshed: bool) {
@@ -71,7 +72,7 @@ impl Awaited {
         self.0.iter().any(|(awaited, is_refreshed)| awaited == id && !is_refreshed)
     }
 
-    /// The credential that has just got a token.
+    /// The credential that has just got a new token.
     fn refreshed(&self) -> Option<&CredentialId> {
         self.0.last().filter(|(_, is_refreshed)| *is_refreshed).map(|(credential, _)| credential)
     }
@@ -81,7 +82,7 @@ impl Awaited {
 #[derive(Default)]
 struct Stay<'a> {
     on: Option<&'a CredentialId>,
-    /// No other one may take its place: the request has used as many as it may.
+    /// No other credential may take its place, because the request has used as many as it may.
     bound: bool,
 }
 
@@ -117,7 +118,7 @@ fn ask(
 #[cold]
 fn no_other(id: &CredentialId) -> Error {
     let message =
-        format!("the credential {id:?} was removed or rests since, and maxAttempts allows the request no other");
+        format!("the credential {id:?} was removed or is cooling since, and maxAttempts allows the request no other");
     Error::new(ErrorKind::NoCredential, message)
 }
 
@@ -127,7 +128,7 @@ pub(super) fn model_of(pool: &Pool, context: &RequestContext) -> Option<Arc<str>
 }
 
 impl OpenAttempt {
-    /// Begins an attempt, and tells people if the request has switched.
+    /// Begins an attempt, and sends an event if it is a failover.
     #[inline]
     pub(super) fn begin(context: RequestContext, lease: Lease) -> Self {
         let mut call = context.call();
@@ -146,8 +147,8 @@ impl OpenAttempt {
         &self.context
     }
 
-    /// Settles an answer; `limits` are the events about limits that its stream has begun with. A lease that comes back is held
-    /// until the body ends.
+    /// Settles an answer. `limits` are the events about limits at the beginning of its stream. If it returns the lease, the
+    /// caller holds it until the body ends.
     #[inline]
     pub(super) fn answered<B>(mut self, response: &Response<B>, limits: &[Box<[u8]>]) -> Option<Lease> {
         let lease = self.lease.take()?;
@@ -167,7 +168,7 @@ impl OpenAttempt {
         }
     }
 
-    /// Settles an answer that is no plain success.
+    /// Settles an answer that is not a plain success.
     #[cold]
     fn judged<B>(&self, lease: Lease, verdict: Verdict, response: &Response<B>) -> Option<Lease> {
         self.tell_time_limit(&lease);
@@ -191,7 +192,7 @@ impl OpenAttempt {
         self.close();
     }
 
-    /// Tells people which time limit cut the attempt short, if one did.
+    /// Sends an event if a time limit cut the attempt short.
     fn tell_time_limit(&self, lease: &Lease) {
         let timed_out = self.context.call().last().and_then(|attempt| attempt.timed_out);
         if let Some(timed_out) = timed_out {

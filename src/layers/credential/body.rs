@@ -42,9 +42,9 @@ struct Held {
     lease: Lease,
     /// The call that it belongs to.
     context: RequestContext,
-    /// Where a stream tells what comes after the head.
+    /// The reports of a stream about what comes after its head.
     news: Option<StreamNews>,
-    /// What the stream told has been settled.
+    /// The end that the stream reported has been settled.
     settled: bool,
 }
 
@@ -81,8 +81,7 @@ fn time_limit(error: &BoxError) -> Option<TimedOut> {
     Error::find(&**error)?.timed_out()
 }
 
-/// Traces a time limit in the body of a failed answer. Its lease ended at the head, so no event can name the
-/// credential.
+/// Logs a time limit in a failed answer. Its lease ended with the head, so there is no event.
 #[cold]
 fn trace_time_limit(error: &BoxError) {
     if let Some(timed_out) = time_limit(error) {
@@ -96,7 +95,7 @@ impl<B: Body> LeaseBody<B> {
         Self { inner: Inner::Memory { body } }
     }
 
-    /// Holds the lease until the body ends, or gives it back at once where no body follows (RFC 9110 section 6.4.1).
+    /// Holds the lease until the body ends, or ends it at once if no body follows (RFC 9110 section 6.4.1).
     #[inline]
     pub(super) fn attach(
         response: Response<B>,
@@ -108,7 +107,7 @@ impl<B: Body> LeaseBody<B> {
             [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         let ended = without_body || WITHOUT_BODY.contains(&response.status()) || response.body().is_end_stream();
         let mut held = held.filter(|_| !ended).map(|(lease, context)| Held { lease, context, news, settled: false });
-        // It may have failed in the same breath in which it began.
+        // The stream may have failed in the same chunk in which it began.
         if let Some(held) = &mut held {
             held.settle();
         }

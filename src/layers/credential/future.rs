@@ -37,7 +37,7 @@ pin_project! {
     where
         RB: Body,
     {
-        /// Boxed: few requests wait, and the others need not carry the space for it.
+        /// Boxed, because few requests wait and the others should not carry the space for it.
         Waiting {
             waiting: Option<Box<Waiting<S, B>>>,
         },
@@ -140,7 +140,7 @@ where
 }
 
 impl<S, B> Waiting<S, B> {
-    /// Ready once the refresh is over and the service can be called; an error if the time for it is.
+    /// Ready once the refresh is over and the service can be called. An error if the deadline passes before.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>
     where
         S: Service<Request<B>>,
@@ -154,7 +154,7 @@ impl<S, B> Waiting<S, B> {
         self.wait.poll_deadline(cx).map(|error| Err(error.into()))
     }
 
-    /// Asks again: for the same credential, which now has a new token, else for another.
+    /// Acquires again after a refresh: the same credential, which now has a new token, or another one.
     fn go_on<RB>(mut self: Box<Self>) -> ResponseFuture<S, B, RB>
     where
         S: Service<Request<B>, Response = Response<RB>> + Clone,
@@ -166,8 +166,8 @@ impl<S, B> Waiting<S, B> {
                 let Self { mut service, request, wait } = *self;
                 ResponseFuture::send(&mut service, request, wait.end(), lease)
             }
-            Ok(Acquired::RefreshState { awaited, done }) => {
-                // As before: a place is not kept while waiting.
+            Ok(Acquired::Refreshing { awaited, done }) => {
+                // As in `call`: a request that waits keeps no place in the service below.
                 self.service = self.service.clone();
                 self.wait.again(awaited, done);
                 ResponseFuture { state: State::Waiting { waiting: Some(self) } }

@@ -1,4 +1,4 @@
-//! Putting a credential into the head of a request, as one value.
+//! Injects a credential into the head of a request, as one value.
 
 use http::Request;
 use http::header::{HOST, HeaderMap};
@@ -6,16 +6,16 @@ use http::header::{HOST, HeaderMap};
 use crate::error::Error;
 use crate::pool::{Access, Pool};
 
-/// Replaces whatever carries a credential with those of `access`, and moves the request to its base URL.
+/// Replaces all fields that carry a credential with those of `access`, and moves the request to its base URL.
 #[inline]
 pub(super) fn inject<B>(request: &mut Request<B>, pool: &Pool, access: &Access) -> Result<(), Error> {
     if let Some(base) = &access.base {
         *request.uri_mut() = base.rebase(request.uri())?;
-        // It named the host that the request has left.
+        // The field names the host that the request no longer goes to.
         request.headers_mut().remove(HOST);
     }
     let headers = request.headers_mut();
-    // One credential's token never goes with another one's account header, nor with what the caller put there.
+    // A token never goes out with the account header of another credential, or with one that the caller has set.
     if pool.has_other_headers() {
         for name in pool.header_names().iter().filter(|name| **name != access.name) {
             headers.remove(name);

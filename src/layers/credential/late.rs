@@ -1,12 +1,12 @@
-//! A failure of one model whose name is not known here: the layer above that keeps the request tells it.
+//! A failure of one model whose name this layer does not know. The layer above that keeps the request names it.
 
 use super::settle::settle;
 use crate::context::{RequestContext, Unsettled};
 use crate::pool::{Lease, Outcome, Remembered, Request};
 use crate::verdict::Verdict;
 
-/// An attempt that is settled once the model's name is known. The body of its request went with it, and only after the
-/// failure does anybody want to know what was in it.
+/// An attempt that is settled once the model's name is known. The name is needed only after the failure, and by then the body
+/// of the request is gone here.
 #[derive(Debug)]
 pub(super) struct Late {
     lease: Option<Lease>,
@@ -15,11 +15,11 @@ pub(super) struct Late {
 }
 
 impl Late {
-    /// Leaves it with the context, for the layer that tells the name.
+    /// Leaves it in the context, for the layer that names the model.
     pub(super) fn leave(context: &RequestContext, lease: Lease, verdict: Verdict, answer: Option<Remembered>) {
         let late: Box<dyn Unsettled> = Box::new(Self { lease: Some(lease), verdict, answer });
         let before = context.call().unsettled.replace(late);
-        // It settles itself, without the lock.
+        // An earlier one settles itself when it is dropped, outside of the lock.
         drop(before);
     }
 }
@@ -33,7 +33,7 @@ impl Unsettled for Late {
     }
 }
 
-/// Whoever was to tell has gone: the failure counts for requests whose model is not known.
+/// Without a name, the failure counts for the requests whose model is unknown.
 impl Drop for Late {
     fn drop(&mut self) {
         let Some(lease) = self.lease.take() else { return };

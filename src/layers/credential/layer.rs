@@ -52,8 +52,8 @@ impl CredentialLayer {
         Self { pool, pass_other_origins: false }
     }
 
-    /// Whether a request to an origin that is not the pool's goes on, without any credential, instead of being refused. A
-    /// redirect layer above needs this to follow to other origins.
+    /// Whether a request to a foreign origin goes on without any credential, instead of being refused. A redirect layer above
+    /// needs this to follow to other origins.
     #[must_use]
     pub fn pass_other_origins(mut self, pass: bool) -> Self {
         self.pass_other_origins = pass;

@@ -1,7 +1,11 @@
-//! Putting a credential on a request, and settling what came of it.
+//! Injects a credential into each request, and settles the attempt with the pool.
 //!
-//! [`CredentialLayer`] leases a credential of a [`Pool`](crate::Pool) for each attempt, injects it, and tells the pool what
-//! came back. [`OriginGuardLayer`] stands below a redirect layer and keeps credentials from following to another origin.
+//! [`CredentialLayer`] leases a credential of a [`Pool`](crate::Pool) for each attempt, injects it, and settles what came
+//! back. It is the only layer that changes the pool. [`OriginGuardLayer`] stands below a redirect layer and keeps credentials
+//! from following to another origin.
+//!
+//! It is not one line that sets a header: the origin has to be checked first, an expired token has to be waited for, an
+//! attempt has to be settled exactly once however it ends, and the lease lasts until the answer's body does.
 
 mod attempt;
 mod body;

@@ -1,4 +1,4 @@
-//! The innermost guard: whatever a layer between ours and the client does, no credential reaches another origin.
+//! The innermost guard: no credential reaches another origin, whatever a layer between ours and the client does.
 
 use std::task::{Context, Poll};
 
@@ -11,15 +11,16 @@ use super::inject::strip;
 use crate::context::RequestContext;
 use crate::pool::Pool;
 
-/// Removes credentials from requests to other origins than the ones that they may be sent to.
+/// Removes credentials from requests to origins that they must not be sent to.
 ///
 /// It belongs below a layer that sends requests elsewhere, such as one that follows redirects, and directly above the
 /// client. The request itself goes on. Every header that credentials of the pool are sent in is removed, and every value
 /// that is marked sensitive.
 ///
-/// Whose credential it sees it knows from the [context](RequestContext). In another task than the layers above, as behind a
-/// `Buffer`, that has to be [in the extensions](crate::MarathonLayer::context_in_extensions); without it nothing goes to the
-/// base URL that a credential of the pool has for itself.
+/// The [context](RequestContext) tells it which credential a request carries. If it runs in another task than the layers
+/// above, for example behind a `Buffer`, the context has to be
+/// [in the extensions](crate::MarathonLayer::context_in_extensions); without it no credential goes to a base URL that only
+/// one credential of the pool has.
 ///
 /// ```
 /// use oauth_marathon::layers::credential::OriginGuardLayer;

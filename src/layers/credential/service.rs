@@ -53,9 +53,9 @@ where
         let context = RequestContext::join(request.extensions_mut());
         match acquire(&self.pool, &context, Awaited::NONE) {
             Ok(Acquired::Lease(lease)) => ResponseFuture::send(&mut self.inner, request, context, lease),
-            Ok(Acquired::RefreshState { awaited, done }) => {
-                // A request that waits holds no place in the service below, which the refresh may need: the instance
-                // that was polled ready is dropped, and a clone is polled once the token is there.
+            Ok(Acquired::Refreshing { awaited, done }) => {
+                // A request that waits must not keep a place in the service below, least of all the one that the refresh
+                // needs. So the instance that was polled ready is replaced, and a clone is polled once the token is there.
                 let service = self.inner.clone();
                 self.inner = service.clone();
                 let wait = Wait::begin(self.pool.clone(), context, awaited, done);

@@ -1,4 +1,4 @@
-//! Settling an attempt that was judged: with the pool, and in the context for what follows.
+//! Settles an attempt that has a verdict: with the pool, and in the context for the layers above.
 
 use http::StatusCode;
 
@@ -7,7 +7,7 @@ use crate::credentials::CredentialId;
 use crate::pool::{Lease, Outcome, Remembered, Request, Settled};
 use crate::verdict::{Kind, Scope, Verdict};
 
-/// Settles an attempt that was judged.
+/// Settles an attempt that has a verdict.
 pub(super) fn settle(
     context: &RequestContext,
     lease: &Lease,
@@ -18,7 +18,7 @@ pub(super) fn settle(
     let about_model = verdict.scope() == Scope::Model || pool.models().are_wanted();
     let model = about_model.then(|| context.model_name());
     let mut call = context.call();
-    // An answer that shows the request itself to be fine, or at fault on its own, convicts who refused it.
+    // This answer shows that the 403 of an earlier credential concerned that credential alone, so the suspect is cooled.
     if matches!(verdict.kind(), Kind::Success | Kind::Rejected)
         && let Some(suspect) = call.suspect.take_if(|suspect| suspect.credential != *lease.credential())
     {
@@ -36,7 +36,7 @@ pub(super) fn settle(
     let has_cooled = |other: &CredentialId| {
         call.round().any(|attempt| attempt.credential.as_ref() == Some(other) && is_limited(attempt))
     };
-    // The uses of one credential in a round follow each other.
+    // The attempts of one credential in a round follow each other.
     let is_use = |attempt: &&Attempt| attempt.credential.as_ref() == Some(id);
     let refreshed = call.round().rev().take_while(is_use).any(|attempt| attempt.next == Some(Next::Same));
     let outcome = Outcome {
@@ -67,7 +67,7 @@ pub(super) fn settle(
     call.next_serves = next_serves;
     let worth_keeping = dry && verdict.status().is_some() && !matches!(verdict.kind(), Kind::Rejected | Kind::Canceled);
     let body = call.failed_body.take().filter(|_| worth_keeping);
-    // Listeners are foreign code: nothing is locked while they are told.
+    // Listeners are foreign code, so nothing is locked while events are sent.
     drop(call);
     pool.emit(effects);
     if let Some(answer) = body.and_then(|body| remember(lease.credential().clone(), body)) {
@@ -75,7 +75,7 @@ pub(super) fn settle(
     }
 }
 
-/// Whether the attempt's credential had to rest for a time.
+/// Whether the attempt made its credential cool for a time.
 pub(super) fn is_limited(attempt: &Attempt) -> bool {
     attempt.verdict.is_some_and(|verdict| matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted))
 }

@@ -1,4 +1,4 @@
-//! What a request gets for which no credential can be had.
+//! What a request gets if there is no credential for it.
 
 use http::Response;
 use http_body::Body;
@@ -13,8 +13,8 @@ use crate::pool::{Pool, Unavailable, invented};
 use crate::tokens::refresh::{RefreshError, RefreshErrorKind};
 use crate::verdict::{Kind, Verdict};
 
-/// An answer from memory while all rest, or an error where none can be given. `refresh` is why a credential that was picked
-/// for the request could not be used.
+/// The remembered answer while every credential cools, or an error. `refresh` is the failed refresh of a credential that was
+/// picked for the request, if there was one.
 pub(super) fn refuse_or_answer<B: Body>(
     pool: &Pool,
     context: &RequestContext,
@@ -28,7 +28,7 @@ pub(super) fn refuse_or_answer<B: Body>(
     let remembered =
         pool.remembered(model_of(pool, context).as_ref()).filter(|remembered| remembered.concerns(context.pin()));
     let mode = pool.settings().when_all_cooling;
-    // Worth waiting for: what is answered here only says until when.
+    // The retry layer will wait for it; this answer only tells it until when.
     let waits = mode == WhenAllCooling::Wait && recovery <= pool.settings().max_wait;
     if mode == WhenAllCooling::Error || (remembered.is_none() && refresh.is_some() && !waits) {
         let message = format!(

@@ -1,4 +1,4 @@
-//! Waiting for the refresh of an expired token: until it is over, until the deadline, or until the attempt is given up.
+//! Waits for the refresh of an expired token: until it is over, until the deadline, or until the attempt is given up.
 
 use std::fmt;
 use std::future::Future;
@@ -25,8 +25,9 @@ use crate::verdict::Processed;
 
 /// The wait of one attempt, for one refresh after another.
 ///
-/// Meanwhile the attempt log shows an open attempt with the credential that is waited for. If a layer above gives the
-/// attempt up, it judges it, and the verdict says that nothing was sent. In every other case the log forgets it.
+/// Meanwhile the attempt log shows an open attempt with the credential that is being refreshed. If a layer above gives the
+/// attempt up, it gives it a verdict, and the log then says that nothing was sent. In every other case the open attempt is
+/// taken out of the log.
 pub(super) struct Wait {
     pool: Pool,
     context: RequestContext,
@@ -36,7 +37,7 @@ pub(super) struct Wait {
     done: oneshot::Receiver<RefreshOutcome>,
     /// How the refresh has ended.
     over: Option<RefreshOutcome>,
-    /// What it has waited for before.
+    /// The refreshes that the attempt has waited for before.
     awaited: Awaited,
     /// Armed by the first poll that has to wait.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -76,7 +77,7 @@ impl Wait {
         timer.as_mut().poll(cx).map(|()| self.out_of_time())
     }
 
-    /// Asks for a credential once the refresh is over, unless it is too late to begin an attempt.
+    /// Acquires a credential once the refresh is over, unless it is too late to begin an attempt.
     pub(super) fn go_on(&mut self) -> Result<Acquired, Error> {
         self.withdraw();
         if self.context.deadline().is_some_and(|deadline| deadline <= clock::now()) {
@@ -92,7 +93,7 @@ impl Wait {
         self.context.clone()
     }
 
-    /// The outcome of the request if no credential can be had after the wait.
+    /// What the request gets if there is no credential for it after the wait.
     pub(super) fn refuse_or_answer<B: Body>(&mut self, why: Unavailable) -> Result<Response<LeaseBody<B>>, BoxError> {
         refuse_or_answer(&self.pool, &self.context, why, self.over.take().and_then(Result::err))
     }
@@ -102,14 +103,14 @@ impl Wait {
         Error::new(ErrorKind::AttemptTimeout, message)
     }
 
-    /// Takes the open attempt out of the log; its number, if a layer above has judged it.
+    /// Takes the open attempt out of the log. If a layer above has given it a verdict, it stays, and its number is returned.
     fn withdraw(&mut self) -> Option<u32> {
         let attempt = self.attempt.take()?;
         (!self.context.call().withdraw(attempt)).then_some(attempt)
     }
 
-    /// A layer above has given the attempt up. Nothing was sent, so it says nothing about the credential, and the request may
-    /// go on with the next one.
+    /// Completes an attempt that a layer above has given up. Nothing was sent, so it says nothing about the credential, and
+    /// the request may go on with the next one.
     #[cold]
     fn given_up(&self, number: u32) {
         let model = model_of(&self.pool, &self.context);

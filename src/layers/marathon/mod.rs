@@ -1,4 +1,7 @@
-//! All layers in the one right order.
+//! All layers in the right order, as one layer.
+//!
+//! It builds each layer from the pool's settings and contains no rule of its own. It exists because the order matters, and
+//! because most users want the whole stack with one line.
 
 mod body;
 mod future;
@@ -64,7 +67,7 @@ pub struct MarathonLayer {
 impl MarathonLayer {
     /// The whole stack over the credentials of `pool`.
     ///
-    /// Failed answers are judged by the rules of the pool's provider: the family of its id, else of its origins.
+    /// Failed answers are judged by the rules of the pool's provider. They are found by its id, else by its origins.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
         let rules = ProviderRules::for_pool(&pool);
@@ -81,7 +84,7 @@ impl MarathonLayer {
         }
     }
 
-    /// Asks `classifier` before the provider's rules. Of several, the one that was added first is asked first.
+    /// Asks `classifier` before the provider's rules. If several are added, they are asked in the order of their addition.
     #[must_use]
     pub fn classifier(mut self, classifier: impl Classifier) -> Self {
         self.classifiers.push(SharedClassifier(Arc::new(classifier)));
@@ -103,10 +106,10 @@ impl MarathonLayer {
         self
     }
 
-    /// Whether the context is put into the extensions of every request. By default it is only where the request has other
-    /// extensions, as its map is three allocations for each attempt, and the service below finds the context as
-    /// [the task's own](crate::RequestContext::current). Say `true` where that service works in another task, such as behind
-    /// a `Buffer`.
+    /// Whether the context is put into the extensions of every request. By default it is put there only if the request has
+    /// other extensions, because an extension map costs three allocations for each attempt. The service below then finds the
+    /// context as [the task's own](crate::RequestContext::current). Set `true` if that service works in another task, for
+    /// example behind a `Buffer`.
     #[must_use]
     pub fn context_in_extensions(mut self, always: bool) -> Self {
         self.notify = self.notify.context_in_extensions(always);

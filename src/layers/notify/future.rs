@@ -11,7 +11,7 @@ use super::guard::CancelGuard;
 use crate::context::Scoped;
 
 pin_project! {
-    /// The answer to come of [`Notify`](super::Notify).
+    /// The future of [`Notify`](super::Notify).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
@@ -32,7 +32,7 @@ impl<F: Future> Future for ResponseFuture<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // The answer is not unpacked here: it is large to pass on in parts.
+        // The answer is passed on as a whole, because moving its parts would cost more.
         let polled = this.inner.poll(cx);
         if polled.is_ready() {
             this.guard.disarm();

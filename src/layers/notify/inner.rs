@@ -20,7 +20,7 @@ struct Witness {
 }
 
 impl Witness {
-    fn look(&self, turn: &'static str) {
+    fn note(&self, turn: &'static str) {
         let same = RequestContext::current().is_some_and(|context| is_same(&context, &self.mine));
         self.seen.lock().unwrap().push((turn, same));
     }
@@ -28,7 +28,7 @@ impl Witness {
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        self.look("drop");
+        self.note("drop");
     }
 }
 
@@ -46,11 +46,11 @@ pub(crate) fn slow(
     service_fn(move |request: Request<()>| {
         let mine = RequestContext::of(request.extensions()).unwrap().clone();
         let witness = Witness { mine, seen: Arc::clone(&seen) };
-        witness.look("call");
+        witness.note("call");
         async move {
-            witness.look("poll");
+            witness.note("poll");
             tokio::task::yield_now().await;
-            witness.look("poll");
+            witness.note("poll");
             tokio::task::yield_now().await;
             Ok(())
         }

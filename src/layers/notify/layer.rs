@@ -44,9 +44,9 @@ impl NotifyLayer {
         Self { notifiers: Some(notifiers), in_extensions: true }
     }
 
-    /// Whether the context is put into the extensions of every request, as it is by default: code below that runs in another
-    /// task, such as behind a `Buffer`, finds it only there. `false` spares requests that have no other extensions the map
-    /// for it, which is three allocations for each attempt.
+    /// Whether the context is put into the extensions of every request, as it is by default. Code below that runs in another
+    /// task, for example behind a `Buffer`, finds it only there. `false` saves three allocations for each attempt of a request
+    /// that has no other extensions.
     #[must_use]
     pub fn context_in_extensions(mut self, always: bool) -> Self {
         self.in_extensions = always;

@@ -1,7 +1,9 @@
 //! Opens the [`RequestContext`](crate::RequestContext) of each call, and reports callers that go away.
 //!
-//! [`NotifyLayer`] is the outermost layer of a stack. Response bodies and spawned tasks are outside of its context; they carry
-//! a clone of it where they need one.
+//! [`NotifyLayer`] is the outermost layer of a stack. It touches only the context, and the notifiers that it reports to. It
+//! is more than one insert into the extensions, because the context has to be the current one in `call`, in each poll and in
+//! the drop of the answer's future. Response bodies and spawned tasks are outside of it, and carry a clone where they need
+//! one.
 
 mod future;
 mod guard;

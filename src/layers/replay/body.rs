@@ -20,8 +20,8 @@ use crate::replayable::ReplayableBody;
 /// caller's body where the recording ends. Nothing is read ahead. Over the limit the recording is dropped; the send that
 /// is under way goes on unharmed, and the body cannot be replayed any more.
 ///
-/// A copy is to be had if it will surely yield the whole body: the limit has not been passed, the caller's body has not
-/// failed, and no other handle that is still alive has begun to read a body whose end has not been seen.
+/// A copy can be made only if it will surely yield the whole body: the limit has not been passed, the caller's body has not
+/// failed, and no other living handle is in the middle of reading it.
 /// A body whose [`size_hint`](Body::size_hint) starts above the limit is passed through and never copied.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub struct ReplayBody<B> {
 }
 
 impl<B: Body> ReplayBody<B> {
-    /// Wraps `body`, of which at most `cap` bytes of data are kept.
+    /// Wraps `body`, and keeps at most `cap` bytes of its data.
     pub fn new(body: B, cap: usize) -> Self {
         let hint = body.size_hint();
         let source = if body.is_end_stream() { None } else { Some(Box::pin(body)) };
@@ -111,7 +111,7 @@ where
     }
 
     /// The first chunk that was recorded.
-    fn peek<R>(&self, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    fn peek<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let first = lock(&self.shared).first_chunk();
         first.map(|first| look(&first))
     }

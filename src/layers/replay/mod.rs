@@ -4,6 +4,10 @@
 //! [`ReplayBody`], by hand or by [`ReplayLayer`]: it keeps what the first send reads, up to a limit, and plays it back
 //! to the next one. Nothing is read ahead, and a body over the limit is sent once, unharmed.
 //!
+//! This room knows no pool, no verdict and no context: it only records a body. It is not a read into memory before the first
+//! send, because that would delay every request and break streams that wait for the answer. The rest of the care is for
+//! handles that overlap: an old attempt may still hold the body when the next one reads it.
+//!
 //! ```
 //! use bytes::Bytes;
 //! use http_body_util::{BodyExt, Full};

@@ -1,7 +1,7 @@
-//! What the handles of one body share, and its transitions.
+//! The state that the handles of one body share, and its transitions.
 //!
-//! They run under the lock, so they call no foreign code: the source is taken out to be polled and put back after,
-//! and whatever has to be woken or dropped is returned as [`Effects`].
+//! Transitions run under the lock, so they call no foreign code: the source is taken out to be polled and put back after,
+//! and wakers and chunks that have to be woken or dropped are returned as [`Effects`].
 
 use std::fmt;
 use std::task::{Poll, Waker};
@@ -12,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use super::tape::Tape;
 use crate::error::BoxError;
 
-/// What polling the source came to.
+/// The result of polling the source.
 pub(super) type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
 /// The shared half: `S` is the caller's body.
@@ -21,7 +21,7 @@ pub(super) struct State<S> {
     tape: Tape,
     /// What the source promised before anything was read.
     hint: SizeHint,
-    /// The number of the reader that owns the source. Each one that takes over gets the next.
+    /// The number of the reader that owns the source. Each reader that takes over gets the next number.
     reader: u64,
     /// Wakes the reader that owns the source.
     waker: Option<Waker>,
@@ -37,7 +37,7 @@ enum Source<S> {
     Failed,
 }
 
-/// The half of one handle: how far it has come.
+/// The part of the state that each handle has for itself: how far it has read.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
     phase: Phase,
@@ -127,7 +127,7 @@ impl<S> State<S> {
         if cursor.phase != Phase::Live(self.reader) {
             self.reader += 1;
             cursor.phase = Phase::Live(self.reader);
-            // The reader before us would never hear of the source again: let it find out.
+            // The earlier reader would never be woken by the source again, so it is woken now.
             effects.wake = self.waker.take();
         }
         match std::mem::replace(&mut self.source, Source::Out(self.reader)) {
@@ -137,7 +137,7 @@ impl<S> State<S> {
                 effects.discard.0 = self.waker.replace(waker.clone());
                 (Step::Wait, effects)
             }
-            // Ours already: it panicked in our last poll, and is gone.
+            // This handle owned the source already; it panicked in the last poll, and is gone.
             _ => {
                 self.source = Source::Failed;
                 (self.fail(cursor, Fault::SourceFailed), effects)
@@ -198,7 +198,7 @@ impl<S> State<S> {
         let mut effects = Effects::default();
         if let Phase::Live(reader) = cursor.phase {
             if matches!(self.source, Source::Out(holder) if holder == reader) {
-                // The source panicked in our hands. Whoever waits for it must hear.
+                // The source panicked in this handle's poll. A reader that waits for it is woken.
                 self.source = Source::Failed;
                 effects.wake = self.waker.take();
             } else if reader == self.reader {
@@ -209,7 +209,7 @@ impl<S> State<S> {
         effects
     }
 
-    /// Whether a new handle, asked for by that of `cursor`, would surely yield the whole body.
+    /// Whether a new handle, made from the handle of `cursor`, would surely yield the whole body.
     pub(super) fn is_replayable(&self, cursor: &Cursor) -> bool {
         let unread_by_others = self.active == usize::from(cursor.is_active());
         self.tape.is_complete()

@@ -1,11 +1,11 @@
-//! What has been read of a body so far, kept while it stays within the limit.
+//! The recording of what has been read of a body so far, while it stays within the limit.
 
 use bytes::Bytes;
 use http::HeaderMap;
 
 /// The recording of one body: its chunks, then its trailers.
 ///
-/// It counts what goes by even when it keeps nothing, so that a reader's place can be compared with it.
+/// It counts frames and bytes even when it keeps nothing, so that a reader's place can be compared with it.
 pub(super) struct Tape {
     chunks: Vec<Bytes>,
     trailers: Option<HeaderMap>,
@@ -23,7 +23,7 @@ impl Tape {
         Self { chunks: Vec::new(), trailers: None, len: 0, bytes: 0, limit, complete: lower <= limit }
     }
 
-    /// Records a chunk that is not empty. Returns what is to be dropped, as the tape forgets all once it is full.
+    /// Records a chunk that is not empty. Returns the chunks to be dropped: a tape that is full forgets all of them.
     pub(super) fn push(&mut self, chunk: &Bytes) -> Vec<Bytes> {
         self.len += 1;
         self.bytes = self.bytes.saturating_add(chunk.len() as u64);
@@ -62,7 +62,7 @@ impl Tape {
         self.bytes
     }
 
-    /// Whether everything that went by is here.
+    /// Whether everything that was read is recorded.
     pub(super) fn is_complete(&self) -> bool {
         self.complete
     }

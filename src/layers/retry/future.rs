@@ -26,7 +26,7 @@ pin_project! {
         state: State<S::Future>,
         service: S,
         run: Run<B, RB>,
-        // Of what is waited for. An attempt that is answered at its first poll has none.
+        // The timer of the attempt, of a wait or of the deadline. An attempt that is answered at its first poll has none.
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -98,14 +98,14 @@ where
                             (this.run.progress.judged(Some(&error)), Err(error))
                         }
                     };
-                    // The attempt is over, or given up: whatever it holds goes before the next one is thought of.
+                    // The attempt is over or given up. Its future is dropped before the next attempt is prepared.
                     this.state.set(State::Readying);
                     match this.run.after(judged, result) {
                         Err(result) => return Poll::Ready(result),
                         Ok(Go::Now) => *this.timer = this.run.progress.context.deadline().and_then(clock::timer),
                         Ok(Go::At(when)) => {
                             let Some(timer) = clock::timer(when) else {
-                                // Outside of a runtime nobody can wait: what has come so far is all there is.
+                                // Outside of a runtime there are no timers: the best answer so far is returned.
                                 return Poll::Ready(this.run.give_up(None));
                             };
                             *this.timer = Some(timer);
@@ -137,7 +137,7 @@ where
     }
 }
 
-/// Pending for ever where there is no timer.
+/// Polls the timer. Without one it is pending for ever.
 fn poll_timer(timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
     match timer {
         Some(timer) => timer.as_mut().poll(cx),

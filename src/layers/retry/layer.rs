@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::pool::Pool;
 use crate::providers::model::Models;
 
-/// Sends a request again after a failure that another attempt can mend.
+/// Sends a request again after a failure that another attempt may avoid.
 ///
 /// It stands above [`CredentialLayer`](crate::layers::credential::CredentialLayer) and
 /// [`ClassifyLayer`](crate::layers::classify::ClassifyLayer), which note for each attempt what came back and what could come next.
@@ -32,26 +32,26 @@ pub struct RetryLayer {
 
 impl RetryLayer {
     /// A layer that keeps to these settings: `maxAttempts`, `networkRetryAttempts`, `maxWaitMs`, `attemptTimeoutMs`,
-    /// `whenAllCooling`, `resend` and `onBan`. It has a budget of resends of its own; [`for_pool`](Self::for_pool)
-    /// shares that of the pool.
+    /// `whenAllCooling` and `resend`. It has a budget of its own for resends to a failing provider;
+    /// [`for_pool`](Self::for_pool) shares the pool's.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self { shared: Arc::new(Shared::new(settings)) }
     }
 
-    /// A layer that keeps to the settings of `pool` and shares the pool's budget of resends: several stacks together
-    /// send no more again, while the provider fails, than one. It finds the models of its requests as with
-    /// [`models`](Self::models), and its events go to the pool's notifiers.
+    /// A layer that keeps to the settings of `pool`, and shares the pool's budget for resends to a failing provider with all
+    /// other stacks over it. It names the models of its requests, as with [`models`](Self::models), and its events go to the
+    /// pool's notifiers.
     #[must_use]
     pub fn for_pool(pool: &Pool) -> Self {
         Self { shared: Arc::new(Shared::for_pool(pool)) }
     }
 
-    /// Tells the credential layer below which model a request asks for, where a limit of one model makes that matter:
-    /// [`Pool::models`](crate::Pool::models) knows. Without it, limits of single models are kept for all requests together
-    /// whose model no [context](crate::RequestContext::with_model) names.
+    /// Names the model of a request for the credential layer below, when a limit of one model makes it matter. Take the models
+    /// from [`Pool::models`](crate::Pool::models). Without this, requests whose model no
+    /// [context](crate::RequestContext::with_model) names share one cooldown.
     ///
-    /// This layer tells it because it is the one that keeps the request: once an attempt has failed, its body is gone.
+    /// This layer does it because it keeps the request: once an attempt has failed, its body is gone.
     #[must_use]
     pub fn models(mut self, models: Models) -> Self {
         self.shared = Arc::new(self.shared.with_models(models));

@@ -1,12 +1,12 @@
-//! Sending a request again: the only layer that loops.
+//! Sends a request again after a failure: the only layer that loops.
 //!
 //! [`RetryLayer`] keeps a spare copy of the request, reads what the layers below noted in the
-//! [`RequestContext`](crate::RequestContext) about each attempt, and asks one pure function what to do: stop, the same
-//! credential, the next one, or wait. When nothing is left, the caller gets the best answer there was.
+//! [`RequestContext`](crate::RequestContext) about each attempt, and asks one pure function (`decide`) what to do: stop, the
+//! same credential, failover to the next one, or wait. When nothing is left, the caller gets the best answer that came.
 //!
-//! Sending a request again adds load to a provider that fails, so the pool's budget pays for it. The same credential is
-//! tried again after a pause only; the first connection that broke, which may have been an old one, is tried again at
-//! once.
+//! It never reads the pool's state, and it alone sleeps. It is not a plain loop over credentials, because a resend adds load
+//! to a provider that fails: the pool's budget pays for it, and each one follows a pause, except the first one after an old
+//! connection broke.
 
 mod decide;
 mod future;

@@ -26,7 +26,7 @@ use crate::verdict::Scope;
 /// It reads the same attempts from the [`RequestContext`], so a [`NotifyLayer`](crate::layers::notify::NotifyLayer) has to stand
 /// above: without a context nothing is sent again. What tower's layer cannot do, it does not do either: the failed answer is
 /// gone before a wait, so the caller gets the last answer or error and not the best answer; `attemptTimeoutMs` is not kept;
-/// an error of readiness takes the place of an answer; and readiness is waited for past a deadline.
+/// an error of readiness takes the place of an answer; and it waits for readiness past a deadline.
 ///
 /// ```
 /// use oauth_marathon::layers::classify::ClassifyLayer;
@@ -62,7 +62,7 @@ use crate::verdict::Scope;
 #[derive(Clone)]
 pub struct RetryPolicy {
     shared: Arc<Shared>,
-    /// Of the request that this clone of the policy is for.
+    /// The progress of the request that this clone of the policy is for.
     progress: Option<Progress>,
 }
 
@@ -106,7 +106,7 @@ where
         let go = if failed && is_whole(request.body()) { progress.go() } else { None };
         match go {
             Some(Go::Now) => Some(Pause { timer: None }),
-            // Outside of a runtime nobody can wait.
+            // Outside of a runtime there are no timers to wait with.
             Some(Go::At(when)) => clock::timer(when).map(|timer| Pause { timer: Some(timer) }),
             None => {
                 progress.end();

@@ -1,4 +1,4 @@
-//! How far one request is, and what follows an attempt: shared by the layer and by the policy for tower's own retry.
+//! The progress of one request, and what follows an attempt: shared by the layer and by the policy for tower's own retry.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,10 +19,10 @@ use crate::providers::model::Models;
 use crate::replayable::ReplayableBody;
 use crate::verdict::{Kind, Verdict};
 
-/// Tells the retries of the caller, such as those of the official SDKs, whether to send the request again.
+/// The field that tells the official SDKs whether to send the request again.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-/// When to come back where other credentials are ready.
+/// The `Retry-After` of an answer that ends a request while other credentials are ready.
 const SOON: Duration = Duration::from_secs(1);
 
 /// What all requests through one layer share.
@@ -55,15 +55,14 @@ impl Shared {
         Self { models: Some(models), ..self.clone() }
     }
 
-    /// Says to the layers below whether the request can be sent again, and with it whether its model can be told after a
-    /// failure.
+    /// Tells the layers below whether the request can be sent again. If it can, its model can still be named after a failure.
     #[inline]
     pub(super) fn offer(&self, context: &RequestContext, resendable: bool) {
         context.set_resendable(resendable);
         context.set_names_model(resendable && self.models.is_some());
     }
 
-    /// Tells the layers below the model of a request, where a limit makes it matter now.
+    /// Names the model of a request for the layers below, if a limit makes it matter now.
     #[inline]
     pub(super) fn tell_model<B: ReplayableBody>(&self, context: &RequestContext, request: &Request<B>) {
         if let Some(models) = self.models.as_ref().filter(|models| models.are_wanted()) {
@@ -72,7 +71,7 @@ impl Shared {
     }
 }
 
-/// A body and a source are foreign code: nothing is locked while they are asked.
+/// Finds the model. A body and a model source are foreign code, so nothing is locked meanwhile.
 #[cold]
 fn name_model(models: &Models, context: &RequestContext, find: impl FnOnce(&Models) -> Option<Arc<str>>) {
     if context.model().is_none() && context.call().model.is_none() {
@@ -81,27 +80,28 @@ fn name_model(models: &Models, context: &RequestContext, find: impl FnOnce(&Mode
     }
 }
 
-/// How far one request is: what it may still do is decided from this and its context.
+/// The progress of one request. What it may still do is decided from this and its context.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     pub(super) shared: Arc<Shared>,
     pub(super) context: RequestContext,
     idempotent: bool,
     sends: usize,
-    /// Since when it waits for recoveries, with what it tried between them.
+    /// When the request first waited for a recovery.
     waiting_since: Option<Instant>,
-    /// When its round began, or was first looked at: a request that succeeds at once needs no time for it.
+    /// When its round began, or when the first failure of the round was handled. A request that succeeds at once reads no
+    /// clock for this.
     round_began: Option<Instant>,
-    /// Whether the budget has refused this request a resend.
+    /// The budget has refused a resend.
     refused: bool,
 }
 
-/// How another attempt follows.
+/// When another attempt follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Go {
     /// Once the service is ready.
     Now,
-    /// The same, but not before then.
+    /// Once the service is ready, but not before this time.
     At(Instant),
 }
 
@@ -111,7 +111,7 @@ impl Progress {
         Self { shared, context, idempotent, sends: 1, waiting_since: None, round_began: None, refused: false }
     }
 
-    /// Says to the layers below that the request can be sent again.
+    /// Tells the layers below that the request can be sent again.
     #[inline]
     pub(super) fn resendable(&self) {
         self.shared.offer(&self.context, true);
@@ -123,12 +123,12 @@ impl Progress {
         self.shared.tell_model(&self.context, request);
     }
 
-    /// The verdict on the last send. `None` where nothing was sent, because a layer below refused to.
+    /// The verdict on the last send. `None` if nothing was sent, because a layer below refused to.
     #[inline]
     pub(super) fn judged(&self, error: Option<&BoxError>) -> Option<Verdict> {
         let mut call = self.context.call();
         if call.len() < self.sends || call.last().is_some_and(|attempt| attempt.verdict.is_none()) {
-            // No layer below has judged it: an answer is an answer, and a foreign error is a lost connection.
+            // No layer below has judged it. An answer counts as a success, a foreign error as a lost connection.
             let kind = match error {
                 None => Kind::Success,
                 Some(error) if Error::find(&**error).is_none_or(Error::is_of_the_network) => Kind::Network,
@@ -139,7 +139,7 @@ impl Progress {
         call.last().and_then(|attempt| attempt.verdict)
     }
 
-    /// Whether it is the first send, and went well.
+    /// Whether the first send has succeeded.
     #[inline]
     pub(super) fn settled_at_once(&self, verdict: Option<Verdict>) -> bool {
         let succeeded = verdict.is_some_and(|verdict| verdict.is_success());
@@ -149,14 +149,14 @@ impl Progress {
         succeeded && self.sends == 1
     }
 
-    /// Tells the layers below the model of a request, which `find` finds.
+    /// Names the model of a request for the layers below, as `find` finds it.
     pub(super) fn name_model(&self, find: impl FnOnce(&Models) -> Option<Arc<str>>) {
         if let Some(models) = &self.shared.models {
             name_model(models, &self.context, find);
         }
     }
 
-    /// Lets a failure be settled that waits for the name of the model.
+    /// Settles a failure that waits for the name of the model.
     pub(super) fn settle_model(&self, find: impl FnOnce(&Models) -> Option<Arc<str>>) {
         let Some(unsettled) = self.context.call().unsettled.take() else { return };
         self.name_model(find);
@@ -207,7 +207,7 @@ impl Progress {
         Some(go)
     }
 
-    /// Tells people if the request ends although credentials are ready. Listeners are foreign code: nothing is locked.
+    /// Sends an event if the request ends although credentials are ready. Listeners are foreign code, so nothing is locked.
     #[cold]
     pub(super) fn end(&self) {
         let call = self.context.call();
@@ -219,7 +219,8 @@ impl Progress {
         }
     }
 
-    /// Adds to the answer the report of all attempts, and the header fields for the caller's own retries.
+    /// Adds the report of all attempts to an answer with this verdict, and the fields that tell the caller's own retries what
+    /// to do.
     #[cold]
     pub(super) fn report<RB>(&self, response: &mut Response<RB>, is_server_error: bool) {
         let call = self.context.call();
@@ -229,7 +230,7 @@ impl Progress {
             state_recovery(response.headers_mut(), Some(SOON));
         }
         if is_server_error && resent && response.status() >= StatusCode::BAD_REQUEST {
-            // The caller's retries would multiply ours, or send what the budget has refused.
+            // The caller's retries must not multiply the resends of this layer.
             response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         response.extensions_mut().insert(self.context.clone());

@@ -1,9 +1,9 @@
-//! Which of several failures the caller gets.
+//! Chooses which of several failures the caller gets.
 
 use crate::verdict::{Kind, Verdict};
 
-/// How much an answer tells the caller: one about the request more than one about the provider's load, and that more than
-/// one that concerns a single credential.
+/// How much an answer tells the caller. An answer about the request ranks above one about the provider's load, and that above
+/// one about a single credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
     Credential,
@@ -22,8 +22,8 @@ impl Rank {
         }
     }
 
-    /// The rank of an answer after which the request goes on. A ban that is carried to the next account concerns one alone;
-    /// one that ends the request is its answer.
+    /// The rank of an answer after which the request goes on. A ban then concerns one account alone; a ban that ends the
+    /// request is its answer.
     pub(crate) fn in_passing(verdict: Option<Verdict>) -> Self {
         match verdict.map(|verdict| verdict.kind()) {
             Some(Kind::Banned) => Self::Credential,

@@ -1,4 +1,4 @@
-//! One request on its way through its attempts: everything but the polling.
+//! Leads one request through its attempts: everything but the polling.
 
 use http::{Request, Response};
 
@@ -15,7 +15,7 @@ use crate::verdict::{Kind, Lost, Scope, Verdict};
 pub(crate) struct Run<B, RB> {
     pub(super) progress: Progress,
     spare: Option<Spare<B>>,
-    /// With whether it is a server error.
+    /// Each with whether it is a server error.
     best: Best<(Response<RB>, bool)>,
     last_error: Option<BoxError>,
 }
@@ -26,7 +26,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         Self { progress, spare, best: Best::default(), last_error: None }
     }
 
-    /// Keeps a result that is judged like this, and says how to go on; or returns what the caller gets.
+    /// Handles the result of an attempt: returns when the next attempt follows, or what the caller gets.
     pub(super) fn after(
         &mut self,
         judged: Option<Verdict>,
@@ -37,7 +37,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         if let (Some(Scope::Model), Some(spare)) = (judged.map(|verdict| verdict.scope()), &self.spare) {
             self.progress.settle_model(|models| spare.model(models));
         }
-        // A body is foreign code: it is asked before anything is locked.
+        // A body is foreign code, so it is asked before anything is locked.
         let go = if failed && self.spare.as_ref().is_some_and(Spare::is_whole) { self.progress.go() } else { None };
         match (go, result) {
             (None, Ok(response)) => {
@@ -56,7 +56,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         }
     }
 
-    /// Tells the model of a request whose stream begins: it may fail late, when the request is gone.
+    /// Names the model of a request whose stream begins: it may fail later, when the request is gone.
     #[cold]
     pub(super) fn name_model(&self) {
         if let Some(spare) = &self.spare {

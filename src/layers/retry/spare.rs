@@ -1,4 +1,4 @@
-//! What is kept of a request, to make later attempts from.
+//! The copy of a request that later attempts are made from.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(crate) struct Spare<B> {
 }
 
 impl<B: ReplayableBody> Spare<B> {
-    /// Keeps what another attempt needs. `None` if the body can be sent only once.
+    /// Copies what another attempt needs. `None` if the body can be sent only once.
     #[inline]
     pub(crate) fn of(request: &Request<B>) -> Option<Self> {
         let body = request.body().try_clone()?;
@@ -73,27 +73,27 @@ impl<B: ReplayableBody> Spare<B> {
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::try_with_capacity(self.fields.len() + 2).unwrap_or_default();
         for (name, value) in &self.fields {
-            // What came out of a map fits into a map.
+            // These fields come from a map, so they fit into one.
             let _ = headers.try_append(name, value.clone());
         }
         headers
     }
 }
 
-/// Whether a body can be sent from its start. If it failed by itself, nobody waits for an answer.
+/// Whether a body can be sent from its start. If the caller's own body failed, no caller waits for an answer.
 pub(crate) fn is_whole(body: &impl ReplayableBody) -> bool {
     !body.source_failed() && body.try_clone().is_some()
 }
 
-/// Whether acting twice on the request does no harm (RFC 9110 section 9.2.2), or a key prevents it.
+/// Whether the request may safely be processed twice (RFC 9110 section 9.2.2), or a key prevents that.
 pub(crate) fn is_idempotent<B>(request: &Request<B>) -> bool {
     const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
     let method = request.method();
     method.is_idempotent() && method != Method::CONNECT || request.headers().contains_key(IDEMPOTENCY_KEY)
 }
 
-/// The extensions but for our own context, which is added again to each attempt: most requests have no others, and an
-/// empty map costs nothing.
+/// The extensions without our own context, which is added again to each attempt. Most requests have no others, and an empty
+/// map costs nothing.
 fn own_extensions(extensions: &Extensions, with_context: bool) -> Extensions {
     if extensions.len() == usize::from(with_context) { Extensions::new() } else { extensions.clone() }
 }

@@ -1,4 +1,4 @@
-//! Opening a pool that is what its store holds: read once, then followed, and every change is written back.
+//! Opens a pool over its store: the store is read once, then followed, and every change of the pool is written back.
 
 use std::sync::Arc;
 
@@ -79,18 +79,18 @@ impl PoolBuilder {
     }
 
     /// Opens the pool of the credentials that the [store](PoolBuilder::store) holds for this provider, in its order and with
-    /// its health: who rests goes on resting, and who was out still is. Credentials that were added here and that the store
-    /// does not hold are stored behind those.
+    /// its health: a cooldown goes on, and a credential that was out still is. Credentials that were added here and that the
+    /// store does not hold are stored behind those.
     ///
-    /// From then on the two are one. What others change in the store the pool takes over, as soon as the store
-    /// [tells](Store::watch) of it: credentials and their order, tokens, and health. What happens in the pool is written to
+    /// From then on the two are kept alike. What others change in the store the pool takes over, as soon as the store
+    /// [reports](Store::watch) it: credentials and their order, tokens, and health. What happens in the pool is written to
     /// the store in the background, off the path of requests: cooldowns and their ends, and what [`Pool::add`],
     /// [`Pool::update`], [`Pool::remove`] and [`Pool::replace`] change. [`Pool::flush`] waits until that is done, and says
     /// whether it has worked; [`Pool::shutdown`] flushes. While the store fails, the pool goes on with what it has in
     /// memory, says so once with [`Event::StoreFailed`](crate::events::Event::StoreFailed), and tries again.
     ///
-    /// A refresh that a process has begun and not ended, because it died, is taken up at once: the old refresh token is
-    /// tried, and if it is refused the credential needs a
+    /// A refresh that another process has begun and not ended, because it died, is taken up at once: the old refresh token is
+    /// sent once more, and if it is refused the credential needs a
     /// [login](crate::events::LoginReason::RefreshLost).
     ///
     /// # Errors
@@ -100,12 +100,12 @@ impl PoolBuilder {
         let runtime = Handle::try_current()
             .map_err(|source| Error::config("a pool can only be opened in a tokio runtime").with_source(source))?;
         let (pool, given) = self.assemble(true)?;
-        // Before the look, so that nothing is missed between the two.
+        // The watch begins before the store is read, so that no change between the two is missed.
         let changes = pool.0.store.watch();
         let found = pool.load_all().await.map_err(|source| pool.unreadable(source))?;
         let mut seen = Seen::default();
         let begun: Vec<_> = found.iter().filter(|entry| is_interrupted(entry)).map(id_of).collect();
-        // What is wrong in the store is corrected there, too.
+        // From here on changes are collected, because an impossible end that is read is corrected in the store.
         pool.state().outbox.attend();
         pool.take_in(&mut seen, found)?;
         for credential in given {
@@ -133,7 +133,7 @@ fn id_of(entry: &Entry) -> CredentialId {
 }
 
 impl Pool {
-    /// Ends a refresh that a dead process has begun. What comes of it is told by events.
+    /// Takes up a refresh that a dead process has begun. Events report the outcome.
     fn take_up(&self, id: &CredentialId) -> Result<(), Error> {
         let state = self.state();
         let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
@@ -143,7 +143,7 @@ impl Pool {
         };
         let Some(place) = entry.filter(refreshable).map(|entry| entry.access.slot.place) else { return Ok(()) };
         drop(state);
-        self.replace_secret(place)
+        self.start_refresh(place)
     }
 
     pub(in crate::pool) async fn load_all(&self) -> Result<Vec<Entry>, BoxError> {
@@ -156,7 +156,7 @@ impl Pool {
         Error::new(kind, message).with_source(source)
     }
 
-    /// Stores a credential that the store does not hold; if it does by now, that one counts.
+    /// Stores a credential that the store did not hold. If it does by now, the stored one counts.
     async fn store_new(&self, credential: Credential) -> Result<Entry, Error> {
         self.0.check(&credential)?;
         let key = StoreKey::new(self.0.provider.clone(), credential.id.clone());

@@ -1,4 +1,4 @@
-//! Following the store: what others change there, this pool takes over.
+//! Follows the store: the pool takes over what others change there.
 
 use std::collections::{HashMap, HashSet};
 use std::future::{Future, poll_fn};
@@ -18,15 +18,15 @@ use crate::store::{Changes, Entry, Health, Record};
 use crate::sync::{time, watch};
 use crate::tokens::refresh::across::{Known, Newer, newer};
 
-/// The least time between two looks: many changes at once are one.
+/// The least time between two reads, so that many changes at once cause one read.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// How soon a store that failed is looked at again; the pause doubles with each failure.
+/// How soon a store that failed is read again; the pause doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What the store held when it was looked at the last time.
+/// What the store held when it was read last.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Seen {
     health: HashMap<CredentialId, Health>,
@@ -62,7 +62,7 @@ impl Follower {
                 return;
             }
             let Some(pool) = self.pool.upgrade().map(Pool) else { return };
-            match pool.probe(&mut self.seen).await {
+            match pool.read_store(&mut self.seen).await {
                 Ok(()) => failures.clear(),
                 Err(error) => failures.add(&pool, &error),
             }
@@ -85,7 +85,7 @@ pub(in crate::pool) async fn unless_closed<T>(
     .await
 }
 
-/// Failures in a row: told once, and met with longer and longer pauses.
+/// Failures in a row: reported once, with longer and longer pauses.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Failures(Option<(Duration, Instant)>);
 
@@ -116,11 +116,11 @@ impl Failures {
 
 impl Pool {
     /// Reads the store, and takes over what has changed.
-    async fn probe(&self, seen: &mut Seen) -> Result<(), BoxError> {
+    async fn read_store(&self, seen: &mut Seen) -> Result<(), BoxError> {
         loop {
             let writes = self.state().outbox.writes();
             let found = self.load_all().await?;
-            // What was read before we wrote is older than what we hold.
+            // What was read before a write of this pool is older than what the pool holds.
             if self.state().outbox.writes() == writes {
                 return Ok(self.take_in(seen, found)?);
             }
@@ -174,13 +174,13 @@ impl Pool {
         events: &mut Vec<Event>,
     ) -> Result<(), Error> {
         if state.outbox.is_changed(&record.credential.id) {
-            // The two are about to be brought together.
+            // The task that writes will bring the two together.
             return Ok(());
         }
         self.take_changed(state, seen, record, moment, events)
     }
 
-    /// The same, also where the pool has something to tell of it.
+    /// Takes over one record, even if the pool has a change of it that is not stored.
     pub(in crate::pool) fn take_changed(
         &self,
         state: &mut State,
@@ -207,7 +207,7 @@ impl Pool {
         Ok(())
     }
 
-    /// A newer secret, or the same one with another label, header or generation.
+    /// Takes over a newer secret, or the same secret with another label, header or generation.
     fn take_secret(&self, state: &mut State, place: u32, record: Record, events: &mut Vec<Event>) -> Result<(), Error> {
         let Some(entry) = state.entry_mut(place) else { return Ok(()) };
         entry.known.has_held(&record, &entry.credential.material);
@@ -232,7 +232,7 @@ impl Pool {
 }
 
 impl Seen {
-    /// Whether somebody has set the order: what stays keeps its order, and what is new stands behind it.
+    /// Whether the order was changed: more than removals, and new credentials at the end.
     fn order_differs(&self, order: &[CredentialId]) -> bool {
         let (before, now): (HashSet<_>, HashSet<_>) = (self.order.iter().collect(), order.iter().collect());
         let stays = self.order.iter().filter(|id| now.contains(id));
@@ -250,7 +250,7 @@ impl State {
         gone.map(|entry| entry.credential.id.clone()).collect()
     }
 
-    /// Puts those that are ready in this order.
+    /// Puts the ready credentials in this order.
     fn put_in_order(&mut self, order: &[CredentialId]) {
         for id in order {
             if let Some(place) = self.place_of(id.as_str()).filter(|place| self.rotation.is_queued(*place)) {

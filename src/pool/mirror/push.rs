@@ -1,4 +1,4 @@
-//! Telling the store what has changed in the pool: health in passing, credentials until it has worked.
+//! Writes the pool's changes to the store. A change of health is handed over once; a credential is tried until it is stored.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::tokens::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, l
 /// Whether a credential's record was written.
 enum Written {
     Done,
-    /// Not yet: a refresh of the credential is under way and comes first.
+    /// A refresh of the credential is under way, and comes first.
     Later(Arc<RecordTurn>),
 }
 
@@ -28,7 +28,7 @@ impl Pool {
     /// been told of.
     ///
     /// # Errors
-    /// Whatever kept the store from being written. Nothing is lost: the pool goes on trying.
+    /// If the store could not be written. Nothing is lost: the pool goes on trying.
     pub async fn flush(&self) -> Result<(), Error> {
         let failed = |source: BoxError| {
             let kind = Error::find(&*source).map_or(ErrorKind::Store, Error::kind);
@@ -48,14 +48,14 @@ impl Pool {
         limited(STORE_LIMIT, self.0.store.flush()).await.map_err(failed)
     }
 
-    /// Starts the task that tells the store, as long as the pool lives.
+    /// Starts the task that writes the pool's changes to the store, as long as the pool lives.
     pub(in crate::pool) fn carry(&self, runtime: &Handle) {
         let (pool, outgoing) = (Arc::downgrade(&self.0), self.0.outgoing.clone());
         let mut closing = self.0.closing.subscribe();
         runtime.spawn(async move {
             let mut failures = Failures::default();
             loop {
-                // News come to the notes at once, and to the credentials after a pause where the store has failed.
+                // Health is handed over at once. Credentials are written after a pause, if the store has failed.
                 let wait = async {
                     match failures.retry_at() {
                         Some(when) => time::timeout_at(when.into(), outgoing.notified()).await.is_err(),
@@ -70,8 +70,7 @@ impl Pool {
                 pool.tell_health().await;
                 if writes {
                     match pool.write_changes().await {
-                        // A credential that is being refreshed is written later: the end of the refresh wakes this
-                        // task.
+                        // A credential that is being refreshed is written later: the end of its refresh wakes this task.
                         Ok(_) => failures.clear(),
                         Err(error) => failures.add(&pool, &error),
                     }
@@ -80,22 +79,22 @@ impl Pool {
         });
     }
 
-    /// Hands the notes to the store, which writes them when it likes.
+    /// Hands the changes of health to the store, which may write them later.
     async fn tell_health(&self) {
-        // Notes are handed over in the order in which they were taken.
+        // The notes that a flush takes must not overtake earlier ones.
         let _in_their_order = self.0.writing.lock().await;
         let notes = self.state().outbox.take_notes();
         let (wall, now) = (self.0.wall.now(), clock::now());
         for note in notes {
             let change = note.change(wall, now);
             let key = self.key(&note.id);
-            // Foreign code: its panic costs this note.
+            // Foreign code: its panic costs this note only.
             let _ = catch_unwind(AssertUnwindSafe(|| self.0.store.note_health(&key, note.generation, change)));
         }
     }
 
-    /// Brings together what the store and the pool hold of each credential that has changed. Returns those that have to
-    /// wait for a refresh. What fails stays to be done.
+    /// Brings together what the store and the pool hold of each changed credential. Returns the turns of the credentials that
+    /// have to wait for a refresh. What fails stays to be written.
     async fn write_changes(&self) -> Result<Vec<Arc<RecordTurn>>, BoxError> {
         let _one_at_a_time = self.0.writing.lock().await;
         let changed = self.state().outbox.changed();
@@ -154,7 +153,7 @@ impl Pool {
         Err(format!("the record of {key} changes all the time").into())
     }
 
-    /// Takes over what the store has in place of the pool's, and says what is left to be written.
+    /// Applies what the pool has to take over from the store, and returns what is left to be written.
     fn settle_with(&self, id: &CredentialId, held: Option<&Entry>) -> Result<Option<Write>, Error> {
         let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
         let (mut events, mut is_gone) = (Vec::new(), false);
@@ -183,7 +182,7 @@ impl Pool {
         left
     }
 
-    /// The pool goes on with what the store has taken, unless it holds something else by now.
+    /// Takes over what the store has stored for the pool, unless the pool holds something else by now.
     fn written_as(&self, stored: Record, ours: Option<&Credential>) -> Result<(), Error> {
         let Record { generation, .. } = stored;
         let mut state = self.state();

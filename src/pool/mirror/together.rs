@@ -1,4 +1,4 @@
-//! How a change in the pool and what the store holds come together: pure rules over plain data.
+//! Brings a change in the pool and a stored record together: pure rules over plain data.
 
 use crate::credentials::Credential;
 use crate::credentials::Generation;
@@ -14,7 +14,7 @@ pub(in crate::pool) struct Ours<'a> {
     known: Known,
 }
 
-/// What follows from comparing a credential of the pool with its record in the store.
+/// What follows for the pool and the store.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::pool) enum Together {
     /// They are alike.
@@ -47,9 +47,9 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// Brings a change in the pool and what the store holds together. A new secret of a person wins over what is stored, and gets
-/// a later generation, so that everybody takes it over. Another label or header goes beside whichever secret is the newer one:
-/// the generation and a refresh that others have begun stay as they are.
+/// Brings a change in the pool and a stored record together. A secret that a person has put in wins over the stored one, and
+/// gets a later generation, so that every process takes it over. Another label or header is stored beside the newer secret;
+/// the generation, and a refresh that another process has begun, stay as they are.
 pub(in crate::pool) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -> Together {
     let (ours, held) = match (ours, held) {
         (None, None) => return Together::Nothing,
@@ -93,7 +93,7 @@ mod tests {
         Record::new(credential, Generation::new(generation))
     }
 
-    /// Others have begun to refresh it.
+    /// The record, with a refresh that another process has begun.
     fn begun(record: Record) -> Record {
         let intent = Intent::new(record.generation, std::time::SystemTime::UNIX_EPOCH);
         Record { intent: Some(intent), ..record }

@@ -1,4 +1,4 @@
-//! One refresh for the pool: what it starts from, who is asked, and what becomes of a token that could not be stored.
+//! One refresh for the pool: takes the store lease, asks the token source, and keeps a token that could not be stored.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,16 +20,16 @@ use crate::tokens::refresh::across::{Ended, Held, Known, Times, Told, Turn, Unst
 use crate::tokens::refresh::{RefreshError, RefreshRequest};
 
 task_local! {
-    /// The credential whose token this task is replacing: it cannot wait for itself.
+    /// The credential that this task refreshes. A request of its token source must not wait for the same refresh.
     pub(in crate::pool) static REFRESHING: Arc<Slot>;
 }
 
-/// How long a token source that was cut off may take to end: its answer may just have come.
+/// How long a token source that was cut off may take to end, as its answer may just have come.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Pool {
-    /// Replaces the token of a credential, and says which one. `None` means that there is nothing to publish: the store does
-    /// not hold the credential any more, or its token has been replaced meanwhile.
+    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. `None` means that there
+    /// is nothing to publish: the store does not hold the credential any more, or its token has been replaced meanwhile.
     pub(in crate::pool) async fn exchange(
         &self,
         slot: &Arc<Slot>,
@@ -42,17 +42,17 @@ impl Pool {
             return Err(RefreshError::misconfigured("the pool has no token source").into());
         }
         let key = StoreKey::new(inner.provider.clone(), slot.id.clone());
-        // The lease of a token that is not stored yet is still ours.
+        // While a new token is not stored, this pool still holds its store lease.
         let lease = match kept.unsaved {
             Some(_) => None,
             None => Some(inner.lease(&key).await?),
         };
-        // Another refresh may have replaced the token during the wait for the lease.
+        // The token may have been replaced during the wait for the lease.
         let Some(mut held) = self.held(slot, *replaces) else { return Ok(None) };
         *replaces = held.generation;
         held.begun = kept.begun.clone();
         if let Some(unsaved) = kept.unsaved.as_ref().filter(|_| !held.known.is_put_in()) {
-            // What the store holds is spent, and what a person has put in is not.
+            // The refresh token in the store is spent. One that a person has put in is not.
             held.credential.material = unsaved.credential.material.clone();
             held.generation = held.generation.max(unsaved.generation);
             held.known = Known::stored(unsaved.generation);
@@ -63,10 +63,10 @@ impl Pool {
             Told::Stored(record) => self.has_held(slot, record),
             Told::Begun(intent) => kept.begun = Some(intent.clone()),
             Told::UnderWay(intent) => {
-                tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; it is waited for");
+                tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; waiting for the other process");
             }
             Told::Interrupted(intent) => {
-                tracing::info!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "an earlier refresh has no end; its refresh token is tried once more");
+                tracing::info!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "an earlier refresh has no known end; its refresh token is sent once more");
             }
         };
         let refused = AtomicBool::new(false);
@@ -133,7 +133,7 @@ impl Inner {
         });
     }
 
-    /// Asks the token source, for a limited time. `refused` tells whether it was the server that refused.
+    /// Asks the token source, for a limited time. Sets `refused` if a failure is the server's refusal.
     async fn ask(
         self: &Arc<Self>,
         slot: Arc<Slot>,
@@ -143,7 +143,7 @@ impl Inner {
         let Some(source) = self.source.clone() else {
             return Err(RefreshError::misconfigured("the pool has no token source"));
         };
-        // A task of its own, so that a token source that panics, hangs or blocks fails this refresh and nothing else.
+        // It runs in a task of its own, so that a source that panics, hangs or blocks fails this refresh and nothing else.
         let mut exchange = spawn(REFRESHING.scope(slot, async move { source.refresh(request).await }));
         let limit = self.settings.exchange_timeout;
         let exchanged = match time::timeout(limit, &mut exchange).await {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::events::LoginReason;
 use crate::tokens::refresh::{RefreshError, across};
 
-/// How long a refresh waits while another process refreshes the same credential: longer than that takes where the OAuth
-/// server is well, and short enough that requests rather go on with another account.
+/// How long a refresh waits while another process refreshes the same credential. It is longer than a refresh takes at a
+/// healthy OAuth server, and short enough that requests rather go on with another account.
 pub(in crate::pool) const LEASE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a refresh brought no token.
@@ -16,20 +16,21 @@ pub(in crate::pool) struct Failure {
     pub(in crate::pool) why: Why,
 }
 
-/// What that means for the credential.
+/// What a failed refresh means for the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::pool) enum Why {
+    /// It failed without a refusal, for example by the network.
     ForNow,
-    /// The token endpoint, or the user's token source, has refused for now: that may repeat for ever.
+    /// The token endpoint, or the user's token source, has refused for now. That may repeat for ever, so the pause grows.
     Refused,
-    /// Others are refreshing it, and take their time.
+    /// Another process is refreshing it, and has not ended in time.
     Busy,
-    /// It needs a login.
+    /// The refresh token is useless: a person has to log in.
     Login(LoginReason),
 }
 
 impl Failure {
-    /// Notes whether it was the server that refused.
+    /// Notes whether the failure is the server's refusal.
     pub(in crate::pool) fn refused(self, is_refused: bool) -> Self {
         let why = if is_refused && self.why == Why::ForNow { Why::Refused } else { self.why };
         Self { why, ..self }

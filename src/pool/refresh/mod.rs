@@ -1,4 +1,11 @@
-//! Replacing a token: one refresh per credential at a time, shared by all who wait, in a task that outlives them.
+//! Refreshes a token: one refresh for each credential at a time, shared by all waiters, in a task that outlives them.
+//!
+//! This room may start tasks, call the token source and the store, and wait. It changes the pool only through transitions of
+//! `state`, and never holds the pool's lock across an await. The steps with the store and the token endpoint are those of
+//! `tokens::refresh::across`, which the command uses too; here they get a task, an end that is published even if the task is
+//! dropped (`Ticket`), and a place in memory for a token that could not be stored (`saver`). It is not one await in the
+//! request, because a caller may go away at any time, and a refresh token may be spent only once: a new token must not get
+//! lost between the answer and the store.
 
 pub(super) mod exchange;
 pub(super) mod failure;
@@ -30,7 +37,7 @@ use crate::verdict::Kind;
 
 impl Pool {
     /// Starts the refresh of a credential in the background, unless one is under way.
-    pub(super) fn replace_secret(&self, place: u32) -> Result<(), Error> {
+    pub(super) fn start_refresh(&self, place: u32) -> Result<(), Error> {
         let mut state = self.state();
         if state.closed {
             return Err(self.0.closed());
@@ -41,8 +48,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Joins the refresh of a credential that is under way, or begins one and returns its ticket. The caller has seen
-    /// under the same lock that the credential needs it.
+    /// Joins the refresh of a credential, or begins one. The caller has seen, under the same lock, that it needs one. The
+    /// ticket is the refresh that begins, if none was under way.
     pub(super) fn join_refresh(
         &self,
         state: &mut State,
@@ -79,13 +86,13 @@ impl Pool {
         }))
     }
 
-    /// Ends a refresh: publishes the new token or the failure, and tells those who wait.
+    /// Ends a refresh: publishes the new token or the failure, and wakes the waiters.
     fn refreshed(&self, slot: &Arc<Slot>, old: Generation, result: Result<Option<Record>, Failure>) {
         let now = clock::now();
         let mut state = self.state();
         let mut events: Vec<_> = self.0.events_of(state.join(now)).collect();
         let entry = state.owner(slot);
-        // What becomes of an old token says nothing about one that a person has put in meanwhile.
+        // The outcome for an old token says nothing about one that a person has put in meanwhile.
         let overtaken = entry.as_ref().is_some_and(|entry| entry.access.generation != old);
         let waiting = entry.and_then(|entry| entry.refreshing.waiting.take());
         let published = match result {
@@ -107,7 +114,7 @@ impl Pool {
         self.reset_active(&state);
         self.unlock(state);
         for waiter in waiting.into_iter().flatten() {
-            // One that has gone away needs no answer.
+            // A waiter that has gone away needs no answer.
             let _ = waiter.send(answer.clone());
         }
         for event in events {
@@ -122,14 +129,14 @@ impl Pool {
         if newer(&entry.known, &entry.credential.material, &stored) != Newer::Theirs {
             return Ok(None);
         }
-        // A label or header that the pool was given meanwhile stays.
+        // A label, header or base URL that was changed in the pool meanwhile stays.
         let is_whole = self.0.follows && (entry.known.is_addition() || !is_changed);
         let credential = match is_whole {
             true => stored.credential,
             false => Credential { material: stored.credential.material, ..entry.credential.clone() },
         };
         let prepared = self.0.prepare(&credential, slot.clone(), stored.generation);
-        // The next exchange would most probably bring another token that cannot be sent.
+        // Another exchange most probably brings another unusable token.
         let unusable = |error: Error| Failure::from(RefreshError::transient(error.to_string())).refused(true);
         let access = prepared.map_err(unusable)?;
         entry.known = Known::stored(stored.generation);
@@ -137,7 +144,7 @@ impl Pool {
         Ok(Some(self.0.refreshed(slot, stored.generation)))
     }
 
-    /// The store does not hold the credential any more: a removal wins over a refresh.
+    /// Removes a credential that the store does not hold any more: a removal wins over a refresh.
     fn removed_elsewhere(&self, state: &mut State, slot: &Arc<Slot>, overtaken: bool) -> Option<Event> {
         if !overtaken && state.owner(slot).is_some() {
             tracing::info!(target: "oauth_marathon", credential = %slot.id, "the store does not hold a credential any more; it is removed");
@@ -146,7 +153,8 @@ impl Pool {
         None
     }
 
-    /// A failed early refresh leaves a valid token in use. Otherwise the credential rests, or needs a login.
+    /// Applies a failed refresh. A token that is still valid stays in use; otherwise the credential cools, or is out until a
+    /// person logs in.
     fn hold_against(
         &self,
         state: &mut State,
@@ -156,8 +164,7 @@ impl Pool {
         events: &mut Vec<Event>,
     ) {
         let Some(entry) = state.owner(slot) else { return };
-        let valid =
-            matches!(entry.refreshing.need(&entry.access, now), Need::Nothing | Need::RefreshOutcome { valid: true });
+        let valid = matches!(entry.refreshing.need(&entry.access, now), Need::Nothing | Need::Refresh { valid: true });
         let Failure { error, why } = failure;
         let pause = entry.refreshing.failed(*why, error.retry_after(), &self.0.settings, now);
         match (*why, valid) {
@@ -169,7 +176,7 @@ impl Pool {
                 let effects = state.take_out(slot.place, reason, now);
                 return events.extend(self.0.events_of(effects));
             }
-            // Others are about to have a new token, for all.
+            // Another process is about to store a new token for all.
             (Why::Busy, true) => return,
             (Why::Busy, false) | (Why::ForNow | Why::Refused, _) => {}
         }
@@ -194,24 +201,25 @@ impl Inner {
     }
 }
 
-/// A refresh that has begun. It ends even if its task never starts, or is dropped with the runtime. It is not to be dropped
-/// under the pool's lock.
+/// A refresh that has begun. Dropping it publishes its end, so that it ends even if its task never starts or is dropped with
+/// the runtime. It must not be dropped under the pool's lock.
 pub(super) struct Ticket {
     pool: Pool,
     slot: Arc<Slot>,
     record_turn: Arc<RecordTurn>,
-    /// The generation of the token that is being replaced.
+    /// The generation of the token that is being refreshed.
     replaces: Generation,
     result: Option<Result<Option<Record>, Failure>>,
     runtime: Handle,
-    /// Dropped after the outcome is published, so that no task writes the token that was replaced.
+    /// Released after the outcome is published, so that no other writer stores the old token.
     kept: Option<OwnedMutexGuard<Kept>>,
-    /// Dropped last: a shutdown waits for it.
+    /// Released last: a shutdown waits for it.
     _counted: Counted,
 }
 
 impl Ticket {
-    /// Starts the task. The lock is released by now: a runtime that is shutting down drops the task at once, and this with it.
+    /// Starts the task. Call it without the pool's lock: a runtime that is shutting down drops the task, and the ticket, at
+    /// once.
     pub(super) fn start(self) {
         let runtime = self.runtime.clone();
         runtime.spawn(self.run());

@@ -1,34 +1,34 @@
-//! What of one credential is not in the store yet, and whose turn it is to write its record.
+//! The turn to refresh one credential or to write its record, and what of the credential is not in the store yet.
 
 use std::sync::Arc;
 
 use crate::store::{Intent, Record, StoreLease};
 use crate::sync::{AsyncMutex, OwnedMutexGuard};
 
-/// Lets one task at a time in this pool refresh a credential or write its record.
+/// The turn of one credential: within this pool, one task at a time refreshes it or writes its record.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct RecordTurn {
     kept: Arc<AsyncMutex<Kept>>,
 }
 
-/// A new token that is in memory alone, and a refresh that was begun. As long as there is such a token, its lease is
-/// kept, and no other process refreshes the credential: the refresh token in the store is spent.
+/// What is known of a credential and is not in the store: a new token that is in memory alone, and a refresh that has begun.
+/// While there is such a token its store lease is kept, because the refresh token in the store is spent and must not be sent
+/// by another process.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Kept {
     pub(in crate::pool) unsaved: Option<Record>,
     pub(in crate::pool) lease: Option<StoreLease>,
-    /// The refresh that was begun last, if its end is not known.
+    /// The refresh that was begun last, if its end is unknown.
     pub(in crate::pool) begun: Option<Intent>,
 }
 
 impl RecordTurn {
-    /// Waits for its turn. Until the guard is dropped no other task of this pool refreshes the credential or writes its
-    /// record.
+    /// Waits for the turn, which lasts until the guard is dropped.
     pub(in crate::pool) async fn kept(&self) -> OwnedMutexGuard<Kept> {
         self.kept.clone().lock_owned().await
     }
 
-    /// The same without waiting; `None` while another task has its turn.
+    /// Takes the turn, if it is free now.
     pub(in crate::pool) fn try_kept(&self) -> Option<OwnedMutexGuard<Kept>> {
         self.kept.clone().try_lock_owned().ok()
     }

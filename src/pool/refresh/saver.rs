@@ -1,4 +1,4 @@
-//! Bringing a renewed credential safely into the store, however long that takes.
+//! Stores a refreshed credential that could not be stored at once, however long that takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Inner {
-    /// Uses the new token from memory, and goes on trying to store it: at first soon, then once a minute, until the store
-    /// takes it or holds a later one, and a last time when the pool ends.
+    /// Keeps a new token in memory, and starts the task that stores it: it tries soon, then once a minute, until the store
+    /// takes the token or holds a later one, and a last time when the pool ends.
     pub(in crate::pool) fn keep_trying(
         &self,
         key: StoreKey,
@@ -42,7 +42,7 @@ impl Inner {
         spawn(saver.run());
     }
 
-    /// Stores what is in memory alone before anything else of its credential is written.
+    /// Stores a token that is in memory alone, before anything else of its credential is written.
     pub(in crate::pool) async fn save_kept(&self, key: &StoreKey, kept: &mut Kept) -> Result<(), BoxError> {
         let Some(next) = &kept.unsaved else { return Ok(()) };
         match save(&*self.store, key, next, None).await {
@@ -55,7 +55,7 @@ impl Inner {
     }
 }
 
-/// Stores what is in memory alone.
+/// The task that stores a token which is in memory alone.
 struct Saver {
     store: Arc<dyn DynStore>,
     key: StoreKey,
@@ -69,7 +69,7 @@ impl Saver {
     async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            // The pool is shut down, or nobody holds it any more.
+            // The pool is shut down, or its last handle is dropped.
             let is_last = time::timeout(pause, self.closing.wait_for(|closing| *closing)).await.is_ok();
             let mut kept = self.record_turn.kept().await;
             let Some(next) = kept.unsaved.clone() else { return };
@@ -87,7 +87,7 @@ impl Saver {
                 }
                 Saved::Failed(_) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
-            // If the lease file was removed, another process could take the lease and send the spent refresh token.
+            // If the lease's file was removed, the lease is free, and another process would send the spent token again.
             if let Ok(Some(again)) = lease(&*self.store, &self.key, Duration::ZERO).await {
                 kept.lease = Some(again);
             }
@@ -95,7 +95,7 @@ impl Saver {
     }
 }
 
-/// Counts one that a shutdown waits for.
+/// Counts one task that a shutdown waits for.
 pub(in crate::pool) struct Counted(watch::Sender<usize>);
 
 impl Counted {

@@ -1,4 +1,4 @@
-//! Cooldowns begin and end while requests look for a credential.
+//! Cooldowns begin and end while requests pick a credential.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The pool's tasks in many orders of their steps: a refresh, the writer, the follower, requests, removals and shutdowns.
 //!
 //! Each scenario runs under a number of schedules, half of them random, half of them with few changes of the running task.
-//! Time passes only when all tasks wait. A schedule that fails is printed, and can be run again:
+//! Time passes only while every task waits. A schedule that fails is printed, and can be run again:
 //!
 //! | variable | meaning |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! One exchange for one expiry, and no refresh token sent twice, whoever writes, reads and asks meanwhile.
+//! One exchange for one expiry, and no refresh token sent twice, whichever tasks write, read and ask meanwhile.
 
 use std::time::Duration;
 

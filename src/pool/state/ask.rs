@@ -1,4 +1,4 @@
-//! What an attempt asks of the pool.
+//! What an attempt needs from the pool.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use super::State;
 use crate::config::WhenAllCooling;
 use crate::credentials::CredentialId;
 
-/// What an attempt asks for.
+/// One attempt's wishes for a credential.
 pub(crate) struct Ask<'a> {
     /// The only credential that may serve the request.
     pub(crate) pin: Option<&'a CredentialId>,
     /// The credential of the last attempt, where it is to be used again.
     pub(crate) same: Option<&'a CredentialId>,
     pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
-    /// Whether the attempt has waited for a refresh of the credential already: it asks for no second one.
+    /// Whether the attempt has waited for a refresh of this credential already. It waits only once.
     pub(crate) awaited: &'a dyn Fn(&CredentialId) -> bool,
-    /// The model that the request asks for; not looked at while no credential rests for a single one.
+    /// The model of the request. It is not read while no credential cools for a single model.
     pub(crate) model: Option<&'a Arc<str>>,
     pub(crate) when_all_cooling: WhenAllCooling,
 }

@@ -1,4 +1,4 @@
-//! What an outcome means for the credential that met it: a pure table.
+//! What an attempt's outcome means for its credential: a pure table.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::config::Settings;
 use crate::events::LoginReason;
 use crate::verdict::{Kind, Scope, Verdict};
 
-/// How long a credential rests whose refresh failed for now.
+/// The cooldown of a credential whose refresh failed for now.
 const REFRESH_FAILED: Duration = Duration::from_secs(30);
 
 /// What is known beside the verdict.
@@ -16,15 +16,15 @@ pub(crate) struct Facts {
     pub(crate) current: bool,
     /// The token can be replaced now: there is a way, and the last forced refresh is long enough ago.
     pub(crate) refreshable: bool,
-    /// The refresh token is known to be worthless, and why.
+    /// Why the refresh token is useless, if that is known.
     pub(crate) login_lost: Option<LoginReason>,
-    /// This request has already used this credential with a renewed token.
+    /// This request has already used this credential with a refreshed token.
     pub(crate) refreshed: bool,
     /// Another credential was refused with 403 for the same request.
     pub(crate) refused_elsewhere: bool,
     /// Another credential is ready for this request.
     pub(crate) others: bool,
-    /// The request will not be sent over this credential again after a connection failed.
+    /// After a failed connection, the request is not sent over this credential again.
     pub(crate) last_try: bool,
     /// The credential has an origin of its own, so a broken connection is its own fault.
     pub(crate) own_origin: bool,
@@ -33,7 +33,7 @@ pub(crate) struct Facts {
 /// What follows for the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Consequence {
-    /// It is as good as before.
+    /// Nothing changes.
     Untouched,
     /// It works.
     Succeeded,
@@ -41,13 +41,13 @@ pub(crate) enum Consequence {
     Counted,
     /// It goes to the back of the order.
     ToBack,
-    /// It rests, and goes to the back.
+    /// It cools, and then joins the back of the order.
     Cool { length: Duration, guessed: bool },
-    /// Its token is replaced, and the same request goes out with the new one.
+    /// Its token is refreshed, and the same request goes out with the new one.
     Refresh,
-    /// The token has been replaced meanwhile; the same request goes out with the new one.
+    /// Its token has been refreshed meanwhile; the same request goes out with the new one.
     Again,
-    /// It rests only if another credential is not refused for the same request.
+    /// It cools only if another credential then is not refused for the same request.
     Suspect,
     /// It is out until a person acts.
     Out(LoginReason),
@@ -70,7 +70,7 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
         // What an older token met says nothing about the current one.
         _ if !facts.current => Consequence::Counted,
         (Kind::Unauthorized, _) => unauthorized(settings, facts),
-        // The provider says what is refused: a new token would not change it, and no other credential has to show it.
+        // The provider says what it refuses. A new token would not help, and no second credential has to confirm it.
         (Kind::Forbidden, Scope::Credential | Scope::Model) => not_accepted(settings),
         (Kind::Forbidden, _) => forbidden(facts),
         (Kind::Revoked, _) => Consequence::Out(LoginReason::Revoked),
@@ -82,8 +82,8 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
     }
 }
 
-/// The pause after a refresh that failed for now, by how many refusals without a stated time came before it. A stated
-/// time is half a minute at the least, and does not grow.
+/// The pause after a refresh that failed for now. Without a stated time it grows with the `earlier` refusals in a row; a
+/// stated time does not grow.
 pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earlier: u32) -> Duration {
     let pause = match stated {
         Some(stated) => stated.max(REFRESH_FAILED),
@@ -92,18 +92,18 @@ pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earl
     pause.min(settings.max_cooldown)
 }
 
-/// The longest pause after a refresh that failed for now without a stated time.
+/// The longest pause that [`refresh_failed`] gives without a stated time.
 pub(in crate::pool) fn longest_after_refusals(settings: &Settings) -> Duration {
     refresh_failed(settings, None, u32::MAX)
 }
 
-/// Doubles with each repetition up to `most`, which is never less than the first one.
+/// `first`, doubled with each repetition, up to `most` (or `first`, if that is longer).
 fn grown(first: Duration, earlier: u32, most: Duration) -> Duration {
     let doubled = 2_u32.checked_pow(earlier).map_or(Duration::MAX, |times| first.saturating_mul(times));
     doubled.min(most.max(first))
 }
 
-/// How long a credential rests whose token the provider does not accept.
+/// The cooldown of a credential whose token the provider does not accept.
 pub(crate) fn not_accepted(settings: &Settings) -> Consequence {
     Consequence::Cool { length: settings.auth_failure_cooldown.min(settings.max_cooldown), guessed: true }
 }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_refresh_rests_at_least_half_a_minute() {
+    fn a_failed_refresh_cools_for_at_least_half_a_minute() {
         let settings = Settings::default();
         for earlier in [0, 1, 9] {
             let stated = |seconds| refresh_failed(&settings, Some(Duration::from_secs(seconds)), earlier).as_secs();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_repeats_doubles_the_rest_up_to_the_setting() {
+    fn a_refusal_that_repeats_doubles_the_cooldown_up_to_the_setting() {
         let at_most = |seconds, earlier| {
             let most = Duration::from_secs(seconds);
             let settings = Settings { max_grown_cooldown: most, ..Settings::default() };
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(grown, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
         assert_eq!([31, 32, 1000, u32::MAX].map(|earlier| at_most(3600, earlier)), [3600; 4]);
         assert_eq!([0, 1, 9].map(|earlier| at_most(1, earlier)), [30; 3], "never less than the first one");
-        assert_eq!(at_most(366 * 86_400, 40), 691_200, "nor more than any rest may be");
+        assert_eq!(at_most(366 * 86_400, 40), 691_200, "nor more than any cooldown may be");
         let day = std::iter::successors(Some((0, 0_u64)), |(sent, at)| Some((sent + 1, at + at_most(3600, *sent))));
         let sent = day.take_while(|(_, at)| *at < 86_400).count();
         assert_eq!(sent, 30, "a dead refresh token is sent so often in a day, and not 2,880 times");

@@ -1,4 +1,4 @@
-//! Letting a credential rest, as a whole or for one model.
+//! The transition that begins a cooldown, of a whole credential or of one model of it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,11 +11,11 @@ use super::probe_plan::ProbePlan;
 use super::{Effects, State};
 use crate::verdict::Kind;
 
-/// A rest to be.
+/// A cooldown that is to begin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewCooldown<'a> {
     pub(crate) cause: Kind,
-    /// The model that it is for; `None` for the whole credential.
+    /// The model that cools; `None` if the whole credential does.
     pub(crate) model: Option<&'a Arc<str>>,
     pub(crate) length: Duration,
     /// The time is ours, the provider stated none.
@@ -25,7 +25,7 @@ pub(crate) struct NewCooldown<'a> {
 }
 
 impl State {
-    /// Lets a credential rest, or one model of it. For one cause the later end wins.
+    /// Begins a cooldown, and notes it for the store. If one of the same cause lasts, the later end counts.
     pub(crate) fn cool(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
         if let Some(Some(entry)) = self.entries.get(place as usize) {
             let until = now.checked_add(new.length).unwrap_or(now);
@@ -35,7 +35,7 @@ impl State {
         self.begin_cooldown(place, new, now)
     }
 
-    /// As [`State::rest`], where the store knows it.
+    /// The same as [`State::cool`] for a change that comes from the store, which need not be written back.
     pub(in crate::pool) fn begin_cooldown(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
         self.changes += 1;
         let NewCooldown { cause, length, guessed, jitter, .. } = new;
@@ -61,7 +61,7 @@ impl State {
         let slot = entry.access.slot.clone();
         self.reschedule(place, false);
         let dry = was_ready && self.rotation.first().is_none();
-        // Only the first of many failures alike is news.
+        // Of many failures alike only the first is reported.
         let cooled = was_ready.then_some((slot, cause, length));
         Effects { cooled, ran_dry: dry.then(|| self.recovery_after(None, now)), ..Effects::default() }
     }
@@ -95,7 +95,7 @@ impl State {
         Effects { cooled, ran_dry, model: Some(model.clone()), ..Effects::default() }
     }
 
-    /// Where too many models of a credential rest, the first to end becomes a rest of the whole credential.
+    /// Where too many models of a credential cool, the cooldown that ends first becomes one of the whole credential.
     fn keep_to_limit(&mut self, place: u32) {
         let Some(entry) = self.entry(place).filter(|entry| entry.models.len() > MODELS) else { return };
         let first = entry.models.iter().min_by_key(|model| self.models.until(place, model)).cloned();

@@ -1,11 +1,11 @@
-//! The reasons for which a credential rests, or one model of it.
+//! The cooldowns of one credential, or of one model of it.
 
 use std::time::Instant;
 
 use super::probe_plan::ProbePlan;
 use crate::verdict::Kind;
 
-/// One reason to rest. Another cause has another one; the latest end counts.
+/// One cooldown. Each cause has its own; the credential is ready when the last of them ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cooldown {
     pub(crate) cause: Kind,
@@ -15,32 +15,32 @@ pub(crate) struct Cooldown {
     pub(crate) since: u64,
     /// The time is ours, the provider stated none.
     pub(crate) guessed: bool,
-    /// When it is looked into before its time, if it is. Boxed: few are.
+    /// When it is probed before its end, if it is. Boxed, because few are.
     pub(crate) probe_plan: Option<Box<ProbePlan>>,
 }
 
 impl Cooldown {
-    /// Whether a request may go to see if it is over: at the time of a re-check; and, where it was our guess, once half of it
-    /// has passed, if `guesses` may be tried.
-    fn may_be_tried(&self, now: Instant, guesses: bool) -> bool {
+    /// Whether this cooldown permits a probe: when its plan is due, or, if `guesses` may be probed and its end is our guess,
+    /// once half of it has passed.
+    fn permits_probe(&self, now: Instant, guesses: bool) -> bool {
         let half_over = || now.saturating_duration_since(self.began) >= self.until.saturating_duration_since(now);
         guesses && self.guessed && half_over()
             || self.probe_plan.as_ref().is_some_and(|probe_plan| probe_plan.is_due(now))
     }
 
-    /// Whether a success that began after it shows that it is over.
+    /// Whether a success of an attempt that began after it shows that it is over.
     fn is_contradicted_by_success(&self, started: u64) -> bool {
         let about_use = matches!(self.cause, Kind::Throttled | Kind::Network | Kind::QuotaExhausted | Kind::Billing);
         about_use && self.since <= started
     }
 }
 
-/// All reasons of one credential, or of one of its models.
+/// All cooldowns of one credential, or of one of its models.
 #[derive(Debug, Default)]
 pub(crate) struct Cooldowns(Vec<Cooldown>);
 
 impl Cooldowns {
-    /// Adds a reason. For one cause the later end wins, and the plan to look into it goes on.
+    /// Adds a cooldown. For one cause the later end counts, and an earlier plan to probe goes on.
     pub(crate) fn add(&mut self, newer: Cooldown) {
         match self.0.iter_mut().find(|known| known.cause == newer.cause) {
             Some(known) if known.until >= newer.until => known.since = newer.since,
@@ -57,7 +57,7 @@ impl Cooldowns {
         self.0.iter().map(|cooldown| cooldown.cause)
     }
 
-    /// When all of it is over.
+    /// When all of them are over.
     pub(crate) fn until(&self) -> Option<Instant> {
         self.0.iter().map(|cooldown| cooldown.until).max()
     }
@@ -82,23 +82,23 @@ impl Cooldowns {
         self.0.len() < before
     }
 
-    /// Lifts what a success of an attempt contradicts that began at this count of changes.
-    pub(crate) fn end_cooldowns(&mut self, started: u64) -> bool {
+    /// Ends the cooldowns that a success contradicts. Its attempt began at this count of changes.
+    pub(crate) fn end_contradicted(&mut self, started: u64) -> bool {
         self.retain(|cooldown| !cooldown.is_contradicted_by_success(started))
     }
 
-    /// Whether nothing that still lasts speaks against one request that goes to see.
-    pub(crate) fn may_be_tried(&self, now: Instant, guesses: bool) -> bool {
-        self.0.iter().filter(|cooldown| cooldown.until > now).all(|cooldown| cooldown.may_be_tried(now, guesses))
+    /// True if every cooldown that lasts permits a probe.
+    pub(crate) fn permit_probe(&self, now: Instant, guesses: bool) -> bool {
+        self.0.iter().filter(|cooldown| cooldown.until > now).all(|cooldown| cooldown.permits_probe(now, guesses))
     }
 
-    /// The plan to look into it before its time: only a used-up quota has one.
+    /// The plan to probe before the end. Only a used-up quota has one.
     pub(crate) fn probe_plan(&self) -> Option<&ProbePlan> {
         self.0.iter().find_map(|cooldown| cooldown.probe_plan.as_deref())
     }
 
-    /// When a request may go to see, as far as the plan and the other reasons tell now.
-    pub(crate) fn check(&self) -> Option<Instant> {
+    /// When the planned probe may go out: at the time of the plan, and after the stated ends of all other cooldowns.
+    pub(crate) fn next_probe(&self) -> Option<Instant> {
         let at = self.probe_plan()?.at();
         let others = self.0.iter().filter(|cooldown| cooldown.probe_plan.is_none() && !cooldown.guessed);
         others.map(|cooldown| cooldown.until).chain([at]).max()

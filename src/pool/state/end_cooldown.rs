@@ -1,4 +1,4 @@
-//! What ends a rest before its time: a success, news of a quota, a person.
+//! The transitions that end a cooldown before its time: by a success, by news of a quota, by a person.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,31 +10,32 @@ use crate::credentials::Generation;
 use crate::pool::prepared::Slot;
 use crate::verdict::{Kind, Scope, Verdict};
 
-/// An attempt, as far as it bears on the rests of its credential.
+/// What ending a cooldown needs to know about an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bearing<'a> {
     pub(crate) slot: &'a Arc<Slot>,
     pub(crate) generation: Generation,
-    /// The count of changes when it began: what began after it is not touched by it.
+    /// The count of changes when the attempt began. Its outcome does not touch a cooldown that began later.
     pub(crate) started: u64,
-    /// The model that its request asked for, where that was looked at.
+    /// The model of its request, if that was read.
     pub(crate) model: Option<&'a str>,
 }
 
 impl State {
-    /// Lifts what a success contradicts: the limits, used-up quotas, unpaid bills and broken connections that began before
-    /// its attempt, of the whole credential and of the same model.
+    /// Ends the cooldowns that a success contradicts: those for limits, used-up quotas, unpaid bills and broken connections
+    /// that began before its attempt, of the whole credential and of the same model.
     pub(crate) fn end_cooldowns(&mut self, bearing: Bearing<'_>) -> Effects {
         let started = bearing.started;
-        let mut effects = self.end_whole(bearing, |cooldowns| cooldowns.end_cooldowns(started));
-        effects.recovered.extend(self.end_model(bearing, |cooldowns| cooldowns.end_cooldowns(started)).recovered);
+        let mut effects = self.end_whole(bearing, |cooldowns| cooldowns.end_contradicted(started));
+        effects.recovered.extend(self.end_model(bearing, |cooldowns| cooldowns.end_contradicted(started)).recovered);
         self.end_faults(bearing.slot);
         self.note_success(bearing);
         effects
     }
 
-    /// Takes in what an answer says about a quota. One that has room lifts the rest of the same scope that began before the
-    /// attempt; one that has none puts the next re-check off. `scope` is [`Scope::Model`] or the whole credential.
+    /// Applies what an answer says about a quota. A quota with room ends the quota cooldown of the same scope that began
+    /// before the attempt; a quota without room postpones the next probe. `scope` is [`Scope::Model`] or the whole
+    /// credential.
     pub(crate) fn quota_seen(
         &mut self,
         bearing: Bearing<'_>,
@@ -60,7 +61,7 @@ impl State {
         }
     }
 
-    /// Lifts the cooldowns of a scope; the whole credential's scope lifts everything that keeps it from being used.
+    /// Ends the cooldowns of a scope, for a person. [`Scope::Credential`] ends everything that keeps the credential from use.
     pub(crate) fn clear(&mut self, place: u32, scope: Scope) {
         let all = scope == Scope::Credential;
         if all || scope == Scope::Model {
@@ -87,7 +88,7 @@ impl State {
         }
     }
 
-    /// Lifts the rests of some models of a credential.
+    /// Ends the cooldowns of some models of a credential.
     pub(crate) fn forget_models(&mut self, place: u32, which: impl Fn(&str) -> bool) {
         let Some(entry) = self.entry_mut(place) else { return };
         let gone: Vec<_> = entry.models.extract_if(.., |model| which(model)).collect();
@@ -132,7 +133,7 @@ impl State {
         Effects { recovered: vec![(bearing.slot.clone(), Some(model))], ..Effects::default() }
     }
 
-    /// Changes the rests of a model, and says whether it rests no more.
+    /// Changes the cooldowns of a credential for one model. True if it does not cool for the model any more.
     pub(in crate::pool) fn change_model(
         &mut self,
         place: u32,
@@ -143,11 +144,11 @@ impl State {
             Some(cooldowns) if self.outbox.is_attended() => cooldowns.causes().collect(),
             _ => Vec::new(),
         };
-        let Some((ended, cooldowns)) = self.models.change(place, model, end) else { return false };
+        let Some((ended, still_cools)) = self.models.change(place, model, end) else { return false };
         if ended {
             self.note_ended(place, &before, Some(model));
         }
-        if !ended || cooldowns {
+        if !ended || still_cools {
             return false;
         }
         if let Some(entry) = self.entry_mut(place) {
@@ -157,7 +158,7 @@ impl State {
         true
     }
 
-    /// Notes for the store which of these causes are gone.
+    /// Notes for the store which of the causes `before` have no cooldown any more.
     fn note_ended(&mut self, place: u32, before: &[Kind], model: Option<&Arc<str>>) {
         let Self { entries, outbox, models, .. } = self;
         if before.is_empty() {
@@ -220,21 +221,21 @@ mod tests {
             self
         }
 
-        /// Who recovered by the news of an attempt that began at this count of changes.
+        /// What recovered by the news of an attempt that began at this count of changes.
         fn seen(&mut self, scope: Scope, model: Option<&str>, started: u64, has_room: bool) -> Vec<Option<Arc<str>>> {
             let bearing = Bearing { slot: &self.slot, generation: Generation::FIRST, started, model };
             let effects = self.state.quota_seen(bearing, scope, has_room, self.now, 0.0);
             effects.recovered.into_iter().map(|(_, model)| model).collect()
         }
 
-        /// Whether it rests as a whole, and for the model.
+        /// Whether it cools as a whole, and for the model.
         fn cooldowns(&self) -> (bool, bool) {
             (!self.state.rotation.is_queued(0), self.state.models.until(0, "m").is_some())
         }
     }
 
     #[test]
-    fn a_quota_that_has_room_ends_the_rest_of_its_own_scope() {
+    fn a_quota_that_has_room_ends_the_cooldown_of_its_own_scope() {
         let mut world = World::new();
         assert_eq!(world.seen(Scope::Model, Some("other"), 9, true), []);
         assert_eq!(world.seen(Scope::Model, None, 9, true), []);
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_that_has_no_room_puts_the_next_look_off() {
+    fn a_quota_that_has_no_room_postpones_the_next_probe() {
         let mut world = World::new();
         let check = |world: &World| world.state.entry(0).unwrap().cooldowns.probe_plan().unwrap().at() - world.now;
         assert_eq!(check(&world), DAY / 8);

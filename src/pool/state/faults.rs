@@ -1,4 +1,4 @@
-//! Failures that are no fault of a credential: nothing cools down, but after three in a row a credential that serves
+//! Failures that are not the credential's fault. They begin no cooldown, but after a few in a row a credential that serves
 //! goes first.
 
 use std::sync::Arc;
@@ -10,33 +10,33 @@ use super::{Entry, State};
 use crate::pool::prepared::Slot;
 use crate::verdict::{Kind, Verdict};
 
-/// After so many failures in a row, requests begin with another credential that serves.
+/// After this many faults in a row, requests begin with another credential that serves.
 const MANY: u32 = 3;
 
-/// How many of the ready credentials are looked at for one that serves: it bounds the work where there are many.
-const LOOKED_AT: usize = 16;
+/// How many ready credentials are compared. It bounds the work where there are many.
+const COMPARED: usize = 16;
 
 impl State {
-    /// Counts an attempt that failed. The provider may fail for one credential alone, such as one whose requests go to another
-    /// region. So after a few failures in a row the credential goes to the back, if another one serves.
+    /// Counts a failed attempt. A provider may fail for one credential alone, for example if its requests go to another
+    /// region. So after a few faults in a row this credential goes to the back, if another one's last answer was a success.
     pub(in crate::pool) fn note_fault(&mut self, place: u32, verdict: &Verdict, model: Option<&Arc<str>>) {
         let Some(entry) = self.entry_mut(place) else { return };
         match verdict.kind() {
             Kind::ServerError | Kind::Overloaded | Kind::Network => entry.faults = entry.faults.saturating_add(1),
-            // It says nothing about the provider.
+            // A cancelled attempt says nothing about the provider.
             Kind::Canceled => {}
             _ => entry.faults = 0,
         }
         entry.set_troubled();
         if entry.faults >= MANY && self.rotation.is_queued(place) {
-            let others = self.ready(model).filter(|other| *other != place).take(LOOKED_AT);
+            let others = self.ready(model).filter(|other| *other != place).take(COMPARED);
             if others.filter_map(|other| self.entry(other)).any(Entry::serves) {
                 self.rotation.to_back(place);
             }
         }
     }
 
-    /// A success ends the failures in a row.
+    /// Ends the row of faults, after a success.
     pub(in crate::pool) fn end_faults(&mut self, slot: &Arc<Slot>) {
         if let Some(entry) = self.owner(slot).filter(|entry| entry.faults > 0) {
             entry.faults = 0;

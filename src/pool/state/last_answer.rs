@@ -1,4 +1,4 @@
-//! The last failed answer, kept to be given again while every credential rests.
+//! The last failed answer, kept to be given again while every credential cools.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,19 +22,19 @@ impl Remembered {
     /// Keeps an answer whose body was read to its end.
     pub(crate) fn new<B>(credential: CredentialId, answer: &Response<B>, body: Bytes) -> Self {
         let mut headers = answer.headers().clone();
-        // They belong to a connection, a time or a caller that is gone.
+        // These fields belong to the connection, the time and the caller of the first answer.
         for name in [CONNECTION, TRANSFER_ENCODING, DATE, SET_COOKIE] {
             headers.remove(name);
         }
         Self { credential, status: answer.status(), headers, body }
     }
 
-    /// Whether it says anything to a request that may use `pin` alone.
+    /// Whether it may answer a request that is pinned to this credential, or to none.
     pub(crate) fn concerns(&self, pin: Option<&CredentialId>) -> bool {
         pin.is_none_or(|pin| *pin == self.credential)
     }
 
-    /// The answer for now: the same, with the time that is left.
+    /// The same answer, with the time that is left now.
     pub(crate) fn answer(&self, recovery: Option<Duration>) -> Response<Bytes> {
         let mut response = Response::new(self.body.clone());
         *response.status_mut() = self.status;
@@ -44,7 +44,7 @@ impl Remembered {
     }
 }
 
-/// The answer where none is remembered, as after a restart.
+/// The answer while every credential cools and none is remembered, as after a restart.
 pub(crate) fn invented(provider: &str, recovery: Option<Duration>) -> Response<Bytes> {
     let message = format!("every credential of {provider:?} is cooling down");
     let body = serde_json::json!({ "error": { "type": "all_credentials_cooling", "message": message } }).to_string();

@@ -1,4 +1,4 @@
-//! What the store is told of the answers of a credential: those that change its health, and the first success after one.
+//! Which statuses of a credential are noted for the store: a failure that changes its health, and the first success after it.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,7 +10,7 @@ use crate::store::LastStatus;
 use crate::verdict::Verdict;
 
 impl State {
-    /// Notes the status of a failure that has changed the health of a credential, if it has one.
+    /// Notes the status of a failure that has changed a credential's health, if the failure has a status.
     pub(in crate::pool) fn note_failure(&mut self, place: u32, verdict: &Verdict) {
         let Self { entries, outbox, .. } = self;
         let Some(Some(entry)) = entries.get_mut(place as usize) else { return };
@@ -20,7 +20,7 @@ impl State {
         entry.set_troubled();
     }
 
-    /// Notes the first success after a failure. All others say nothing new, and take no lock.
+    /// Notes the first success after a noted failure. Later successes say nothing new and take no lock.
     pub(in crate::pool) fn note_success(&mut self, bearing: Bearing<'_>) {
         let Self { entries, outbox, .. } = self;
         let Some(Some(entry)) = entries.get_mut(bearing.slot.place as usize) else { return };
@@ -35,10 +35,10 @@ impl State {
 }
 
 impl Entry {
-    /// Takes over what the store knows, by now, of the last answer.
+    /// Takes over the last status that is stored.
     pub(in crate::pool) fn know_last_status(&mut self, stored: Option<LastStatus>) {
         let Some(LastStatus { status, .. }) = stored else { return };
-        // Where there was an answer here already, that one counts.
+        // An answer that this process has had itself counts more.
         let _ = self.access.slot.last_status.compare_exchange(0, status.as_u16(), Relaxed, Relaxed);
         self.is_noted_as_failing = !status.is_success();
         self.set_troubled();

@@ -1,7 +1,11 @@
 //! What a pool knows, behind its one lock: plain data, and transitions that take the time as an argument.
 //!
-//! A transition does no input or output. What has to be told to others is returned as `Effects`, and happens after the
-//! lock is released.
+//! This room holds every rule about which credential is ready, cools, is probed or is out. It does no input or output, reads
+//! no clock, starts no task and calls no foreign code: a transition returns its `Effects`, and the edge of the pool sends
+//! them as events after the lock is released; what the store is to learn it leaves in the `outbox`. It is not one list of
+//! credentials with a time each, because a pick must cost the same for two credentials and for a million, a cooldown can
+//! concern one model alone, and a late outcome must not touch what began after its attempt. So there is a queue with a
+//! timetable (`rotation`), a schedule for each model that cools (`models`), and a count of changes.
 
 pub(crate) mod ask;
 pub(crate) mod consequence;
@@ -51,13 +55,13 @@ pub(crate) struct State {
     free: Vec<u32>,
     places: HashMap<CredentialId, u32>,
     pub(crate) rotation: Rotation,
-    /// Who rests for a single model.
+    /// The cooldowns of single models.
     pub(crate) models: ModelCooldowns,
     /// Counts the cooldowns, so that a success can tell those that began before its attempt.
     pub(crate) changes: u64,
-    /// Whether a request is out to see if a resting credential works again.
+    /// Whether a probe of a cooling credential is out.
     pub(crate) probing: Probing,
-    /// No re-check is due before this; there may be none then either.
+    /// No planned probe is due before this time. None need be due then: it is a lower bound.
     pub(crate) next_probe: Option<Instant>,
     pub(crate) remembered: Option<Arc<Remembered>>,
     pub(crate) closed: bool,
@@ -65,7 +69,7 @@ pub(crate) struct State {
     pub(crate) watching: bool,
     /// The greatest generation so far.
     pub(crate) newest: Generation,
-    /// What the store is still to be told.
+    /// The changes that are still to be written to the store.
     pub(super) outbox: Outbox,
 }
 
@@ -75,32 +79,32 @@ pub(crate) struct Entry {
     pub(crate) credential: Credential,
     pub(crate) access: Arc<Access>,
     pub(crate) cooldowns: Cooldowns,
-    /// The models that it rests for.
+    /// The models that it cools for.
     pub(crate) models: Vec<Arc<str>>,
     pub(crate) out: Option<LoginReason>,
     pub(crate) failures: u64,
     pub(crate) last_failure: Option<Instant>,
     /// How many attempts in a row ended with a server error or a broken connection.
     pub(super) faults: u32,
-    /// The last answer that the store knows of is a failure: the next success is noted there.
+    /// The last status in the store is a failure, so the next success is noted there.
     pub(super) is_noted_as_failing: bool,
     pub(crate) refreshing: RefreshState,
-    /// How its secret stands to what the store has held.
+    /// How its secret relates to what the store has held.
     pub(super) known: Known,
     pub(super) record_turn: Arc<RecordTurn>,
 }
 
-/// What a transition asks to be told, once the lock is released.
+/// The news of a transition. The pool sends them as events, after the lock is released.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Effects {
-    /// Each with the model that it rested for, if it was one.
+    /// The credentials that recovered, each with the model that it cooled for, if it was one model.
     pub(crate) recovered: Vec<(Arc<Slot>, Option<Arc<str>>)>,
     pub(crate) cooled: Option<(Arc<Slot>, Kind, Duration)>,
     pub(crate) out: Option<(Arc<Slot>, LoginReason)>,
-    /// The last credential that was ready is not any more; when the first one recovers, if one will.
+    /// Set if no credential is ready any more: the time until the first one recovers, if one will.
     pub(crate) ran_dry: Option<Option<Duration>>,
-    /// The model that `cooled` and `ran_dry` are about, if they are about one.
+    /// The model that `cooled` and `ran_dry` concern, if they concern one model.
     pub(crate) model: Option<Arc<str>>,
 }
 
@@ -130,7 +134,7 @@ impl State {
         self.entries.get_mut(place as usize)?.as_mut()
     }
 
-    /// The entry that `slot` belongs to, unless it was removed or its place has another owner now.
+    /// The entry that `slot` belongs to. `None` if it was removed; its place may belong to another credential by now.
     pub(crate) fn owner(&mut self, slot: &Arc<Slot>) -> Option<&mut Entry> {
         self.entry_mut(slot.place).filter(|entry| entry.is_of(slot))
     }
@@ -147,13 +151,13 @@ impl State {
         self.entries.iter().flatten()
     }
 
-    /// In the order of use: those that are ready, those that rest by their recovery, those that are out.
+    /// The credentials in the order of use: the ready ones, the cooling ones by their recovery, those that are out.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = &Entry> {
         let in_rotation = self.rotation.queued().chain(self.rotation.cooling().map(|(_, place)| place));
         in_rotation.filter_map(|place| self.entry(place)).chain(self.entries().filter(|entry| entry.out.is_some()))
     }
 
-    /// Where the next credential will be kept.
+    /// The place for the next credential.
     pub(crate) fn free_place(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
     }
@@ -204,10 +208,10 @@ impl State {
         Some(entry)
     }
 
-    /// Gives a credential a new secret, and with it a new start: what was held against the old one does not count.
+    /// Gives a credential a new secret. Failures that concern the old secret are forgotten; other cooldowns stay.
     pub(crate) fn replace_secret(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry_mut(place) else { return };
-        // Only another secret makes good that this one was refused.
+        // A secret that the provider refused stays refused until another one replaces it.
         let forced = entry.refreshing.forced && is_same(&entry.credential.material, &credential.material);
         access.slot.set_label(&credential);
         entry.credential = credential;
@@ -235,7 +239,7 @@ impl State {
         self.leave(place, reason, now)
     }
 
-    /// As [`State::take_out`], where the store knows it.
+    /// The same as [`State::take_out`] for a change that comes from the store, which need not be written back.
     pub(super) fn leave(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
@@ -248,7 +252,7 @@ impl State {
         Effects { out: news, ran_dry: dry.then(|| self.recovery_after(None, now)), ..Effects::default() }
     }
 
-    /// Lets those whose rest is over join the queue, and ends the rests of single models that are over.
+    /// Ends the cooldowns that are over: of whole credentials, which join the queue, and of single models.
     pub(crate) fn join(&mut self, now: Instant) -> Effects {
         let mut effects = Effects::default();
         let entries = &mut self.entries;
@@ -269,7 +273,8 @@ impl State {
         effects
     }
 
-    /// Keeps an answer after which nobody was left: of the model, if others can still be used for other models.
+    /// Keeps the failed answer after which no credential was ready. It is kept for `model` alone while any credential is
+    /// ready for other models.
     pub(crate) fn remember(&mut self, answer: Arc<Remembered>, model: Option<&Arc<str>>) {
         let of_model = model.filter(|_| self.rotation.first().is_some());
         match of_model.and_then(|model| self.models.book_mut(model)) {
@@ -286,12 +291,12 @@ impl State {
         first.or(second).cloned()
     }
 
-    /// Notes that a re-check may be due then.
+    /// Notes that a planned probe may be due at this time.
     pub(crate) fn expect_probe(&mut self, at: Option<Instant>) {
         self.next_probe = [self.next_probe, at].into_iter().flatten().min();
     }
 
-    /// Puts a credential where its cooldowns say.
+    /// Moves a credential to where its cooldowns put it: the timetable or the queue.
     pub(super) fn reschedule(&mut self, place: u32, was_out: bool) {
         let Some(entry) = self.entry(place) else { return };
         let until = entry.cooldowns.until();
@@ -308,7 +313,7 @@ impl State {
 }
 
 impl Entry {
-    /// Whether a success has something to lift, or to tell the store.
+    /// Sets whether a success has to take the lock: to end a cooldown, to end a row of faults, or to note it for the store.
     pub(super) fn set_troubled(&self) {
         let troubled =
             !self.cooldowns.is_empty() || !self.models.is_empty() || self.is_noted_as_failing || self.faults > 0;

@@ -1,6 +1,6 @@
-//! The rests of single models of credentials: a credential that rests for one model stays in the queue for the others.
+//! The cooldowns of single models. A credential that cools for one model stays in the queue for the others.
 //!
-//! Nothing of this is looked at while no model rests. Else a request looks into one book, that of its model.
+//! Requests read none of this while no model cools. Otherwise a request reads one book: the one of its model.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,33 +11,33 @@ use super::last_answer::Remembered;
 use super::probe::Probing;
 use super::rotation::Rotation;
 
-/// How many models of one credential can rest at once. For a further one, the first to end becomes a rest of the whole
-/// credential: too much rests for a short time, and nothing is sent earlier than allowed.
+/// How many models of one credential can cool at once. Beyond that, the cooldown that ends first becomes one of the whole
+/// credential: too much cools for a short time, but nothing is sent earlier than allowed.
 pub(crate) const MODELS: usize = 64;
 
-/// How many rests for one model end at one look; it bounds the work where many end at once.
+/// How many cooldowns of one model end at one pick. It bounds the work where many end at once.
 const END_AT_ONCE: usize = 8;
 
-/// A book for each model that rests anywhere.
+/// One book for each model that some credential cools for.
 #[derive(Debug, Default)]
 pub(crate) struct ModelCooldowns {
     books: HashMap<Arc<str>, Book>,
-    /// The first end of all.
+    /// The earliest end in all books, so that a pick compares one time.
     due: Option<Instant>,
 }
 
-/// Which credentials rest for one model.
+/// Which credentials cool for one model, and until when.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     cooldowns: HashMap<u32, Place>,
     /// Ordered by recovery; the turn keeps those that recover together in the order in which they failed.
     timetable: BTreeSet<(Instant, u64, u32)>,
     turn: u64,
-    /// A place in the queue and its seat: all that stand before it rest for this model.
+    /// A place in the queue and its seat. Every credential before it cools for this model.
     from: Option<(u32, u64)>,
-    /// A request is out to see whether one of them works again.
+    /// Whether a probe for this model is out.
     pub(crate) probing: Probing,
-    /// The last failed answer when nobody was left for this model.
+    /// The last failed answer after which no credential was ready for this model.
     pub(crate) remembered: Option<Arc<Remembered>>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Book {
 #[derive(Debug, Default)]
 struct Place {
     cooldowns: Cooldowns,
-    /// Where it stands among those of the same end.
+    /// Its rank among those that end at the same time.
     turn: u64,
 }
 
@@ -63,24 +63,24 @@ impl ModelCooldowns {
         self.books.get_mut(model)
     }
 
-    /// Until when a credential rests for a model.
+    /// Until when a credential cools for a model.
     pub(crate) fn until(&self, place: u32, model: &str) -> Option<Instant> {
         self.book(model)?.until(place)
     }
 
-    /// The first end of all.
+    /// The earliest end in all books.
     #[inline]
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Adds a reason to rest for a model.
+    /// Begins a cooldown of a credential for one model.
     pub(crate) fn cool(&mut self, place: u32, model: &Arc<str>, cooldown: Cooldown) {
         self.books.entry(model.clone()).or_default().change(place, |cooldowns| cooldowns.add(cooldown));
         self.set_due();
     }
 
-    /// Changes why a credential rests for a model, and says whether it still does.
+    /// Changes the cooldowns of a credential for one model, and says whether it still cools for it.
     pub(crate) fn change<R>(
         &mut self,
         place: u32,
@@ -92,15 +92,15 @@ impl ModelCooldowns {
             return None;
         }
         let result = book.change(place, change);
-        let cooldowns = book.cooldowns.contains_key(&place);
+        let still_cools = book.cooldowns.contains_key(&place);
         if book.cooldowns.is_empty() {
             self.books.remove(model);
         }
         self.set_due();
-        Some((result, cooldowns))
+        Some((result, still_cools))
     }
 
-    /// Ends the rests that are over, a few at a time, and names them.
+    /// Ends the cooldowns that are over, a few at a time, and reports each to `ended`.
     pub(crate) fn end(&mut self, now: Instant, mut ended: impl FnMut(u32, &Arc<str>)) {
         if self.due.is_none_or(|due| due > now) {
             return;
@@ -133,17 +133,17 @@ impl Book {
         self.cooldowns.get(&place).map(|place| &place.cooldowns)
     }
 
-    /// Those that rest, the first to recover first.
+    /// The credentials that cool for this model, the first to recover first.
     pub(crate) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
         self.timetable.iter().map(|&(until, _, place)| (until, place))
     }
 
-    /// Whether a credential rests for this model.
+    /// Whether a credential cools for this model.
     pub(crate) fn holds(&self, place: u32) -> bool {
         self.cooldowns.contains_key(&place)
     }
 
-    /// Remembers how far the queue rests for this model, so that the next look need not begin at its front.
+    /// Remembers the first place in the queue that does not cool for this model, so that the next pick begins there.
     pub(crate) fn advance(&mut self, rotation: &Rotation) {
         let mut walk = rotation.queued_from(self.first(rotation));
         let mut last = None;
@@ -154,7 +154,7 @@ impl Book {
         self.from = free.or(last).and_then(|place| Some((place, rotation.seat(place)?)));
     }
 
-    /// Where to begin: what stood before a place stands there still, unless the place itself has moved.
+    /// Where a pick begins. The remembered place is still right unless it has moved itself: nothing comes in before it.
     pub(crate) fn first(&self, rotation: &Rotation) -> Option<u32> {
         let known = self.from.filter(|(place, seat)| rotation.seat(*place) == Some(*seat));
         known.map(|known| known.0).or(rotation.first())
@@ -177,7 +177,7 @@ impl Book {
         }
         if after.is_none() {
             self.cooldowns.remove(&place);
-            // It may stand before the place up to which all rest.
+            // It may stand before the remembered place, and is ready now.
             self.from = None;
         }
         result
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_nobody_rests_for_leaves_nothing_behind() {
+    fn a_model_that_no_credential_cools_for_leaves_nothing_behind() {
         let now = crate::clock::now();
         let mut models = ModelCooldowns::default();
         let model: Arc<str> = "m".into();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     proptest! {
-        /// Who is ready for a model, found from where the last look ended, is who a search from the front finds.
+        /// A pick from the remembered place finds the same ready credentials as a search from the front.
         #[test]
         fn it_agrees_with_a_search(steps in prop::collection::vec((0_u8..6, 0_u32..6, 1_u64..20), 0..120)) {
             let start = crate::clock::now();

@@ -1,5 +1,5 @@
-//! What has changed in a pool and is still to be told to its store: plain data, filled under the pool's lock, carried to
-//! the store by tasks.
+//! The changes of a pool that are still to be written to its store: plain data, filled under the pool's lock and emptied by
+//! `mirror::push`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::verdict::{Kind, Scope};
 /// What waits to be stored.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Outbox {
-    /// Whether somebody carries it. Without that nothing is collected.
+    /// Whether a task writes the changes to the store. Without one nothing is collected.
     is_attended: bool,
     notes: Vec<Note>,
-    /// The credentials that were added, given another secret, or removed, and how often.
+    /// The credentials that were added, changed or removed, each with its count of changes.
     changed: HashMap<CredentialId, u64>,
     /// The order that was set.
     order: Option<Vec<CredentialId>>,
-    /// How often something was written: whoever has read the store before that has read what is old.
+    /// Counts the writes to the store. What was read from it before the last write is out of date.
     writes: u64,
 }
 
@@ -33,11 +33,11 @@ pub(in crate::pool) struct Note {
     pub(in crate::pool) id: CredentialId,
     pub(in crate::pool) generation: Generation,
     step: Option<Step>,
-    /// What it was answered after all steps so far.
+    /// The status of the answer that caused the step.
     answered: Option<StatusCode>,
 }
 
-/// One step of health, with times of the monotonic clock: no foreign clock is read under the pool's lock.
+/// One change of health. Its times are monotonic, because the user's wall clock is not read under the pool's lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::pool) enum Step {
     Cooled { cause: Kind, model: Option<Arc<str>>, until: Instant, guessed: bool },
@@ -55,7 +55,7 @@ impl Outbox {
         self.is_attended
     }
 
-    /// Whether somebody has to come.
+    /// Whether there is something to write.
     #[inline]
     pub(in crate::pool) fn is_waiting(&self) -> bool {
         self.is_attended && (!self.notes.is_empty() || !self.changed.is_empty() || self.order.is_some())
@@ -70,7 +70,7 @@ impl Outbox {
 
     #[cold]
     fn push(&mut self, id: &CredentialId, generation: Generation, step: Step) {
-        // A storm of failures alike is one note.
+        // Many failures alike are one note.
         match self.notes.last_mut() {
             Some(last) if last.is_of(id, generation) && last.step.as_ref().is_none_or(|held| held.is_before(&step)) => {
                 last.step = Some(step);
@@ -79,7 +79,7 @@ impl Outbox {
         }
     }
 
-    /// Notes what a credential was answered, beside the step that came of it.
+    /// Notes the status of an answer, beside the step that it caused.
     #[cold]
     pub(in crate::pool) fn answered(&mut self, id: &CredentialId, generation: Generation, status: StatusCode) {
         match self.notes.last_mut() {
@@ -105,7 +105,7 @@ impl Outbox {
         self.order.take()
     }
 
-    /// The order could not be written. One that was set meanwhile counts.
+    /// Returns an order that could not be written, unless another one was set meanwhile.
     pub(in crate::pool) fn give_back_order(&mut self, order: Vec<CredentialId>) {
         self.order.get_or_insert(order);
     }
@@ -114,17 +114,17 @@ impl Outbox {
         std::mem::take(&mut self.notes)
     }
 
-    /// The credentials that are to be written, with a mark for [`Outbox::written`].
+    /// The credentials that are to be written, each with the mark that [`Outbox::written`] takes.
     pub(in crate::pool) fn changed(&self) -> Vec<(CredentialId, u64)> {
         self.changed.iter().map(|(id, count)| (id.clone(), *count)).collect()
     }
 
-    /// Whether what the store says of a credential is older than what the pool holds.
+    /// Whether the pool has a change of this credential that is not in the store.
     pub(in crate::pool) fn is_changed(&self, id: &CredentialId) -> bool {
         self.changed.contains_key(id)
     }
 
-    /// It has been written, unless it has changed again.
+    /// Notes that a credential was written. It stays to be written if it has changed since `mark`.
     pub(in crate::pool) fn written(&mut self, id: &CredentialId, mark: u64) {
         self.writes += 1;
         if self.changed.get(id) == Some(&mark) {
@@ -138,7 +138,7 @@ impl Outbox {
 }
 
 impl Step {
-    /// Whether a later one of the same kind says all that this one does.
+    /// Whether `later` makes this one superfluous.
     fn is_before(&self, later: &Self) -> bool {
         match (self, later) {
             (Self::Cooled { cause, model, until, .. }, Self::Cooled { cause: again, model: same, until: end, .. }) => {
@@ -148,7 +148,7 @@ impl Step {
         }
     }
 
-    /// As the store keeps it.
+    /// This step in the store's words.
     fn change(&self, wall: SystemTime, now: Instant) -> HealthChange {
         let change = HealthChange::new();
         match self {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_collected_where_nobody_comes() {
+    fn nothing_is_collected_without_a_task_that_writes_it() {
         let mut outbox = Outbox::default();
         outbox.note(&"a".into(), Generation::FIRST, || Step::Cleared);
         outbox.answered(&"a".into(), Generation::FIRST, StatusCode::OK);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_ends_in_the_store_as_long_from_now_as_here() {
+    fn a_cooldown_ends_in_the_store_as_long_from_now_as_here() {
         let (now, wall) = (crate::clock::now(), UNIX_EPOCH + Duration::from_secs(1_000));
         let mut health = Health::default();
         cooldowns(now, 30).change(wall, now).apply(&mut health);

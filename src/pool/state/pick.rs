@@ -12,7 +12,7 @@ use crate::credentials::CredentialId;
 pub(crate) enum Pick {
     /// The credential at this place.
     Ready(u32),
-    /// A resting one, to see whether it works again.
+    /// A cooling one, for a probe.
     Probe(u32, ProbeTarget),
     /// None, until one recovers by itself after this long; `None` if none will.
     Cooling(Option<Duration>),
@@ -21,7 +21,8 @@ pub(crate) enum Pick {
 }
 
 impl State {
-    /// Picks without marking anything. The rests that are over have [joined](State::join) before.
+    /// Picks a credential for the next attempt, without marking anything. Credentials whose cooldown is over have
+    /// [joined](State::join) the queue before.
     pub(crate) fn pick(&mut self, now: Instant, ask: &Ask<'_>) -> Pick {
         let place_of = |id: &CredentialId| self.place_of(id.as_str());
         if let Some(pin) = ask.pin {
@@ -38,19 +39,19 @@ impl State {
         if let Some(book) = ask.model.and_then(|model| self.models.book_mut(model)) {
             book.advance(&self.rotation);
         }
-        // Each place is in the queue once, so this looks at most at one more than were tried.
+        // Each place is in the queue once, so this reads at most one more than were tried.
         let ready = self.ready(ask.model).find(|place| self.is_untried(*place, ask));
         ready.map_or_else(|| self.cooling(now, ask, None), Pick::Ready)
     }
 
-    /// Nothing is ready: either one request may see whether a resting one works already, or none goes out.
+    /// The pick while no credential is ready: a probe, if one is permitted, or the time until the first recovery.
     fn cooling(&mut self, now: Instant, ask: &Ask<'_>, pinned: Option<u32>) -> Pick {
         let first = match pinned {
             Some(place) => self.cools_until(place, ask.model).map(|until| (until, place)),
             None => self.first_recovery(ask.model),
         };
         let Some((until, place)) = first else { return Pick::Cooling(None) };
-        // While another one is ready, however often it was tried, a resting one is left alone.
+        // While another one is ready, no probe goes out, even if this request has tried that one.
         let none_ready = pinned.is_some() || self.ready(ask.model).next().is_none();
         let probe =
             none_ready.then(|| self.due_probe(now, ask, pinned).or_else(|| self.probe(place, now, ask))).flatten();

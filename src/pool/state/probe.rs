@@ -1,4 +1,4 @@
-//! Requests that go to see whether a credential works before its rest is over.
+//! Probes: requests that are let through a cooldown to see whether it still holds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,15 +9,15 @@ use super::cooldown::Cooldowns;
 use super::probe_plan::ProbePlan;
 use crate::config::WhenAllCooling;
 
-/// How long a probe keeps others back. After that the next request may be one, whatever becomes of the first.
+/// A probe that has not ended after this time does not count any more, so that one that hangs blocks no other.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether a request is out as a probe, and since when.
+/// Since when a probe is out, if one is.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Probing(Option<Instant>);
 
 impl Probing {
-    /// Whether one is out that still counts.
+    /// Whether a probe is out that still counts.
     fn is_out(self, now: Instant) -> bool {
         self.0.is_some_and(|since| now.saturating_duration_since(since) < PATIENCE)
     }
@@ -26,33 +26,33 @@ impl Probing {
         self.0 = Some(now);
     }
 
-    /// The probe that began `since` has ended. A newer one stays out.
+    /// Ends the probe that began at `since`. A newer one goes on.
     fn end(&mut self, since: Instant) {
         self.0.take_if(|latest| *latest == since);
     }
 }
 
-/// What a request goes to see. Of each, one at a time.
+/// What a probe tests. For each target, one probe at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProbeTarget {
     /// Whether any credential works again.
     Any,
     /// Whether any works again for this model.
     Model(Arc<str>),
-    /// Whether the quota of the credential, or that of a model, has room before its time.
+    /// Whether a used-up quota, of the credential or of a model, has room before its stated reset.
     Quota(Option<Arc<str>>),
 }
 
 impl State {
-    /// The first to recover, `first` or one after it, if a request may go to see before its time.
+    /// A probe of the first credential to recover, `first` or one after it, if `whenAllCooling` permits one.
     pub(in crate::pool) fn probe(&self, first: u32, now: Instant, ask: &Ask<'_>) -> Option<(u32, ProbeTarget)> {
-        let shows_something = |place: &u32| self.is_untried(*place, ask) && !self.is_paused(*place, now);
+        let can_tell = |place: &u32| self.is_untried(*place, ask) && !self.is_paused(*place, now);
         let later = self.rotation.cooling().map(|(_, place)| place).filter(|_| ask.pin.is_none());
-        let place = std::iter::once(first).chain(later).find(shows_something)?;
+        let place = std::iter::once(first).chain(later).find(can_tell)?;
         let may_probe = match ask.when_all_cooling {
             WhenAllCooling::Probe => true,
-            // A time that the provider stated is kept; one that was our guess may be tried once half of it is over.
-            WhenAllCooling::Answer => self.may_be_tried(place, now, ask),
+            // A time that the provider stated is kept; our own guess may be probed once half of it has passed.
+            WhenAllCooling::Answer => self.permits_probe(place, now, ask),
             _ => false,
         };
         if !may_probe {
@@ -66,14 +66,14 @@ impl State {
         }
     }
 
-    /// A credential whose far reset is due to be looked into.
+    /// A probe of a used-up quota whose plan is due.
     pub(in crate::pool) fn due_probe(
         &mut self,
         now: Instant,
         ask: &Ask<'_>,
         pinned: Option<u32>,
     ) -> Option<(u32, ProbeTarget)> {
-        if ask.when_all_cooling == WhenAllCooling::Error || self.next_probe.is_none_or(|check| check > now) {
+        if ask.when_all_cooling == WhenAllCooling::Error || self.next_probe.is_none_or(|next| next > now) {
             return None;
         }
         self.next_probe = self.first_probe();
@@ -87,7 +87,7 @@ impl State {
         cooling.chain(for_model).filter(wanted).find_map(due)
     }
 
-    /// When the first re-check is due that nothing else forbids for longer.
+    /// When the first planned probe may go out.
     fn first_probe(&self) -> Option<Instant> {
         let of_models = |place| {
             let models = self.entry(place).into_iter().flat_map(|entry| &entry.models);
@@ -96,37 +96,37 @@ impl State {
         let whole = self.entries().map(|entry| &entry.cooldowns);
         whole
             .chain(self.entries().flat_map(|entry| of_models(entry.access.slot.place)))
-            .filter_map(Cooldowns::check)
+            .filter_map(Cooldowns::next_probe)
             .min()
     }
 
-    /// What of a credential can be looked into now, if nothing else speaks against it.
+    /// The quota of a credential that may be probed now: its plan is due, and every other cooldown permits it.
     fn probe_of(&self, place: u32, now: Instant, ask: &Ask<'_>) -> Option<ProbeTarget> {
         let whole = &self.entry(place)?.cooldowns;
         let for_model = ask.model.and_then(|model| Some((model, self.models.book(model)?.cooldowns(place)?)));
-        let due = |cooldowns: &Cooldowns| cooldowns.probe_plan().is_some_and(|check| check.is_due(now));
+        let due = |cooldowns: &Cooldowns| cooldowns.probe_plan().is_some_and(|plan| plan.is_due(now));
         let probe = match for_model {
             _ if due(whole) => ProbeTarget::Quota(None),
             Some((model, cooldowns)) if due(cooldowns) => ProbeTarget::Quota(Some(model.clone())),
             _ => return None,
         };
-        self.may_be_tried(place, now, ask).then_some(probe)
+        self.permits_probe(place, now, ask).then_some(probe)
     }
 
-    /// Whether the token of a credential is of no use, and its refresh has to pause.
+    /// Whether the token of a credential is useless and its refresh is paused, so that a probe could not show anything.
     fn is_paused(&self, place: u32, now: Instant) -> bool {
         self.entry(place).is_some_and(|entry| entry.refreshing.is_paused(&entry.access, now))
     }
 
-    /// Whether nothing that keeps a credential from this request speaks against one that goes to see.
-    fn may_be_tried(&self, place: u32, now: Instant, ask: &Ask<'_>) -> bool {
+    /// Whether every cooldown that keeps a credential from this request permits a probe.
+    fn permits_probe(&self, place: u32, now: Instant, ask: &Ask<'_>) -> bool {
         let guesses = matches!(ask.when_all_cooling, WhenAllCooling::Answer | WhenAllCooling::Probe);
-        let whole = self.entry(place).is_some_and(|entry| entry.cooldowns.may_be_tried(now, guesses));
+        let whole = self.entry(place).is_some_and(|entry| entry.cooldowns.permit_probe(now, guesses));
         let for_model = ask.model.and_then(|model| self.models.book(model)?.cooldowns(place));
-        whole && for_model.is_none_or(|cooldowns| cooldowns.may_be_tried(now, guesses))
+        whole && for_model.is_none_or(|cooldowns| cooldowns.permit_probe(now, guesses))
     }
 
-    /// A request goes to see.
+    /// Notes that a probe goes out.
     pub(crate) fn begin_probe(&mut self, place: u32, probe: &ProbeTarget, now: Instant, jitter: f64) {
         match probe {
             ProbeTarget::Any => self.probing.begin(now),
@@ -141,7 +141,7 @@ impl State {
         }
     }
 
-    /// The probe that began `since` is over, however it ended.
+    /// Notes that the probe that began at `since` is over, however it ended.
     pub(crate) fn end_probe(&mut self, probe: &ProbeTarget, since: Instant) {
         match probe {
             ProbeTarget::Any => self.probing.end(since),
@@ -150,7 +150,7 @@ impl State {
                     book.probing.end(since);
                 }
             }
-            // The plan says when the next one goes, whatever came of this one.
+            // Its plan says when the next one goes out, however this one ended.
             ProbeTarget::Quota(_) => {}
         }
     }

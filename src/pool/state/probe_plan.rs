@@ -1,18 +1,18 @@
-//! A reset that is far away is a hint and no promise: plans change, windows are reset early, somebody pays. So one request
-//! at a time goes to see, and again at growing intervals: pure rules.
+//! When a quota's reset is far away, one request at a time probes early, at growing intervals: pure rules.
 //!
-//! A re-check is a real request, which the provider most probably refuses. So it goes only where there is nothing to lose:
-//! when no credential is ready for the request. As long as another one serves, the stated time is kept to the end. And it
-//! never goes where `whenAllCooling` is `error`, as then nothing is sent while all rest.
+//! A far reset is a hint and no promise: plans change, windows are reset early, people pay. But a probe is a real request,
+//! which the provider most probably refuses. So one goes out only if no credential is ready for the request; while another
+//! one serves, the stated time is kept to the end. With `whenAllCooling` `error` there are none, because then nothing is
+//! sent while all credentials cool.
 
 use std::time::{Duration, Instant};
 
 use crate::verdict::Kind;
 
-/// A rest that is no longer than this is kept as it was stated.
+/// A cooldown that is no longer than this is kept as it was stated.
 const FAR: Duration = Duration::from_secs(60 * 60);
 
-/// The first look comes after this part of the rest,
+/// The first probe comes after this part of the cooldown,
 const FIRST: u32 = 8;
 
 /// but not sooner than this,
@@ -21,10 +21,10 @@ const SHORTEST: Duration = Duration::from_secs(15 * 60);
 /// and no interval is longer than this.
 const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// By how much an interval is lengthened at random, so that many processes do not come at once.
+/// By how much an interval is lengthened at random, so that many processes do not probe at once.
 const JITTER: f64 = 0.1;
 
-/// The plan to look into one rest before its time. Each interval is twice the one before it.
+/// The plan to probe one cooldown before its end. Each interval is twice the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProbePlan {
     at: Instant,
@@ -32,7 +32,7 @@ pub(crate) struct ProbePlan {
 }
 
 impl ProbePlan {
-    /// The plan for a rest that begins now, if it is one to be looked into: a quota whose reset was stated and is far.
+    /// The plan for a cooldown that begins now. Only a used-up quota whose reset was stated and is far away has one.
     /// `jitter` gives a number from 0 to 1.
     pub(crate) fn plan(
         cause: Kind,
@@ -48,23 +48,23 @@ impl ProbePlan {
         })
     }
 
-    /// When the next look is allowed.
+    /// When the next probe is permitted.
     pub(crate) fn at(&self) -> Instant {
         self.at
     }
 
-    /// Whether the next probe is due. One that is still out by then no longer counts, as it may hang for ever.
+    /// Whether a probe may go out. An earlier one that is still out does not count any more: it may hang for ever.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.at <= now
     }
 
-    /// A request goes to see. Whatever comes of it, the next one goes an interval later.
+    /// Notes that a probe goes out. The next one goes an interval later, however this one ends.
     pub(crate) fn begin(&mut self, now: Instant, jitter: f64) {
         self.interval = (self.interval * 2).min(LONGEST);
         self.at = after(now, self.interval, jitter);
     }
 
-    /// The quota was seen to be used up still: there is no need to look for a while.
+    /// Postpones the next probe, because an answer has shown that the quota is still used up.
     pub(crate) fn put_off(&mut self, now: Instant, jitter: f64) {
         self.at = self.at.max(after(now, self.interval, jitter));
     }
@@ -80,32 +80,32 @@ mod tests {
 
     const HOUR: u64 = 3_600;
 
-    /// The minutes from the start at which requests go to see.
-    fn looks(cooldown: Duration, jitter: f64) -> Vec<u64> {
+    /// The minutes from the start at which probes go out.
+    fn probes(cooldown: Duration, jitter: f64) -> Vec<u64> {
         let start = crate::clock::now();
         let Some(mut probe_plan) = ProbePlan::plan(Kind::QuotaExhausted, cooldown, false, start, || jitter) else {
             return Vec::new();
         };
-        let mut looks = Vec::new();
+        let mut probes = Vec::new();
         while probe_plan.at() < start + cooldown {
-            looks.push((probe_plan.at() - start).as_secs() / 60);
+            probes.push((probe_plan.at() - start).as_secs() / 60);
             let now = probe_plan.at();
             assert!(probe_plan.is_due(now) && !probe_plan.is_due(now - Duration::from_millis(1)));
             probe_plan.begin(now, jitter);
-            // The probe hangs: it is the only one until the next is due.
+            // It hangs: until the next one is due it is the only one, and after that it does not count any more.
             assert!(!probe_plan.is_due(probe_plan.at() - Duration::from_millis(1)), "one at a time");
             assert!(probe_plan.is_due(probe_plan.at()));
         }
-        looks
+        probes
     }
 
     #[test]
-    fn a_far_quota_is_looked_into_at_growing_intervals() {
-        assert_eq!(looks(Duration::from_secs(HOUR), 0.0), [0; 0]);
-        assert_eq!(looks(Duration::from_secs(2 * HOUR), 0.0), [15, 45, 105]);
-        assert_eq!(looks(Duration::from_secs(24 * HOUR), 0.0), [180, 540, 900, 1_260]);
-        assert_eq!(looks(Duration::from_secs(2 * HOUR), 1.0), [16, 49, 115], "never before its time");
-        assert_eq!(looks(Duration::from_secs(8 * 24 * HOUR), 0.5).len(), 30);
+    fn a_far_quota_is_probed_at_growing_intervals() {
+        assert_eq!(probes(Duration::from_secs(HOUR), 0.0), [0; 0]);
+        assert_eq!(probes(Duration::from_secs(2 * HOUR), 0.0), [15, 45, 105]);
+        assert_eq!(probes(Duration::from_secs(24 * HOUR), 0.0), [180, 540, 900, 1_260]);
+        assert_eq!(probes(Duration::from_secs(2 * HOUR), 1.0), [16, 49, 115], "never before its time");
+        assert_eq!(probes(Duration::from_secs(8 * 24 * HOUR), 0.5).len(), 30);
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn news_that_it_is_still_used_up_saves_a_look() {
+    fn news_that_it_is_still_used_up_saves_a_probe() {
         let start = crate::clock::now();
         let mut probe_plan =
             ProbePlan::plan(Kind::QuotaExhausted, Duration::from_secs(16 * HOUR), false, start, || 0.0).unwrap();

@@ -1,4 +1,4 @@
-//! Who is ready, for a model or for any, and when the next one will be.
+//! Which credentials are ready, for a model or for any, and when the next one will be.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::State;
 
 impl State {
-    /// The queue, without those that rest for this model.
+    /// The queue, without the credentials that cool for this model.
     #[inline]
     pub(crate) fn ready<'a>(&'a self, model: Option<&Arc<str>>) -> impl Iterator<Item = u32> + 'a {
         let book = model.and_then(|model| self.models.book(model));
@@ -14,12 +14,12 @@ impl State {
         self.rotation.queued_from(from).filter(move |place| book.is_none_or(|book| !book.holds(*place)))
     }
 
-    /// Whether a credential is in the queue, and does not rest for this model.
+    /// Whether a credential is in the queue and does not cool for this model.
     pub(crate) fn is_ready(&self, place: u32, model: Option<&Arc<str>>) -> bool {
         self.rotation.is_queued(place) && model.is_none_or(|model| self.models.until(place, model).is_none())
     }
 
-    /// When a credential that rests can be used for this model again.
+    /// When a cooling credential can be used for this model again.
     pub(crate) fn cools_until(&self, place: u32, model: Option<&Arc<str>>) -> Option<Instant> {
         let for_model = model.and_then(|model| self.models.until(place, model));
         match self.rotation.cools_until(place) {
@@ -28,14 +28,14 @@ impl State {
         }
     }
 
-    /// The first of those that rest that can be used for this model again, and when.
+    /// The cooling credential that can be used for this model first, and when.
     pub(crate) fn first_recovery(&self, model: Option<&Arc<str>>) -> Option<(Instant, u32)> {
         let Some(book) = model.and_then(|model| self.models.book(model)) else {
             return self.rotation.cooling().next();
         };
         let mut first: Option<(Instant, u32)> = None;
-        // Both come in the order of their ends, and nobody is ready before either: whoever ends later than the first so far
-        // cannot be first.
+        // The timetable is sorted by end, and a credential is not ready before its cooldown as a whole ends. So from the
+        // first end that is later than the best one so far, none can be better.
         for (until, place) in self.rotation.cooling() {
             if first.is_some_and(|first| first.0 <= until) {
                 break;

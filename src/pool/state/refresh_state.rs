@@ -1,4 +1,4 @@
-//! How far the replacing of one credential's token is, and whether it needs one: plain data and pure rules.
+//! The refresh of one credential, as the pool sees it: whether one is needed, under way or paused. Plain data, pure rules.
 
 use std::time::{Duration, Instant};
 
@@ -14,24 +14,24 @@ use crate::tokens::refresh::RefreshError;
 /// spend refresh tokens.
 const FORCED_REFRESH_FLOOR: Duration = Duration::from_secs(60);
 
-/// What those who wait are told.
+/// The outcome of a refresh, as every waiter gets it.
 pub(crate) type RefreshOutcome = Result<(), RefreshError>;
 
-/// How far the replacing of one credential's token is.
+/// The state of one credential's refresh.
 #[derive(Debug, Default)]
 pub(crate) struct RefreshState {
-    /// Those who wait for the refresh that is under way.
+    /// The waiters of the refresh that is under way, if one is.
     pub(in crate::pool) waiting: Option<Vec<oneshot::Sender<RefreshOutcome>>>,
     /// The provider refused the current token before its time.
     pub(crate) forced: bool,
     last_forced: Option<Instant>,
-    /// How often in a row the refresh was refused without a stated time.
+    /// How many refreshes in a row were refused without a stated time.
     refusals: u32,
-    /// No refresh in the background begins before this.
+    /// Until then a refresh is paused, unless a request has to wait for one.
     not_before: Option<Instant>,
-    /// The refresh token is of no more use.
+    /// Why the refresh token is useless, if it is.
     pub(crate) login_lost: Option<LoginReason>,
-    /// People have been told that they have to act.
+    /// The event that a person has to act has been sent.
     pub(crate) told: bool,
 }
 
@@ -54,26 +54,25 @@ impl RefreshState {
         self.told = false;
     }
 
-    /// What a credential needs whose token has these times.
+    /// Whether a credential needs a refresh; `access` has the times of its token.
     pub(crate) fn need(&self, access: &Access, now: Instant) -> Need {
         let reached = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         let valid = !self.forced && !reached(access.expires_at);
         let early = reached(access.refresh_at) && self.not_before.is_none_or(|not_before| not_before <= now);
-        if self.login_lost.is_none() && (!valid || early) { Need::RefreshOutcome { valid } } else { Need::Nothing }
+        if self.login_lost.is_none() && (!valid || early) { Need::Refresh { valid } } else { Need::Nothing }
     }
 
-    /// Joins the refresh that is under way, or begins one. Without a `waiter` it runs in the background.
+    /// Joins the refresh that is under way, or begins one. Without a `waiter` the caller does not wait for it.
     pub(in crate::pool) fn join(&mut self, waiter: Option<oneshot::Sender<RefreshOutcome>>) {
         let waiting = self.waiting.get_or_insert_default();
-        // Waiters that have gone are removed each time the list has doubled, so that joining stays cheap among
-        // thousands.
+        // Waiters that have gone away are removed when the list doubles, so that joining stays cheap for thousands.
         if waiting.len().is_power_of_two() {
             waiting.retain(|waiter| !waiter.is_closed());
         }
         waiting.extend(waiter);
     }
 
-    /// Counts a failure, and returns the pause before the next refresh in the background.
+    /// Counts a failed refresh, and returns the pause until the next one.
     pub(in crate::pool) fn failed(
         &mut self,
         why: Why,
@@ -82,7 +81,7 @@ impl RefreshState {
         now: Instant,
     ) -> Duration {
         let pause = match why {
-            // Others are about to have a new token, for all.
+            // Another process is about to store a new token for all.
             Why::Busy => LEASE_PATIENCE,
             Why::Refused => refresh_failed(settings, stated, self.refusals),
             Why::ForNow | Why::Login(_) => refresh_failed(settings, stated, 0),
@@ -98,13 +97,13 @@ impl RefreshState {
         pause
     }
 
-    /// Whether its token is of no use and its refresh has just failed: a probe would only ask the token endpoint again.
+    /// Whether the token is useless and the last refresh has just failed. A probe would find the same.
     pub(in crate::pool) fn is_paused(&self, access: &Access, now: Instant) -> bool {
         let paused = self.not_before.is_some_and(|not_before| not_before > now);
-        paused && self.need(access, now) == Need::RefreshOutcome { valid: false }
+        paused && self.need(access, now) == Need::Refresh { valid: false }
     }
 
-    /// A person wants it to be tried again.
+    /// Ends the pause, because a person wants another try.
     pub(in crate::pool) fn end_pause(&mut self) {
         self.not_before = None;
     }
@@ -114,12 +113,12 @@ impl RefreshState {
     }
 }
 
-/// What a credential needs.
+/// Whether a credential needs a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     Nothing,
-    /// A new token; `valid` says whether the present one is used as long as there is none.
-    RefreshOutcome {
+    /// A new token. `valid` says whether the present one can be used until then.
+    Refresh {
         valid: bool,
     },
 }

@@ -1,4 +1,4 @@
-//! The order of the credentials: a queue of those that are ready, and a timetable of those that rest.
+//! The order of the credentials: a queue of those that are ready, and a timetable of those that cool.
 //!
 //! Every operation costs the same whatever the number of credentials, or grows with its logarithm. Time is an argument.
 
@@ -11,7 +11,7 @@ const JOIN_AT_ONCE: usize = 8;
 
 const NONE: u32 = u32::MAX;
 
-/// Places are numbers, given by whoever keeps the credentials.
+/// Places are numbers; the owner of the credentials gives them out.
 #[derive(Debug, Default)]
 pub struct Rotation {
     places: Vec<Place>,
@@ -31,7 +31,7 @@ enum Place {
     Queued {
         before: u32,
         after: u32,
-        /// Tells whether it has stood there all the time.
+        /// A new number each time that it is queued, so that a reader can tell whether it has moved.
         seat: u64,
     },
     Cooling {
@@ -67,7 +67,7 @@ impl Rotation {
         }
     }
 
-    /// Lets `place` rest until then, wherever it was.
+    /// Moves `place` to the timetable until then, wherever it was.
     pub fn cool(&mut self, place: u32, until: Instant) {
         self.take_out(place);
         self.turn += 1;
@@ -101,7 +101,7 @@ impl Rotation {
         }
     }
 
-    /// Moves those whose rest is over to the back of the queue, a few at a time, and names them.
+    /// Moves those whose cooldown is over to the back of the queue, a few at a time, and reports each to `joined`.
     #[inline]
     pub fn join(&mut self, now: Instant, mut joined: impl FnMut(u32)) {
         if self.due.is_none_or(|due| due > now) {
@@ -136,12 +136,12 @@ impl Rotation {
         })
     }
 
-    /// Those that rest, the first to recover first.
+    /// Those that cool, the first to recover first.
     pub fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
         self.cooling.iter().map(|&(until, _, place)| (until, place))
     }
 
-    /// When the first of those that rest recovers.
+    /// When the first of those that cool recovers.
     #[inline]
     pub fn due(&self) -> Option<Instant> {
         self.due
@@ -160,7 +160,7 @@ impl Rotation {
         }
     }
 
-    /// Until when `place` rests.
+    /// Until when `place` cools.
     pub fn cools_until(&self, place: u32) -> Option<Instant> {
         match self.places.get(place as usize) {
             Some(Place::Cooling { until, .. }) => Some(*until),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_rest_come_back_in_the_order_of_recovery() {
+    fn those_that_cool_come_back_in_the_order_of_recovery() {
         let start = crate::clock::now();
         let mut rotation = Rotation::default();
         for place in 0..4 {

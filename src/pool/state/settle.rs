@@ -17,7 +17,7 @@ use crate::verdict::{Kind, Scope, Verdict};
 /// One attempt's outcome.
 pub(crate) struct Outcome<'a> {
     pub(crate) access: &'a Arc<Access>,
-    /// The count of changes when the attempt began.
+    /// The pool's count of changes when the attempt began.
     pub(crate) started: u64,
     pub(crate) verdict: Verdict,
     pub(crate) request: Request<'a>,
@@ -25,14 +25,14 @@ pub(crate) struct Outcome<'a> {
     pub(crate) jitter: fn() -> f64,
 }
 
-/// What the request has been through, as far as it matters here.
+/// What settling needs to know about the request.
 pub(crate) struct Request<'a> {
     /// The only credential that it may use.
     pub(crate) pin: Option<&'a CredentialId>,
     pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
-    /// The model that it asks for, where that was looked at.
+    /// The model of the request, if that was read.
     pub(crate) model: Option<&'a Arc<str>>,
-    /// Whether it was limited in this round, for a time.
+    /// Whether this request made a credential cool in this round.
     pub(crate) cooled_down: &'a dyn Fn(&CredentialId) -> bool,
     pub(crate) refreshed: bool,
     pub(crate) refused_elsewhere: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Settled {
     pub(crate) next: Option<Next>,
     /// The credential that comes next was last answered with a success.
     pub(crate) next_serves: bool,
-    /// The credential rests if another one is not refused for the same request.
+    /// The credential is to cool if another one then is not refused for the same request.
     pub(crate) suspect: bool,
     /// No credential is ready any more.
     pub(crate) dry: bool,
@@ -115,7 +115,7 @@ impl State {
         settled
     }
 
-    /// Lets a credential rest that was refused with 403 where another one then was not.
+    /// Cools a credential that was refused with 403, after another one was not refused for the same request.
     pub(crate) fn convict(&mut self, cooldown: Duration, suspect: &Suspect, now: Instant) -> Effects {
         let current = |entry: &Entry| entry.access.generation == suspect.generation;
         match self.place_of(suspect.credential.as_str()) {
@@ -191,7 +191,7 @@ impl State {
         if self.next_ready(request).is_some() {
             return Next::Now;
         }
-        // One that rested because of this request and is ready again has recovered while others were tried.
+        // A credential that cooled because of this request and is ready again has recovered while others were tried.
         let recovered = |place: u32| self.entry(place).is_some_and(|entry| (request.cooled_down)(&entry.credential.id));
         let recovered = self.ready(model).any(recovered);
         if recovered { Next::At(now) } else { at(self.first_recovery(model).map(|first| first.0)) }

@@ -1,4 +1,4 @@
-//! What stored health means for this pool: times of the wall clock become times of the monotonic one.
+//! Takes stored health over into the pool: times of the wall clock become times of the monotonic one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,7 +13,8 @@ use crate::events::LoginReason;
 use crate::store::{Cooldown, Health};
 use crate::verdict::Scope;
 
-/// A rest that others noted counts if it ends so much later than one's own: less is the way through the store.
+/// A stored cooldown replaces the pool's own only if it ends later by more than this. A smaller difference is only the delay
+/// of the store.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// The two clocks at one moment.
@@ -28,14 +29,14 @@ pub(in crate::pool) struct Moment {
 pub(in crate::pool) struct End {
     at: Instant,
     guessed: bool,
-    /// It is farther away than any rest may be: a clock has jumped since.
+    /// It is farther away than any cooldown may be, so a clock has jumped since.
     jumped: bool,
 }
 
 /// When a stored cooldown ends; `None` if it is over, or is about a model without a name.
 ///
-/// No rest is longer than the settings allow, so an end that is farther away shows that a clock has jumped since. It then
-/// counts as a rest without a stated time.
+/// No cooldown is longer than the settings allow, so an end that is farther away shows that a clock has jumped. Such a
+/// cooldown counts as one without a stated time.
 pub(in crate::pool) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -> Option<End> {
     if cooldown.model.is_none() && cooldown.scope == Scope::Model {
         return None;
@@ -55,9 +56,9 @@ pub(in crate::pool) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: 
 }
 
 impl State {
-    /// Takes over what others have stored of a credential's health since it `was` looked at the last time. Nobody has to be
-    /// told of rests: whoever noted them has. Only an end that no rest can have is corrected in the store, or whoever opens
-    /// it next would let the credential rest again, for years.
+    /// Takes over what other processes have changed of a credential's stored health: it `was` this at the last read and `is`
+    /// that now. A cooldown causes no event here, because the process that began it has sent one. An impossible end is
+    /// corrected in the store; otherwise the next process to open it would keep the credential from use for years.
     pub(in crate::pool) fn take_over(
         &mut self,
         place: u32,
@@ -97,7 +98,7 @@ impl State {
         }
     }
 
-    /// Lets a credential rest at least until then, where that is later than its own rest by more than the slack.
+    /// Cools a credential until `end`, if that is later than the end of its own cooldown by more than the slack.
     fn cool_until(&mut self, place: u32, new: &Cooldown, end: End, now: Instant) {
         let model = new.model.as_deref().map(Arc::from);
         let known = self.cooldowns_of(place, model.as_ref()).and_then(|cooldowns| cooldowns.until_of(new.cause));
@@ -112,11 +113,11 @@ impl State {
             guessed: end.guessed,
             jitter: fastrand::f64,
         };
-        // Whoever let it rest has told.
+        // The process that began the cooldown has sent the event.
         let Effects { .. } = self.begin_cooldown(place, cooldown, now);
     }
 
-    /// Stores this end in place of the one that is held there.
+    /// Notes for the store that `held` has this end.
     fn correct(&mut self, place: u32, held: &Cooldown, end: End) {
         let Self { entries, outbox, .. } = self;
         let Some(Some(entry)) = entries.get(place as usize) else { return };
@@ -128,7 +129,7 @@ impl State {
         }
     }
 
-    /// Ends a rest that others have ended, unless a later one has begun here.
+    /// Ends a cooldown that another process has ended, unless a later one has begun here.
     fn end_until(&mut self, place: u32, gone: &Cooldown, until: Instant) {
         let end =
             |cooldowns: &mut Cooldowns| cooldowns.retain(|known| known.cause != gone.cause || known.until > until);
@@ -146,7 +147,7 @@ impl State {
         }
     }
 
-    /// Others have lifted what kept it out.
+    /// Takes a credential back in, because another process has.
     fn back_in(&mut self, place: u32) {
         let Some(entry) = self.entry_mut(place) else { return };
         entry.refreshing.login_lost = None;
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_that_has_grown_is_no_jump_of_a_clock() {
+    fn a_cooldown_that_has_grown_is_no_jump_of_a_clock() {
         let hour = Duration::from_secs(60 * 60);
         let moment = Moment { wall: UNIX_EPOCH, now: crate::clock::now() };
         let jumped = |most: Duration, left: Duration| {
@@ -224,11 +225,11 @@ mod tests {
             ..Settings::default()
         };
         let refused = Cooldown::new(Kind::Unauthorized, moment.wall + Duration::from_secs(30)).with_guessed(true);
-        assert!(!end_of(&refused, &short, moment).unwrap().jumped, "the first rest after a refusal is as long");
+        assert!(!end_of(&refused, &short, moment).unwrap().jumped, "the first cooldown after a refusal is as long");
     }
 
     #[test]
-    fn a_rest_of_one_model_is_none_of_the_credential() {
+    fn a_cooldown_of_one_model_is_none_of_the_credential() {
         let moment = Moment { wall: UNIX_EPOCH, now: crate::clock::now() };
         let credential = Credential::new("a", Secret::new("key"));
         let slot = Arc::new(Slot::new(&credential, 0));

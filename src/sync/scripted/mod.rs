@@ -1,4 +1,4 @@
-//! What takes the place of tokio's runtime and of `arc_swap` where a test chooses the order of steps.
+//! Stand-ins for tokio's runtime and `arc_swap`, for tests that choose the order of steps.
 
 mod swap;
 mod task_local;
@@ -12,7 +12,7 @@ pub(crate) use shuttle::future::{JoinHandle, spawn};
 pub(crate) use self::swap::{ArcSwap, Guard};
 pub(crate) use self::task_local::{TaskLocal, task_local};
 
-/// The runtime, as far as it is used: there always is one.
+/// The runtime, as far as it is used. There always is one.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle;
 

@@ -1,4 +1,4 @@
-//! A value that is replaced as a whole, as `arc_swap` has it, with a step for each look and each replacement.
+//! A value that is replaced as a whole, like `arc_swap`, with a step for each load and each replacement.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::super::{Mutex, lock};
 #[derive(Debug)]
 pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
 
-/// What was found.
+/// The loaded value.
 pub(crate) type Guard<T> = T;
 
 impl<T> ArcSwap<T> {

@@ -1,4 +1,4 @@
-//! A value of a task. All tasks share one thread here, and change places within a poll: tokio's would be seen by others.
+//! A value of a task. All tasks share one thread here and may switch within a poll, so tokio's own would be seen by others.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -26,9 +26,9 @@ impl<T> TaskLocal<T> {
         Self(held)
     }
 
-    /// `None` where nothing is set.
-    pub(crate) fn try_with<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.0.try_with(|held| held.borrow().as_ref().map(look)).ok().flatten()
+    /// Reads the value. `None` if it is not set.
+    pub(crate) fn try_with<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.try_with(|held| held.borrow().as_ref().map(read)).ok().flatten()
     }
 
     /// Sets the value for as long as `future` runs.

@@ -1,4 +1,4 @@
-//! Time that passes only when everybody waits, and then at once to the end of the shortest wait.
+//! Time that passes only while every task waits, and then at once to the end of the shortest wait.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ std::thread_local! {
 struct Clock {
     begin: Instant,
     elapsed: Duration,
-    /// Who waits until then. The number tells apart those that wait for the same time.
+    /// The waiting tasks by the end of their wait. The number tells apart those that wait for the same time.
     waiting: BTreeMap<(Instant, u64), Waker>,
     next: u64,
-    /// Lets the time pass, once there is something to wait for.
+    /// Wakes the task that lets the time pass, once there is something to wait for.
     driver: Option<Waker>,
 }
 
@@ -43,13 +43,13 @@ pub(crate) fn elapsed() -> Duration {
     CLOCK.with_borrow(|clock| clock.elapsed)
 }
 
-/// Begins anew.
+/// Resets the clock.
 #[cfg(test)]
 pub(crate) fn reset() {
     CLOCK.set(Clock::new());
 }
 
-/// Lets the time pass. To be run as a task that is picked only where no other one can go on.
+/// Lets the time pass. Run it as a task that is picked only if no other one can go on.
 #[cfg(test)]
 pub(crate) async fn drive() {
     poll_fn(|cx| {
@@ -122,7 +122,7 @@ impl Drop for Sleep {
     }
 }
 
-/// The time was over first.
+/// The error of a wait whose time was over first.
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 

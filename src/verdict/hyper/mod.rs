@@ -1,4 +1,4 @@
-//! Exact knowledge of the errors of hyper, hyper-util and h2.
+//! The verdict on errors of hyper, hyper-util and h2, from exact knowledge of them.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,14 +7,14 @@ use super::transport::{lost, lost_connection};
 use crate::error::chain;
 use crate::verdict::{Kind, Lost, Processed, Verdict};
 
-/// The opinion of the outermost error that has one. `None` if no error in the chain is of these crates.
+/// The verdict on the outermost error of these crates. `None` if no error in the chain is of these crates.
 ///
-/// What lies below such an error is not looked at again: the cause of a request body's failure, say, could be a refused
-/// connection of the caller's own.
+/// The errors below it are not read: the cause of a request body's failure, for example, could be a refused connection of the
+/// caller's own.
 pub(crate) fn verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
     chain(error).find_map(|error| {
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-            // Of the other kinds the source says more.
+            // For the other kinds the source says more.
             error.is_connect().then(|| lost_connection(Processed::No, None))
         } else if let Some(error) = error.downcast_ref::<hyper::Error>() {
             Some(hyper_error(error))
@@ -26,7 +26,7 @@ pub(crate) fn verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
 
 fn hyper_error(error: &hyper::Error) -> Verdict {
     if error.is_canceled() || error.is_closed() {
-        // Was still queued when its connection ended.
+        // The request was still queued when its connection ended.
         return lost_connection(Processed::No, Some(Lost::BeforeAnswer));
     }
     if is_dispatch_gone(error) {
@@ -46,14 +46,15 @@ fn hyper_error(error: &hyper::Error) -> Verdict {
     lost_connection(Processed::Maybe, how)
 }
 
-/// hyper's connection task ended without a word. hyper files this under the user's errors, and has no method for it.
+/// Whether hyper's connection task ended without an error of its own. hyper counts this as a user's error, and has no method
+/// to tell it.
 fn is_dispatch_gone(error: &hyper::Error) -> bool {
     format!("{error:?}").starts_with("hyper::Error(User(DispatchGone)")
 }
 
 fn h2_error(error: &h2::Error) -> Verdict {
     if error.is_reset() && !error.is_remote() && !error.is_library() {
-        // Reset by our side: hyper does so when the caller's request body fails.
+        // Our side has reset the stream: hyper does so when the caller's request body fails.
         return Verdict::new(Kind::Canceled);
     }
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);

@@ -1,4 +1,4 @@
-//! How long an answer's header fields ask to wait. Pure: the time is an argument.
+//! Reads how long an answer's header fields ask to wait. Pure: the time is an argument.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,8 +19,8 @@ static MILLISECOND_FIELDS: [HeaderName; 3] = [
 /// Reads `retry-after-ms` (or one of its relatives) and then `Retry-After` (RFC 9110, 10.2.3): seconds, or an HTTP-date
 /// in any of the three forms of section 5.6.7. A date is measured from the answer's own `Date`, which takes the skew
 /// between the clocks out, and from `now` where there is none. Beyond the RFC a fraction is understood. A date in the
-/// past is no wait at all. What cannot be read is skipped, a number with a sign as well; of several values of one field
-/// the longest counts, so that nobody comes too early.
+/// past is no wait at all. Values that cannot be read are skipped, and so are numbers with a sign. Of several values of one
+/// field the longest counts, so that no request comes too early.
 ///
 /// ```
 /// use http::HeaderMap;

@@ -13,14 +13,14 @@ pub(crate) fn until(date: SystemTime, now: SystemTime) -> Duration {
     date.duration_since(now).map_or(Duration::ZERO, |left| wait(left.as_nanos()))
 }
 
-/// The time of day by the answer's own clock, which takes the skew between the clocks out, and by ours where it has none.
+/// The time of day by the answer's own `Date`, which takes the skew between the clocks out, or else by our clock.
 pub(crate) fn own_now(headers: &HeaderMap, now: SystemTime) -> SystemTime {
     headers.get_all(DATE).iter().find_map(|value| http_date(value.to_str().ok()?.trim())).unwrap_or(now)
 }
 
 /// An HTTP-date in any of the three forms of RFC 9110, 5.6.7.
 pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
-    // The longest is that of RFC 850: "Wednesday, 31-Dec-99 23:59:59 GMT".
+    // The longest form is the one of RFC 850: "Wednesday, 31-Dec-99 23:59:59 GMT".
     (text.len() <= 40).then(|| httpdate::parse_http_date(text).ok()).flatten()
 }
 

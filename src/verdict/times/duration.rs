@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::number::nanoseconds;
 use super::{SECOND, wait};
 
-/// The longest number or word that is looked at.
+/// The longest number or word that is read.
 const LONGEST_PART: usize = 64;
 
 const GO_UNITS: [(&str, u64); 8] = [
@@ -37,7 +37,7 @@ pub(crate) fn go(text: &str) -> Option<Duration> {
     rest.is_empty().then(|| wait(nanoseconds))
 }
 
-/// A Go duration or numbers with words at the start of a sentence's rest. A number alone is none.
+/// A Go duration, or numbers with words, at the start of a text. A number alone is no duration.
 pub(crate) fn words(text: &str) -> Option<Duration> {
     let text = text.trim_start();
     if let Some((nanoseconds, rest)) = go_prefix(text) {

@@ -1,7 +1,7 @@
 //! Times as providers write them. Pure: the time of day is an argument.
 //!
-//! Every wait is rounded up to whole milliseconds, so that nobody comes too early, and is at most [`LONGEST`]. What is
-//! negative, not finite or not of the grammar is no time at all.
+//! Every wait is rounded up to whole milliseconds, so that no request comes too early, and is at most [`LONGEST`]. A text that
+//! is negative, not finite or not of the grammar is no time at all.
 
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +24,7 @@ pub(crate) const SECOND: u64 = 1_000 * MILLISECOND;
 /// Below this a number in a reset field counts seconds from now; from here on it is a date (2001).
 const FIRST_EPOCH: f64 = 1e9;
 
-/// A wait of so many nanoseconds, rounded up.
+/// A wait of this many nanoseconds, rounded up.
 pub(crate) fn wait(nanoseconds: u128) -> Duration {
     let milliseconds = nanoseconds.div_ceil(u128::from(MILLISECOND));
     u64::try_from(milliseconds).map_or(LONGEST, Duration::from_millis).min(LONGEST)

@@ -12,13 +12,13 @@ pub(crate) fn decimal(text: &str, unit: u64) -> Option<Duration> {
     nanoseconds(text, unit).map(wait)
 }
 
-/// The same, of a number that JSON has parsed already.
+/// The same for a number that JSON has parsed already.
 pub(crate) fn float(number: f64, unit: u64) -> Option<Duration> {
     // Casts of floats saturate.
     (number.is_finite() && number >= 0.0).then(|| wait((number * unit as f64).ceil() as u128))
 }
 
-/// Saturating; `None` if it is not a number of the grammar.
+/// The nanoseconds of a decimal number, saturating. `None` if it is not a number of the grammar.
 pub(super) fn nanoseconds(text: &str, unit: u64) -> Option<u128> {
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
     let whole = digits(whole)?.saturating_mul(u128::from(unit));
@@ -31,7 +31,7 @@ pub(super) fn nanoseconds(text: &str, unit: u64) -> Option<u128> {
     Some(whole.saturating_add(part).saturating_add(beyond))
 }
 
-/// One or more ASCII digits; what is too large becomes the largest.
+/// One or more ASCII digits. A number that is too large becomes the largest.
 fn digits(text: &str) -> Option<u128> {
     if text.is_empty() {
         return None;

@@ -21,7 +21,8 @@ const BEFORE_DURATION: [&str; 8] = [
 /// What stands before a date with a time and a zone.
 const BEFORE_DATE: [&str; 4] = ["regain access on ", "reset at ", "resets at ", "reset on "];
 
-/// The wait that a message states. Of several the last: what a message quotes, such as a model's name, stands before.
+/// The wait that a message states. If it states several the last one counts: what a message quotes, such as a model's name,
+/// stands before it.
 ///
 /// `lower` is the message in small letters.
 pub(crate) fn stated(lower: &str, now: SystemTime) -> Option<Duration> {
@@ -36,7 +37,7 @@ fn last(lower: &str, before: &str, read: impl Fn(&str) -> Option<Duration>) -> O
     lower.match_indices(before).filter_map(|(place, _)| Some((place, read(lower.get(place + before.len()..)?)?))).last()
 }
 
-/// `2026-04-01 at 00:00 utc`, `2026-08-29 23:59:59 +0800`. Without a zone it could be anybody's time.
+/// `2026-04-01 at 00:00 utc`, `2026-08-29 23:59:59 +0800`. Without a zone the time is ambiguous.
 fn zoned(text: &str) -> Option<SystemTime> {
     let (date, rest) = text.split_at_checked("2026-04-01".len())?;
     let rest = rest.trim_start_matches([' ', 't']);

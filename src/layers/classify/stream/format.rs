@@ -37,14 +37,14 @@ impl Asked {
         }
     }
 
-    /// The format of a good answer, if it is a stream that can be looked into.
+    /// The format of a good answer, if it is a stream that can be read.
     #[inline]
     pub(in crate::layers::classify) fn format<B: Body>(self, answer: &Response<B>) -> Option<Format> {
         let format = self.format_of(answer.status(), answer.headers())?;
         (!answer.body().is_end_stream()).then_some(format)
     }
 
-    /// Whether an answer of this head is a stream that is looked into.
+    /// Whether an answer with this head is a stream that is read.
     #[cfg(feature = "reqwest")]
     pub(crate) fn is_stream(self, status: StatusCode, headers: &HeaderMap) -> bool {
         self.format_of(status, headers).is_some()
@@ -61,7 +61,7 @@ impl Format {
     /// `None` for what is no stream, and for what is compressed.
     pub(super) fn of(headers: &HeaderMap, array: bool) -> Option<Self> {
         let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
-        // What nearly every other answer is.
+        // Nearly every other answer is this.
         if !array && content_type == b"application/json" {
             return None;
         }

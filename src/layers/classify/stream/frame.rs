@@ -1,9 +1,9 @@
-//! What the scanners give, and what they keep between two chunks.
+//! The frames that the scanners yield, and the buffer that they keep between two chunks.
 
 /// The byte order mark that may stand at the very beginning of a stream.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The most that is kept of one frame. Of a longer one the beginning is kept, and its length is not limited.
+/// The most that is kept of one frame: of a longer one, its beginning. The length of a frame is not limited.
 pub(super) const FRAME: usize = 64 * 1024;
 
 /// What a buffer may hold on to between two frames.
@@ -39,7 +39,7 @@ impl Kept {
         if self.bytes.len() < FRAME { self.bytes.push(byte) } else { self.is_cut = true }
     }
 
-    /// Something is missing.
+    /// Notes that something of the frame is missing.
     pub(super) fn cut(&mut self) {
         self.is_cut = true;
     }

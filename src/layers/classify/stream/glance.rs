@@ -1,9 +1,9 @@
-//! The look that most chunks of a running stream get: one frame in the usual form, in which nothing can matter.
+//! The fast path for chunks of a running stream: most are one frame in the usual form, in which nothing can matter.
 
 use super::scan::Scanner;
 use super::words::{has_error, is_one_line, is_plain};
 
-/// What a chunk is that begins where a frame does.
+/// What a chunk holds that begins where a frame does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Glance<'a> {
     /// One event of the usual name.
@@ -14,7 +14,7 @@ pub(super) enum Glance<'a> {
     Else,
 }
 
-/// Says the same as reading would, where it says more than [`Glance::Else`].
+/// Judges a chunk at a glance. If it returns more than [`Glance::Else`], the result is the same as by reading.
 #[inline]
 pub(super) fn glance<'a>(scanner: &Scanner, chunk: &'a [u8], usual: &[u8]) -> Glance<'a> {
     let data = match scanner {

@@ -32,14 +32,14 @@ pub(super) const BYTES: usize = 256 * 1024;
 pin_project! {
     /// A stream, in a box of its own for all of its life.
     ///
-    /// It is held until its first content; until an error, after which its rest is read as that of any failed answer; or until a
-    /// bound is reached: 256 KiB, 64 events without content, or the time that is set, from the head on. Then it runs: what
-    /// was held goes out first, in the pieces in which it came, and whatever follows passes through and is only looked at.
+    /// It is held until its first content, until an error, or until a bound is reached: 256 KiB, 64 events without content, or
+    /// the time that is set, from the head on. After an error it is read to its end like any failed answer. Then it runs: what
+    /// was held goes out first, in the pieces in which it came; what follows passes through and is only searched.
     pub(crate) struct Stream<B> {
         #[pin]
         body: Watched<B>,
         head: Option<Parts>,
-        // What the verdict is if nothing speaks against it.
+        // The verdict if the stream shows no failure.
         good: Verdict,
         held: VecDeque<Bytes>,
         held_bytes: usize,
@@ -61,19 +61,19 @@ enum End {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) time: Duration,
-    /// No later than this, whatever the time.
+    /// Not beyond this, even if `time` would allow it.
     pub(crate) deadline: Option<Instant>,
 }
 
-/// A timer that is armed once something is waited for.
+/// A timer that is armed at the first poll that has to wait.
 struct Wait {
     patience: Patience,
-    /// The stream has failed, and only its end is waited for.
+    /// The stream has failed, and is only read to its end.
     drains: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// Asks the classifiers about an error, with the head that it came under, and hands on what is said about limits.
+/// Asks the classifiers about an error, together with the head of its answer, and passes events about limits on.
 struct HeadJudge {
     judge: Arc<Judge>,
     status: StatusCode,
@@ -120,7 +120,7 @@ where
                     }
                     Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                         Ok(data) => {
-                            this.track.look(&data, this.judge);
+                            this.track.feed(&data, this.judge);
                             *this.held_bytes += data.len();
                             if !data.is_empty() {
                                 this.held.push_back(data);
@@ -158,7 +158,7 @@ where
         })
     }
 
-    /// The head, and where the stream tells what comes after it.
+    /// The head, and the report of what comes after it.
     pub(crate) fn take_head(self: Pin<&mut Self>) -> Option<(Parts, StreamNews)> {
         let this = self.project();
         this.head.take().map(|head| (head, this.news.clone()))
@@ -197,7 +197,7 @@ where
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    this.track.look(data, this.judge);
+                    this.track.feed(data, this.judge);
                 }
                 // Who knows the length does not ask for the end.
                 if frame.is_trailers() || this.body.is_end_stream() {
@@ -224,7 +224,7 @@ where
         let held = self.held_bytes as u64;
         let rest = match &self.end {
             Some(End::Complete(_)) => return SizeHint::with_exact(held),
-            // How long it would have been is not known; as a length, what has come would make it look whole.
+            // Its full length is unknown, and the length of what has come would make it look whole.
             Some(End::Failed(Some(_))) => SizeHint::new(),
             Some(End::Failed(None)) => SizeHint::with_exact(0),
             None => self.body.size_hint(),
@@ -255,7 +255,7 @@ impl Wait {
         self.timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(cx))
     }
 
-    /// Starts again, for the rest of a failed answer.
+    /// Starts the time again, to read a failed answer to its end.
     fn drain(&mut self) {
         if !self.drains {
             *self = Self { patience: Patience { time: read::TIME, deadline: None }, drains: true, timer: None };

@@ -1,8 +1,8 @@
-//! What a frame of a stream means, whoever sends it.
+//! What a frame of a stream means, in every dialect.
 //!
 //! A frame is judged by the name of its event; else by `type` in its data; else by the members of the shapes that are in
 //! use: `choices` (Chat Completions), `candidates` (Gemini, also inside `response`), `done` (Ollama), `error` (all of
-//! them). Whatever is not known is content, which lets the stream go on to the caller.
+//! them). An unknown frame is content, which lets the stream go on to the caller.
 //!
 //! Content is what the model has made: text, reasoning, the name of a tool. A frame that only opens the place for it
 //! (a role, an empty block, `choices: []`) is not: providers send it before they know whether they can answer.
@@ -38,7 +38,7 @@ pub(super) enum What {
     End,
 }
 
-/// What a frame means. Once content has come, what else is content need not be looked into.
+/// What a frame means. Once content has come, further content need not be read.
 #[inline]
 pub(super) fn meaning(frame: &Frame<'_>, has_begun: bool) -> Meaning {
     if !frame.event.is_empty()
@@ -73,14 +73,14 @@ fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> Meaning {
     Meaning { what, promises_an_end: promises_an_end(name) }
 }
 
-/// Whether data that has no name could be more than content: the look that most frames of a running stream get.
+/// Whether data without a name could be more than content. Most frames of a running stream are only tested by this.
 #[inline]
 fn could_matter(data: &[u8]) -> bool {
     // Anything else than an object is short, and may be the end.
     data.first() != Some(&b'{') || has_error(data)
 }
 
-/// What was seen of the members of an object.
+/// What was found in the members of an object.
 #[derive(Debug, Default)]
 struct Seen<'a> {
     /// The name of the event, in the data.
@@ -101,7 +101,7 @@ fn by_shape(data: &[u8]) -> Meaning {
         None => return of(What::Lifecycle),
         Some(Shape::Object) => match choices_alone(data) {
             Some(choices) => seen = choices,
-            // What could be read counts even where the rest is missing.
+            // What could be read counts, even if the data is cut off.
             None => drop(seen.object(&mut cursor, true)),
         },
         Some(Shape::Array) if data.trim_ascii_end() == b"[DONE]" => {
@@ -129,12 +129,12 @@ fn by_shape(data: &[u8]) -> Meaning {
     Meaning { what, promises_an_end: seen.is_known }
 }
 
-/// What was seen of the array of choices, where nothing else in the chunk can matter.
+/// What was found in the array of choices, if nothing else in the chunk can matter.
 #[inline]
 fn choices_alone(data: &[u8]) -> Option<Seen<'_>> {
     let (before, choices) = data.split_at_checked(memchr(b'[', data)?)?;
     let members = before.get(1..)?;
-    // As a member of another object it says something else.
+    // As a member of another object it would mean something else.
     let is_alone = || is_flat(members) || memchr(b'{', members).is_none() && !has_error(members);
     if before.last_chunk() != Some(br#""choices":"#) || !is_alone() {
         return None;
@@ -160,7 +160,7 @@ impl<'a> Seen<'a> {
             b"type" | b"event_type" if value.shape()? == Shape::Text => {
                 let name = value.text()?;
                 self.name = Some(name);
-                // Where the name says all, the rest need not be read.
+                // If the name says all, no more has to be read.
                 named(name).is_none().then_some(())
             }
             b"choices" if value.shape()? == Shape::Array => {
@@ -209,7 +209,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Whether a value holds nothing that a model made. What says whose or what it is does not count, nor do numbers.
+/// Whether a value holds nothing that a model made. Roles, types, ids and numbers do not count.
 fn is_blank(cursor: &mut Cursor<'_>) -> Option<bool> {
     blank_within(cursor, 4)
 }

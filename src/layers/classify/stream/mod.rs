@@ -1,4 +1,7 @@
-//! Answers that stream: whether a 200 is one shows in its first event that means something.
+//! Answers that stream: the first event with a meaning shows whether a 200 is a success.
+//!
+//! This room sees bytes of the answer and asks a `Rules` about errors; it knows no provider's rules and no pool. It does not
+//! parse each event, because every chunk of every stream passes through here: most chunks are only searched for a few words.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -4,7 +4,7 @@ use memchr::memchr;
 
 use super::frame::{BOM, Frame, Kept};
 
-/// The scanner. Empty lines are none; a carriage return before the line feed does not belong to the line.
+/// The scanner. Empty lines are skipped; a carriage return before the line feed does not belong to the line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     begun: Kept,

@@ -33,7 +33,7 @@ impl Scanner {
         }
     }
 
-    /// The bytes have ended: what had begun, if anything.
+    /// Ends the bytes, and returns the frame that had begun, if any.
     pub(super) fn finish(&mut self) -> Option<Frame<'_>> {
         match self {
             Self::EventStream(scanner) => scanner.finish(),

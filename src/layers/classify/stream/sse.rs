@@ -12,8 +12,8 @@ const NAME: usize = 64;
 /// The scanner.
 ///
 /// Lines end with CR, LF or CRLF. Of the fields only `event` and `data` matter here. A line that begins with a bracket is no
-/// field that anybody knows; some providers put the JSON of an error there, on one line or on many, so it is given as the
-/// data of an event without a name.
+/// known field; some providers put the JSON of an error there, on one line or on many, so it is yielded as the data of an
+/// event without a name.
 #[derive(Debug, Default)]
 pub(super) struct EventStream {
     /// The beginning of a line whose end has not come.
@@ -75,7 +75,7 @@ impl EventStream {
         }
     }
 
-    /// Empty lines where there is no event for them to end, or within JSON.
+    /// Skips empty lines that end no event, or that are within JSON.
     fn skip_empty(&mut self, input: &mut &[u8]) {
         let is_end = |byte: &&u8| matches!(byte, b'\n' | b'\r');
         let (empty, rest) = input.split_at(input.iter().take_while(is_end).count());
@@ -87,7 +87,7 @@ impl EventStream {
         *input = rest;
     }
 
-    /// The last line may lack its end, and the last event the empty line after it.
+    /// Ends the bytes. The last line may lack its end, and the last event the empty line after it.
     pub(super) fn finish(&mut self) -> Option<Frame<'_>> {
         self.forget_given();
         if !self.line.is_empty() {
@@ -124,7 +124,7 @@ impl EventStream {
         let mut line = std::mem::take(&mut self.line);
         line.push(end);
         let is_event = self.take(line.bytes());
-        // What the line lacks, the data lacks.
+        // If the line is cut, so is the data.
         if !line.is_whole() {
             self.data.cut();
         }
@@ -170,7 +170,7 @@ impl EventStream {
         self.take_bare(line)
     }
 
-    /// An event without data is none, and JSON may hold empty lines.
+    /// Takes an empty line. An event without data is skipped, and JSON may hold empty lines.
     fn take_empty(&mut self) -> bool {
         if self.bare.is_none() && !self.has_data {
             self.name.clear();
@@ -198,7 +198,7 @@ impl EventStream {
         is_over
     }
 
-    /// A field in the midst of such JSON: it was none, or is lost.
+    /// Ends JSON without a field name at a field: it was not JSON, or is lost.
     fn end_bare(&mut self) {
         if self.bare.is_some() {
             self.forget();
@@ -206,7 +206,7 @@ impl EventStream {
     }
 }
 
-/// An event of the usual form that is there as a whole, and what follows it: it need not be kept.
+/// A whole event in the usual form, and what follows it. It is read in place, without a copy.
 #[inline]
 fn whole(input: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     let (mut event, mut rest): (&[u8], _) = (&[], input);

@@ -1,4 +1,4 @@
-//! Follows a stream from its first byte to its end: the pure part of holding it back.
+//! Follows a stream from its first byte to its end: the pure part of holding it.
 
 use super::format::Format;
 use super::frame::Frame;
@@ -10,28 +10,28 @@ use crate::context::ending::Ending;
 use crate::providers::stream_events::{Named, named};
 use crate::verdict::{Kind, Verdict};
 
-/// The most events that are waited for.
+/// The most events that a stream is held for.
 const EVENTS: u32 = 64;
 
-/// How much of a frame is kept to be asked at the end whether it was the last: its end, as that is where it says so.
+/// How much of a frame's end is kept, to tell at the end of the stream whether it was the last one.
 const TAIL: usize = 16 * 1024;
 
-/// What is known of a stream.
+/// The phase of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// No content has come.
     Silent,
     /// An error came before any content.
     Failed(Verdict),
-    /// Content has begun, or is not waited for any more.
+    /// Content has begun, or a bound was reached.
     Begun,
     /// It has ended, or nothing that follows matters.
     Over(Ending),
 }
 
-/// Who knows what an error means.
+/// Judges the errors in a stream.
 pub(super) trait Rules {
-    /// `None` if this is no error after all.
+    /// The verdict on an error frame. `None` if it is no error after all.
     fn error(&self, frame: &Frame<'_>) -> Option<Verdict>;
 
     /// Takes an event about the account's limits.
@@ -46,15 +46,15 @@ pub(super) struct Track {
     scanner: Scanner,
     phase: Phase,
     events: u32,
-    /// The dialect has an end that can be told from a stream that was cut short.
+    /// Streams of this dialect say when they are complete, so that a missing end shows.
     promises_an_end: bool,
-    /// What may have been the last content has come.
+    /// Content has come that may be the last.
     had_last: bool,
     /// The two latest frames that were only searched for errors: the last content, and what some send after it.
     recent: [Vec<u8>; 2],
     /// Which of them is the later one.
     turn: bool,
-    /// The name of the latest event of content: most that follow have the same.
+    /// The name of the latest content event: most events that follow have the same one.
     usual: Vec<u8>,
     /// The scanner stands between two frames, and content has begun.
     between: bool,
@@ -81,22 +81,22 @@ impl Track {
         self.phase
     }
 
-    /// How it ended, if it has.
+    /// How the stream ended, if it has.
     #[inline]
     pub(super) fn ending(&self) -> Option<&Ending> {
         if let Phase::Over(ending) = &self.phase { Some(ending) } else { None }
     }
 
-    /// Content is not waited for any more.
+    /// Lets the stream go, because a bound was reached.
     pub(super) fn begin(&mut self) {
         if self.phase == Phase::Silent {
             self.phase = Phase::Begun;
         }
     }
 
-    /// Looks at the next bytes. Those that have come in one piece or in many mean the same.
+    /// Feeds the next chunk. Chunk boundaries do not affect the result.
     #[inline]
-    pub(super) fn look(&mut self, bytes: &[u8], rules: &impl Rules) {
+    pub(super) fn feed(&mut self, bytes: &[u8], rules: &impl Rules) {
         if self.between {
             match glance(&self.scanner, bytes, &self.usual) {
                 Glance::Usual => return,
@@ -151,7 +151,7 @@ impl Track {
         keep_tail(next_of(&mut self.recent, &mut self.turn), data);
     }
 
-    /// The bytes have ended. An event that is not whole counts only where it says how the stream ends.
+    /// Ends the bytes. An event that is cut off counts only if it says how the stream ends.
     pub(super) fn finish(&mut self, rules: &impl Rules) {
         if !matches!(self.phase, Phase::Silent | Phase::Begun) {
             return;
@@ -162,7 +162,7 @@ impl Track {
             match meaning.what {
                 What::End | What::Last => self.had_last = true,
                 What::Error => self.phase = failed(self.phase, &frame, rules),
-                // The frame that was cut off is none.
+                // A frame that was cut off does not count.
                 What::Lifecycle | What::Limits | What::Content | What::Unread => {}
             }
         }
@@ -176,7 +176,7 @@ impl Track {
         };
     }
 
-    /// The body failed.
+    /// Notes that the body failed.
     pub(super) fn break_off(&mut self) {
         self.phase = match self.phase {
             Phase::Silent => Phase::Failed(Verdict::new(Kind::Network)),

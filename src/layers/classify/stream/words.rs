@@ -1,4 +1,4 @@
-//! Looks for the few words that matter in data that is not read: `"error"` first of all.
+//! Searches data that is not parsed for the few words that matter: `"error"` first of all.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use memchr::memmem::{self, Finder};
 
 use super::frame::FRAME;
 
-/// Whether a member `error` stands anywhere that is not null, or something that looks like one.
+/// Whether a member `error` that is not null stands anywhere, or something that looks like one.
 pub(super) fn has_error(data: &[u8]) -> bool {
     static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
     let mut rest = data;
@@ -20,7 +20,7 @@ pub(super) fn has_error(data: &[u8]) -> bool {
     false
 }
 
-/// Whether content that was not looked into says that it is the last.
+/// Whether content that was not parsed says that it is the last.
 pub(super) fn could_be_last(data: &[u8]) -> bool {
     let after = |at: usize, length: usize| data.get(at + length..).unwrap_or_default();
     let finishes = |rest: &[u8]| {
@@ -57,8 +57,8 @@ pub(super) fn is_flat(members: &[u8]) -> bool {
     is_free_of(members, |byte| byte ^ b'{', 1)
 }
 
-/// Whether data of some length has neither a byte of which `of` makes less than `floor` nor two r in a row. The compiler makes
-/// vector instructions of it that look for both at once.
+/// Whether data has no two r in a row and no byte that `of` maps below `floor`. The compiler turns it into vector instructions
+/// that test for both at once.
 #[inline(always)]
 fn is_free_of(data: &[u8], of: impl Fn(u8) -> u8, floor: u8) -> bool {
     const STEP: usize = 32;
@@ -71,7 +71,7 @@ fn is_free_of(data: &[u8], of: impl Fn(u8) -> u8, floor: u8) -> bool {
             *nearest = (*nearest).min((this ^ b'r') | (next ^ b'r'));
         }
     };
-    // What the last step leaves over is looked at together with some of what comes before.
+    // The bytes after the last full step are tested together with some of the bytes before them.
     let Some(last) = data.last_chunk() else { return false };
     let mut rest = data;
     while let Some(block) = rest.first_chunk() {

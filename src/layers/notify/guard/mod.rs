@@ -1,4 +1,4 @@
-//! Notices a caller that goes away.
+//! The guard that notices a caller that goes away.
 
 use crate::context::RequestContext;
 use crate::events::event::Event;

@@ -40,13 +40,13 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let context = RequestContext::open(request.extensions());
-        // A context that the caller put there must not be taken for that of the call.
+        // A context that the caller put there must not be taken for the context of this call.
         if self.in_extensions || !request.extensions().is_empty() {
             request.extensions_mut().insert(context.clone());
         }
         let guard = CancelGuard::armed(&context, &self.notifiers);
         let mut context = Some(context);
-        // The scope of the future does not reach the call that makes it.
+        // The future's scope does not cover the inner `call`, so the context is entered for it here.
         let entered = enter(&mut context);
         let future = self.inner.call(request);
         drop(entered);

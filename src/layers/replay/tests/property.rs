@@ -1,4 +1,4 @@
-//! Whatever the chunks and wherever readers stop, a replay is the same body, and nobody gets a part for the whole.
+//! However a body is chunked and wherever readers stop, a replay is the same body, and no reader gets a part for the whole.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};

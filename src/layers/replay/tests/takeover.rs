@@ -1,4 +1,4 @@
-//! Two readers of one body: the later one wins, the earlier one hears of it, and no lock is held meanwhile.
+//! Two readers of one body: the later one wins, the earlier one gets an error, and no lock is held meanwhile.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What to do after an attempt: one pure function.
+//! Decides what follows an attempt: one pure function.
 
 use std::time::{Duration, Instant};
 
@@ -6,19 +6,19 @@ use crate::config::{OnBan, Resend, Settings, WhenAllCooling};
 use crate::context::{Attempt, Call, Next};
 use crate::verdict::{Kind, Lost, Processed, Verdict};
 
-/// The pause before a request goes again to a provider that failed; half of it at the least.
+/// The pause before a resend to a provider that failed; jitter makes it shorter, by half at most.
 const BACKOFF: Duration = Duration::from_millis(500);
 
 /// The longest pause that an overloaded provider can ask for before the same credential is tried again.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
-/// The first pause after a connection failed; half of it at the least. Each further one is twice as long.
+/// The first pause after a failed connection; jitter makes it shorter, by half at most. Each further one is twice as long.
 const NETWORK_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest pause after a connection failed.
+/// The longest pause after a failed connection.
 const LONGEST_NETWORK_PAUSE: Duration = Duration::from_secs(1);
 
-/// A round that follows a wait begins at the earliest so long after the one before it.
+/// The least time from the beginning of one round to the beginning of the next.
 const ROUND: Duration = Duration::from_secs(1);
 
 /// The settings that bound one request.
@@ -48,22 +48,22 @@ impl Limits {
     }
 }
 
-/// What is known beside the attempts.
+/// What the decision needs to know beside the attempts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation {
     pub(crate) now: Instant,
     pub(crate) deadline: Option<Instant>,
     pub(crate) round_began: Instant,
-    /// For how long the request has been waiting for recoveries, with what it tried between them.
+    /// The time since the request first waited for a recovery, with the attempts between its waits.
     pub(crate) waited: Duration,
-    /// Whether acting twice on the request does no harm: its method is idempotent, or it carries a key.
+    /// Whether the request may safely be processed twice: its method is idempotent, or it carries a key.
     pub(crate) idempotent: bool,
-    /// From 0 to 1.
+    /// A random number from 0 to 1.
     pub(crate) jitter: f64,
 }
 
 impl Situation {
-    /// From half of `pause` to all of it.
+    /// A time between half of `pause` and all of it.
     fn jittered(&self, pause: Duration) -> Duration {
         pause.mul_f64(0.5 + 0.5 * self.jitter.clamp(0.0, 1.0))
     }
@@ -73,11 +73,11 @@ impl Situation {
     }
 }
 
-/// What to do.
+/// What follows an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     Stop,
-    /// Stop, although another credential is ready: the request has used as many as it may.
+    /// Stop although another credential is ready, because the request has used as many as it may.
     Enough,
     /// The same credential, after this pause.
     Same(Duration),
@@ -87,7 +87,8 @@ pub(crate) enum Decision {
     Wait(Instant),
 }
 
-/// Decides. `pay` is asked only where the resend adds load to a provider that is failing.
+/// Decides what follows the last attempt. `pay` withdraws from the pool's budget; it is called only before a resend to a
+/// failing provider.
 pub(crate) fn decide(limits: &Limits, call: &Call, situation: &Situation, pay: impl FnMut() -> bool) -> Decision {
     let Some(last) = call.last() else { return Decision::Stop };
     let Some(verdict) = last.verdict else { return Decision::Stop };
@@ -107,7 +108,7 @@ pub(crate) fn decide(limits: &Limits, call: &Call, situation: &Situation, pay: i
     }
 }
 
-/// A failure, and all that is known around it.
+/// A failure, with everything that the decision depends on.
 struct Case<'a> {
     limits: &'a Limits,
     call: &'a Call,
@@ -117,9 +118,8 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The first connection that breaks before an answer may have been an old one: a new one is tried at once, and costs
-    /// nothing. Later tries follow a pause. After an answer that did not come in time there is no pause, as the wait
-    /// was one.
+    /// After a failed connection. The first one that breaks before an answer may have been an old one, so a new one is tried
+    /// at once and for free. Every later resend follows a pause, unless the attempt timed out: it has waited already.
     fn network(&self, mut pay: impl FnMut() -> bool) -> Decision {
         let spent = self.call.has_spent_network_tries(self.limits.network_retries);
         if self.call.first_break() == Some(self.last.number) {
@@ -136,8 +136,8 @@ impl Case<'_> {
         self.step(pause, pay)
     }
 
-    /// Once more on the same credential, then once on the next, then the answer stands: it is not the credential's
-    /// fault.
+    /// After a server error, which is not the credential's fault: once more on the same credential, then one other
+    /// credential, then the answer stands.
     fn server_error(&self, mut pay: impl FnMut() -> bool) -> Decision {
         let failed = |attempt: &&Attempt| attempt.verdict.is_some_and(|verdict| verdict.is_server_error());
         let failures: Vec<_> = self.call.round().filter(failed).collect();
@@ -152,8 +152,8 @@ impl Case<'_> {
         }
     }
 
-    /// Goes on with the next credential although that adds load to a provider that is failing. The budget pays, but for
-    /// one step of each request to a credential that serves.
+    /// Fails over although that adds load to a failing provider. One such step of a request is free, if the next credential
+    /// serves.
     fn step(&self, pause: Duration, mut pay: impl FnMut() -> bool) -> Decision {
         match self.go_on() {
             Decision::Next(_) => {

@@ -95,7 +95,7 @@ fn the_table() {
             Decision::Stop,
         ),
         (
-            "500 after the hop",
+            "500 after the failover",
             &[
                 ("a", verdict(Kind::ServerError), NOW),
                 ("a", verdict(Kind::ServerError), NOW),

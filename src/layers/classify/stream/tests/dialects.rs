@@ -1,4 +1,4 @@
-//! Whole streams of every dialect: what comes of them.
+//! Whole streams of every dialect, and how they end.
 
 use super::super::format::Format;
 use super::super::frame::Frame;
@@ -42,7 +42,7 @@ pub(super) fn follow(format: Format, stream: &[u8], sizes: &[usize]) -> (Outcome
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at(sizes.next().unwrap().clamp(1, rest.len()));
         rest = after;
-        track.look(chunk, &Words);
+        track.feed(chunk, &Words);
         if matches!(track.phase(), Phase::Begun | Phase::Over(_)) {
             begun.get_or_insert(stream.len() - rest.len());
         }
@@ -58,7 +58,7 @@ pub(super) fn follow(format: Format, stream: &[u8], sizes: &[usize]) -> (Outcome
     (outcome, begun)
 }
 
-/// Events of the Responses API: names with the rest of their data.
+/// Events of the Responses API: names, each with the other members of its data.
 fn named(events: &[(&str, &str)]) -> String {
     let event = |(name, more): &(&str, &str)| format!("event: {name}\ndata: {{\"type\":\"{name}\"{more}}}\n\n");
     events.iter().map(event).collect()

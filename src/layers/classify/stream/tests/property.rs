@@ -1,4 +1,4 @@
-//! However a stream is cut, the same comes of it.
+//! However a stream is cut, the result is the same.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use super::frames;
 #[test]
 fn every_stream_means_the_same_cut_at_any_byte() {
     for (name, format, stream, expected) in streams() {
-        // Of the long ones, a look at some places is enough.
+        // Long ones are cut at some places only.
         let step = 1 + stream.len() / 3000 * 997;
         for at in (1..stream.len()).step_by(step) {
             assert_eq!(follow(format, stream.as_bytes(), &[at, usize::MAX]).0, expected, "{name}, cut at {at}");

@@ -12,7 +12,10 @@ use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::{MarathonLayer, Pool};
 use tower::{Layer, ServiceExt};
 
-use crate::children;
+use crate::support::children;
+
+/// Where the function of the process is.
+pub(crate) const MODULE: &str = module_path!();
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,5 @@
 //! A pool, a provider, and the stack between them; and what a test wants to know of them.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
-
 use std::time::Duration;
 
 use bytes::Bytes;

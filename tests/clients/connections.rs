@@ -187,7 +187,7 @@ async fn a_body_over_the_byte_cap_is_handed_on_before_its_end_and_reaches_the_ca
         let pool = pool(&server.origin(), &["a"], Resend::Always);
         let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(client(false));
 
-        // The rest of the body is not even sent before the caller has its answer.
+        // What is left of the body is not even sent before the caller has its answer.
         let answer = stack.oneshot(post(&server.origin())).await.unwrap();
         assert_eq!(http_body::Body::size_hint(answer.body()).exact(), Some(body.len() as u64));
         gate.add_permits(1);
@@ -198,7 +198,7 @@ async fn a_body_over_the_byte_cap_is_handed_on_before_its_end_and_reaches_the_ca
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_is_handed_on_and_its_rest_still_reaches_the_caller() {
+async fn a_body_that_stalls_is_handed_on_and_its_remainder_still_reaches_the_caller() {
     within(async {
         for (framing, end) in
             [("content-length: 11", "world"), ("transfer-encoding: chunked", "5\r\nworld\r\n0\r\n\r\n")]

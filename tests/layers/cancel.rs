@@ -13,7 +13,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::support::accounts::{self, in_flight, keys, look, names, oauth, post, rotating, seconds, settle, wall};
 
-/// A request that passes through every state: it waits for a refresh, is limited with a slow body, hops, waits after a
+/// A request that passes through every state: it waits for a refresh, is limited with a slow body, fails over, waits after a
 /// 503, waits for a recovery, and streams.
 struct Scene {
     pool: Pool,

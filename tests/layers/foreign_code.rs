@@ -1,4 +1,4 @@
-//! A user's code that fails costs its own opinion, and nobody anything else: every run here is compared with one without it.
+//! A user's code that fails costs its own say, and nobody anything else: every run here is compared with one without it.
 
 use std::io::ErrorKind;
 use std::sync::atomic::AtomicUsize;
@@ -180,7 +180,7 @@ async fn a_token_source_that_panics_is_a_refresh_that_failed_for_now() {
         assert_eq!(request.await.unwrap().status, 200, "nobody waits for ever");
     }
     assert_eq!(tokens.asked(), ["a"]);
-    assert_eq!(stage.rest("a"), Some((Kind::Unauthorized, seconds(30))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Unauthorized, seconds(30))));
 
     pass(30).await;
     stage.provider.set("b", Reply::status(429));

@@ -91,9 +91,9 @@ async fn a_snapshot_shows_what_is_left_by_now() {
     assert!(look(&pool, "a").quota.is_empty());
 }
 
-/// The request that looks into a rest is refused for a reason of its own, and yet its answer tells.
+/// The request that probes a cooldown is refused for a reason of its own, and yet its answer tells.
 #[tokio::test(start_paused = true)]
-async fn a_long_window_with_room_ends_the_rest_that_it_contradicts() {
+async fn a_long_window_with_room_ends_the_cooldown_that_it_contradicts() {
     let weekly = |status, used: &str, state: &str| {
         Reply::status(status)
             .header("retry-after", "604800")
@@ -137,13 +137,13 @@ async fn of_two_windows_that_are_used_up_the_week_keeps_the_account_away() {
     let pool = Pool::builder("anthropic").origin(ORIGIN).credentials(credentials).clock(wall()).build().unwrap();
     let provider = ScriptedProvider::new().on("a", [limited]);
     assert_eq!(send(&pool, &provider).await, 200);
-    let rest = |pool: &Pool| match look(pool, "a").standing {
+    let left = |pool: &Pool| match look(pool, "a").standing {
         Standing::Cooling { cause: Kind::QuotaExhausted, cooldown, .. } => Some(cooldown.as_secs_f64().round()),
         _ => None,
     };
-    assert_eq!(rest(&pool), Some(259_200.0));
+    assert_eq!(left(&pool), Some(259_200.0));
     tokio::time::advance(seconds(7_200)).await;
-    assert_eq!((send(&pool, &provider).await, rest(&pool)), (200, Some(252_000.0)));
+    assert_eq!((send(&pool, &provider).await, left(&pool)), (200, Some(252_000.0)));
     assert_eq!(provider.tokens(), ["a", "b", "b"]);
 }
 

@@ -1,7 +1,7 @@
 //! The collected answers of `tests/fixtures/responses.jsonl`: class, scope and time of each.
 //!
 //! `expected`, `scope` and `retry_after_ms` are what an answer says; `accept_expected` and `accept` are what it may also be
-//! taken for; `hint` marks times that no rest can last.
+//! taken for; `hint` marks times that no cooldown can last.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -171,7 +171,7 @@ fn time(example: &Value, verdict: Option<Verdict>) -> Option<String> {
     let wait = verdict.and_then(|verdict| verdict.retry_after()).map(|wait| wait.as_millis() as u64);
     let stated = example["retry_after_ms"].as_u64();
     let as_stated = match example["hint"].as_str() {
-        // No rest lasts so long.
+        // No cooldown lasts so long.
         Some("saturate") => wait.is_none() || wait == Some(LONGEST),
         Some("clamp") => wait == stated.map(|stated| stated.min(LONGEST)),
         _ => wait == stated,

@@ -1,4 +1,4 @@
-//! Any answer at all: an opinion, never a panic, and times within bounds.
+//! Any answer at all: a verdict, never a panic, and times within bounds.
 
 use std::time::Duration;
 

@@ -25,10 +25,10 @@ const YEARS: i64 = 2 * 365 * 86_400;
 /// A login, a key that is limited, and one whose bill is unpaid.
 const CREDENTIALS: [&str; 3] = ["work", "limited", "unpaid"];
 
-/// How long the limited key has to rest by its provider's word.
+/// How long the limited key cools by its provider's word.
 const STATED: Duration = Duration::from_secs(3600);
 
-/// The rests that are our own guess are so short that requests wait for their end.
+/// The cooldowns that are our own guess are so short that requests wait for their end.
 fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.when_all_cooling = WhenAllCooling::Wait;
@@ -59,19 +59,19 @@ async fn use_all(pool: &Pool, origin: &str) {
     }
 }
 
-/// Lets the two keys rest, each for its own reason: one by a word about seconds if `stated`.
+/// Makes the two keys cool, each for its own reason: one by a word about seconds if `stated`.
 async fn limit(pool: &Pool, origin: &str, stated: bool) {
     for id in &CREDENTIALS[1..] {
         let path = if stated { "refuse/stated" } else { "refuse" };
         let request = Request::post(format!("{origin}/{path}")).body(Full::default()).unwrap();
-        // It does not wait for the end of the rest.
+        // It does not wait for the end of the cooldown.
         let context = RequestContext::new().with_pin(*id).with_timeout(Duration::ZERO);
         assert_ne!(send(pool, context, request).await, 200, "{id}");
         assert!(matches!(state_of(pool, id).standing, Standing::Cooling { .. }), "{id}");
     }
 }
 
-/// A process that finds what others have left, uses all of it, and leaves its own rests behind.
+/// A process that finds what others have left, uses all of it, and leaves its own cooldowns behind.
 #[tokio::test]
 async fn process() {
     let Some(task) = children::task() else { return };
@@ -85,7 +85,7 @@ async fn process() {
     let pool = open(path.as_ref(), origin, settings()).await;
     for id in CREDENTIALS {
         if let Standing::Cooling { cooldown, .. } = state_of(&pool, id).standing {
-            assert!(cooldown <= STATED, "{id} rests for {cooldown:?}");
+            assert!(cooldown <= STATED, "{id} cools for {cooldown:?}");
         }
     }
     use_all(&pool, origin).await;

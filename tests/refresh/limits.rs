@@ -221,8 +221,8 @@ async fn a_refresh_token_that_is_refused_for_now_again_and_again_is_sent_some_30
     assert!((20..=32).contains(&sent) && told <= sent, "{sent} exchanges, {told} events");
 }
 
-/// For how long `a` rests.
-fn rest(pool: &Pool) -> Option<Duration> {
+/// For how long `a` cools.
+fn cooldown(pool: &Pool) -> Option<Duration> {
     match look(pool, "a").standing {
         Standing::Cooling { cooldown, .. } => Some(cooldown),
         _ => None,
@@ -230,7 +230,7 @@ fn rest(pool: &Pool) -> Option<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rest_grows_from_its_beginning_again_after_a_success_and_after_new_tokens() {
+async fn the_cooldown_grows_from_its_beginning_again_after_a_success_and_after_new_tokens() {
     let (server, store) = (rotating(wall(), seconds(1)), MemoryStore::new());
     server.set("a", Grant::busy());
     let pool = expired(&[], &server).store(store.clone()).open().await.unwrap();
@@ -239,9 +239,9 @@ async fn the_rest_grows_from_its_beginning_again_after_a_success_and_after_new_t
     let fail = async || {
         let outcome = send(&stack, &RequestContext::new()).await;
         assert!(outcome.is_err(), "{outcome:?} {:?}", look(&pool, "a"));
-        let rest = rest(&pool).unwrap();
-        tokio::time::sleep(rest).await;
-        rest.as_secs()
+        let cooldown = cooldown(&pool).unwrap();
+        tokio::time::sleep(cooldown).await;
+        cooldown.as_secs()
     };
     assert_eq!([fail().await, fail().await, fail().await], [30, 60, 120]);
 
@@ -265,7 +265,7 @@ async fn the_rest_grows_from_its_beginning_again_after_a_success_and_after_new_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stated_time_does_not_grow_and_neither_does_the_rest_after_no_answer() {
+async fn a_stated_time_does_not_grow_and_neither_does_the_cooldown_after_no_answer() {
     let stated = Grant::error(RefreshError::transient("scripted: busy").with_retry_after(seconds(45)));
     for (grant, seconds) in [(stated, 45), (Grant::pending(), 30), (Grant::panic(), 30)] {
         let server = ScriptedTokens::new().always("a", grant);
@@ -273,8 +273,8 @@ async fn a_stated_time_does_not_grow_and_neither_does_the_rest_after_no_answer()
         let (stack, _) = stack(&pool);
         for _ in 0..4 {
             assert!(send(&stack, &RequestContext::new()).await.is_err());
-            assert_eq!(rest(&pool), Some(Duration::from_secs(seconds)));
-            tokio::time::sleep(rest(&pool).unwrap()).await;
+            assert_eq!(cooldown(&pool), Some(Duration::from_secs(seconds)));
+            tokio::time::sleep(cooldown(&pool).unwrap()).await;
         }
     }
 }

@@ -78,7 +78,7 @@ async fn a_hundred_share_the_failure_too() {
     assert_eq!((server.exchanges().len(), probe.counts().calls), (1, 0));
     assert_eq!(names(&mut events), ["refresh_failed", "cooling_down", "exhausted"]);
 
-    // The token set was kept: it works as soon as the rest is over.
+    // The token set was kept: it works as soon as the cooldown is over.
     server.set("a", Grant::fresh());
     tokio::time::advance(seconds(30)).await;
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);

@@ -86,7 +86,7 @@ impl Account {
         let mut settings = Settings::default();
         settings.exchange_timeout = self.exchange;
         settings.lease = self.exchange * 2;
-        // Nothing rests for long.
+        // No cooldown is long.
         settings.rate_limit_cooldown = SECOND;
         settings.auth_failure_cooldown = SECOND;
         settings.payment_cooldown = SECOND;

@@ -187,7 +187,7 @@ async fn a_failure_over_the_cap_is_left_where_it_is() {
     let watch = frames.watch();
     let (_, answer) = answered(429, frames).await;
     assert_eq!(watch.frames_taken(), 3, "128 KiB and what was under way");
-    assert_eq!(answer.body().size_hint().exact(), Some(500_000), "what was read and the rest");
+    assert_eq!(answer.body().size_hint().exact(), Some(500_000), "what was read and what is left");
     let length = answer.into_body().collect().await.unwrap().to_bytes().len();
     assert_eq!(length, 500_000);
 }

@@ -11,17 +11,17 @@ use crate::scripted::{LIMITED, START, STOP, Stage, TEXT, data, read, stream, str
 use crate::support::accounts::{names, post, seconds, settle};
 
 #[tokio::test(start_paused = true)]
-async fn a_late_limit_lets_the_account_rest_before_the_next_request() {
+async fn a_late_limit_makes_the_account_cool_before_the_next_request() {
     let stage =
         Stage::of(&["a", "b"]).on("a", [stream([data(START), data(TEXT), data(LIMITED), BodyStep::Pause(seconds(5))])]);
     let mut events = stage.pool.events();
     let mut body = stage.send().await.into_body();
     body.frame().await.unwrap().unwrap();
     body.frame().await.unwrap().unwrap();
-    assert_eq!((stage.rests("a"), stage.counts("a")), (None, (1, 0, 1)));
+    assert_eq!((stage.cooling("a"), stage.counts("a")), (None, (1, 0, 1)));
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), LIMITED);
     // At once, while the stream is still open.
-    assert_eq!((stage.rests("a"), stage.counts("a")), (Some(Kind::Throttled), (1, 1, 1)));
+    assert_eq!((stage.cooling("a"), stage.counts("a")), (Some(Kind::Throttled), (1, 1, 1)));
     assert_eq!(stage.text().await, ("ok".to_owned(), true));
     assert_eq!(stage.tokens(), ["a", "b"]);
     assert!(body.frame().await.is_none());
@@ -40,7 +40,7 @@ async fn a_late_limit_of_one_model_leaves_the_account_to_the_others() {
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(TEXT), data(LIMITED)])]);
     let client = |model| stage.client(move |layer| layer.classifier(classify_fn(of_the_model))).oneshot(asking(model));
     assert_eq!(read(client("large").await.unwrap().into_body()).await.0, format!("{TEXT}{LIMITED}"));
-    assert_eq!(stage.rests("a"), None);
+    assert_eq!(stage.cooling("a"), None);
     for model in ["large", "small", "large"] {
         assert_eq!(client(model).await.unwrap().status(), 200);
     }
@@ -52,7 +52,7 @@ async fn content_and_a_limit_in_one_chunk_are_content_and_then_a_limit() {
     let both: &'static str = format!("{TEXT}{LIMITED}").leak();
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(both)])]);
     let answer = stage.send().await;
-    assert_eq!((stage.tokens(), stage.rests("a")), (vec!["a".to_owned()], Some(Kind::Throttled)));
+    assert_eq!((stage.tokens(), stage.cooling("a")), (vec!["a".to_owned()], Some(Kind::Throttled)));
     assert_eq!(read(answer.into_body()).await, (both.to_owned(), true));
     assert_eq!(stage.counts("a"), (1, 1, 0));
 }

@@ -23,7 +23,7 @@ async fn a_limit_in_the_first_event_moves_the_request_to_the_next_account() {
     let kinds: Vec<_> = attempts.iter().map(|attempt| attempt.verdict.unwrap().kind()).collect();
     assert_eq!(kinds, [Kind::Throttled, Kind::Success]);
     assert_eq!(read(answer.into_body()).await, (format!("{START}{TEXT}{STOP}"), true));
-    assert_eq!((stage.tokens(), stage.rests("a")), (vec!["a".into(), "b".into()], Some(Kind::Throttled)));
+    assert_eq!((stage.tokens(), stage.cooling("a")), (vec!["a".into(), "b".into()], Some(Kind::Throttled)));
     assert_eq!((stage.counts("a"), stage.counts("b")), ((0, 1, 0), (1, 0, 0)));
 }
 
@@ -34,11 +34,11 @@ async fn an_overload_before_content_goes_on_like_a_529_and_after_it_is_passed_th
         .on("b", [stream([data(TEXT), data(STOP)])]);
     assert_eq!(stage.text().await, (format!("{TEXT}{STOP}"), true));
     assert_eq!(stage.tokens(), ["a", "a", "b"]);
-    assert_eq!((stage.rests("a"), stage.counts("a").0), (None, 0));
+    assert_eq!((stage.cooling("a"), stage.counts("a").0), (None, 0));
 
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(START), data(TEXT), data(BUSY)])]);
     assert_eq!(stage.text().await, (format!("{START}{TEXT}{BUSY}"), true));
-    assert_eq!((stage.tokens(), stage.rests("a")), (vec!["a".to_owned()], None));
+    assert_eq!((stage.tokens(), stage.cooling("a")), (vec!["a".to_owned()], None));
     assert_eq!(stage.counts("a"), (1, 0, 0), "it is not the account's fault");
 }
 
@@ -61,7 +61,7 @@ async fn where_nothing_is_left_the_caller_gets_the_stream_as_it_came() {
             (answer.status().as_u16(), answer.headers()[CONTENT_TYPE].to_str().unwrap()),
             (200, "text/event-stream")
         );
-        assert_eq!((stage.rests("a"), in_flight(&stage.pool)), (Some(Kind::Throttled), 0));
+        assert_eq!((stage.cooling("a"), in_flight(&stage.pool)), (Some(Kind::Throttled), 0));
         let (text, whole) = read(answer.into_body()).await;
         let more = if steps.len() == 4 { "more" } else { "" };
         assert_eq!((text, whole), (format!("{error}{more}"), !matches!(steps.last(), Some(BodyStep::Error))));
@@ -118,8 +118,8 @@ async fn lines_and_arrays_are_streams_too() {
     *request.uri_mut() = "https://api.example.com/v1beta/models/m:streamGenerateContent".parse().unwrap();
     let answer = stage.client(|layer| layer).oneshot(request).await.unwrap();
     assert_eq!(read(answer.into_body()).await, (good.to_owned(), true));
-    assert_eq!((stage.rests("a"), stage.counts("b")), (None, (1, 0, 0)));
-    let models: Vec<_> = look(&stage.pool, "a").models.into_iter().map(|rest| (rest.model, rest.cause)).collect();
+    assert_eq!((stage.cooling("a"), stage.counts("b")), (None, (1, 0, 0)));
+    let models: Vec<_> = look(&stage.pool, "a").models.into_iter().map(|part| (part.model, part.cause)).collect();
     assert_eq!(models, [("m".into(), Kind::Throttled)], "its limits are of a model");
 
     let lines = |text| typed("application/x-ndjson", [data(text)]);
@@ -127,7 +127,7 @@ async fn lines_and_arrays_are_streams_too() {
         .on("a", [lines("{\"error\":{\"code\":429}}\n")])
         .on("b", [lines("{\"response\":\"Hel\",\"done\":false}\n{\"done\":true}\n")]);
     assert!(stage.text().await.1);
-    assert_eq!((stage.rests("a"), stage.counts("b")), (Some(Kind::Throttled), (1, 0, 0)));
+    assert_eq!((stage.cooling("a"), stage.counts("b")), (Some(Kind::Throttled), (1, 0, 0)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,10 +139,10 @@ async fn a_classifier_of_the_users_own_judges_the_error_first() {
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(BUSY)]), stream([data(TEXT), data(BUSY)])]);
     let client = stage.client(|layer| layer.classifier(classify_fn(own)));
     assert_eq!(client.oneshot(post()).await.unwrap().status(), 200);
-    assert_eq!((stage.tokens(), stage.rests("a")), (vec!["a".into(), "b".into()], Some(Kind::QuotaExhausted)));
+    assert_eq!((stage.tokens(), stage.cooling("a")), (vec!["a".into(), "b".into()], Some(Kind::QuotaExhausted)));
     tokio::time::advance(seconds(78)).await;
     settle().await;
-    assert_eq!(stage.rests("a"), None);
+    assert_eq!(stage.cooling("a"), None);
 
     // Who says that it is no error lets the stream go.
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(BUSY)])]);

@@ -31,7 +31,7 @@ async fn silence_is_held_until_its_time_is_up_and_content_not_at_all() {
     let answer = stage.send().await;
     assert_eq!((start.elapsed(), stage.counts("a")), (seconds(30), (1, 0, 1)));
     assert_eq!(read(answer.into_body()).await.0, format!("{PING}{PING}{LIMITED}"));
-    assert_eq!((start.elapsed(), stage.rests("a")), (seconds(40), Some(Kind::Throttled)));
+    assert_eq!((start.elapsed(), stage.cooling("a")), (seconds(40), Some(Kind::Throttled)));
 
     let mut settings = Settings::default();
     settings.stream_hold = Duration::ZERO;
@@ -88,7 +88,7 @@ async fn a_caller_that_leaves_while_a_stream_is_held_blames_nobody() {
     assert_eq!((stage.counts("a"), body.open()), ((0, 0, 1), 1));
     drop(call);
     assert_eq!((stage.counts("a"), body.open()), ((0, 0, 0), 0));
-    assert_eq!(stage.rests("a"), None);
+    assert_eq!(stage.cooling("a"), None);
 }
 
 #[tokio::test(start_paused = true)]

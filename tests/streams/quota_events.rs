@@ -38,12 +38,12 @@ async fn an_event_about_limits_is_known_of_the_account_and_hides_nothing() {
     let quota = look(&stage.pool, "a").quota;
     assert!(quota.window("gpt-spark-primary").is_some_and(|window| window.exhausted));
     assert!(look(&stage.pool, "b").quota.is_empty());
-    assert_eq!((stage.rests("a"), stage.counts("a")), (None, (1, 0, 0)));
+    assert_eq!((stage.cooling("a"), stage.counts("a")), (None, (1, 0, 0)));
 }
 
 /// As header fields do, whatever becomes of the answer itself.
 #[tokio::test(start_paused = true)]
-async fn an_event_about_limits_ends_the_rest_that_it_contradicts() {
+async fn an_event_about_limits_ends_the_cooldown_that_it_contradicts() {
     const USED_UP: &str = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"usage_limit_reached\",\"resets_in_seconds\":604800}}\n\n";
     const REFUSED: &str =
         "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"x\"}}\n\n";
@@ -61,9 +61,9 @@ async fn an_event_about_limits_ends_the_rest_that_it_contradicts() {
         let stage = Stage::new(keys(&["a"]).settings(settings))
             .on("a", [stream([data(USED_UP)]), stream([data(event), data(REFUSED)])]);
         assert_eq!(stage.text().await.0, USED_UP);
-        assert_eq!(stage.rests("a"), Some(Kind::QuotaExhausted));
+        assert_eq!(stage.cooling("a"), Some(Kind::QuotaExhausted));
         assert_eq!(stage.text().await.0, format!("{event}{REFUSED}"));
-        assert_eq!(stage.rests("a").is_none(), ready, "{event}");
+        assert_eq!(stage.cooling("a").is_none(), ready, "{event}");
     }
 }
 
@@ -72,7 +72,7 @@ async fn an_event_about_limits_counts_also_where_its_stream_fails_at_once() {
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(leaked(&limits("codex", 100))), data(LIMITED)])]);
     assert_eq!(stage.text().await, ("ok".to_owned(), true));
     assert_eq!(look(&stage.pool, "a").quota.left(), Some(0.0));
-    assert_eq!(stage.rests("a"), Some(Kind::Throttled));
+    assert_eq!(stage.cooling("a"), Some(Kind::Throttled));
 
     // One that is too long for what it says is passed on, and not kept.
     let long = limits("codex", 50).replace("{\"primary\"", &format!("{{\"x\":\"{}\",\"primary\"", "x".repeat(9_000)));

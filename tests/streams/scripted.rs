@@ -97,7 +97,7 @@ impl Stage {
         (it.successes, it.failures, it.in_flight)
     }
 
-    pub(crate) fn rests(&self, id: &str) -> Option<Kind> {
+    pub(crate) fn cooling(&self, id: &str) -> Option<Kind> {
         match look(&self.pool, id).standing {
             Standing::Cooling { cause, .. } => Some(cause),
             _ => None,

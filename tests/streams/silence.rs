@@ -106,7 +106,7 @@ async fn a_stream_that_is_silent_before_its_content_has_failed_and_the_request_g
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rest_of_a_failed_body_is_bounded_while_it_is_read() {
+async fn what_is_left_of_a_failed_body_is_bounded_while_it_is_read() {
     let failed = || Reply::status(400).stream(stalling(&["no"]));
     let stage = stage(&["a"], Some(seconds(5))).on("a", [failed()]);
     let answer = stage.send().await;

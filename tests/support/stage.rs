@@ -151,8 +151,8 @@ impl Stage {
         self.pool.snapshot().credential(id).expect("in the pool").clone()
     }
 
-    /// Why a credential rests and for how long still.
-    pub fn rest(&self, id: &str) -> Option<(Kind, Duration)> {
+    /// Why a credential cools and for how long still.
+    pub fn cooldown(&self, id: &str) -> Option<(Kind, Duration)> {
         match self.of(id).standing {
             Standing::Cooling { cooldown, cause, .. } => Some((cause, cooldown)),
             _ => None,

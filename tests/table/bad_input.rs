@@ -136,7 +136,7 @@ async fn what_cannot_be_served_is_refused_and_nothing_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn every_shape_of_retry_after_is_a_time_or_the_default() {
     let (default, shortest) = (Some(30_000), Some(1_000));
-    for (value, rest) in [
+    for (value, cooldown) in [
         ("5", Some(5_000)),
         ("  7 ", Some(7_000)),
         ("+3", default),
@@ -161,7 +161,7 @@ async fn every_shape_of_retry_after_is_a_time_or_the_default() {
         ("Sun, 32 Nov 1994 08:49:47 GMT", default),
         ("é", default),
     ] {
-        assert_eq!(cool_after(Reply::status(429).header("retry-after", value)).await, rest, "{value:?}");
+        assert_eq!(cool_after(Reply::status(429).header("retry-after", value)).await, cooldown, "{value:?}");
     }
     let both = |first, second| Reply::status(429).header("retry-after", first).header("retry-after", second);
     assert_eq!(cool_after(both("soon", "6")).await, Some(6_000));
@@ -171,20 +171,20 @@ async fn every_shape_of_retry_after_is_a_time_or_the_default() {
     assert_eq!(cool_after(Reply::status(429)).await, default);
 }
 
-/// For how many milliseconds an account rests after this answer; the request goes on with another one.
+/// For how many milliseconds an account cools after this answer; the request goes on with another one.
 async fn cool_after(reply: Reply) -> Option<u128> {
     let stage = Stage::new(pool(&["a", "b"]).clock(wall(0)), ScriptedProvider::new().always("a", reply));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
     assert_eq!(stage.order(), ["b", "a"]);
-    stage.rest("a").map(|(cause, rest)| {
+    stage.cooldown("a").map(|(cause, cooldown)| {
         assert_eq!(cause, Kind::Throttled);
-        rest.as_millis()
+        cooldown.as_millis()
     })
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wall_clock_that_jumps_moves_no_rest_and_no_expiry() {
+async fn a_wall_clock_that_jumps_moves_no_cooldown_and_no_expiry() {
     for jump in [TWO_YEARS, -TWO_YEARS] {
         let clock = wall(0);
         let tokens = ScriptedTokens::new();
@@ -195,9 +195,9 @@ async fn a_wall_clock_that_jumps_moves_no_rest_and_no_expiry() {
         let stage = Stage::new(accounts.token_source(tokens.clone()).clock(clock.clone()), provider);
         stage.post().await;
         clock.set(wall(jump).now());
-        assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(60))));
+        assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(60))));
         pass(59).await;
-        assert!(stage.rest("a").is_some());
+        assert!(stage.cooldown("a").is_some());
         pass(1).await;
         stage.provider.set("k", Reply::status(429));
         assert_eq!(stage.post().await.status, 200);
@@ -214,15 +214,16 @@ async fn a_wall_clock_that_jumps_moves_no_rest_and_no_expiry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wall_clock_that_is_wrong_makes_of_a_date_the_shortest_rest_or_the_longest_unless_the_answer_says_the_time() {
+async fn a_wall_clock_that_is_wrong_makes_of_a_date_the_shortest_cooldown_or_the_longest_unless_the_answer_says_the_time()
+ {
     let until = || Reply::status(429).header("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
     let dated = || until().header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
     for (jump, undated) in [(TWO_YEARS, seconds(1)), (-TWO_YEARS, seconds(8 * 24 * 3_600))] {
         let provider = ScriptedProvider::new().always("a", until()).always("b", dated());
         let stage = Stage::new(pool(&["a", "b", "c"]).clock(wall(jump)), provider);
         assert_eq!(stage.post().await.status, 200);
-        assert_eq!(stage.rest("a").map(|(_, rest)| rest), Some(undated));
-        assert_eq!(stage.rest("b"), Some((Kind::Throttled, seconds(60))));
+        assert_eq!(stage.cooldown("a").map(|(_, cooldown)| cooldown), Some(undated));
+        assert_eq!(stage.cooldown("b"), Some((Kind::Throttled, seconds(60))));
     }
 }
 

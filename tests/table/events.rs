@@ -46,7 +46,7 @@ async fn a_limit_is_told_first_and_then_the_switch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_requests_that_are_limited_at_once_one_rest_is_told() {
+async fn of_many_requests_that_are_limited_at_once_one_cooldown_is_told() {
     let (stage, mut events) =
         stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(20).after(seconds(1))));
     let requests: Vec<_> = (0..10).map(|_| stage.spawn()).collect();
@@ -151,7 +151,7 @@ async fn a_recovery_is_told_at_its_time_though_nobody_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_that_another_one_convicts_is_told_to_rest_after_the_switch() {
+async fn an_account_that_another_one_convicts_is_told_to_cool_after_the_switch() {
     let keys = pool(&[]).credentials([key("k"), key("l")]);
     let (stage, mut events) = stage(keys, ScriptedProvider::new().always("k", Reply::status(403)));
     stage.post().await;

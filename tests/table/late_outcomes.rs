@@ -14,24 +14,24 @@ fn probing() -> oauth_marathon::config::Settings {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_lifts_a_limit_that_began_before_it() {
+async fn a_success_ends_a_limit_that_began_before_it() {
     let provider = ScriptedProvider::new().on("a", [Reply::limited(600)]);
     let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
     let mut events = stage.pool.events();
     assert_eq!(stage.post().await.status, 429);
-    assert!(stage.rest("a").is_some());
+    assert!(stage.cooldown("a").is_some());
     assert_eq!(stage.post().await.status, 200);
     assert!(stage.all_ready());
     assert_eq!(names(&mut events), ["cooling_down", "exhausted", "recovered"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_lifts_the_rest_after_a_broken_connection_of_its_own() {
+async fn a_success_ends_the_cooldown_after_a_broken_connection_of_its_own() {
     let own = pool(&[]).credential(login("a").base_url("https://proxy.example.com"));
     let reset = || Reply::error(ErrorKind::ConnectionReset);
     let stage = Stage::new(own.settings(probing()), ScriptedProvider::new().on("a", [reset(), reset(), reset()]));
     assert!(stage.try_send(crate::support::stage::post()).await.is_err());
-    assert_eq!(stage.rest("a"), Some((Kind::Network, seconds(30))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Network, seconds(30))));
     assert_eq!(stage.post().await.status, 200);
     assert!(stage.all_ready());
 }
@@ -43,19 +43,19 @@ async fn a_success_shows_that_a_bill_is_paid_but_not_that_a_token_is_good() {
         let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
         stage.post().await;
         assert_eq!(stage.post().await.status, 200);
-        assert_eq!(stage.rest("a").map(|(cause, _)| cause), left);
+        assert_eq!(stage.cooldown("a").map(|(cause, _)| cause), left);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_that_began_before_a_limit_does_not_lift_it() {
+async fn a_success_that_began_before_a_limit_does_not_end_it() {
     let provider = ScriptedProvider::new().on("a", [Reply::ok().after(seconds(10))]).always("a", Reply::limited(60));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     let early = stage.spawn();
     pass(1).await;
     stage.post().await;
     assert_eq!(early.await.unwrap().status, 200);
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(51))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(51))));
     assert_eq!(stage.order(), ["b", "a"]);
 }
 
@@ -89,7 +89,7 @@ async fn a_refusal_of_an_old_token_leads_to_the_new_one_without_a_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_of_an_old_token_does_not_lift_what_the_new_one_rests_for() {
+async fn a_success_of_an_old_token_does_not_end_what_the_new_one_cools_for() {
     let limited = || Reply::limited(600);
     let provider = ScriptedProvider::new().on("a", [limited()]).always("a", Reply::ok().after(seconds(10)));
     let stage = Stage::new(pool(&["a"]).settings(probing()), provider);
@@ -98,7 +98,7 @@ async fn a_success_of_an_old_token_does_not_lift_what_the_new_one_rests_for() {
     pass(1).await;
     stage.pool.update("a", TokenSet::new("a2")).unwrap();
     assert_eq!(probe.await.unwrap().status, 200);
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(590))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(590))));
 }
 
 #[tokio::test(start_paused = true)]

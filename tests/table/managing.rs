@@ -60,11 +60,11 @@ async fn an_update_wins_over_a_refresh_that_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clearing_lifts_what_belongs_to_the_scope() {
+async fn clearing_ends_what_belongs_to_the_scope() {
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(401)));
     stage.post().await;
     assert!(stage.pool.clear("a", Scope::Network));
-    assert_eq!(stage.rest("a").map(|(cause, _)| cause), Some(Kind::Unauthorized));
+    assert_eq!(stage.cooldown("a").map(|(cause, _)| cause), Some(Kind::Unauthorized));
     assert!(stage.pool.clear("a", Scope::Generation));
     assert!(stage.all_ready());
     assert_eq!(stage.order(), ["b", "a"], "those that recover join the tail");
@@ -77,7 +77,7 @@ async fn the_whole_set_is_replaced_in_one_step_and_those_that_stay_keep_their_he
     stage.post().await;
     stage.pool.replace(vec![login("d"), login("c"), login("a"), login("b")]).unwrap();
     assert_eq!(stage.order(), ["d", "c", "b", "a"]);
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(60))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(60))));
     assert_eq!((stage.of("b").successes, stage.of("b").generation.get()), (1, 1));
 
     stage.pool.replace(vec![login("b")]).unwrap();

@@ -23,7 +23,7 @@ async fn those_that_recover_join_the_tail_in_the_order_of_recovery() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn round_robin_takes_each_in_turn_and_leaves_out_those_that_rest() {
+async fn round_robin_takes_each_in_turn_and_leaves_out_those_that_are_cooling() {
     let settings = settings(|it| it.strategy = StrategyName::RoundRobin);
     let provider = ScriptedProvider::new().on("b", [Reply::ok()]).always("b", Reply::status(429));
     let stage = Stage::new(pool(&["a", "b", "c"]).settings(settings), provider);

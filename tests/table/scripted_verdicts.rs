@@ -22,8 +22,8 @@ fn classifier() -> impl Classifier {
         };
         let verdict = Verdict::new(kind);
         let verdict = if text("x-scope") == Some("model") { verdict.with_scope(Scope::Model) } else { verdict };
-        let rest = text("retry-after").map(|rest| seconds(rest.parse().expect("seconds")));
-        Some(rest.map_or(verdict, |rest| verdict.with_retry_after(rest)))
+        let wait = text("retry-after").map(|wait| seconds(wait.parse().expect("seconds")));
+        Some(wait.map_or(verdict, |wait| verdict.with_retry_after(wait)))
     })
 }
 
@@ -33,18 +33,18 @@ pub(crate) fn stage(pool: PoolBuilder, provider: ScriptedProvider) -> Stage {
 }
 
 /// 429, for the model of the request alone.
-pub(crate) fn model_limited(rest: u64) -> Reply {
-    Reply::limited(rest).header("x-kind", "throttled").header("x-scope", "model")
+pub(crate) fn model_limited(wait: u64) -> Reply {
+    Reply::limited(wait).header("x-kind", "throttled").header("x-scope", "model")
 }
 
 /// 429: the quota is used up for so many seconds.
-pub(crate) fn used_up(rest: u64) -> Reply {
-    Reply::limited(rest).header("x-kind", "quota")
+pub(crate) fn used_up(wait: u64) -> Reply {
+    Reply::limited(wait).header("x-kind", "quota")
 }
 
 /// The same, for the model of the request alone.
-pub(crate) fn model_used_up(rest: u64) -> Reply {
-    used_up(rest).header("x-scope", "model")
+pub(crate) fn model_used_up(wait: u64) -> Reply {
+    used_up(wait).header("x-scope", "model")
 }
 
 pub(crate) fn banned() -> Reply {
@@ -57,7 +57,7 @@ pub(crate) fn chat(model: &str) -> Request<Full<Bytes>> {
     Request::post("https://api.example.com/v1/chat").body(Full::from(body)).expect("well-formed")
 }
 
-/// The models that a credential rests for, and for how many seconds still.
-pub(crate) fn resting(stage: &Stage, id: &str) -> Vec<(String, u64)> {
+/// The models that a credential cools for, and for how many seconds still.
+pub(crate) fn cooling_models(stage: &Stage, id: &str) -> Vec<(String, u64)> {
     stage.of(id).models.into_iter().map(|model| (model.model, model.cooldown.as_secs())).collect()
 }

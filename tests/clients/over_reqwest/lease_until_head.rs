@@ -110,7 +110,7 @@ async fn of_several_successful_answers_that_a_rule_refuses_each_keeps_its_own_bo
         assert_eq!(server.tokens()[before..], *tokens, "{:?}", log(&context));
         assert_eq!((answer.headers()["x-account"].to_str().unwrap(), answer.url().path()), (expected, "/x"));
         assert_eq!(answer.text().await.unwrap(), format!("{expected} says"), "{refused:?}");
-        // All rest: the pool answers from what it remembers.
+        // All are cooling: the pool answers from what it remembers.
         if refused.len() == 2 {
             let answer = client.get(server.url("/y")).send().await.unwrap();
             assert_eq!(answer.url().path(), "/y");

@@ -18,7 +18,7 @@ fn client(pool: &Pool) -> ClientWithMiddleware {
     ClientBuilder::new(reqwest::Client::new()).with(MarathonMiddleware::from(pool.clone())).build()
 }
 
-/// Notes what it finds in the extensions before and after the rest of the chain, and leaves a mark there.
+/// Notes what it finds in the extensions before and after the chain below it, and leaves a mark there.
 #[derive(Clone)]
 struct Observer(&'static str, Arc<Mutex<Vec<String>>>);
 
@@ -123,7 +123,7 @@ async fn middlewares_above_and_below_see_the_attempts_and_each_attempt_has_exten
     );
 }
 
-/// Gives up on the rest of the chain once the server has the request.
+/// Gives up on the chain below it once the server has the request.
 struct Impatient(Arc<Loopback>);
 
 #[async_trait]

@@ -12,7 +12,7 @@ use crate::support::recorder::Recorder;
 
 const CODES: [u16; 5] = [301, 302, 303, 307, 308];
 
-/// A server that redirects `/302/x` with 302 to `/x` of the place that the header `x-to` names, and answers the rest.
+/// A server that redirects `/302/x` with 302 to `/x` of the place that the header `x-to` names, and answers all else.
 async fn server() -> Loopback {
     Loopback::start(|seen| async move {
         match seen.path[1..].split_once('/') {

@@ -54,7 +54,7 @@ async fn no_jump_of_the_clock_leaves_a_credential_stuck() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_no_rest_can_have_is_corrected_for_whoever_opens_next() {
+async fn an_end_that_no_cooldown_can_have_is_corrected_for_whoever_opens_next() {
     let (store, clock) = (store_of(&["a", "b"]).await, wall());
     let years = Duration::from_secs(YEARS.unsigned_abs());
     for (id, model) in [("a", None), ("b", Some("large"))] {
@@ -76,7 +76,7 @@ async fn an_end_that_no_rest_can_have_is_corrected_for_whoever_opens_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_jump_while_the_pool_runs_moves_none_of_its_rests() {
+async fn a_jump_while_the_pool_runs_moves_none_of_its_cooldowns() {
     let store = store_of(&["a", "b"]).await;
     let clock = wall();
     let pool = builder(store.clone()).clock(clock.clone()).open().await.unwrap();

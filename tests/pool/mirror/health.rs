@@ -1,4 +1,4 @@
-//! Rests and bans, shared through the store.
+//! Cooldowns and bans, shared through the store.
 
 use oauth_marathon::events::LoginReason;
 use oauth_marathon::pool::Standing;
@@ -13,7 +13,7 @@ use crate::mirror::stores::{builder, cooldown, held, key, out, scripted_of, send
 use crate::support::accounts::{day, look, names, post, seconds};
 
 #[tokio::test(start_paused = true)]
-async fn rests_are_shared_and_so_are_their_ends() {
+async fn cooldowns_are_shared_and_so_are_their_ends() {
     let store = store_of(&["a", "b"]).await;
     let (one, other) = (builder(store.clone()).open().await.unwrap(), builder(store.clone()).open().await.unwrap());
     assert_eq!(send(&one, &[("a", 429)]).await, 200);
@@ -32,7 +32,7 @@ async fn rests_are_shared_and_so_are_their_ends() {
     two_seconds().await;
     assert_eq!(cooldown(&one, "a"), Some(94));
 
-    // A person lifts it.
+    // A person clears it.
     assert!(other.clear("a", Scope::Credential));
     two_seconds().await;
     assert_eq!(look(&one, "a").standing, Standing::Ready);
@@ -41,7 +41,7 @@ async fn rests_are_shared_and_so_are_their_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rest_of_one_model_is_shared_and_so_is_its_end() {
+async fn the_cooldown_of_one_model_is_shared_and_so_is_its_end() {
     let store = store_of(&["a", "b"]).await;
     let (one, other) = (builder(store.clone()).open().await.unwrap(), builder(store.clone()).open().await.unwrap());
     let of_the_model = |reply: &Answer<'_>| {
@@ -56,7 +56,7 @@ async fn the_rest_of_one_model_is_shared_and_so_is_its_end() {
     two_seconds().await;
     for pool in [&one, &other] {
         let a = look(pool, "a");
-        let models: Vec<_> = a.models.iter().map(|rest| (&*rest.model, rest.cooldown.as_secs())).collect();
+        let models: Vec<_> = a.models.iter().map(|part| (&*part.model, part.cooldown.as_secs())).collect();
         assert_eq!((a.standing, models), (Standing::Ready, vec![("large", 58)]));
     }
     // After a restart too.
@@ -70,7 +70,7 @@ async fn the_rest_of_one_model_is_shared_and_so_is_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ban_is_known_to_all_and_lifted_by_all() {
+async fn a_ban_is_known_to_all_and_so_is_its_end() {
     let store = store_of(&["a", "b"]).await;
     let (one, other) = (builder(store.clone()).open().await.unwrap(), builder(store.clone()).open().await.unwrap());
     let mut events = other.events();
@@ -98,5 +98,5 @@ async fn only_failures_and_recoveries_are_noted_and_a_panic_costs_the_note() {
     assert_eq!(cooldown(&pool, "a"), Some(28));
     pool.add(static_key("c")).unwrap();
     two_seconds().await;
-    assert!(held(&store, "c").await.is_some(), "the rest of it goes on");
+    assert!(held(&store, "c").await.is_some(), "what is left of it goes on");
 }

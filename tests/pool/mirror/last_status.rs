@@ -29,7 +29,7 @@ async fn a_failure_and_the_first_success_after_it_are_the_last_status() {
     assert!(at <= day(Duration::ZERO) && at > day(Duration::ZERO) - seconds(3), "{at:?}");
     assert_eq!(look(&open().await, "a").last_status.unwrap().as_u16(), 429, "before its first answer");
 
-    // Its rest is over before it is used again: there is nothing left to lift.
+    // Its cooldown is over before it is used again: there is nothing left to end.
     tokio::time::advance(seconds(31)).await;
     assert_eq!(send(&pool, &[("b", 402)]).await, 200);
     two_seconds().await;

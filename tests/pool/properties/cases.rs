@@ -60,7 +60,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-fn renewal() -> impl Strategy<Value = RefreshOutcome> {
+fn refresh_outcome() -> impl Strategy<Value = RefreshOutcome> {
     prop_oneof![4 => Just(RefreshOutcome::Refreshed), 1 => Just(RefreshOutcome::NotNow), 1 => Just(RefreshOutcome::Refused)]
 }
 
@@ -95,7 +95,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 pub(crate) fn case() -> impl Strategy<Value = Case> {
     let kinds = prop::collection::vec(kind(), 1..7);
     let outcomes = prop::collection::vec(outcome(), 0..80);
-    let refreshes = prop::collection::vec(renewal(), 0..20);
+    let refreshes = prop::collection::vec(refresh_outcome(), 0..20);
     let steps = prop::collection::vec(step(), 1..30);
     (kinds, settings(), outcomes, refreshes, steps).prop_map(|(kinds, settings, mut outcomes, refreshes, steps)| {
         // A few server errors and broken connections are within every budget for resends.

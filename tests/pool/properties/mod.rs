@@ -46,25 +46,25 @@ fn answer(script: &Shared, request: &Recorded) -> Reply {
     let outcome = script.outcomes.pop_front().unwrap_or(Outcome::Status(200));
     let (id, _) = request.token().unwrap().split_once('/').unwrap();
     note(&mut script, id, What::Sent(outcome));
-    let limited = |rest: Option<u64>| match rest {
+    let limited = |cooldown: Option<u64>| match cooldown {
         Some(seconds) => Reply::status(429).body("{}").header("retry-after", seconds.to_string()),
         None => Reply::status(429).body("{}"),
     };
     match outcome {
         Outcome::Status(status) => Reply::status(status).body("{}"),
-        Outcome::Limited(rest) => limited(rest),
-        Outcome::PartLimited(rest) => limited(rest).header("x-scope", "model"),
+        Outcome::Limited(cooldown) => limited(cooldown),
+        Outcome::PartLimited(cooldown) => limited(cooldown).header("x-scope", "model"),
         Outcome::Broken => Reply::connection_error(),
     }
 }
 
 fn grant(script: &Shared, exchange: &Exchange) -> Grant {
     let mut script = script.lock().unwrap();
-    let renewal = script.refreshes.pop_front().unwrap_or(RefreshOutcome::Refreshed);
+    let outcome = script.refreshes.pop_front().unwrap_or(RefreshOutcome::Refreshed);
     let id = exchange.credential.as_str();
-    note(&mut script, id, What::Refreshed(renewal));
+    note(&mut script, id, What::Refreshed(outcome));
     script.granted += 1;
-    match renewal {
+    match outcome {
         RefreshOutcome::Refreshed => {
             Grant::tokens(TokenSet::new(format!("{id}/{}", script.granted)).with_refresh("refresh"))
         }
@@ -161,7 +161,7 @@ impl World {
             Step::Update(_) => {
                 self.made += 1;
                 self.pool.update(&id, material(&id, self.kinds[&id], self.made)).unwrap();
-                self.model.renew(&id);
+                self.model.new_secret(&id);
             }
             Step::Clear(_) => {
                 assert!(self.pool.clear(&id, Scope::Credential));
@@ -188,7 +188,7 @@ impl World {
         let credentials = ids.iter().map(|id| Credential::new(&**id, material(id, self.kinds[id], self.made)));
         self.pool.replace(credentials.collect()).unwrap();
         for id in ids {
-            self.model.renew(&id);
+            self.model.new_secret(&id);
             if self.model.is_ready(&id) {
                 self.model.move_to_back(&id);
             }
@@ -259,7 +259,7 @@ impl World {
             prop_assert_eq!((cooldown, is_out), (expected, account.out), "{:?}", credential);
             let mut parts: Vec<_> = self.model.parts.iter().filter(|part| part.id == credential.id.as_str()).collect();
             parts.sort_by(|one, other| one.asked.cmp(&other.asked));
-            let expected: Vec<_> = parts.iter().map(|part| (part.asked.clone(), part.rest.until - now)).collect();
+            let expected: Vec<_> = parts.iter().map(|part| (part.asked.clone(), part.cooldown.until - now)).collect();
             let found: Vec<_> = credential.models.iter().map(|model| (model.model.clone(), model.cooldown)).collect();
             prop_assert_eq!(found, expected, "{:?}", credential);
             let counts = (credential.successes, credential.failures, credential.in_flight);

@@ -52,7 +52,7 @@ pub(crate) enum Cause {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rest {
+pub(crate) struct Cooldown {
     pub(crate) began: Instant,
     pub(crate) until: Instant,
     pub(crate) guessed: bool,
@@ -63,7 +63,7 @@ pub(crate) struct Account {
     pub(crate) refreshable: bool,
     pub(crate) successes: u64,
     pub(crate) failures: u64,
-    pub(crate) rests: BTreeMap<Cause, Rest>,
+    pub(crate) cooldowns: BTreeMap<Cause, Cooldown>,
     pub(crate) out: bool,
     pub(crate) lost: bool,
     pub(crate) expired: bool,
@@ -80,16 +80,16 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn until(&self) -> Option<Instant> {
-        self.rests.values().map(|rest| rest.until).max()
+        self.cooldowns.values().map(|cooldown| cooldown.until).max()
     }
 }
 
-/// A rest of an account for requests that ask for one language model.
+/// A cooldown of an account for requests that ask for one language model.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) id: Id,
     pub(crate) asked: String,
-    pub(crate) rest: Rest,
+    pub(crate) cooldown: Cooldown,
 }
 
 #[derive(Debug)]
@@ -97,8 +97,8 @@ pub(crate) struct Model {
     pub(crate) accounts: BTreeMap<Id, Account>,
     /// Those that are ready, front first.
     pub(crate) queue: Vec<Id>,
-    /// Those that rest, in the order in which they were sent to.
-    resting: Vec<Id>,
+    /// Those that are cooling, in the order in which they were sent to.
+    cooling: Vec<Id>,
     /// In the order in which they got their ends.
     pub(crate) parts: Vec<Part>,
     /// The language model that the request under way asks for; empty if it names none.
@@ -111,7 +111,7 @@ impl Model {
         Self {
             accounts: BTreeMap::new(),
             queue: Vec::new(),
-            resting: Vec::new(),
+            cooling: Vec::new(),
             parts: Vec::new(),
             asked: String::new(),
             settings,
@@ -130,20 +130,20 @@ impl Model {
         self.queue.iter().any(|other| other == id)
     }
 
-    /// Those that are ready, then those that rest by their recovery, then the others by name.
+    /// Those that are ready, then those that are cooling by their recovery, then the others by name.
     pub(crate) fn order(&self) -> Vec<Id> {
         let out = self.accounts.iter().filter(|account| account.1.out).map(|account| account.0.clone());
-        self.queue.iter().cloned().chain(self.resting()).chain(out).collect()
+        self.queue.iter().cloned().chain(self.cooling()).chain(out).collect()
     }
 
-    pub(crate) fn resting(&self) -> Vec<Id> {
-        let mut resting = self.resting.clone();
+    pub(crate) fn cooling(&self) -> Vec<Id> {
+        let mut cooling = self.cooling.clone();
         // Stable: those that recover together keep the order in which they came.
-        resting.sort_by_key(|id| self.account(id).until());
-        resting
+        cooling.sort_by_key(|id| self.account(id).until());
+        cooling
     }
 
-    /// The rest of an account for what the request asks for.
+    /// The cooldown of an account for what the request asks for.
     fn part(&self, id: &str) -> Option<&Part> {
         self.parts.iter().find(|part| part.id == id && part.asked == self.asked)
     }
@@ -156,12 +156,12 @@ impl Model {
     /// The first that recovers by itself for the request.
     pub(crate) fn first_to_recover(&self) -> Option<(Instant, Id)> {
         let mut ends: Vec<_> = self
-            .resting()
+            .cooling()
             .into_iter()
-            .filter_map(|id| Some((self.account(&id).until().max(self.part(&id).map(|part| part.rest.until))?, id)))
+            .filter_map(|id| Some((self.account(&id).until().max(self.part(&id).map(|part| part.cooldown.until))?, id)))
             .collect();
         let parts = self.parts.iter().filter(|part| part.asked == self.asked && self.is_ready(&part.id));
-        ends.extend(parts.map(|part| (part.rest.until, part.id.clone())));
+        ends.extend(parts.map(|part| (part.cooldown.until, part.id.clone())));
         // Stable: of several that recover together, the one that came first.
         ends.into_iter().min_by_key(|end| end.0)
     }
@@ -185,36 +185,36 @@ impl Model {
 
     fn take_out(&mut self, id: &str) {
         self.queue.retain(|other| other != id);
-        self.resting.retain(|other| other != id);
+        self.cooling.retain(|other| other != id);
     }
 
-    /// Those whose rest is over go to the back, the first to recover first.
+    /// Those whose cooldown is over go to the back, the first to recover first.
     pub(crate) fn recover(&mut self, now: Instant) {
-        while let Some(id) = self.resting().into_iter().next()
+        while let Some(id) = self.cooling().into_iter().next()
             && self.account(&id).until() <= Some(now)
         {
-            self.get(&id).rests.clear();
+            self.get(&id).cooldowns.clear();
             self.move_to_back(&id);
         }
-        self.parts.retain(|part| part.rest.until > now);
+        self.parts.retain(|part| part.cooldown.until > now);
     }
 
     /// For one cause the later end wins.
-    pub(crate) fn rest(&mut self, id: &str, cause: Cause, length: Duration, guessed: bool, now: Instant) {
-        let rest = Rest { began: now, until: now + length.min(self.settings.max_cooldown), guessed };
-        let known = self.get(id).rests.entry(cause).or_insert(rest);
-        if known.until < rest.until {
-            *known = rest;
+    pub(crate) fn cool(&mut self, id: &str, cause: Cause, length: Duration, guessed: bool, now: Instant) {
+        let cooldown = Cooldown { began: now, until: now + length.min(self.settings.max_cooldown), guessed };
+        let known = self.get(id).cooldowns.entry(cause).or_insert(cooldown);
+        if known.until < cooldown.until {
+            *known = cooldown;
         }
         self.put(id);
     }
 
     /// The same for what the request asks for alone: the account keeps its place in the order.
     pub(crate) fn cool_part(&mut self, id: &str, length: Duration, guessed: bool, now: Instant) {
-        let rest = Rest { began: now, until: now + length.min(self.settings.max_cooldown), guessed };
-        if self.part(id).is_none_or(|known| known.rest.until < rest.until) {
+        let cooldown = Cooldown { began: now, until: now + length.min(self.settings.max_cooldown), guessed };
+        if self.part(id).is_none_or(|known| known.cooldown.until < cooldown.until) {
             self.end_part(id);
-            self.parts.push(Part { id: id.to_owned(), asked: self.asked.clone(), rest });
+            self.parts.push(Part { id: id.to_owned(), asked: self.asked.clone(), cooldown });
         }
     }
 
@@ -222,13 +222,13 @@ impl Model {
         self.parts.retain(|part| part.id != id || part.asked != self.asked);
     }
 
-    /// Puts an account where its rests say.
+    /// Puts an account where its cooldowns say.
     pub(crate) fn put(&mut self, id: &str) {
         if self.account(id).out {
             self.take_out(id);
         } else if self.account(id).until().is_some() {
             self.take_out(id);
-            self.resting.push(id.to_owned());
+            self.cooling.push(id.to_owned());
         } else if !self.is_ready(id) {
             self.move_to_back(id);
         }
@@ -248,11 +248,11 @@ impl Model {
     }
 
     /// A new secret: what was held against the old one does not count.
-    pub(crate) fn renew(&mut self, id: &str) {
+    pub(crate) fn new_secret(&mut self, id: &str) {
         let account = self.get(id);
         (account.out, account.lost, account.expired) = (false, false, false);
         (account.paused, account.refusals) = (None, 0);
-        account.rests.retain(|cause, _| !matches!(cause, Cause::Unauthorized | Cause::Forbidden));
+        account.cooldowns.retain(|cause, _| !matches!(cause, Cause::Unauthorized | Cause::Forbidden));
         self.put(id);
     }
 
@@ -263,7 +263,7 @@ impl Model {
     pub(crate) fn clear(&mut self, id: &str) {
         self.clear_parts(id);
         let account = self.get(id);
-        account.rests.clear();
+        account.cooldowns.clear();
         (account.out, account.paused) = (false, None);
         self.put(id);
     }
@@ -285,15 +285,15 @@ impl Model {
     }
 
     /// What the OAuth server said.
-    pub(crate) fn refreshed(&mut self, id: &str, renewal: RefreshOutcome, now: Instant) {
-        match renewal {
-            RefreshOutcome::Refreshed => self.renew(id),
+    pub(crate) fn refreshed(&mut self, id: &str, outcome: RefreshOutcome, now: Instant) {
+        match outcome {
+            RefreshOutcome::Refreshed => self.new_secret(id),
             RefreshOutcome::NotNow => {
                 let account = self.get(id);
                 let pause = Duration::from_secs(30 << account.refusals.min(7)).min(Duration::from_secs(3_600));
                 account.paused = Some(now + pause);
                 account.refusals += 1;
-                self.rest(id, Cause::Unauthorized, pause, true, now);
+                self.cool(id, Cause::Unauthorized, pause, true, now);
             }
             RefreshOutcome::Refused => {
                 let account = self.get(id);
@@ -303,21 +303,21 @@ impl Model {
         }
     }
 
-    /// Whether its token is of no use, and could not be replaced a moment ago: a request that goes to see would find nothing
+    /// Whether its token is of no use, and could not be replaced a moment ago: a probe would find nothing
     /// else.
     pub(crate) fn is_paused(&self, id: &str, now: Instant) -> bool {
         let account = self.account(id);
         account.refreshable && account.expired && !account.lost && account.paused.is_some_and(|until| until > now)
     }
 
-    /// Whether a resting account may be tried before its time.
+    /// Whether a cooling account may be tried before its time.
     pub(crate) fn may_probe(&self, id: &str, now: Instant) -> bool {
-        let half_over = |rest: &Rest| rest.guessed && now - rest.began >= rest.until - now;
+        let half_over = |cooldown: &Cooldown| cooldown.guessed && now - cooldown.began >= cooldown.until - now;
         match self.settings.when_all_cooling {
             WhenAllCooling::Probe => true,
             WhenAllCooling::Answer => {
-                let rests = self.account(id).rests.values().chain(self.part(id).map(|part| &part.rest));
-                rests.filter(|rest| rest.until > now).all(half_over)
+                let cooldowns = self.account(id).cooldowns.values().chain(self.part(id).map(|part| &part.cooldown));
+                cooldowns.filter(|cooldown| cooldown.until > now).all(half_over)
             }
             _ => false,
         }

@@ -32,7 +32,7 @@ enum Pick {
 struct Round {
     sent: Vec<(Id, Outcome)>,
     refreshed: BTreeSet<Id>,
-    /// Refused with 403, and to rest if another one is not.
+    /// Refused with 403, and to cool if another one is not.
     suspect: Option<Id>,
     /// Whose connection was the first to break: that one does not count.
     first_break: Option<Id>,
@@ -90,9 +90,9 @@ pub(crate) fn replay(model: &mut Model, seen: &[Seen], begun: Instant, ended: In
                 events.next();
                 replay.settle(model, &id, *outcome)
             }
-            (Pick::Refresh(id), Some(Seen { id: used, what: What::Refreshed(renewal), .. })) if id == *used => {
+            (Pick::Refresh(id), Some(Seen { id: used, what: What::Refreshed(outcome), .. })) if id == *used => {
                 events.next();
-                model.refreshed(&id, *renewal, replay.now);
+                model.refreshed(&id, *outcome, replay.now);
                 replay.just_refreshed = Some(id.clone());
                 Plan::Same(id)
             }
@@ -137,7 +137,7 @@ impl Replay {
             (None, None) => return Pick::Nobody(None),
             (None, Some((until, first))) => {
                 let shows_something = |id: &Id| !self.round.tried(id) && !model.is_paused(id, self.now);
-                let probed = std::iter::once(first).chain(model.resting()).find(shows_something);
+                let probed = std::iter::once(first).chain(model.cooling()).find(shows_something);
                 let may_probe = |id: &Id| model.serving().next().is_none() && model.may_probe(id, self.now);
                 match probed.filter(may_probe) {
                     Some(id) => id,
@@ -195,15 +195,15 @@ impl Replay {
             && let Some(suspect) = self.round.suspect.take_if(|suspect| suspect != id)
         {
             model.get(&suspect).failures += 1;
-            model.rest(&suspect, Cause::Forbidden, model.settings.auth_failure_cooldown, true, now);
+            model.cool(&suspect, Cause::Forbidden, model.settings.auth_failure_cooldown, true, now);
         }
         match outcome {
             Outcome::Status(200) => {
                 model.get(id).successes += 1;
-                let rests = &mut model.get(id).rests;
-                let before = rests.len();
-                rests.retain(|cause, _| !matches!(cause, Cause::Limited | Cause::Unpaid));
-                if rests.len() < before {
+                let cooldowns = &mut model.get(id).cooldowns;
+                let before = cooldowns.len();
+                cooldowns.retain(|cause, _| !matches!(cause, Cause::Limited | Cause::Unpaid));
+                if cooldowns.len() < before {
                     model.put(id);
                 }
                 model.end_part(id);
@@ -212,7 +212,7 @@ impl Replay {
             Outcome::Status(401) => self.unauthorized(model, id),
             Outcome::Status(402) => {
                 model.get(id).failures += 1;
-                model.rest(id, Cause::Unpaid, model.settings.payment_cooldown, true, now);
+                model.cool(id, Cause::Unpaid, model.settings.payment_cooldown, true, now);
                 self.go_on(model)
             }
             Outcome::Status(403) => self.forbidden(model, id),
@@ -225,8 +225,8 @@ impl Replay {
                 model.get(id).failures += 1;
                 match seconds {
                     // No time at all is a second at the least.
-                    Some(seconds) => model.rest(id, Cause::Limited, Duration::from_secs(seconds.max(1)), false, now),
-                    None => model.rest(id, Cause::Limited, model.settings.rate_limit_cooldown, true, now),
+                    Some(seconds) => model.cool(id, Cause::Limited, Duration::from_secs(seconds.max(1)), false, now),
+                    None => model.cool(id, Cause::Limited, model.settings.rate_limit_cooldown, true, now),
                 }
                 self.go_on(model)
             }
@@ -270,13 +270,13 @@ impl Replay {
     fn unauthorized(&mut self, model: &mut Model, id: &Id) -> Plan {
         model.get(id).failures += 1;
         if self.may_refresh(model, id) {
-            return self.renew(model, id);
+            return self.refresh(model, id);
         }
         if model.account(id).lost {
             model.get(id).out = true;
             model.put(id);
         } else {
-            model.rest(id, Cause::Unauthorized, model.settings.auth_failure_cooldown, true, self.now);
+            model.cool(id, Cause::Unauthorized, model.settings.auth_failure_cooldown, true, self.now);
         }
         self.go_on(model)
     }
@@ -288,7 +288,7 @@ impl Replay {
         }
         if self.may_refresh(model, id) {
             model.get(id).failures += 1;
-            return self.renew(model, id);
+            return self.refresh(model, id);
         }
         let plan = self.another(model);
         if plan == Plan::Next {
@@ -298,7 +298,7 @@ impl Replay {
         Plan::Stop
     }
 
-    /// Once more over the same account, then one hop, then the answer stands.
+    /// Once more over the same account, then one failover, then the answer stands.
     fn server_error(&mut self, model: &mut Model, id: &Id) -> Plan {
         let failed: Vec<_> = self.round.sent.iter().filter(|sent| is_server_error(sent.1)).collect();
         match failed.len() {
@@ -317,7 +317,7 @@ impl Replay {
         model.may_refresh(id, self.now) && !self.round.refreshed.contains(id)
     }
 
-    fn renew(&mut self, model: &mut Model, id: &Id) -> Plan {
+    fn refresh(&mut self, model: &mut Model, id: &Id) -> Plan {
         let account = model.get(id);
         (account.expired, account.forced) = (true, Some(self.now));
         self.round.refreshed.insert(id.clone());

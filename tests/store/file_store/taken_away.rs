@@ -58,8 +58,8 @@ async fn a_file_that_was_there_and_is_gone_is_an_error_to_readers_and_writers_un
         is_gone(&raise(store, "work").await.unwrap_err(), &place);
         is_gone(&store.compare_and_set(&key("work"), None, None).await.unwrap_err(), &place);
         let until = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
-        let rest = HealthChange::new().cooled(Cooldown::new(Kind::Throttled, until));
-        store.note_health(&key("work"), Generation::new(1), rest);
+        let cooling = HealthChange::new().cooled(Cooldown::new(Kind::Throttled, until));
+        store.note_health(&key("work"), Generation::new(1), cooling);
         is_gone(&store.flush().await.unwrap_err(), &place);
     }
     assert!(!place.path.exists(), "nothing is made in its place");

@@ -1,4 +1,4 @@
-//! Which account serves, in which order, and how long the others rest.
+//! Which account serves, in which order, and how long the others cool.
 
 use std::io::ErrorKind;
 use std::num::NonZeroU32;
@@ -14,13 +14,12 @@ use crate::support::stage::{Stage, pass, pool, post, seconds, settings};
 /// Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110.
 const NOW: u64 = 784_111_777;
 
-// Behaviour 1.
 #[tokio::test(start_paused = true)]
-async fn a_limited_account_hands_the_same_request_to_the_next_and_rests_at_the_back() {
+async fn a_limited_account_hands_the_same_request_to_the_next_and_cools_at_the_back() {
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(5)));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(5))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(5))));
     assert_eq!(stage.order(), ["b", "a"]);
     let [first, second] = &stage.provider.requests()[..] else { panic!("two sends") };
     assert_eq!(
@@ -30,7 +29,6 @@ async fn a_limited_account_hands_the_same_request_to_the_next_and_rests_at_the_b
     assert_eq!(first.body.as_deref(), Some(&b"{\"hello\":1}"[..]));
 }
 
-// Behaviour 6.
 #[tokio::test(start_paused = true)]
 async fn one_account_serves_until_it_is_limited() {
     let stage = Stage::new(
@@ -44,7 +42,6 @@ async fn one_account_serves_until_it_is_limited() {
     assert_eq!(stage.order(), ["b", "a"]);
 }
 
-// Behaviour 8.
 #[tokio::test(start_paused = true)]
 async fn when_all_are_limited_the_last_answer_comes_back_whole() {
     let limited = |text| Reply::status(429).header("x-who", text).body(text);
@@ -58,7 +55,6 @@ async fn when_all_are_limited_the_last_answer_comes_back_whole() {
     assert_eq!((stage.of("a").failures, stage.of("b").failures), (1, 1));
 }
 
-// Behaviour 9.
 #[tokio::test(start_paused = true)]
 async fn a_broken_connection_is_tried_again_over_the_same_account() {
     let stage =
@@ -68,19 +64,18 @@ async fn a_broken_connection_is_tried_again_over_the_same_account() {
     assert_eq!(stage.order(), ["a", "b"]);
 }
 
-// Behaviour 10.
 #[tokio::test(start_paused = true)]
 async fn a_date_to_come_back_at_is_kept_to_the_second() {
     let limited = Reply::status(429).header("retry-after", "Sun, 06 Nov 1994 08:49:42 GMT");
     let clock = ManualClock::new(UNIX_EPOCH + seconds(NOW));
     let stage = Stage::new(pool(&["a", "b"]).clock(clock), ScriptedProvider::new().always("a", limited));
     stage.post().await;
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(5))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(5))));
 }
 
-// Behaviour 12: here it is a choice, `whenAllCooling: error`.
+// Here it is a choice, `whenAllCooling: error`.
 #[tokio::test(start_paused = true)]
-async fn if_asked_to_it_fails_without_sending_while_all_accounts_rest() {
+async fn if_asked_to_it_fails_without_sending_while_all_accounts_are_cooling() {
     let provider = ScriptedProvider::new().always("a", Reply::limited(20)).always("b", Reply::limited(7));
     let settings = settings(|it| it.when_all_cooling = WhenAllCooling::Error);
     let stage = Stage::new(pool(&["a", "b"]).settings(settings), provider);
@@ -92,7 +87,6 @@ async fn if_asked_to_it_fails_without_sending_while_all_accounts_rest() {
     assert_eq!(stage.tokens(), ["a", "b"], "nothing more was sent");
 }
 
-// Behaviour 13.
 #[tokio::test(start_paused = true)]
 async fn after_a_one_second_limit_the_listed_order_is_swapped_for_good() {
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().on("a", [Reply::limited(1)]));
@@ -105,7 +99,6 @@ async fn after_a_one_second_limit_the_listed_order_is_swapped_for_good() {
     assert!(stage.all_ready());
 }
 
-// Behaviour 17.
 #[tokio::test(start_paused = true)]
 async fn a_date_is_measured_by_the_clock_of_the_answer_where_it_says_the_time() {
     let until = "Sun, 06 Nov 1994 08:50:37 GMT";
@@ -115,11 +108,11 @@ async fn a_date_is_measured_by_the_clock_of_the_answer_where_it_says_the_time() 
         .always("b", Reply::status(429).header("retry-after", until).header("date", "Sun, 06 Nov 1994 08:49:57 GMT"));
     let stage = Stage::new(pool(&["a", "b", "c"]).clock(clock), provider);
     stage.post().await;
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, Duration::from_millis(59_300))));
-    assert_eq!(stage.rest("b"), Some((Kind::Throttled, seconds(40))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, Duration::from_millis(59_300))));
+    assert_eq!(stage.cooldown("b"), Some((Kind::Throttled, seconds(40))));
 }
 
-// Behaviour 18: each failed send counts.
+// Each failed send counts.
 #[tokio::test(start_paused = true)]
 async fn a_closed_port_is_tried_as_often_as_the_settings_say_over_each_account() {
     let provider = ScriptedProvider::new().otherwise(Reply::error(ErrorKind::ConnectionRefused));
@@ -132,24 +125,24 @@ async fn a_closed_port_is_tried_as_often_as_the_settings_say_over_each_account()
     assert_eq!(stage.order(), ["c", "a", "b"]);
 }
 
-// Behaviour 19: the answer is the last 429.
+// The answer is the last 429.
 #[tokio::test(start_paused = true)]
-async fn when_all_are_limited_all_rest_and_the_answer_says_so() {
+async fn when_all_are_limited_all_cool_and_the_answer_says_so() {
     let provider = ScriptedProvider::new().always("a", Reply::status(429)).always("b", Reply::limited(90));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     let answer = stage.post().await;
     assert_eq!((answer.status, answer.retry_after()), (429, Some("90")));
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(30))));
-    assert_eq!(stage.rest("b"), Some((Kind::Throttled, seconds(90))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(30))));
+    assert_eq!(stage.cooldown("b"), Some((Kind::Throttled, seconds(90))));
 }
 
-// Behaviour 20: the rest is kept, and honoured.
+// The cooldown is kept, and honoured.
 #[tokio::test(start_paused = true)]
-async fn a_single_account_rests_as_well() {
+async fn a_single_account_cools_as_well() {
     let limited = Reply::limited(60).header("x-request-id", "r1").body("slow down");
     let stage = Stage::new(pool(&["a"]), ScriptedProvider::new().on("a", [limited]));
     assert_eq!(stage.post().await.body, "slow down");
-    assert_eq!((stage.rest("a"), stage.of("a").failures), (Some((Kind::Throttled, seconds(60))), 1));
+    assert_eq!((stage.cooldown("a"), stage.of("a").failures), (Some((Kind::Throttled, seconds(60))), 1));
 
     pass(45).await;
     let answer = stage.post().await;

@@ -6,7 +6,6 @@ use oauth_marathon::{Secret, TokenSet};
 
 use crate::support::stage::{Stage, pass, pool, seconds};
 
-// Behaviour 2.
 #[tokio::test(start_paused = true)]
 async fn new_tokens_go_to_the_account_that_holds_the_refresh_token_not_to_the_active_one() {
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(429)));
@@ -18,7 +17,6 @@ async fn new_tokens_go_to_the_account_that_holds_the_refresh_token_not_to_the_ac
     assert_eq!((stage.of("a").generation.get(), stage.of("b").generation.get()), (1, 2));
 }
 
-// Behaviour 5.
 #[tokio::test(start_paused = true)]
 async fn an_account_that_has_to_pay_hands_the_request_to_the_next() {
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(402)));
@@ -26,15 +24,15 @@ async fn an_account_that_has_to_pay_hands_the_request_to_the_next() {
     assert_eq!(stage.tokens(), ["a", "b"]);
 }
 
-// Behaviour 16: it also rests for `paymentCooldownMs`.
+// It also cools for `paymentCooldownMs`.
 #[tokio::test(start_paused = true)]
-async fn an_account_that_has_to_pay_rests_for_an_hour_at_the_back() {
+async fn an_account_that_has_to_pay_cools_for_an_hour_at_the_back() {
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(402)));
     stage.post().await;
-    assert_eq!(stage.rest("a"), Some((Kind::Billing, seconds(3_600))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Billing, seconds(3_600))));
     assert_eq!(stage.order(), ["b", "a"]);
     pass(3_599).await;
-    assert!(stage.rest("a").is_some());
+    assert!(stage.cooldown("a").is_some());
     pass(1).await;
     assert!(stage.all_ready());
 }

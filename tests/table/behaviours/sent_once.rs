@@ -34,7 +34,6 @@ fn limited() -> Stage {
     Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::limited(5).body("slow down")))
 }
 
-// Behaviour 7.
 #[tokio::test(start_paused = true)]
 async fn a_stream_over_the_limit_is_sent_once_and_the_next_request_starts_with_the_next_account() {
     let stage = limited();
@@ -48,12 +47,11 @@ async fn a_stream_over_the_limit_is_sent_once_and_the_next_request_starts_with_t
     assert_eq!(stage.tokens(), ["a", "b"]);
 }
 
-// Behaviour 11.
 #[tokio::test(start_paused = true)]
 async fn a_body_that_cannot_be_copied_gets_the_first_answer_and_no_other_account_is_asked() {
     let stage = limited();
     let answer = stage.send(post().map(Original)).await;
     assert_eq!((answer.status, answer.retry_after()), (429, Some("5")));
     assert_eq!(stage.tokens(), ["a"]);
-    assert_eq!(stage.rest("a").unwrap().1, seconds(5));
+    assert_eq!(stage.cooldown("a").unwrap().1, seconds(5));
 }

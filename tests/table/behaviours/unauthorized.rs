@@ -17,7 +17,6 @@ fn endpoint(answer: Reply) -> (ScriptedProvider, OAuth2<ScriptedProvider, http_b
     (server.clone(), OAuth2::new("https://auth.example.com/token", "my-client", server))
 }
 
-// Behaviour 3.
 #[tokio::test(start_paused = true)]
 async fn a_refused_token_is_refreshed_and_the_same_account_goes_on() {
     for (code, _) in REFUSALS {
@@ -31,7 +30,6 @@ async fn a_refused_token_is_refreshed_and_the_same_account_goes_on() {
     }
 }
 
-// Behaviour 4.
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_refused_after_the_refresh_too_leads_to_the_next_account() {
     for (code, kind) in REFUSALS {
@@ -39,12 +37,11 @@ async fn a_token_that_is_refused_after_the_refresh_too_leads_to_the_next_account
         let stage = Stage::new(pool(&["a", "b"]).token_source(ScriptedTokens::new()), provider);
         assert_eq!(stage.post().await.status, 200);
         assert_eq!(stage.tokens(), ["a", "a+", "b"], "{code}");
-        assert_eq!(stage.rest("a"), Some((kind, seconds(300))));
+        assert_eq!(stage.cooldown("a"), Some((kind, seconds(300))));
         assert_eq!(stage.order(), ["b", "a"]);
     }
 }
 
-// Behaviour 14.
 #[tokio::test(start_paused = true)]
 async fn a_token_endpoint_that_works_is_asked_once_and_its_tokens_are_stored() {
     for (code, _) in REFUSALS {
@@ -70,7 +67,6 @@ async fn a_token_endpoint_that_works_is_asked_once_and_its_tokens_are_stored() {
     }
 }
 
-// Behaviour 15.
 #[tokio::test(start_paused = true)]
 async fn an_expired_refresh_token_leads_to_the_next_account() {
     let (server, source) = endpoint(Reply::status(401).body(r#"{"error":{"code":"refresh_token_expired"}}"#));

@@ -1,4 +1,4 @@
-//! Every account rests: `whenAllCooling`.
+//! Every account is cooling: `whenAllCooling`.
 
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::{Settings, WhenAllCooling};
@@ -27,7 +27,7 @@ async fn answer_gives_the_last_failure_again_with_the_time_of_the_first_recovery
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_lets_one_request_look_after_half_of_a_rest_that_was_guessed() {
+async fn answer_lets_one_request_probe_after_half_of_a_cooldown_that_was_guessed() {
     let provider = ScriptedProvider::new().on("a", [Reply::status(429)]).always("a", Reply::ok().after(seconds(5)));
     let stage = Stage::new(pool(&["a"]), provider);
     stage.post().await;
@@ -46,12 +46,12 @@ async fn answer_lets_one_request_look_after_half_of_a_rest_that_was_guessed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_fails_begins_the_rest_anew() {
+async fn a_probe_that_fails_begins_the_cooldown_anew() {
     let stage = Stage::new(pool(&["a"]), ScriptedProvider::new().on("a", [Reply::status(429), Reply::status(429)]));
     stage.post().await;
     pass(15).await;
     assert_eq!(stage.post().await.status, 429);
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(30))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(30))));
     pass(14).await;
     stage.post().await;
     assert_eq!(stage.tokens().len(), 2);
@@ -60,7 +60,7 @@ async fn a_look_that_fails_begins_the_rest_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_whose_caller_goes_away_leaves_the_next_one_free() {
+async fn a_probe_whose_caller_goes_away_leaves_the_next_one_free() {
     let stage =
         Stage::new(pool(&["a"]), ScriptedProvider::new().on("a", [Reply::status(429), Reply::ok().after(seconds(9))]));
     stage.post().await;
@@ -73,7 +73,7 @@ async fn a_look_whose_caller_goes_away_leaves_the_next_one_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn probe_sends_one_request_at_a_time_although_all_rest() {
+async fn probe_sends_one_request_at_a_time_although_all_are_cooling() {
     let provider = ScriptedProvider::new()
         .on("a", [Reply::limited(600)])
         .always("a", Reply::ok().after(seconds(5)))
@@ -100,7 +100,7 @@ async fn wait_goes_on_when_the_first_account_recovers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wait_holds_for_a_request_that_finds_all_resting() {
+async fn wait_holds_for_a_request_that_finds_all_cooling() {
     let provider = ScriptedProvider::new().on("a", [Reply::limited(5)]);
     let stage = Stage::new(pool(&["a"]).settings(mode(WhenAllCooling::Wait)), provider);
     let requests = [stage.spawn(), stage.spawn(), stage.spawn()];

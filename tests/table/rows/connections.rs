@@ -116,13 +116,13 @@ fn without_a_runtime_nobody_waits_for_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_with_a_base_url_of_its_own_rests_when_that_breaks() {
+async fn an_account_with_a_base_url_of_its_own_cools_when_that_breaks() {
     let own = login("a").base_url("https://proxy.example.com");
     let provider = ScriptedProvider::new().always("a", Reply::error(ErrorKind::ConnectionRefused));
     let stage = Stage::new(pool(&[]).credentials([own, login("b")]), provider);
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "a", "b"]);
-    let (cause, left) = stage.rest("a").expect("it rests");
+    let (cause, left) = stage.cooldown("a").expect("it is cooling");
     assert_eq!(cause, Kind::Network);
     assert!((seconds(29)..=seconds(30)).contains(&left), "a pause has passed: {left:?}");
 }

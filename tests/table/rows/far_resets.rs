@@ -1,4 +1,4 @@
-//! A quota whose reset is far away is looked into before its time.
+//! A quota whose reset is far away is probed before its time.
 
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::{OnBan, WhenAllCooling};
@@ -7,7 +7,7 @@ use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use tokio::time::Instant;
 
-use crate::scripted_verdicts::{banned, chat, model_used_up, resting, stage, used_up};
+use crate::scripted_verdicts::{banned, chat, cooling_models, model_used_up, stage, used_up};
 use crate::support::stage::{Stage, names, pass, pool, post, seconds, settings, under};
 
 const HOUR: u64 = 3_600;
@@ -24,41 +24,41 @@ async fn sent(stage: &Stage, minutes: u64, model: &str) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_in_eighteen_days_rests_eight_and_is_looked_into_at_growing_intervals() {
+async fn a_reset_in_eighteen_days_cools_for_eight_and_is_probed_at_growing_intervals() {
     fastrand::seed(1);
     let stage = stage(pool(&["a"]), ScriptedProvider::new().always("a", used_up(18 * DAY)));
     stage.post().await;
-    assert_eq!(stage.rest("a"), Some((Kind::QuotaExhausted, seconds(8 * DAY))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::QuotaExhausted, seconds(8 * DAY))));
     let check = stage.of("a").next_probe.unwrap();
     assert!((6 * HOUR..=6 * HOUR + 36 * 60).contains(&check.as_secs()), "{check:?}");
-    let looks = sent(&stage, 2 * 24 * 60, "large").await;
-    assert!((7..=8).contains(&looks.len()), "every six hours and a little more: {looks:?}");
-    for (first, second) in looks.iter().zip(&looks[1..]) {
-        assert!((360..=397).contains(&(second - first)), "{looks:?}");
+    let probes = sent(&stage, 2 * 24 * 60, "large").await;
+    assert!((7..=8).contains(&probes.len()), "every six hours and a little more: {probes:?}");
+    for (first, second) in probes.iter().zip(&probes[1..]) {
+        assert!((360..=397).contains(&(second - first)), "{probes:?}");
     }
-    assert_eq!(stage.rest("a").unwrap().0, Kind::QuotaExhausted);
+    assert_eq!(stage.cooldown("a").unwrap().0, Kind::QuotaExhausted);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_look_at_a_reset_in_two_hours_comes_after_a_quarter_and_the_next_ones_later() {
+async fn the_first_probe_of_a_reset_in_two_hours_comes_after_a_quarter_and_the_next_ones_later() {
     fastrand::seed(1);
     let stage = stage(pool(&["a"]), ScriptedProvider::new().on("a", [used_up(2 * HOUR)]).always("a", used_up(60)));
     stage.post().await;
-    let looks = sent(&stage, 119, "large").await;
-    assert_eq!(looks.len(), 3, "{looks:?}");
-    let gaps = [looks[0], looks[1] - looks[0], looks[2] - looks[1]];
-    assert!((15..=18).contains(&gaps[0]) && (30..=34).contains(&gaps[1]) && (60..=67).contains(&gaps[2]), "{looks:?}");
+    let probes = sent(&stage, 119, "large").await;
+    assert_eq!(probes.len(), 3, "{probes:?}");
+    let gaps = [probes[0], probes[1] - probes[0], probes[2] - probes[1]];
+    assert!((15..=18).contains(&gaps[0]) && (30..=34).contains(&gaps[1]) && (60..=67).contains(&gaps[2]), "{probes:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_succeeds_ends_the_rest_and_one_that_fails_renews_it() {
+async fn a_probe_that_succeeds_ends_the_cooldown_and_one_that_fails_begins_it_anew() {
     let provider = ScriptedProvider::new().on("a", [used_up(2 * DAY), used_up(3 * DAY)]);
     let stage = stage(pool(&["a"]), provider);
     let mut events = stage.pool.events();
     stage.post().await;
     pass(7 * HOUR).await;
     assert_eq!(stage.post().await.status, 429);
-    assert_eq!(stage.rest("a"), Some((Kind::QuotaExhausted, seconds(3 * DAY))), "the later end wins");
+    assert_eq!(stage.cooldown("a"), Some((Kind::QuotaExhausted, seconds(3 * DAY))), "the later end wins");
     assert_eq!(stage.post().await.retry_after(), Some(&*(3 * DAY).to_string()), "the stated time is told");
     assert_eq!(stage.tokens().len(), 2);
     pass(7 * HOUR).await;
@@ -77,7 +77,7 @@ async fn as_long_as_another_account_serves_the_stated_time_is_kept() {
     assert_eq!(stage.tokens().iter().filter(|token| *token == "a").count(), 1);
     stage.provider.set("b", Reply::limited(600));
     assert_eq!(stage.post().await.status, 429);
-    assert_eq!(stage.post().await.status, 200, "nobody else is left, and the look was due");
+    assert_eq!(stage.post().await.status, 200, "nobody else is left, and the probe was due");
     assert_eq!(stage.tokens().last().unwrap(), "a");
 }
 
@@ -100,8 +100,8 @@ async fn one_request_at_a_time_goes_to_see_and_it_alone() {
         for request in requests {
             let _ = request.await.unwrap();
         }
-        let looks = stage.tokens().len() - 1;
-        assert_eq!(looks, 1);
+        let probes = stage.tokens().len() - 1;
+        assert_eq!(probes, 1);
     }
 }
 
@@ -123,7 +123,7 @@ async fn a_probe_that_hangs_keeps_no_other_from_probing_once_the_next_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_of_all_that_rest_or_of_one_model_counts_for_a_while_only() {
+async fn a_probe_of_all_that_are_cooling_or_of_one_model_counts_for_a_while_only() {
     let probing = || settings(|it| (it.when_all_cooling, it.attempt_timeout) = (WhenAllCooling::Probe, None));
     for refusal in [Reply::limited(DAY), model_used_up(DAY)] {
         let provider = ScriptedProvider::new().on("a", [refusal, Reply::pending(), Reply::pending()]);
@@ -151,24 +151,24 @@ async fn a_probe_of_all_that_rest_or_of_one_model_counts_for_a_while_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_whose_caller_goes_away_is_not_made_again_at_once() {
+async fn a_probe_whose_caller_goes_away_is_not_made_again_at_once() {
     let stage = stage(pool(&["a"]), ScriptedProvider::new().on("a", [used_up(DAY), Reply::ok().after(seconds(30))]));
     stage.post().await;
     pass(4 * HOUR).await;
-    let look = stage.spawn();
+    let probe = stage.spawn();
     pass(1).await;
-    look.abort();
-    assert!(look.await.is_err());
+    probe.abort();
+    assert!(probe.await.is_err());
     assert_eq!(stage.post().await.status, 429);
     pass(7 * HOUR).await;
     assert_eq!(stage.post().await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_near_or_no_quota_or_to_be_an_error_is_not_looked_into() {
+async fn what_is_near_or_no_quota_or_to_be_an_error_is_not_probed() {
     let reply = |reply: Reply| ScriptedProvider::new().on("a", [reply]);
     let error = settings(|it| it.when_all_cooling = WhenAllCooling::Error);
-    for (provider, pool, rest) in [
+    for (provider, pool, cooldown) in [
         (reply(used_up(HOUR)), pool(&["a"]), HOUR),
         (reply(Reply::limited(DAY)), pool(&["a"]), DAY),
         (reply(used_up(DAY)), pool(&["a"]).settings(error), DAY),
@@ -176,7 +176,7 @@ async fn what_is_near_or_no_quota_or_to_be_an_error_is_not_looked_into() {
         let stage = stage(pool, provider);
         stage.post().await;
         for _ in 0..59 {
-            pass(rest / 60).await;
+            pass(cooldown / 60).await;
             let _ = stage.try_send(post()).await;
         }
         assert_eq!(stage.tokens().len(), 1);
@@ -184,7 +184,7 @@ async fn what_is_near_or_no_quota_or_to_be_an_error_is_not_looked_into() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pinned_request_looks_into_its_own_account_only() {
+async fn a_pinned_request_probes_its_own_account_only() {
     let provider = ScriptedProvider::new().on("a", [used_up(DAY)]).on("b", [used_up(DAY)]);
     let stage = stage(pool(&["a", "b"]), provider);
     stage.post().await;
@@ -192,18 +192,18 @@ async fn a_pinned_request_looks_into_its_own_account_only() {
     let pinned = under(&RequestContext::new().with_pin("b"), post());
     assert_eq!(stage.send(pinned).await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b", "b"]);
-    assert!(stage.rest("a").is_some() && stage.rest("b").is_none());
+    assert!(stage.cooldown("a").is_some() && stage.cooldown("b").is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_quota_of_a_model_is_looked_into_by_a_request_for_that_model() {
+async fn the_quota_of_a_model_is_probed_by_a_request_for_that_model() {
     let stage = stage(pool(&["a"]), ScriptedProvider::new().on("a", [model_used_up(DAY)]));
     stage.send(chat("large")).await;
     pass(4 * HOUR).await;
     assert_eq!(stage.send(chat("small")).await.status, 200);
-    assert_eq!(resting(&stage, "a").len(), 1, "another model proves nothing");
+    assert_eq!(cooling_models(&stage, "a").len(), 1, "another model proves nothing");
     assert_eq!(stage.send(chat("large")).await.status, 200);
-    assert_eq!(resting(&stage, "a"), []);
+    assert_eq!(cooling_models(&stage, "a"), []);
     assert_eq!(stage.tokens().len(), 3);
 }
 
@@ -215,7 +215,7 @@ async fn a_week_that_is_used_up_dominates_the_five_hours_that_are_too() {
     for request in [stage.spawn(), stage.spawn()] {
         request.await.unwrap();
     }
-    assert_eq!(stage.rest("a"), Some((Kind::QuotaExhausted, seconds(7 * DAY - 1))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::QuotaExhausted, seconds(7 * DAY - 1))));
     pass(6 * HOUR).await;
     stage.post().await;
     assert_eq!(stage.tokens().last().unwrap(), "b");

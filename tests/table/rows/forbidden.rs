@@ -21,7 +21,7 @@ async fn an_account_is_convicted_by_another_that_serves_the_same_request() {
         let stage = keys(ScriptedProvider::new().always("k", Reply::status(403)).always("l", Reply::status(code)));
         assert_eq!(stage.post().await.status, code);
         assert_eq!(stage.tokens(), ["k", "l"]);
-        assert_eq!(stage.rest("k"), Some((Kind::Forbidden, seconds(300))));
+        assert_eq!(stage.cooldown("k"), Some((Kind::Forbidden, seconds(300))));
         assert_eq!(stage.order(), ["l", "m", "k"]);
         assert_eq!(stage.of("k").failures, 1, "then it has failed");
     }
@@ -32,7 +32,7 @@ async fn an_account_that_is_itself_limited_convicts_nobody_but_the_next_may() {
     let stage = keys(ScriptedProvider::new().always("k", Reply::status(403)).always("l", Reply::status(429)));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["k", "l", "m"]);
-    assert_eq!(stage.rest("k").map(|(cause, _)| cause), Some(Kind::Forbidden));
+    assert_eq!(stage.cooldown("k").map(|(cause, _)| cause), Some(Kind::Forbidden));
 
     let stage = keys(
         ScriptedProvider::new()
@@ -41,7 +41,7 @@ async fn an_account_that_is_itself_limited_convicts_nobody_but_the_next_may() {
             .always("m", Reply::status(429)),
     );
     assert_eq!(stage.post().await.status, 429, "an answer about the load says more than one about an account");
-    assert_eq!(stage.rest("k"), None);
+    assert_eq!(stage.cooldown("k"), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +75,7 @@ async fn a_pinned_request_is_compared_with_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn accounts_that_rest_are_not_there_to_compare_with() {
+async fn accounts_that_are_cooling_are_not_there_to_compare_with() {
     let waits = settings(|it| it.when_all_cooling = WhenAllCooling::Wait);
     let provider = ScriptedProvider::new().always("k", Reply::status(403)).always("l", Reply::limited(5));
     let stage = Stage::new(pool(&[]).credentials([key("k"), key("l")]).settings(waits), provider);
@@ -84,7 +84,7 @@ async fn accounts_that_rest_are_not_there_to_compare_with() {
     let start = tokio::time::Instant::now();
     assert_eq!(stage.post().await.status, 403);
     assert_eq!(start.elapsed(), seconds(0), "nor to be waited for");
-    assert_eq!(stage.rest("k"), None);
+    assert_eq!(stage.cooldown("k"), None);
     assert_eq!(stage.of("k").failures, 0);
 }
 

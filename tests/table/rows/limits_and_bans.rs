@@ -21,7 +21,7 @@ async fn a_limit_of_no_time_is_a_second_at_the_least() {
         let limited = Reply::status(429).header("retry-after", said);
         let stage = Stage::new(pool(&["a"]), ScriptedProvider::new().always("a", limited));
         assert_eq!(stage.post().await.status, 429);
-        assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(1))), "{said}");
+        assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(1))), "{said}");
         for _ in 0..100 {
             assert_eq!(stage.post().await.retry_after(), Some("1"), "who comes at once gets the answer from memory");
         }
@@ -37,21 +37,21 @@ async fn a_limit_of_years_ends_after_eight_days() {
     let limited = Reply::status(429).header("retry-after", "99999999999999999999");
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", limited));
     stage.post().await;
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(8 * 24 * 3_600))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(8 * 24 * 3_600))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_several_limits_of_one_account_the_latest_end_counts() {
-    let limited = |after, rest| Reply::limited(rest).after(seconds(after));
+    let limited = |after, cooldown| Reply::limited(cooldown).after(seconds(after));
     let provider = ScriptedProvider::new().on("a", [limited(1, 60), limited(2, 5)]).always("a", limited(3, 100));
     let stage = Stage::new(pool(&["a", "b"]), provider);
     let requests = [stage.spawn(), stage.spawn(), stage.spawn()];
-    let mut rests = Vec::new();
+    let mut cooldowns = Vec::new();
     for request in requests {
         assert_eq!(request.await.unwrap().status, 200);
-        rests.push(stage.rest("a").unwrap().1.as_secs());
+        cooldowns.push(stage.cooldown("a").unwrap().1.as_secs());
     }
-    assert_eq!(rests, [60, 59, 100]);
+    assert_eq!(cooldowns, [60, 59, 100]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,15 +64,15 @@ async fn causes_are_kept_apart_and_the_latest_end_counts() {
     for request in requests {
         request.await.unwrap();
     }
-    assert_eq!(stage.rest("a"), Some((Kind::Billing, seconds(3_599))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Billing, seconds(3_599))));
     stage.pool.clear("a", Scope::Generation);
-    assert_eq!(stage.rest("a"), Some((Kind::Billing, seconds(3_599))), "neither is about the token");
+    assert_eq!(stage.cooldown("a"), Some((Kind::Billing, seconds(3_599))), "neither is about the token");
     stage.pool.clear("a", Scope::Credential);
     assert!(stage.all_ready());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_rests_until_its_reset_and_an_earlier_success_does_not_lift_it() {
+async fn a_quota_cools_until_its_reset_and_an_earlier_success_does_not_end_it() {
     let quota = Verdict::new(Kind::QuotaExhausted).with_retry_after(seconds(7_200));
     let provider = ScriptedProvider::new().on("a", [Reply::ok().after(seconds(10))]).always("a", Reply::status(418));
     let stage = where_418_is(quota, pool(&["a", "b"]), provider);
@@ -81,7 +81,7 @@ async fn a_quota_rests_until_its_reset_and_an_earlier_success_does_not_lift_it()
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "a", "b"]);
     assert_eq!(early.await.unwrap().status, 200);
-    assert_eq!(stage.rest("a"), Some((Kind::QuotaExhausted, seconds(7_190))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::QuotaExhausted, seconds(7_190))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use oauth_marathon::{RequestContext, TokenSet};
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::scripted_verdicts::{chat, model_limited, resting, stage};
+use crate::scripted_verdicts::{chat, cooling_models, model_limited, stage};
 use crate::support::stage::{login, names, pass, pool, post, seconds, settings, under};
 
 fn to(uri: &str, body: &'static str) -> Request<Full<Bytes>> {
@@ -33,12 +33,12 @@ async fn other_models_go_on_with_the_account_and_it_stays_the_active_one() {
     assert_eq!(stage.tokens(), ["a", "b", "a", "b"]);
     assert_eq!(stage.order(), ["a", "b"]);
     assert!(stage.all_ready());
-    assert_eq!(resting(&stage, "a"), [("large".to_owned(), 60)]);
+    assert_eq!(cooling_models(&stage, "a"), [("large".to_owned(), 60)]);
 
     pass(60).await;
     assert_eq!(stage.send(chat("large")).await.status, 200);
-    assert_eq!(stage.tokens().last().unwrap(), "a", "the rest is over");
-    assert_eq!(resting(&stage, "a"), []);
+    assert_eq!(stage.tokens().last().unwrap(), "a", "the cooldown is over");
+    assert_eq!(cooling_models(&stage, "a"), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +77,7 @@ async fn the_events_name_the_model() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pin_is_kept_and_its_account_rests_for_the_model_alone() {
+async fn a_pin_is_kept_and_its_account_cools_for_the_model_alone() {
     let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", [model_limited(60)]));
     let pinned = |model| under(&RequestContext::new().with_pin("a"), chat(model));
     assert_eq!(stage.send(pinned("large")).await.status, 429);
@@ -88,7 +88,7 @@ async fn a_pin_is_kept_and_its_account_rests_for_the_model_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_rest_for_a_model_its_own_answer_comes_with_its_own_recovery() {
+async fn when_all_are_cooling_for_a_model_its_own_answer_comes_with_its_own_recovery() {
     let provider = ScriptedProvider::new()
         .on("a", [model_limited(60).body("large of a"), model_limited(20).body("small of a")])
         .on("b", [model_limited(90).body("large of b"), model_limited(10).body("small of b")]);
@@ -107,7 +107,7 @@ async fn when_all_rest_for_a_model_its_own_answer_comes_with_its_own_recovery() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rest_of_the_whole_account_counts_beside_that_of_a_model() {
+async fn a_cooldown_of_the_whole_account_counts_beside_that_of_a_model() {
     let provider =
         ScriptedProvider::new().on("a", [model_limited(60), Reply::limited(90)]).on("b", [Reply::limited(70)]);
     let stage = stage(pool(&["a", "b"]), provider);
@@ -140,18 +140,18 @@ async fn a_guess_about_a_model_is_tried_once_half_of_it_is_over_by_one_at_a_time
     pass(14).await;
     assert_eq!(stage.send(chat("large")).await.status, 429);
     pass(1).await;
-    let looks = (stage.clone(), stage.clone());
-    let first = tokio::spawn(async move { looks.0.send(chat("large")).await.status });
+    let clients = (stage.clone(), stage.clone());
+    let first = tokio::spawn(async move { clients.0.send(chat("large")).await.status });
     pass(1).await;
     assert_eq!(stage.send(chat("large")).await.status, 429, "one at a time");
-    assert_eq!(looks.1.send(chat("small")).await.status, 200, "of no matter to another model");
+    assert_eq!(clients.1.send(chat("small")).await.status, 200, "of no matter to another model");
     assert_eq!(first.await.unwrap(), 200);
-    assert_eq!(resting(&stage, "a"), [], "it works again");
+    assert_eq!(cooling_models(&stage, "a"), [], "it works again");
     assert_eq!(stage.tokens().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_lifts_the_rest_of_its_own_model_only() {
+async fn a_success_ends_the_cooldown_of_its_own_model_only() {
     let probing = settings(|it| it.when_all_cooling = WhenAllCooling::Probe);
     let provider = ScriptedProvider::new().on("a", [model_limited(600), model_limited(600)]);
     let stage = stage(pool(&["a"]).settings(probing), provider);
@@ -159,9 +159,9 @@ async fn a_success_lifts_the_rest_of_its_own_model_only() {
     stage.send(chat("large")).await;
     stage.send(chat("small")).await;
     assert_eq!(stage.send(chat("other")).await.status, 200);
-    assert_eq!(resting(&stage, "a"), [("large".to_owned(), 600), ("small".to_owned(), 600)]);
-    assert_eq!(stage.send(chat("small")).await.status, 200, "it goes to see");
-    assert_eq!(resting(&stage, "a"), [("large".to_owned(), 600)]);
+    assert_eq!(cooling_models(&stage, "a"), [("large".to_owned(), 600), ("small".to_owned(), 600)]);
+    assert_eq!(stage.send(chat("small")).await.status, 200, "it probes");
+    assert_eq!(cooling_models(&stage, "a"), [("large".to_owned(), 600)]);
     assert_eq!(names(&mut events), ["cooling_down", "exhausted", "cooling_down", "exhausted", "recovered"]);
 }
 
@@ -174,7 +174,7 @@ async fn what_is_late_changes_nothing_that_came_after_it() {
     pass(1).await;
     stage.send(chat("large")).await;
     assert_eq!(early.await.unwrap(), 200);
-    assert_eq!(resting(&stage, "a"), [("large".to_owned(), 591)], "a success that began before it");
+    assert_eq!(cooling_models(&stage, "a"), [("large".to_owned(), 591)], "a success that began before it");
 
     stage.pool.clear("a", Scope::Credential);
     stage.provider.set("a", model_limited(600).after(seconds(10)));
@@ -183,7 +183,7 @@ async fn what_is_late_changes_nothing_that_came_after_it() {
     pass(1).await;
     stage.pool.update("a", TokenSet::new("a2")).unwrap();
     assert_eq!(late.await.unwrap(), 200);
-    assert_eq!(resting(&stage, "a"), [], "a limit of an old token");
+    assert_eq!(cooling_models(&stage, "a"), [], "a limit of an old token");
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,10 +191,10 @@ async fn a_new_token_has_the_limits_of_its_account() {
     let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().always("a", model_limited(600)));
     stage.send(chat("large")).await;
     stage.pool.update("a", TokenSet::new("a2")).unwrap();
-    assert_eq!(resting(&stage, "a"), [("large".to_owned(), 600)]);
+    assert_eq!(cooling_models(&stage, "a"), [("large".to_owned(), 600)]);
     assert!(stage.pool.remove("a"));
     stage.pool.add(login("a")).unwrap();
-    assert_eq!(resting(&stage, "a"), [], "another account of the same name");
+    assert_eq!(cooling_models(&stage, "a"), [], "another account of the same name");
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,16 +207,16 @@ async fn for_one_cause_the_later_end_wins() {
         let stage = stage.clone();
         tokio::spawn(async move { stage.send(chat("large")).await.status })
     };
-    let mut rests = Vec::new();
+    let mut cooldowns = Vec::new();
     for request in [send(), send(), send()] {
         assert_eq!(request.await.unwrap(), 200);
-        rests.push(resting(&stage, "a")[0].1);
+        cooldowns.push(cooling_models(&stage, "a")[0].1);
     }
-    assert_eq!(rests, [60, 59, 100]);
+    assert_eq!(cooldowns, [60, 59, 100]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn clearing_lifts_one_model_or_all_or_everything() {
+async fn clearing_ends_one_model_or_all_or_everything() {
     let provider = ScriptedProvider::new()
         .on("a", [model_limited(60), model_limited(60), model_limited(60)])
         .always("a", Reply::limited(60));
@@ -226,20 +226,20 @@ async fn clearing_lifts_one_model_or_all_or_everything() {
     }
     assert!(stage.pool.clear_model("a", "y") && !stage.pool.clear_model("a", "y"));
     assert!(!stage.pool.clear_model("nobody", "x"));
-    assert_eq!(resting(&stage, "a").len(), 2);
+    assert_eq!(cooling_models(&stage, "a").len(), 2);
     stage.post().await;
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(60))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(60))));
     stage.pool.clear("a", Scope::Network);
-    assert_eq!(resting(&stage, "a").len(), 2, "another scope");
+    assert_eq!(cooling_models(&stage, "a").len(), 2, "another scope");
     stage.pool.clear("a", Scope::Model);
-    assert_eq!(resting(&stage, "a"), []);
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(60))));
+    assert_eq!(cooling_models(&stage, "a"), []);
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(60))));
     stage.pool.clear("a", Scope::Credential);
     assert!(stage.all_ready());
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_models_of_an_account_let_all_of_it_rest_for_the_shortest_time() {
+async fn too_many_models_of_an_account_let_all_of_it_cool_for_the_shortest_time() {
     let script = (0..65).map(|at| model_limited(100 + at));
     let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", script));
     for at in 0..64 {
@@ -247,9 +247,9 @@ async fn too_many_models_of_an_account_let_all_of_it_rest_for_the_shortest_time(
     }
     assert!(stage.all_ready());
     stage.send(chat("one-more")).await;
-    assert_eq!(resting(&stage, "a").len(), 64);
-    assert_eq!(stage.rest("a"), Some((Kind::Throttled, seconds(100))));
-    assert!(!resting(&stage, "a").iter().any(|(model, _)| model == "model-0"));
+    assert_eq!(cooling_models(&stage, "a").len(), 64);
+    assert_eq!(stage.cooldown("a"), Some((Kind::Throttled, seconds(100))));
+    assert!(!cooling_models(&stage, "a").iter().any(|(model, _)| model == "model-0"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -259,8 +259,8 @@ async fn two_models_over_two_accounts_each_find_their_own() {
     stage.send(chat("large")).await;
     let small = RequestContext::new().with_pin("b");
     stage.send(under(&small, chat("small"))).await;
-    assert_eq!(resting(&stage, "a"), [("large".to_owned(), 60)]);
-    assert_eq!(resting(&stage, "b"), [("small".to_owned(), 60)]);
+    assert_eq!(cooling_models(&stage, "a"), [("large".to_owned(), 60)]);
+    assert_eq!(cooling_models(&stage, "b"), [("small".to_owned(), 60)]);
     let before = stage.tokens().len();
     let requests = (0..40).map(|at| {
         let stage = stage.clone();
@@ -288,7 +288,7 @@ async fn the_model_is_found_in_the_path_or_named_by_the_context_or_by_a_source_o
     let mut request = chat("large");
     request.headers_mut().insert("x-model", "own".parse().unwrap());
     stage.send(request).await;
-    let names: Vec<_> = resting(&stage, "a").into_iter().map(|(model, _)| model).collect();
+    let names: Vec<_> = cooling_models(&stage, "a").into_iter().map(|(model, _)| model).collect();
     assert_eq!(names, ["gemini", "named", "own"]);
     let before = stage.tokens().len();
     stage.send(to(path, "{}")).await;
@@ -303,14 +303,14 @@ async fn a_streamed_body_tells_its_model_after_it_was_sent() {
     let (head, body) = chat("large").into_parts();
     let streamed = Request::from_parts(head, ReplayBody::new(body, 1_000));
     assert_eq!(stage.send(streamed).await.status, 200);
-    assert_eq!(resting(&stage, "a"), [("large".to_owned(), 60)]);
+    assert_eq!(cooling_models(&stage, "a"), [("large".to_owned(), 60)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_whose_model_nobody_knows_rest_together_and_apart_from_the_others() {
+async fn requests_whose_model_nobody_knows_cool_together_and_apart_from_the_others() {
     let stage = stage(pool(&["a", "b"]), ScriptedProvider::new().on("a", [model_limited(60)]));
     stage.send(to("https://api.example.com/v1/chat", "no JSON")).await;
-    assert_eq!(resting(&stage, "a"), [(String::new(), 60)]);
+    assert_eq!(cooling_models(&stage, "a"), [(String::new(), 60)]);
     stage.send(chat("large")).await;
     stage.post().await;
     assert_eq!(stage.tokens(), ["a", "b", "a", "b"]);

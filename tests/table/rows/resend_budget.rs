@@ -61,7 +61,7 @@ async fn a_stated_time_below_a_second_counts_as_a_second() {
     let limited = Reply::status(429).header("retry-after-ms", "1");
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().on("a", [limited]));
     stage.post().await;
-    assert_eq!(stage.rest("a").expect("it rests").1, seconds(1));
+    assert_eq!(stage.cooldown("a").expect("it is cooling").1, seconds(1));
 
     let overloaded = Reply::status(503).header("retry-after-ms", "1");
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().on("a", [overloaded]));

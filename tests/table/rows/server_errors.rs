@@ -11,7 +11,7 @@ fn pauses(seen: &[Recorded]) -> Vec<u128> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_error_is_met_with_one_more_try_after_a_pause_and_one_hop() {
+async fn a_server_error_is_met_with_one_more_try_after_a_pause_and_one_failover() {
     for code in [500, 502, 503, 504, 529] {
         let provider = ScriptedProvider::new().otherwise(Reply::status(code));
         let stage = Stage::new(pool(&["a", "b", "c"]), provider);

@@ -86,7 +86,7 @@ async fn a_pinned_request_uses_its_account_alone() {
 
     pass(4).await;
     let answer = stage.send(pinned()).await;
-    assert_eq!((answer.status, answer.retry_after()), (429, Some("5")), "it rests, and nobody else is asked");
+    assert_eq!((answer.status, answer.retry_after()), (429, Some("5")), "it cools, and nobody else is asked");
     assert_eq!(stage.tokens(), ["b", "b"]);
     assert_eq!(stage.post().await.status, 200, "a request without a pin is served");
 }

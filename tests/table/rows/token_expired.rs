@@ -98,12 +98,12 @@ async fn a_valid_token_is_used_to_its_end_although_its_refresh_was_refused_for_g
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_that_fails_for_now_is_a_short_rest_and_the_refresh_token_is_kept() {
+async fn a_refresh_that_fails_for_now_is_a_short_cooldown_and_the_refresh_token_is_kept() {
     let tokens = ScriptedTokens::new().on("a", [Grant::busy()]);
     let stage = Stage::new(pool_of([expires("a", 0), expires("b", 9_000)], &tokens), ScriptedProvider::new());
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["b"]);
-    assert_eq!(stage.rest("a"), Some((Kind::Unauthorized, seconds(30))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Unauthorized, seconds(30))));
 
     pass(30).await;
     stage.provider.set("b", Reply::status(429));

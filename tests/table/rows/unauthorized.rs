@@ -6,21 +6,21 @@ use oauth_marathon::verdict::Kind;
 use crate::support::stage::{Stage, key, pass, pool, seconds};
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_not_accepted_rests_without_a_refresh() {
+async fn a_key_that_is_not_accepted_cools_without_a_refresh() {
     let tokens = ScriptedTokens::new();
     let keys = pool(&[]).credentials([key("k"), key("l")]).token_source(tokens.clone());
     let stage = Stage::new(keys, ScriptedProvider::new().always("k", Reply::status(401)));
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["k", "l"]);
-    assert_eq!(stage.rest("k"), Some((Kind::Unauthorized, seconds(300))));
+    assert_eq!(stage.cooldown("k"), Some((Kind::Unauthorized, seconds(300))));
     assert!(tokens.asked().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_login_without_a_refresh_token_or_a_token_source_rests_too() {
+async fn a_login_without_a_refresh_token_or_a_token_source_cools_too() {
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(401)));
     assert_eq!(stage.post().await.status, 200);
-    assert_eq!(stage.rest("a"), Some((Kind::Unauthorized, seconds(300))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Unauthorized, seconds(300))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +63,7 @@ async fn a_second_forced_refresh_within_a_minute_is_not_made() {
     pass(59).await;
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "a+", "a+", "b"]);
-    assert_eq!(stage.rest("a"), Some((Kind::Unauthorized, seconds(300))));
+    assert_eq!(stage.cooldown("a"), Some((Kind::Unauthorized, seconds(300))));
     assert_eq!(tokens.asked(), ["a"]);
 }
 
@@ -83,7 +83,7 @@ async fn after_a_minute_a_refusal_is_met_with_another_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rest_for_a_refused_token_ends_with_a_new_one() {
+async fn a_cooldown_for_a_refused_token_ends_with_a_new_one() {
     let stage = Stage::new(pool(&["a", "b"]), ScriptedProvider::new().always("a", Reply::status(401)));
     stage.post().await;
     stage.pool.update("a", oauth_marathon::TokenSet::new("a2")).unwrap();

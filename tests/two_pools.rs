@@ -1,4 +1,5 @@
-//! Two pools over one file, each with a runtime of its own, that are changed, refreshed, flushed and dropped at random.
+//! Two pools over one file, each with a runtime of its own, that are changed, refreshed, flushed and dropped at random. In a
+//! process of its own: it sets a panic hook.
 //!
 //! Time is real, as the file's is; what is asserted are counts. `OAUTH_MARATHON_STRESS_SECONDS` says for how long it runs, 5 s
 //! by default, and `OAUTH_MARATHON_SEED` repeats the choices of an earlier run, though not their order in time.

@@ -3,9 +3,9 @@
 use oauth_marathon::{Credential, Material};
 use serde_json::Value;
 
-use crate::browser::Browser;
 use crate::run::{CANARY, Home, LIMIT, tokens};
 use crate::server::OAuthServer;
+use crate::support::browser::Browser;
 
 fn with<'a>(server: &'a OAuthServer, args: &[&'a str]) -> Vec<&'a str> {
     [&["auth", "login", "x"], args, &server.args()[..]].concat()

@@ -1,8 +1,6 @@
 //! Runs of the command itself, each with a store of its own. No run may show a secret: every one is searched for them.
 #![cfg(unix)]
 
-#[path = "../support/browser.rs"]
-mod browser;
 mod export;
 mod help;
 mod import;
@@ -14,3 +12,5 @@ mod mistakes;
 mod refresh;
 mod run;
 mod server;
+#[path = "../support/mod.rs"]
+mod support;

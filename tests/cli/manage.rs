@@ -47,7 +47,7 @@ async fn one_is_put_to_the_front() {
 }
 
 #[tokio::test]
-async fn what_keeps_them_from_being_used_is_lifted() {
+async fn what_keeps_them_from_being_used_is_cleared() {
     let home = filled().await;
     let ran = home.run(&["auth", "clear", "x", "b"]).await.done();
     assert_eq!(ran.out, "Nothing keeps b of x from being used any more.\n");

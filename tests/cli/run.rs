@@ -136,10 +136,10 @@ impl Running {
     }
 
     pub(crate) async fn ended(mut self) -> Ran {
-        let mut rest = String::new();
-        while timeout(LIMIT, self.err.read_line(&mut rest)).await.expect("it ends").unwrap() > 0 {}
+        let mut more = String::new();
+        while timeout(LIMIT, self.err.read_line(&mut more)).await.expect("it ends").unwrap() > 0 {}
         let mut ran = ended(self.child).await;
-        ran.err = self.said + &rest;
+        ran.err = self.said + &more;
         ran.check();
         ran
     }

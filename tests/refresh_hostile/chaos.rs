@@ -10,7 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::family::Families;
 use crate::logins::Logins;
-use crate::{EXCHANGE, PROCESSES, children};
+use crate::support::children;
+use crate::{EXCHANGE, PROCESSES, child};
 
 /// The longest that a process is stopped, the store is away or the disk is full: well below the longest exchange, or others
 /// rightly take it for dead where its lease file is removed.
@@ -71,7 +72,7 @@ impl Chaos {
         let end = self.end_file();
         let [path, origin, exchange, logins] = &self.spawn[..] else { panic!() };
         let task = [path, origin, &name, exchange, logins, end.to_str().unwrap()];
-        let child = children::spawn("child::process", &task);
+        let child = children::spawn(child::MODULE, "process", &task);
         (name, child)
     }
 

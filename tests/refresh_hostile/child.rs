@@ -12,7 +12,10 @@ use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::{MarathonLayer, Pool};
 use tower::{Layer, ServiceExt};
 
-use crate::children;
+use crate::support::children;
+
+/// Where the function of the process is.
+pub(crate) const MODULE: &str = module_path!();
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -83,7 +86,7 @@ impl Account {
         let mut settings = Settings::default();
         settings.exchange_timeout = self.exchange;
         settings.lease = self.exchange * 2;
-        // Nothing rests for long.
+        // No cooldown is long.
         settings.rate_limit_cooldown = SECOND;
         settings.auth_failure_cooldown = SECOND;
         settings.payment_cooldown = SECOND;

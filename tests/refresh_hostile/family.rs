@@ -9,8 +9,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use oauth_marathon::TokenSet;
 
-use crate::server::raw::bearer;
-use crate::server::{Answer, Server, answer};
+use crate::support::raw::bearer;
+use crate::support::server::{Answer, Server, answer};
 
 /// One login: its tokens are named after it and numbered.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! Four processes over one store file, and an OAuth server that revokes a login when a refresh token comes twice, while
-//! somebody stops and kills them, removes their lock and lease files, takes the store away and fills the disk.
+//! somebody stops and kills them, removes their lock and lease files, takes the store away and fills the disk. In a
+//! process of its own: it runs for as long as it is told to, and its processes take the machine.
 //!
 //! No login is revoked but those whose new token died with a process that was killed, and each of these is named: its
 //! account needs a login because a refresh was cut short.
@@ -7,12 +8,10 @@
 
 mod chaos;
 mod child;
-#[path = "../support/children.rs"]
-mod children;
 mod family;
 mod logins;
-#[path = "../support/server.rs"]
-mod server;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -20,6 +19,8 @@ use std::time::Duration;
 use chaos::Chaos;
 use family::Families;
 use logins::Logins;
+
+use crate::support::children;
 
 const PROCESSES: usize = 4;
 const LOGINS: usize = 8;
@@ -48,11 +49,11 @@ fn no_login_is_revoked_and_none_is_lost_without_being_named() {
     let seed = number("OAUTH_MARATHON_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("OAUTH_MARATHON_SEED={seed}");
     let mut run = match small_disk(&path) {
-        Ok(()) => in_a_namespace(&path, children::command("run", &[&path, &seed.to_string(), "disk"])),
+        Ok(()) => in_a_namespace(&path, children::command(module_path!(), "run", &[&path, &seed.to_string(), "disk"])),
         Err(why) => {
             assert!(std::env::var_os("OAUTH_MARATHON_SKIP_NOTHING").is_none(), "cannot be skipped here: {why}");
             println!("skipped: the full disk: {why}");
-            children::command("run", &[&path, &seed.to_string(), ""])
+            children::command(module_path!(), "run", &[&path, &seed.to_string(), ""])
         }
     };
     assert!(run.stdout(Stdio::inherit()).status().unwrap().success(), "with OAUTH_MARATHON_SEED={seed}");

@@ -30,8 +30,8 @@ const WRONG: [Wrong; 14] = [
     (|it| it.end.order = &["a", "b"], "order: expected [\"a\", \"b\"], got [\"b\", \"a\"]"),
     (|it| it.end.standing = &[], "standing of a: expected Ready, got Cooling"),
     (
-        |it| it.end.standing = &[("a", Stands::Rests(Kind::Throttled, 500))],
-        "standing of a: expected Rests(Throttled, 500)",
+        |it| it.end.standing = &[("a", Stands::Cools(Kind::Throttled, 500))],
+        "standing of a: expected Cools(Throttled, 500)",
     ),
     (|it| it.end.failures = &[("b", 1)], "failures of a: expected 0, got 1"),
     (|it| it.end.events = &["failed_over", "cooling_down"], "events: expected"),

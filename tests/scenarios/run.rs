@@ -189,7 +189,7 @@ impl Report {
             let expected = end.standing.iter().find(|(of, _)| *of == id).map(|(_, stands)| *stands);
             let is_so = match (expected, credential.standing) {
                 (None, Standing::Ready) => true,
-                (Some(Stands::Rests(kind, stated)), Standing::Cooling { cooldown, cause, .. }) => {
+                (Some(Stands::Cools(kind, stated)), Standing::Cooling { cooldown, cause, .. }) => {
                     cause == kind && self.is_about(stated, cooldown)
                 }
                 (Some(Stands::Out(expected)), Standing::Out { reason, .. }) => reason == expected,

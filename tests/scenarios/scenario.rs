@@ -143,7 +143,7 @@ pub(crate) enum Step {
     Ask(Call, Outcome),
     /// The caller goes away once the provider has the request.
     Abandon(Call),
-    /// The account's rest ends by itself.
+    /// The account's cooldown ends by itself.
     Recovers(&'static str),
     /// Somebody changes the pool.
     Do(fn(&Pool)),
@@ -153,7 +153,7 @@ pub(crate) enum Step {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stands {
     /// For that many seconds, less the time that has passed.
-    Rests(Kind, u64),
+    Cools(Kind, u64),
     Out(LoginReason),
 }
 

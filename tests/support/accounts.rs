@@ -1,5 +1,4 @@
 //! Accounts, their tokens, requests and answers, as most tests need them.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::time::{Duration, SystemTime};
 

@@ -1,5 +1,4 @@
 //! A browser by script: cookies, redirects, forms. It stops at the callback, which the test visits when it wants to.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

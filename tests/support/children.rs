@@ -1,5 +1,4 @@
 //! Real processes: the test's own executable, started again to run one of its functions.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::process::{Child, Command, Stdio};
 
@@ -11,17 +10,26 @@ pub(crate) fn task() -> Option<Vec<String>> {
     std::env::var(TASK).ok().map(|task| task.split('\n').map(str::to_owned).collect())
 }
 
-/// Starts a process that runs the test function of this name, with a task.
-pub(crate) fn spawn(function: &str, task: &[&str]) -> Child {
-    command(function, task).spawn().unwrap()
+/// Starts a process that runs the test function of this name, with a task. `module` is the caller's `module_path!()`.
+pub(crate) fn spawn(module: &str, function: &str, task: &[&str]) -> Child {
+    command(module, function, task).spawn().unwrap()
 }
 
 /// The command of such a process.
-pub(crate) fn command(function: &str, task: &[&str]) -> Command {
+pub(crate) fn command(module: &str, function: &str, task: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", function, "--nocapture", "--test-threads=1"]).env(TASK, task.join("\n"));
+    command.args(["--exact", &test_name(module, function), "--nocapture", "--test-threads=1"]);
+    command.env(TASK, task.join("\n"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
     command
+}
+
+/// What the test harness calls a function of this module: its path without the name of the binary.
+pub(crate) fn test_name(module: &str, function: &str) -> String {
+    match module.split_once("::") {
+        Some((_, module)) => format!("{module}::{function}"),
+        None => function.to_owned(),
+    }
 }
 
 /// Waits for a process without blocking the runtime; says whether it ended well.

@@ -1,5 +1,4 @@
 //! An OAuth server by script for logins: one answer after the other, and a note of what was asked.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::time::Duration;
 

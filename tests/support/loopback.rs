@@ -1,5 +1,4 @@
 //! A provider on a free port of this machine, and what the reqwest tests share.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -1,5 +1,4 @@
 //! A server that is told byte by byte what to do.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::future::Future;
 use std::net::SocketAddr;

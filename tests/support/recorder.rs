@@ -45,7 +45,8 @@ impl<S: Subscriber> Layer<S> for Recorder {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        self.push(event.metadata().target(), |line| event.record(line));
+        let name = format!("{} {}", event.metadata().target(), event.metadata().level());
+        self.push(&name, |line| event.record(line));
     }
 }
 

@@ -1,5 +1,4 @@
 //! A server on hyper that speaks HTTP/1.1 and HTTP/2, and the clients and pools that the wire tests share.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,10 +23,7 @@ use oauth_marathon::{Credential, Pool, TokenSet};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-#[path = "raw.rs"]
-pub(crate) mod raw;
-
-use raw::Log;
+use super::raw::Log;
 
 pub(crate) type Answer = Response<BoxBody<Bytes, Infallible>>;
 

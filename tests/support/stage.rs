@@ -1,7 +1,5 @@
 //! A pool, a provider, and the stack between them; and what a test wants to know of them.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
-
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -153,8 +151,8 @@ impl Stage {
         self.pool.snapshot().credential(id).expect("in the pool").clone()
     }
 
-    /// Why a credential rests and for how long still.
-    pub fn rest(&self, id: &str) -> Option<(Kind, Duration)> {
+    /// Why a credential cools and for how long still.
+    pub fn cooldown(&self, id: &str) -> Option<(Kind, Duration)> {
         match self.of(id).standing {
             Standing::Cooling { cooldown, cause, .. } => Some((cause, cooldown)),
             _ => None,

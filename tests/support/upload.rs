@@ -1,5 +1,4 @@
 //! A request body that comes in chunks, with pauses between them, and that may fail.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::VecDeque;
 use std::io;

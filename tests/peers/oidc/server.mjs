@@ -1,4 +1,4 @@
-// A real OAuth server for tests/peer_oidc.rs: node oidc-provider, with rotating refresh tokens and detection of their reuse.
+// A real OAuth server for tests/refresh/oidc_provider.rs: node oidc-provider, with rotating refresh tokens and detection of their reuse.
 // It listens on a free port of this machine, which it prints as "READY http://127.0.0.1:PORT", tells its events line by line
 // as "EVENT name details", and ends when its standard input does.
 import { createServer } from 'node:http';

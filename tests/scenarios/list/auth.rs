@@ -5,7 +5,7 @@ use oauth_marathon::verdict::Kind::{Forbidden, Rejected, Success, Throttled, Una
 use oauth_marathon::{ErrorKind, Secret, TokenSet};
 
 use crate::provider::{limited, ok, status};
-use crate::scenario::Stands::{Out, Rests};
+use crate::scenario::Stands::{Cools, Out};
 use crate::scenario::Table::{Codex, Design, Opencode};
 use crate::scenario::{Account, End, Gets, Scenario, Step, gets, key, login, outcome, post, scenario, served};
 
@@ -54,12 +54,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "a+", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Unauthorized, 300))],
+                standing: &[("a", Cools(Unauthorized, 300))],
                 failures: &[("a", 2)],
                 events: &["refreshed", "cooling_down", "failed_over"],
                 ..refreshed
             }),
-        scenario("an account that is forbidden after the refresh too rests once another serves", Opencode, two)
+        scenario("an account that is forbidden after the refresh too cools once another serves", Opencode, two)
             .refreshable()
             .meets("a", [status(403)])
             .meets("a+", [status(403)])
@@ -67,7 +67,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "a+", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Forbidden, 300))],
+                standing: &[("a", Cools(Forbidden, 300))],
                 failures: &[("a", 2)],
                 events: &["refreshed", "failed_over", "cooling_down"],
                 ..refreshed
@@ -80,7 +80,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "a+", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 60))],
+                standing: &[("a", Cools(Throttled, 60))],
                 failures: &[("a", 2)],
                 events: &["refreshed", "cooling_down", "failed_over"],
                 ..refreshed
@@ -108,14 +108,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ask(post(), gets(401, "expired", [("a", Unauthorized)]))
             .ask(post(), outcome(Gets::Fails(ErrorKind::LoginNeeded), []))
             .ends(End { seen: &["a"], order: &["a"], events: &["login_needed", "exhausted"], ..out }),
-        scenario("a token endpoint that fails for now costs a short rest, and the next account serves", Codex, two)
+        scenario("a token endpoint that fails for now costs a short cooldown, and the next account serves", Codex, two)
             .endpoint("refresh-a", [status(503)])
             .meets("a", [status(401)])
             .ask(post(), served([("a", Unauthorized), ("b", Success)]))
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Unauthorized, 30))],
+                standing: &[("a", Cools(Unauthorized, 30))],
                 events: &["refresh_failed", "cooling_down", "failed_over"],
                 ..refreshed
             }),
@@ -137,7 +137,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         .ends(End {
             seen: &["b"],
             order: &["b", "a"],
-            standing: &[("a", Rests(Unauthorized, 90))],
+            standing: &[("a", Cools(Unauthorized, 90))],
             failures: &[],
             events: &["refresh_failed", "cooling_down"],
             ..refreshed
@@ -151,25 +151,25 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "a+", "a+", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Unauthorized, 300))],
+                standing: &[("a", Cools(Unauthorized, 300))],
                 failures: &[("a", 2)],
                 events: &["refreshed", "cooling_down", "failed_over"],
                 ..refreshed
             }),
-        scenario("a key that is not accepted rests without a refresh", Design, [key("k"), key("l")])
+        scenario("a key that is not accepted cools without a refresh", Design, [key("k"), key("l")])
             .refreshable()
             .meets("k", [status(401)])
             .ask(post(), served([("k", Unauthorized), ("l", Success)]))
             .ends(End {
                 seen: &["k", "l"],
                 order: &["l", "k"],
-                standing: &[("k", Rests(Unauthorized, 300))],
+                standing: &[("k", Cools(Unauthorized, 300))],
                 failures: &[("k", 1)],
                 events: &["cooling_down", "failed_over"],
                 ..End::default()
             }),
         scenario(
-            "a login without a refresh token rests as a key does",
+            "a login without a refresh token cools as a key does",
             Design,
             [Account { refresh: false, ..login("a") }, login("b")],
         )
@@ -179,7 +179,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         .ends(End {
             seen: &["a", "b"],
             order: &["b", "a"],
-            standing: &[("a", Rests(Unauthorized, 300))],
+            standing: &[("a", Cools(Unauthorized, 300))],
             failures: &[("a", 1)],
             events: &["cooling_down", "failed_over"],
             ..End::default()
@@ -195,7 +195,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b2"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 60))],
+                standing: &[("a", Cools(Throttled, 60))],
                 failures: &[("a", 1)],
                 events: &["cooling_down", "failed_over"],
                 ..End::default()

@@ -1,11 +1,11 @@
-//! Every account rests, or there is none.
+//! Every account is cooling, or there is none.
 
 use oauth_marathon::ErrorKind;
 use oauth_marathon::config::WhenAllCooling::{Error, Probe, Wait};
 use oauth_marathon::verdict::Kind::{Success, Throttled};
 
 use crate::provider::{limited, ok, status};
-use crate::scenario::Stands::Rests;
+use crate::scenario::Stands::Cools;
 use crate::scenario::Table::{Design, Opencode};
 use crate::scenario::{Call, End, Gets, Scenario, gets, login, outcome, post, scenario, served};
 
@@ -19,7 +19,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let both_cool = End {
         seen: &["a", "b"],
         order: &["a", "b"],
-        standing: &[("a", Rests(Throttled, 60)), ("b", Rests(Throttled, 90))],
+        standing: &[("a", Cools(Throttled, 60)), ("b", Cools(Throttled, 90))],
         failures: &[("a", 1), ("b", 1)],
         events: &["cooling_down", "failed_over", "cooling_down", "exhausted"],
         ..End::default()
@@ -27,20 +27,24 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let alone = End {
         seen: &["a"],
         order: &["a"],
-        standing: &[("a", Rests(Throttled, 20))],
+        standing: &[("a", Cools(Throttled, 20))],
         failures: &[("a", 1)],
         events: &["cooling_down", "exhausted"],
         ..End::default()
     };
     let both = [("a", Throttled), ("b", Throttled)];
     vec![
-        scenario("while all rest, the last failure is given again with the time of the first recovery", Design, two)
-            .meets("a", [limited("60")])
-            .meets("b", [limited("90").body("the last").with("x-request-id", "r2")])
-            .ask(post(), gets(429, "the last", both).retry_after(90))
-            .ask(post(), gets(429, "the last", [("-", Throttled)]).retry_after(60).with("x-request-id", "r2"))
-            .ends(both_cool),
-        scenario("if asked to, a request fails without being sent while all rest", Opencode, two)
+        scenario(
+            "while all are cooling, the last failure is given again with the time of the first recovery",
+            Design,
+            two,
+        )
+        .meets("a", [limited("60")])
+        .meets("b", [limited("90").body("the last").with("x-request-id", "r2")])
+        .ask(post(), gets(429, "the last", both).retry_after(90))
+        .ask(post(), gets(429, "the last", [("-", Throttled)]).retry_after(60).with("x-request-id", "r2"))
+        .ends(both_cool),
+        scenario("if asked to, a request fails without being sent while all are cooling", Opencode, two)
             .set(|settings| settings.when_all_cooling = Error)
             .meets("a", [limited("60")])
             .meets("b", [limited("90")])
@@ -65,7 +69,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 600))],
+                standing: &[("a", Cools(Throttled, 600))],
                 events: &["cooling_down", "failed_over", "cooling_down", "exhausted", "recovered"],
                 ..both_cool
             }),
@@ -73,13 +77,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .set(|settings| settings.when_all_cooling = Wait)
             .meets("a", [limited("61"), ok()])
             .ask(post(), gets(429, "slow down", [("a", Throttled)]))
-            .ends(End { standing: &[("a", Rests(Throttled, 61))], ..alone }),
+            .ends(End { standing: &[("a", Cools(Throttled, 61))], ..alone }),
         scenario("a wait past the deadline is not begun", Design, [login("a")])
             .set(|settings| settings.when_all_cooling = Wait)
             .meets("a", [limited("20"), ok()])
             .ask(Call { within_seconds: Some(15), ..post() }, gets(429, "slow down", [("a", Throttled)]))
             .ends(alone),
-        scenario("if asked to, one request is sent although all rest", Opencode, two)
+        scenario("if asked to, one request is sent although all are cooling", Opencode, two)
             .set(|settings| settings.when_all_cooling = Probe)
             .meets("a", [limited("60"), ok()])
             .meets("b", [limited("90")])
@@ -87,7 +91,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ask(post(), gets(200, "served", [("a", Success)]))
             .ends(End {
                 seen: &["a", "b", "a"],
-                standing: &[("b", Rests(Throttled, 90))],
+                standing: &[("b", Cools(Throttled, 90))],
                 events: &["cooling_down", "failed_over", "cooling_down", "exhausted", "recovered"],
                 ..both_cool
             }),
@@ -101,7 +105,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["b", "b", "a"],
                 order: &["a", "b"],
-                standing: &[("b", Rests(Throttled, 20))],
+                standing: &[("b", Cools(Throttled, 20))],
                 failures: &[("b", 1)],
                 events: &["cooling_down"],
                 ..End::default()

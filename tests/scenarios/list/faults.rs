@@ -7,14 +7,14 @@ use oauth_marathon::config::Resend;
 use oauth_marathon::verdict::Kind::{Network, Overloaded, ServerError, Success, Throttled};
 
 use crate::provider::{breaks_off, closes, hangs, limited, ok, status};
-use crate::scenario::Stands::Rests;
+use crate::scenario::Stands::Cools;
 use crate::scenario::Table::{Codex, Design, Opencode};
 use crate::scenario::{Account, Base, End, Gets, Scenario, get, gets, login, outcome, post, scenario, served};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let two = [login("a"), login("b")];
     let closed = Account { base: Base::Closed, ..login("a") };
-    // The way to the provider is everybody's: nobody rests.
+    // The way to the provider is everybody's: nobody cools.
     let broken = End {
         seen: &["a", "a", "a", "b"],
         order: &["b", "a"],
@@ -57,12 +57,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             events: &["failed_over", "attempts_used_up"],
             ..End::default()
         }),
-        scenario("an account with an address of its own rests when that breaks", Design, [closed, login("b")])
+        scenario("an account with an address of its own cools when that breaks", Design, [closed, login("b")])
             .ask(post(), served([("a", Network), ("a", Network), ("b", Success)]))
             .ends(End {
                 seen: &["b"],
                 failures: &[("a", 2)],
-                standing: &[("a", Rests(Network, 30))],
+                standing: &[("a", Cools(Network, 30))],
                 events: &["cooling_down", "failed_over"],
                 ..broken
             }),
@@ -78,7 +78,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ask(post(), gets(429, "slow down", [("a", Throttled), ("b", Network), ("b", Network), ("b", Network)]))
             .ends(End {
                 seen: &["a", "b", "b", "b"],
-                standing: &[("a", Rests(Throttled, 60))],
+                standing: &[("a", Cools(Throttled, 60))],
                 failures: &[("a", 1), ("b", 3)],
                 events: &["cooling_down", "failed_over"],
                 ..broken
@@ -99,7 +99,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ask(post(), gets(200, "served", [("a", ServerError), ("a", Success)]))
             .ends(End { seen: &["a", "a"], ..untouched }),
         scenario(
-            "a provider that keeps failing gets one more try and one hop",
+            "a provider that keeps failing gets one more try and one failover",
             Design,
             [login("a"), login("b"), login("c")],
         )
@@ -121,7 +121,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ask(post(), served([("a", Overloaded), ("b", Success)]))
             .ends(End { seen: &["a", "b"], events: &["failed_over"], ..untouched }),
         scenario(
-            "an overloaded provider has one hop, and its answer stands",
+            "an overloaded provider has one failover, and its answer stands",
             Design,
             [login("a"), login("b"), login("c")],
         )
@@ -152,7 +152,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ask(post(), served([("a", Network), ("a", Network), ("b", Success)]))
             .ends(End {
                 seen: &["b"],
-                standing: &[("a", Rests(Network, 30))],
+                standing: &[("a", Cools(Network, 30))],
                 failures: &[("a", 2)],
                 events: &["cooling_down", "failed_over"],
                 ..broken
@@ -163,7 +163,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ask(post(), served([("a", Throttled), ("b", Success)]))
             .ends(End {
                 seen: &["a", "b"],
-                standing: &[("a", Rests(Throttled, 60))],
+                standing: &[("a", Cools(Throttled, 60))],
                 failures: &[("a", 1)],
                 events: &["cooling_down", "failed_over"],
                 ..broken

@@ -1,4 +1,4 @@
-//! 429: who serves next, in which order, and how long the others rest.
+//! 429: who serves next, in which order, and how long the others cool.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use oauth_marathon::verdict::Kind::{Success, Throttled};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 
 use crate::provider::{limited, ok, status};
-use crate::scenario::Stands::Rests;
+use crate::scenario::Stands::Cools;
 use crate::scenario::Table::{Codex, Design, Opencode};
 use crate::scenario::{End, Scenario, Step, gets, login, post, scenario, served};
 
@@ -16,14 +16,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let two = [login("a"), login("b")];
     let cooled_and_over = &["cooling_down", "failed_over"];
     vec![
-        scenario("a limited account hands the same request to the next and rests at the back", Opencode, two)
+        scenario("a limited account hands the same request to the next and cools at the back", Opencode, two)
             .meets("a", [limited("50")])
             .ask(post().with("x-trace", "t1"), served([("a", Throttled), ("b", Success)]))
             .ends(End {
                 seen: &["a", "b"],
                 carried: &[(0, ":body", "hello"), (1, ":method", "POST"), (1, ":body", "hello"), (1, "x-trace", "t1")],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 50))],
+                standing: &[("a", Cools(Throttled, 50))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
@@ -36,7 +36,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "a", "a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 60))],
+                standing: &[("a", Cools(Throttled, 60))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
@@ -48,7 +48,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["a", "b"],
-                standing: &[("a", Rests(Throttled, 60)), ("b", Rests(Throttled, 90))],
+                standing: &[("a", Cools(Throttled, 60)), ("b", Cools(Throttled, 90))],
                 failures: &[("a", 1), ("b", 1)],
                 events: &["cooling_down", "failed_over", "cooling_down", "exhausted"],
                 ..End::default()
@@ -59,19 +59,19 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 40))],
+                standing: &[("a", Cools(Throttled, 40))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
             }),
-        scenario("a limit that states no time rests for as long as the settings say", Opencode, two)
+        scenario("a limit that states no time cools for as long as the settings say", Opencode, two)
             .set(|settings| settings.rate_limit_cooldown = Duration::from_secs(77))
             .meets("a", [status(429).with("retry-after", "soon")])
             .ask(post(), served([("a", Throttled), ("b", Success)]))
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 77))],
+                standing: &[("a", Cools(Throttled, 77))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
@@ -82,7 +82,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 90))],
+                standing: &[("a", Cools(Throttled, 90))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
@@ -93,7 +93,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 691_200))],
+                standing: &[("a", Cools(Throttled, 691_200))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
@@ -110,13 +110,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 events: &["cooling_down", "failed_over", "recovered"],
                 ..End::default()
             }),
-        scenario("a single account rests as well", Codex, [login("a")])
+        scenario("a single account cools as well", Codex, [login("a")])
             .meets("a", [limited("60")])
             .ask(post(), gets(429, "slow down", [("a", Throttled)]).retry_after(60))
             .ends(End {
                 seen: &["a"],
                 order: &["a"],
-                standing: &[("a", Rests(Throttled, 60))],
+                standing: &[("a", Cools(Throttled, 60))],
                 failures: &[("a", 1)],
                 events: &["cooling_down", "exhausted"],
                 ..End::default()
@@ -129,12 +129,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["c", "a", "b"],
-                standing: &[("a", Rests(Throttled, 60)), ("b", Rests(Throttled, 90))],
+                standing: &[("a", Cools(Throttled, 60)), ("b", Cools(Throttled, 90))],
                 failures: &[("a", 1), ("b", 1)],
                 events: &["cooling_down", "failed_over", "cooling_down", "attempts_used_up"],
                 ..End::default()
             }),
-        scenario("a success lifts a limit that began before it", Design, [login("a")])
+        scenario("a success ends a limit that began before it", Design, [login("a")])
             .set(|settings| settings.when_all_cooling = WhenAllCooling::Probe)
             .meets("a", [limited("600"), ok()])
             .ask(post(), gets(429, "slow down", [("a", Throttled)]))

@@ -10,7 +10,7 @@ use oauth_marathon::verdict::Kind::{
 use oauth_marathon::verdict::Verdict;
 
 use crate::provider::{limited, ok, status};
-use crate::scenario::Stands::{Out, Rests};
+use crate::scenario::Stands::{Cools, Out};
 use crate::scenario::Table::{Codex, Design, Opencode};
 use crate::scenario::{End, Scenario, gets, key, login, post, scenario, served};
 
@@ -25,12 +25,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Billing, 3_600))],
+                standing: &[("a", Cools(Billing, 3_600))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
             }),
-        scenario("an account that has to pay rests for as long as the settings say", Codex, two)
+        scenario("an account that has to pay cools for as long as the settings say", Codex, two)
             .set(|settings| settings.payment_cooldown = Duration::from_secs(600))
             .meets("a", [status(402).with("retry-after", "5")])
             .ask(post(), served([("a", Billing), ("b", Success)]))
@@ -38,7 +38,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Billing, 600))],
+                standing: &[("a", Cools(Billing, 600))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
@@ -55,7 +55,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 events: &["cooling_down", "exhausted", "recovered"],
                 ..End::default()
             }),
-        scenario("a quota that is used up rests until its reset", Design, two)
+        scenario("a quota that is used up cools until its reset", Design, two)
             .classifier(|answer| {
                 let quota = Verdict::new(QuotaExhausted).with_retry_after(Duration::from_secs(7_200));
                 (answer.headers().get("x-plan")? == "used up").then_some(quota)
@@ -65,7 +65,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(QuotaExhausted, 7_200))],
+                standing: &[("a", Cools(QuotaExhausted, 7_200))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()
@@ -102,7 +102,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["k", "l"],
                 order: &["l", "m", "k"],
-                standing: &[("k", Rests(Forbidden, 300))],
+                standing: &[("k", Cools(Forbidden, 300))],
                 failures: &[("k", 1)],
                 events: &["failed_over", "cooling_down"],
                 ..End::default()
@@ -124,7 +124,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["k", "l"],
                 order: &["k", "l"],
-                standing: &[("k", Rests(Throttled, 60)), ("l", Rests(Billing, 3_600))],
+                standing: &[("k", Cools(Throttled, 60)), ("l", Cools(Billing, 3_600))],
                 failures: &[("k", 1), ("l", 1)],
                 events: &["cooling_down", "failed_over", "cooling_down", "exhausted"],
                 ..End::default()
@@ -136,7 +136,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Rests(Throttled, 60))],
+                standing: &[("a", Cools(Throttled, 60))],
                 failures: &[("a", 1)],
                 events: cooled_and_over,
                 ..End::default()

@@ -5,7 +5,7 @@ use oauth_marathon::verdict::Kind::{Rejected, Success, Throttled};
 
 use crate::adapters::Adapter;
 use crate::provider::{hangs, limited, ok, status};
-use crate::scenario::Stands::Rests;
+use crate::scenario::Stands::Cools;
 use crate::scenario::Table::{Codex, Design, Opencode};
 use crate::scenario::{
     Account, Base, Call, End, Gets, Scenario, Step, get, gets, key, login, outcome, post, scenario, served,
@@ -20,7 +20,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let over = End {
         seen: &["a", "b"],
         order: &["b", "a"],
-        standing: &[("a", Rests(Throttled, 60))],
+        standing: &[("a", Cools(Throttled, 60))],
         failures: &[("a", 1)],
         events: &["cooling_down", "failed_over"],
         ..End::default()

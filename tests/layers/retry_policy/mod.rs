@@ -1,0 +1,5 @@
+//! The policy for tower's own retry layer decides as our layer does: the same scripts through both stacks.
+
+mod as_our_layer;
+mod exceptions;
+mod stacks;

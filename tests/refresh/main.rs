@@ -1,0 +1,18 @@
+//! Refreshes: one exchange for all who wait, across processes, killed ones too, and against real OAuth servers.
+
+mod across_processes;
+mod clock_jumps;
+mod four_processes;
+mod killed;
+mod limits;
+mod meanwhile;
+mod oidc_provider;
+mod oidc_server;
+mod one_exchange;
+mod over_sockets;
+mod refusals_at_once;
+mod refused_event;
+mod rotating_server;
+mod stored_tokens;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,4 +1,4 @@
-//! The connections at the port of a login: so many at once, and the browser is let in whoever else is there.
+//! The connections at the port of a login: a limited number, and the browser is always let in.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::{AbortHandle, JoinSet};
 
-/// More than this are never open at once.
+/// The most connections that are open at once.
 const MOST: usize = 256;
 
 /// All connections, each in a task of its own. Dropping it ends them.
@@ -24,9 +24,9 @@ struct Visitor {
 }
 
 impl Visitors {
-    /// Serves one more, by a task that sets its flag once the head of a request has come. Where there is no room, the oldest
-    /// that has asked for nothing goes: this machine's own programs may connect as often as they like, and a browser asks at
-    /// once. Where all have asked, the newcomer is turned away.
+    /// Serves one more connection, by a task that sets its flag once the head of a request has come. If there is no room, the
+    /// oldest connection without a request is closed: other programs on this machine may connect as often as they like, but a
+    /// browser sends its request at once. If all have sent one, the new connection is turned away.
     pub(super) fn admit<F>(&mut self, serve: impl FnOnce(Arc<AtomicBool>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,

@@ -7,7 +7,7 @@
 //!
 //! | need | method |
 //! |---|---|
-//! | change a record only if nobody else has | [`compare_and_set`](Store::compare_and_set), by the record's [`Revision`] |
+//! | change a record only if no other process has | [`compare_and_set`](Store::compare_and_set), by the record's [`Revision`] |
 //! | one refresh at a time over all processes | [`lease`](Store::lease) |
 //! | a mark that outlives a crash in the middle of a refresh | [`Record::intent`] |
 //! | cooldowns that others see, off the path of a request | [`note_health`](Store::note_health) |

@@ -37,7 +37,7 @@ pub enum LoginErrorKind {
     Refused,
     /// The server could not be reached, or fails. A new login may work later.
     Unreachable,
-    /// The answer contradicts the request, such as that of another issuer. It must not be trusted.
+    /// The answer contradicts the request, for example if it is from another issuer. It must not be trusted.
     Untrusted,
 }
 

@@ -47,7 +47,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// | `invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request` | [`Misconfigured`](super::RefreshErrorKind::Misconfigured) |
 /// | 429 and 5xx whatever they say, a failed connection, no whole answer in time, and everything else | [`Transient`](super::RefreshErrorKind::Transient) |
 ///
-/// The code is looked for in `error`, `error.code`, `error.type`, `error_code` and `code`, whatever the status: also in
+/// The code is read from `error`, `error.code`, `error.type`, `error_code` or `code`, with any status: also in
 /// an answer with 200.
 ///
 /// ```

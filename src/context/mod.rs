@@ -129,7 +129,7 @@ impl RequestContext {
         extensions.get()
     }
 
-    /// The attempts made so far, oldest first. On a context that the caller made: those of the latest call under it.
+    /// The attempts made so far, oldest first. A context that the caller made shows the attempts of the latest call under it.
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
         let call = self.call();

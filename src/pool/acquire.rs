@@ -314,7 +314,7 @@ impl Inner {
             let whose =
                 if ask.pin.is_some() { "the credential that the request is pinned to" } else { "every credential" };
             let message = format!(
-                "{whose} of {provider:?} needs a login: {out:?}; log in again and hand the new tokens to Pool::update"
+                "{whose} of {provider:?} is out until a person acts: {out:?}; log in again and hand the new tokens to Pool::update"
             );
             return Error::new(ErrorKind::LoginNeeded, message);
         }

@@ -1,4 +1,4 @@
-//! The rules of a store over plain data, shared by those that hold all of it at once.
+//! The rules of a store over plain data, shared by the stores that hold all of it in memory.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ impl Book {
         Ok(CasOutcome::Stored(entry))
     }
 
-    /// Says whether it changed anything.
+    /// Puts the records in this order, and says whether that changed anything.
     pub(super) fn set_order(&mut self, provider: &str, order: &[CredentialId]) -> bool {
         let Some(shelf) = self.providers.get_mut(provider) else { return false };
         let ids = |shelf: &Shelf| -> Vec<_> {
@@ -91,7 +91,7 @@ impl Book {
         ids(shelf) != before
     }
 
-    /// Says whether it changed anything.
+    /// Applies a change of health, and says whether that changed anything.
     pub(super) fn note(
         &mut self,
         key: &StoreKey,
@@ -101,7 +101,7 @@ impl Book {
         let Some(mut entry) = self.get(key).cloned() else { return Ok(false) };
         let before = entry.record.health.clone();
         change.apply(&mut entry.record.health);
-        // What an older secret met says nothing about its successor.
+        // The outcome of an older secret says nothing about its successor.
         if entry.record.generation > generation || entry.record.health == before {
             return Ok(false);
         }

@@ -1,4 +1,4 @@
-//! Hearing of changes of a store.
+//! How a store reports its changes.
 
 #[cfg(feature = "file-store")]
 use std::{
@@ -9,9 +9,9 @@ use std::{
 
 use crate::sync::watch;
 
-/// Tells that a store has changed. [`Store::watch`](super::Store::watch) gives it out.
+/// Reports that a store has changed. [`Store::watch`](super::Store::watch) gives it out.
 ///
-/// It does not say what has changed: load again, and compare the revisions. One's own changes are told of too.
+/// It does not say what has changed: load again, and compare the revisions. A process gets its own changes too.
 #[derive(Debug)]
 pub struct Changes(Source);
 
@@ -20,46 +20,46 @@ enum Source {
     Never,
     Told(watch::Receiver<()>),
     #[cfg(feature = "file-store")]
-    Looked {
+    Compared {
         interval: Duration,
         next: Instant,
-        at: Box<dyn Look>,
+        at: Box<dyn Compare>,
     },
 }
 
-/// Looks whether something has changed since the last look.
+/// Compares a store with its state at the last comparison.
 #[cfg(feature = "file-store")]
-pub(super) trait Look: std::fmt::Debug + Send + Sync {
-    fn look(&mut self) -> Looking<'_>;
+pub(super) trait Compare: std::fmt::Debug + Send + Sync {
+    fn has_changed(&mut self) -> Comparing<'_>;
 }
 
 #[cfg(feature = "file-store")]
-pub(super) type Looking<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+pub(super) type Comparing<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 impl Changes {
-    /// Never tells of anything.
+    /// Never reports a change.
     #[must_use]
     pub fn never() -> Self {
         Self(Source::Never)
     }
 
-    /// Looks again and again, only while somebody waits.
+    /// Compares again and again, but only while a caller waits.
     #[cfg(feature = "file-store")]
-    pub(super) fn by_looking(interval: Duration, at: impl Look + 'static) -> Self {
-        Self(Source::Looked { interval, next: crate::clock::now(), at: Box::new(at) })
+    pub(super) fn by_comparing(interval: Duration, at: impl Compare + 'static) -> Self {
+        Self(Source::Compared { interval, next: crate::clock::now(), at: Box::new(at) })
     }
 
     /// Waits until the store has changed since this method was last ready, or since [`Changes`] was made. Several changes
-    /// may be told as one. It may be dropped at any time: what it would have told is told by the next call.
+    /// may be reported as one. The future may be dropped at any time: the next call then reports the change.
     pub async fn changed(&mut self) {
         let told = match &mut self.0 {
             Source::Never => false,
             Source::Told(receiver) => receiver.changed().await.is_ok(),
             #[cfg(feature = "file-store")]
-            Source::Looked { interval, next, at } => loop {
-                // Kept between calls, so that one who asks often and briefly sees changes too.
+            Source::Compared { interval, next, at } => loop {
+                // Kept between calls, so that a caller that waits often and briefly sees changes too.
                 crate::sync::time::sleep_until((*next).into()).await;
-                let changed = at.look().await;
+                let changed = at.has_changed().await;
                 *next = crate::clock::now() + *interval;
                 if changed {
                     break true;
@@ -67,7 +67,7 @@ impl Changes {
             },
         };
         if !told {
-            // Nobody is left to tell.
+            // No change will ever come.
             std::future::pending().await
         }
     }
@@ -78,13 +78,13 @@ impl Changes {
 pub struct ChangeNotifier(watch::Sender<()>);
 
 impl ChangeNotifier {
-    /// One that nobody listens to yet.
+    /// A notifier without listeners.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Tells all who listen.
+    /// Reports a change to all listeners.
     pub fn notify(&self) {
         self.0.send_replace(());
     }

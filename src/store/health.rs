@@ -1,4 +1,4 @@
-//! What keeps a credential from being used, as it is kept over the end of a process: with times of the wall clock.
+//! The health of a credential as a store keeps it: cooldowns and `out`, with times of the wall clock.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::events::LoginReason;
 use crate::verdict::{Kind, Scope};
 
-/// What keeps a credential from being used, and what it was answered.
+/// What keeps a credential from being used, and its last status.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Health {
@@ -15,12 +15,12 @@ pub struct Health {
     pub cooldowns: Vec<Cooldown>,
     /// It is out until a person acts.
     pub out: Option<LoginReason>,
-    /// The last status that was noted. A pool notes that of a failure that lets the credential rest or takes it out, and that
-    /// of the first success after it; an answer that changes nothing is not written down.
+    /// The last status that was noted. A pool notes the status of a failure that makes the credential cool or takes it out, and
+    /// of the first success after it. An answer that changes nothing is not noted.
     pub last_status: Option<LastStatus>,
 }
 
-/// What a credential was answered, and when.
+/// The status of an answer, and when it was noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastStatus {
@@ -31,26 +31,26 @@ pub struct LastStatus {
 }
 
 impl LastStatus {
-    /// A status that was answered then.
+    /// A status that was noted at this time.
     #[must_use]
     pub const fn new(status: StatusCode, at: SystemTime) -> Self {
         Self { status, at }
     }
 }
 
-/// Until when a credential rests, and why.
+/// A cooldown: until when a credential is not picked, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cooldown {
     /// Why.
     pub cause: Kind,
-    /// What rests.
+    /// What cools.
     pub scope: Scope,
-    /// Which model rests, where the scope is [`Scope::Model`].
+    /// Which model cools, if the scope is [`Scope::Model`].
     pub model: Option<String>,
-    /// Until when. One that is over means nothing any more.
+    /// Until when. A cooldown that is over has no effect.
     pub until: SystemTime,
-    /// Nobody stated the time: it is our own guess.
+    /// The provider stated no time: it is our own guess.
     pub guessed: bool,
 }
 
@@ -61,14 +61,14 @@ impl Cooldown {
         Self { cause, scope: Scope::Credential, model: None, until, guessed: false }
     }
 
-    /// Says what rests, where it is not the whole credential.
+    /// Sets what cools, if it is not the whole credential.
     #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
     }
 
-    /// Says that a model rests, and which.
+    /// Sets that one model cools, and which.
     #[must_use]
     pub fn with_model(mut self, model: impl Into<String>) -> Self {
         self.scope = Scope::Model;
@@ -76,7 +76,7 @@ impl Cooldown {
         self
     }
 
-    /// Says whether the time is a guess.
+    /// Sets whether the time is a guess.
     #[must_use]
     pub fn with_guessed(mut self, guessed: bool) -> Self {
         self.guessed = guessed;
@@ -88,8 +88,8 @@ impl Cooldown {
     }
 }
 
-/// What has happened to a credential's health: steps that are applied to whatever is stored by then, so that two processes
-/// lose nothing of each other's.
+/// A change of a credential's health: steps that are applied to the stored health at the time of the write, so that two
+/// processes do not undo each other's changes.
 ///
 /// ```
 /// use oauth_marathon::store::{Cooldown, Health, HealthChange};
@@ -126,37 +126,37 @@ impl HealthChange {
         Self::default()
     }
 
-    /// It rests. Where it does already, for the same cause, scope and model, the later end counts.
+    /// Adds that a cooldown begins. If one of the same cause, scope and model lasts, the later end counts.
     #[must_use]
     pub fn cooled(self, cooldown: Cooldown) -> Self {
         self.and(Step::Cooled(cooldown))
     }
 
-    /// It does not rest any more for this cause, scope and model.
+    /// Adds that the cooldown of this cause, scope and model ends.
     #[must_use]
     pub fn ended(self, cause: Kind, scope: Scope, model: Option<&str>) -> Self {
         self.and(Step::Ended(cause, scope, model.map(Into::into)))
     }
 
-    /// It is out until a person acts, or is not any more.
+    /// Adds that the credential is out until a person acts, or (`None`) that it is not any more.
     #[must_use]
     pub fn out(self, reason: Option<LoginReason>) -> Self {
         self.and(Step::Out(reason))
     }
 
-    /// It was answered. Of several answers the one that is noted last counts.
+    /// Adds a status. Of several the one that is noted last counts.
     #[must_use]
     pub fn answered(self, last: LastStatus) -> Self {
         self.and(Step::Answered(last))
     }
 
-    /// Nothing keeps it from being used. What it was answered stays.
+    /// Adds that nothing keeps the credential from being used any more. Its last status stays.
     #[must_use]
     pub fn cleared(self) -> Self {
         self.and(Step::Cleared)
     }
 
-    /// First this change, then `later`.
+    /// This change, followed by `later`.
     #[must_use]
     pub fn then(self, later: Self) -> Self {
         later.steps.into_iter().fold(self, Self::and)
@@ -175,7 +175,7 @@ impl HealthChange {
         }
     }
 
-    /// Adds a step and drops those that have no effect beside it, so that notes that wait for long stay few.
+    /// Adds a step, and drops the steps that have no effect beside it, so that notes that wait for long stay few.
     fn and(mut self, step: Step) -> Self {
         match &step {
             Step::Cleared => self.steps.retain(|earlier| matches!(earlier, Step::Answered(_))),
@@ -298,14 +298,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_answered_stays_whatever_is_lifted() {
+    fn the_last_status_stays_whatever_is_ended() {
         let change = HealthChange::new().answered(answered(429)).cleared();
         assert_eq!(applied(&[&change]), Health { last_status: Some(answered(429)), ..Health::default() });
         assert_eq!(applied(&[&HealthChange::new().cleared()]).last_status, Some(answered(500)));
     }
 
     #[test]
-    fn causes_scopes_and_models_rest_apart() {
+    fn causes_scopes_and_models_cool_apart() {
         let change = HealthChange::new().cooled(throttled(20).with_model("large")).cooled(throttled(10));
         assert_eq!(applied(&[&change]).cooldowns, [throttled(25), throttled(20).with_model("large")]);
         let ended = change.ended(Kind::Throttled, Scope::Credential, None);

@@ -13,12 +13,12 @@ impl StoreLease {
         Self(Some(Box::new(guard)))
     }
 
-    /// A lease that excludes nobody, from a store that one pool alone uses.
+    /// A lease that excludes no other, from a store that one pool alone uses.
     pub fn unshared() -> Self {
         Self(None)
     }
 
-    /// Whether nobody else has a lease of the same key, in whatever process.
+    /// Whether this lease excludes every other of the same key, in all processes.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
         self.0.is_some()

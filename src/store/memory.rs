@@ -13,8 +13,8 @@ use crate::sync::{AsyncMutex, Mutex, MutexGuard, lock, time};
 
 /// A [`Store`] in memory. A clone shares the records.
 ///
-/// A refreshed token is lost when the process ends. Where the provider gives out a new refresh token with each refresh,
-/// the login is lost with it.
+/// A refreshed token is lost when the process ends. If the provider gives out a new refresh token with each refresh, the login
+/// is lost with it.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore(Arc<Shared>);
 

@@ -1,24 +1,26 @@
 //! Where credentials are kept: the [`Store`] trait, and the stores that come with the crate.
 //!
 //! A store keeps one [`Record`] for each credential: its tokens and how they are sent, its generation, its health, and
-//! whether a refresh of it has begun. It may be shared by several processes. What they need for that:
+//! whether a refresh of it has begun. A store knows no pool and no provider, and decides nothing about a credential. It is
+//! more than load and save, because several processes may share it, and because a process may die in the middle of a refresh.
+//! What they need for that:
 //!
 //! | need | method |
 //! |---|---|
-//! | change a record only if nobody else has | [`compare_and_set`](Store::compare_and_set), by the record's [`Revision`] |
+//! | change a record only if no other process has | [`compare_and_set`](Store::compare_and_set), by the record's [`Revision`] |
 //! | one refresh at a time over all processes | [`lease`](Store::lease) |
 //! | a mark that outlives a crash in the middle of a refresh | [`Record::intent`] |
 //! | cooldowns that others see, off the path of a request | [`note_health`](Store::note_health) |
-//! | hear of others' changes | [`watch`](Store::watch) |
+//! | learn of others' changes | [`watch`](Store::watch) |
 //!
 //! A refresh across processes takes the lease, loads the record and adopts it where its generation is later than one's
 //! own, sets it with an [`Intent`], exchanges the refresh token, sets the record with the new tokens and without the
 //! intent, and only then uses them. A refresh token can often be spent only once, so its successor must not be lost.
 //!
-//! The lease alone does not exclude a second exchange, as it can be lost without notice. So a process that finds an
-//! intent of the present generation that has not [`ended`](Intent::ended) waits until the intent is older than an
-//! exchange may take. It looks into the store meanwhile, and only then begins an exchange. A store that can run out of
-//! room reserves the room for the new tokens together with the intent.
+//! The lease alone does not exclude a second exchange, because it can be lost without an error. So a process that finds an
+//! intent of the present generation that has not [`ended`](Intent::ended) waits until it is older than an exchange may take,
+//! reads the record again meanwhile, and only then begins one. A store that can run out of room reserves the room for the end
+//! of a refresh together with its intent.
 
 mod book;
 mod changes;
@@ -62,8 +64,8 @@ use crate::error::{BoxError, Error, ErrorKind};
 
 /// Keeps credentials, one [`Record`] for each [`StoreKey`].
 ///
-/// [`load`](Store::load) and [`compare_and_set`](Store::compare_and_set) are all that a store has to have. The other
-/// methods have defaults that say what such a store cannot do.
+/// [`load`](Store::load) and [`compare_and_set`](Store::compare_and_set) are all that a store must have. The other methods
+/// have defaults that say what such a store cannot do.
 ///
 /// ```
 /// use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
@@ -74,7 +76,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// let key = StoreKey::new("openai", "work");
 /// let first = Record::new(Credential::new("work", TokenSet::new("one")), Generation::new(1));
 /// assert!(matches!(store.compare_and_set(&key, None, Some(first.clone())).await?, CasOutcome::Stored(_)));
-/// // Whoever expects an absent record is told what is there.
+/// // If the record is expected to be absent and is not, the answer holds it.
 /// let outcome = store.compare_and_set(&key, None, Some(first)).await?;
 /// let CasOutcome::Conflict(Some(found)) = outcome else { unreachable!() };
 /// // A removal names what it removes, too.
@@ -91,7 +93,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever kept the store from being read. A record that cannot be read is an error, never `None`.
+    /// If the store could not be read. A record that cannot be read is an error, never `None`.
     fn load(&self, key: &StoreKey) -> impl Future<Output = Result<Option<Entry>, BoxError>> + Send;
 
     /// Stores `next` if the record is still of the revision `expected`, or is still absent where that is `None`; all in
@@ -100,14 +102,14 @@ pub trait Store: Send + Sync + 'static {
     /// When it reports [`CasOutcome::Stored`] or [`CasOutcome::Removed`], the change is as safe as this store can make
     /// it, and every later `load`, in whatever process, sees it. The entry it reports is the record as it is kept, with
     /// its new revision: times may be cut to the millisecond, and a credential that comes back after a removal gets a
-    /// generation above all that it had before, so that nothing late is mistaken for it.
+    /// generation above all earlier ones, so that no late outcome counts for it.
     ///
     /// A future that is dropped before it is ready may still have stored `next`.
     ///
     /// # Errors
     ///
-    /// Whatever kept the store from being written, a `next` of a lower generation than what it replaces, and a `next`
-    /// whose credential has another id than `key`. The record is then as it was, or is `next`: never part of each.
+    /// If the store could not be written, if `next` is of a lower generation than the record that it replaces, and if its
+    /// credential has another id than `key`. The record is then as it was, or is `next`: never part of each.
     fn compare_and_set(
         &self,
         key: &StoreKey,
@@ -119,7 +121,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever kept the store from being read. By default that it cannot list what it holds.
+    /// If the store could not be read. By default always, because such a store cannot list its records.
     fn load_all(&self, provider: &str) -> impl Future<Output = Result<Vec<Entry>, BoxError>> + Send {
         let error = unsupported::<Self>(&format!("list the credentials of {provider:?}"));
         async { Err(error) }
@@ -129,35 +131,34 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever kept the store from being read. By default that it cannot list what it holds.
+    /// If the store could not be read. By default always, because such a store cannot list its records.
     fn providers(&self) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send {
         let error = unsupported::<Self>("list its providers");
         async { Err(error) }
     }
 
-    /// Puts the credentials of a provider in this order. Those that it does not name follow in the order that they had;
-    /// ids that the store does not hold, and repetitions, are passed over. A new record goes to the back. No revision
-    /// changes.
+    /// Puts the credentials of a provider in this order. Credentials that it does not name follow in the order that they had;
+    /// ids that the store does not hold, and repetitions, are ignored. A new record goes to the back. No revision changes.
     ///
     /// # Errors
     ///
-    /// Whatever kept the store from being written. By default that it keeps no order.
+    /// If the store could not be written. By default always, because such a store keeps no order.
     fn set_order(&self, provider: &str, order: &[CredentialId]) -> impl Future<Output = Result<(), BoxError>> + Send {
         let _ = order;
         let error = unsupported::<Self>(&format!("keep an order of the credentials of {provider:?}"));
         async { Err(error) }
     }
 
-    /// Waits until nobody else, in this process or in another, holds the lease of this key, and takes it; `None` if that
-    /// does not come about within `patience`. The lease is given back when it is dropped, and by the death of the process.
-    /// The record need not exist. It keeps nobody from reading or writing the record: it is for those who ask for it.
+    /// Waits until the lease of this key is free, in this process and in all others, and takes it. `None` if it is not free
+    /// within `patience`. The lease ends when it is dropped, and with the process. The record need not exist. The lease does
+    /// not lock the record: it excludes only others that ask for it.
     ///
-    /// By default the lease is granted at once and excludes nobody ([`StoreLease::unshared`]): enough for a store that one
-    /// pool alone uses.
+    /// By default the lease is granted at once and excludes no other ([`StoreLease::unshared`]), which is enough for a store
+    /// that one pool alone uses.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the store from having leases now.
+    /// If the store cannot grant leases now.
     fn lease(
         &self,
         key: &StoreKey,
@@ -167,7 +168,7 @@ pub trait Store: Send + Sync + 'static {
         async { Ok(Some(StoreLease::unshared())) }
     }
 
-    /// Tells of changes from now on, by other processes too. By default it never does.
+    /// Reports changes from now on, by other processes too. By default it never does.
     fn watch(&self) -> Changes {
         Changes::never()
     }
@@ -186,7 +187,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever kept the store from being written. The notes are kept for another try.
+    /// If the store could not be written. The notes are kept for another try.
     fn flush(&self) -> impl Future<Output = Result<(), BoxError>> + Send {
         async { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! What a store holds for one credential.
+//! The record: what a store holds for one credential.
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,13 +44,13 @@ impl fmt::Display for StoreKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The credential: its id, label and subject, its secret, and how that is sent.
+    /// The credential: its id, label and subject, its secret, and how the secret is sent.
     pub credential: Credential,
-    /// Which change of the credential this is. It rises with every new secret, and never goes back.
+    /// The generation of its secret. It rises with every new secret, and never goes back.
     pub generation: Generation,
-    /// What keeps it from being used.
+    /// Its health: what keeps it from being used.
     pub health: Health,
-    /// A refresh that has begun and of which no end is stored.
+    /// The intent of a refresh that has begun, and whose end is not stored.
     pub intent: Option<Intent>,
 }
 
@@ -62,21 +62,19 @@ impl Record {
     }
 }
 
-/// The mark of a refresh that has begun. Found by somebody who holds the lease, it means that the process died, or lost
-/// its store or its lease, in the middle of a refresh: the refresh token may be spent, and its successor lost or on its way.
-/// A process that finds it waits until the mark is older than an exchange may take, and only then sends the refresh
-/// token again.
+/// The mark of a refresh that has begun. If the holder of the lease finds one, another process has died, or has lost its store
+/// or its lease, in the middle of a refresh: the refresh token may be spent, and its successor lost or on its way. The holder
+/// waits until the mark is older than an exchange may take, and only then sends the refresh token again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Intent {
-    /// The generation that is being replaced. A record of a later one has left this refresh behind.
+    /// The generation that is being replaced. A record of a later generation has left this refresh behind.
     pub generation: Generation,
     /// When the refresh began.
     pub began: SystemTime,
-    /// Who began it, for people: such as the id of the process.
+    /// The process that began it, for people: for example its id.
     pub process: String,
-    /// Whether the exchange is over without showing if the refresh token is spent. Other processes need not wait for
-    /// it.
+    /// The exchange is over, so no process has to wait for it; but whether the refresh token is spent is unknown.
     pub ended: bool,
 }
 
@@ -94,7 +92,7 @@ impl Intent {
 pub struct Entry {
     /// The record.
     pub record: Record,
-    /// What its next change has to name.
+    /// The revision that its next change has to name.
     pub revision: Revision,
 }
 
@@ -106,8 +104,8 @@ impl Entry {
     }
 }
 
-/// Tells one state of a record from every other that it has had: the store gives out another number with each change,
-/// and none twice for one key, also not after a removal. Only equality means something.
+/// Tells one state of a record from every other: the store gives out a new number with each change, and none twice for one
+/// key, not even after a removal. Only equality has a meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Revision(u64);
 
@@ -140,6 +138,6 @@ pub enum CasOutcome {
     Stored(Entry),
     /// The record was as expected, and is gone.
     Removed,
-    /// The record was another one, and is unchanged: this is what is held.
+    /// The record was another one, and is unchanged: this is what the store holds.
     Conflict(Option<Entry>),
 }

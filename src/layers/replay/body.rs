@@ -113,7 +113,7 @@ where
     /// The first chunk that was recorded.
     fn peek<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let first = lock(&self.shared).first_chunk();
-        first.map(|first| look(&first))
+        first.map(|first| read(&first))
     }
 }
 

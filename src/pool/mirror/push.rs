@@ -25,7 +25,7 @@ enum Written {
 impl Pool {
     /// Waits until all that has changed in an [opened](crate::pool::PoolBuilder::open) pool is in its store: credentials that
     /// were added, updated or removed, and health. For a pool that was built, it waits for the health that its store has
-    /// been told of.
+    /// to write.
     ///
     /// # Errors
     /// If the store could not be written. Nothing is lost: the pool goes on trying.

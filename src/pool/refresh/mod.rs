@@ -1,7 +1,7 @@
 //! Refreshes a token: one refresh for each credential at a time, shared by all waiters, in a task that outlives them.
 //!
 //! This room may start tasks, call the token source and the store, and wait. It changes the pool only through transitions of
-//! `state`, and never holds the pool's lock across an await. The steps with the store and the token endpoint are those of
+//! `state`, and never holds the pool's lock across an await. The steps with the store and the token endpoint are in
 //! `tokens::refresh::across`, which the command uses too; here they get a task, an end that is published even if the task is
 //! dropped (`Ticket`), and a place in memory for a token that could not be stored (`saver`). It is not one await in the
 //! request, because a caller may go away at any time, and a refresh token may be spent only once: a new token must not get

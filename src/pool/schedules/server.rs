@@ -37,7 +37,7 @@ struct Books {
     sent: Vec<String>,
     /// The access tokens that are taken, and until when.
     taken: HashMap<String, SystemTime>,
-    /// How many requests over a credential are still to be told to come again.
+    /// How many requests over a credential are still to be throttled.
     limited: HashMap<String, u32>,
 }
 
@@ -68,7 +68,7 @@ impl Server {
         self.books().taken.clear();
     }
 
-    /// The next `times` requests over this credential are told to come again in a while.
+    /// Throttles the next `times` requests over this credential.
     pub(super) fn limit(&self, id: &str, times: u32) {
         self.books().limited.insert(id.to_owned(), times);
     }

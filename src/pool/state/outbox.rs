@@ -33,7 +33,7 @@ pub(in crate::pool) struct Note {
     pub(in crate::pool) id: CredentialId,
     pub(in crate::pool) generation: Generation,
     step: Option<Step>,
-    /// The status of the answer that caused the step.
+    /// The status of the answer that caused the step, or of an answer without a step.
     answered: Option<StatusCode>,
 }
 

@@ -1,4 +1,4 @@
-//! The task that writes the notes of a store, as long as there are any.
+//! The task that writes the notes of a store, while there are any.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::store::{HealthChange, StoreKey};
 /// The least time between two writes.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The most, after failures.
+/// The longest pause, after failures.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Notes a change, and sees to it that somebody will write it. Without a runtime, only a flush does.
+/// Notes a change, and starts the task that writes it, unless it runs. Without a runtime only a flush writes it.
 pub(super) fn note(shared: &Arc<Shared>, key: &StoreKey, generation: Generation, change: HealthChange) {
     if change.is_empty() || shared.notes.add(key.clone(), generation, change) {
         return;

@@ -1,4 +1,4 @@
-//! Work that blocks, off the threads of the runtime that must not.
+//! Work that blocks, off the threads of the runtime that must not block.
 
 use tokio::runtime::Handle;
 

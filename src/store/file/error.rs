@@ -1,4 +1,4 @@
-//! What can go wrong with a file, with its path and the remedy. No message shows a token.
+//! The errors of a file store, each with the path and the remedy. No message shows a token.
 
 use std::io;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) fn failed(path: &Path, doing: &str, source: io::Error) -> Error {
     Error::new(ErrorKind::Store, message).with_source(source)
 }
 
-/// The file is gone, although this handle has seen it. What it held may still be needed.
+/// The error that a file is gone which this handle has seen. Its content may still be needed.
 pub(super) fn gone(path: &Path) -> Error {
     let message = format!(
         "the store {} is gone, although it was there before; move it back, or, if it was removed on purpose, open the store again to begin a new one",

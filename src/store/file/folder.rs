@@ -17,8 +17,8 @@ pub(super) fn default_path(data: Option<PathBuf>) -> Result<PathBuf, Error> {
     Ok(data.join("oauth-marathon").join("credentials.json"))
 }
 
-/// Makes the folder of `path` where there is none, holds it against the rules, and returns the path that does not lead over
-/// links: whoever opens the same file by whatever path has to find the same lock beside it.
+/// Makes the folder of `path` if there is none, checks it, and returns the path with all links resolved: a process that opens
+/// the same file by another path has to find the same lock beside it.
 pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
     let Some(name) = path.file_name() else {
         let message = format!("the store {} is no path of a file; name one, such as credentials.json", path.display());

@@ -12,7 +12,7 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, Error> {
     open_with(path, OpenOptions::new().read(true))
 }
 
-/// Opens a file to lock it, and makes it where there is none.
+/// Opens a file to lock it, and makes it if there is none.
 pub(super) fn open_lock(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -25,7 +25,7 @@ fn open_with(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Err
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
-        // Without waiting, should it be a pipe.
+        // Does not wait if it is a pipe.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
     }
@@ -76,7 +76,7 @@ fn check_file(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     Ok(())
 }
 
-/// Holds a folder against the rules; `folder` leads over no links.
+/// Checks the owner and the mode of a folder. The links in `folder` are resolved.
 pub(super) fn check_folder(folder: &Path) -> Result<(), Error> {
     let metadata = folder.symlink_metadata().map_err(|error| failed(folder, "looked at", error))?;
     if !metadata.is_dir() {

@@ -14,7 +14,7 @@ use crate::error::Error;
 /// How long a writer waits for others, whose turns take milliseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest between two looks whether a lock is free.
+/// The longest pause between two tries to take a lock.
 const NAP: Duration = Duration::from_millis(50);
 
 /// Takes a lock, on a thread that may block.
@@ -22,7 +22,7 @@ pub(super) fn wait(path: &Path, patience: Duration) -> Result<File, Error> {
     wait_for(path, patience, || now(path))
 }
 
-/// Repeats `ask` until it grants something, on a thread that may block. The error names the lock at `path`.
+/// Tries again and again to do what needs the lock at `path`, on a thread that may block.
 pub(super) fn wait_for<T>(
     path: &Path,
     patience: Duration,
@@ -43,7 +43,7 @@ pub(super) fn wait_for<T>(
     }
 }
 
-/// Locks a file that is open, and says whether it is ours now and still stands at `path`.
+/// Locks a file that is open, and says whether the lock is ours now and the file still stands at `path`.
 pub(super) fn hold(path: &Path, file: &File) -> Result<bool, Error> {
     match file.try_lock() {
         Ok(()) => Ok(guard::is_at(path, file)),
@@ -76,11 +76,11 @@ pub(super) async fn lease(path: PathBuf, patience: Duration) -> Result<Option<Fi
 }
 
 fn attempt(path: &Path, file: File) -> Result<Option<File>, Error> {
-    // A lock on a file that was removed is of no use: the next process locks a new file.
+    // A removed file is useless as a lock: the next process locks another one.
     if !hold(path, &file)? {
         return Ok(None);
     }
-    // A program that cleans up may remove a file that looks old, and the next process would lock a new one.
+    // A file with an old date may be removed by a cleaner, and the next process would then lock another one.
     let _ = file.set_modified(SystemClock.now());
     Ok(Some(file))
 }

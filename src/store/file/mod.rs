@@ -1,4 +1,7 @@
 //! Credentials in a file that survives crashes and that several processes share.
+//!
+//! Of the stores, this one alone touches the disk. It is more than one write, because a process may be killed at any moment, other processes
+//! and people change the same file, disks run full, and a token that is lost here is a lost login.
 
 mod attendant;
 mod blocking;
@@ -31,21 +34,21 @@ use crate::error::{BoxError, Error};
 ///
 /// - A change is on the disk before it is reported as stored: the new content is written to a file beside the old one,
 ///   synced, and put in its place in one step. A process that is killed at any moment leaves the old content or the new.
-/// - Writers take turns by a lock on a file beside the store. Readers need none. No change is lost if that lock file is
-///   removed: a writer that finds another store file than the one it read begins again.
-/// - A store file that is moved away or removed is an error, for reads and for writes, until it is back: it is neither
-///   an empty store nor made anew. Only a handle that has never seen the file makes a new one.
+/// - Writers take turns by a lock on a file beside the store. Readers need none. If that file is removed, no change is lost
+///   all the same: a writer that finds another file in the place of the one it read begins again.
+/// - If a file that this handle has seen is gone, reads and writes are errors until it is back: it is neither an empty store
+///   nor made again. Only for a handle that has never seen it, a missing file is an empty store.
 /// - A record that says that a [refresh has begun](super::Record::intent) is stored together with room on the disk for the
-///   tokens that the refresh brings: a disk too full for them lets no refresh begin.
+///   new tokens: if the disk is too full for them, no refresh begins.
 /// - A lease ends with its process, however long that takes; `leaseMs` of the settings does not shorten it.
 /// - The file is of mode 0600 in a folder of mode 0700. A link, a wider mode or a foreign owner is refused with an error
 ///   that says what to do.
 /// - A file that cannot be read is an error, and is never overwritten. Members that this version does not know are kept,
 ///   and a file of a later version is only read.
 /// - Health is written at most once a second, by a task in the background; [`Store::flush`] writes it at once.
-/// - Watching costs two looks at the file's metadata a second, and nothing where nobody watches.
+/// - Watching reads the file's metadata twice a second, and costs nothing while no caller watches.
 ///
-/// The file is JSON with a checksum. Whoever edits it by hand sets the member `checksum` to `"unchecked"`.
+/// The file is JSON with a checksum. If you edit it by hand, set the member `checksum` to `"unchecked"`.
 ///
 /// All methods need a tokio runtime with its time enabled; files are touched on its threads for blocking work only. Network
 /// file systems that several machines share are not supported.
@@ -81,12 +84,12 @@ impl FileStore {
     }
 
     /// Opens the store in this file. A file that does not exist is an empty store, and is made by the first change; its
-    /// folder is made at once. What writers that were killed have left behind is removed.
+    /// folder is made at once. Drafts that killed writers have left behind are removed.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be made, if the file or its folder is open to others or somebody else's, or if the file cannot
-    /// be read.
+    /// If the folder cannot be made, if the file or its folder is open to others or belongs to another user, or if the file
+    /// cannot be read.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let shared = blocking(move || Shared::open(&path)).await?;

@@ -1,4 +1,4 @@
-//! Notes about health, which wait to be written together.
+//! Changes of health that wait to be written together.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +15,7 @@ pub(super) struct Notes(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     waiting: Waiting,
-    /// A task is there that writes them.
+    /// A task runs that writes them.
     attended: bool,
 }
 
@@ -41,24 +41,24 @@ impl Notes {
         self.inner().waiting.0.is_empty()
     }
 
-    /// Adds a note, and says whether somebody attends to them.
+    /// Adds a note, and says whether a task runs that writes it.
     pub(super) fn add(&self, key: StoreKey, generation: Generation, change: HealthChange) -> bool {
         let mut inner = self.inner();
         inner.waiting.add(key, generation, change);
         inner.attended
     }
 
-    /// From now on somebody attends to them; says whether somebody did already.
+    /// Notes that a task runs from now on, and says whether one ran already.
     pub(super) fn attend(&self) -> bool {
         std::mem::replace(&mut self.inner().attended, true)
     }
 
-    /// Nobody attends to them any more.
+    /// Notes that no task runs any more.
     pub(super) fn leave(&self) {
         self.inner().attended = false;
     }
 
-    /// The same if there are none, in one step with the look, so that the next note finds that nobody attends.
+    /// Notes that no task runs any more, if there are no notes. Both in one step, so that the next note starts a new task.
     pub(super) fn leave_if_empty(&self) -> bool {
         let mut inner = self.inner();
         let is_empty = inner.waiting.0.is_empty();

@@ -1,4 +1,4 @@
-//! Room on the disk for what a refresh will bring, taken before the refresh begins.
+//! Room on the disk for the tokens of a refresh, reserved before the refresh begins.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,17 +8,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::save::Draft;
 use crate::store::{Record, StoreKey};
 
-/// How much longer the store may become by new tokens, in bytes.
+/// How many bytes new tokens may add to the store.
 const TOKENS: usize = 32 * 1024;
 
-/// What room a change needs.
+/// The room that a change needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Room {
-    /// What there is.
+    /// No more than the change itself.
     AsNeeded,
-    /// A refresh of this key begins: room for its end is taken, too.
+    /// A refresh of this key begins: room for its end is reserved, too.
     Begins(StoreKey),
-    /// A refresh of this key may end: it uses the room that was taken.
+    /// A refresh of this key may end: it uses the reserved room.
     Ends(StoreKey),
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Room {
 pub(super) struct Rooms(Mutex<HashMap<StoreKey, Draft>>);
 
 impl Room {
-    /// What the change of a record needs.
+    /// The room that the change of a record needs.
     pub(super) fn of(key: &StoreKey, next: Option<&Record>) -> Self {
         let begins = next.and_then(|next| next.intent.as_ref()).is_some_and(|intent| !intent.ended);
         if begins { Self::Begins(key.clone()) } else { Self::Ends(key.clone()) }
@@ -39,7 +39,7 @@ impl Rooms {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes room for the end of a refresh, if one is about to begin; the store is of this size then.
+    /// Reserves room for the end of a refresh, if one is about to begin. The store then has this size.
     pub(super) fn before(room: &Room, path: &Path, size: usize) -> io::Result<Option<(StoreKey, Draft)>> {
         match room {
             Room::Begins(key) => Ok(Some((key.clone(), Draft::with_room(path, (size + TOKENS) as u64)?))),
@@ -47,12 +47,12 @@ impl Rooms {
         }
     }
 
-    /// The refresh has begun: its end finds the room that was taken.
+    /// Keeps the reserved room for the end of a refresh that has begun.
     pub(super) fn keep(&self, taken: Option<(StoreKey, Draft)>) {
         self.drafts().extend(taken);
     }
 
-    /// The draft that was made for this change, if there is one.
+    /// The reserved draft for this change, if there is one.
     pub(super) fn taken(&self, room: &Room) -> Option<Draft> {
         match room {
             Room::Ends(key) => self.drafts().remove(key),
@@ -60,7 +60,7 @@ impl Rooms {
         }
     }
 
-    /// The change could not be written: what room there is stays ours.
+    /// Returns a draft whose change could not be written, so that its room stays reserved.
     pub(super) fn give_back(&self, room: &Room, draft: Draft) {
         if let Room::Ends(key) = room {
             self.drafts().insert(key.clone(), draft);

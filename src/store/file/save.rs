@@ -1,4 +1,4 @@
-//! Putting new content in the place of a file in one step, safe on the disk before it returns.
+//! Replaces the content of a file in one step, safe on the disk before it returns.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use super::{folder, guard};
 const PREFIX: &str = ".";
 const SUFFIX: &str = ".tmp";
 
-/// How often the content of another writer is put back before giving up.
+/// How often another process's content is put back in its place before that is given up.
 const SWAPS: usize = 8;
 
 /// The beginning of the names of the files that writers of this store put beside it.
@@ -26,7 +26,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// A file beside the store that is to take its place. It is removed when it is dropped.
+/// A draft: a file beside the store that is to take its place. It is removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Draft(NamedTempFile);
 
@@ -34,29 +34,28 @@ pub(super) struct Draft(NamedTempFile);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Placed {
     Done,
-    /// What stands there is not what was read before: nothing has changed.
+    /// Another file than the one that was read stands there. Nothing has changed.
     Overtaken,
 }
 
 impl Draft {
-    /// An empty one: a new name each time, made by us alone, of mode 0600.
+    /// An empty draft: under a new name each time, made by this process alone, of mode 0600.
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         let draft = tempfile::Builder::new().prefix(&prefix(path)).suffix(SUFFIX).tempfile_in(folder_of(path))?;
-        // The lock shows that the writer lives. Without it another process may remove the draft, which the writer
-        // notices.
+        // The lock tells a cleaner that the writer lives. Without it the draft may be removed, which the writer notices.
         #[cfg(unix)]
         let _ = draft.as_file().try_lock();
         Ok(Self(draft))
     }
 
-    /// A draft that has reserved so much room on the disk.
+    /// A draft that has reserved this many bytes on the disk.
     pub(super) fn with_room(path: &Path, room: u64) -> io::Result<Self> {
         let mut draft = Self::new(path)?;
         io::copy(&mut io::repeat(0).take(room), &mut draft.0)?;
         Ok(draft)
     }
 
-    /// Writes all of the new content. After an error it can be filled again.
+    /// Writes all of the new content. After an error the draft can be filled again.
     pub(super) fn fill(&mut self, content: &[u8]) -> io::Result<()> {
         let file = self.0.as_file_mut();
         file.rewind()?;
@@ -65,8 +64,8 @@ impl Draft {
         file.sync_all()
     }
 
-    /// Takes the place of the file that was read `before`, or of none, if that still stands there. After an error the old
-    /// content is there, or, if only the folder could not be synced, the new one.
+    /// Takes the place of the file that was read `before`, or of no file, if that is still so. After an error the old content
+    /// is there; or the new one, if only the folder could not be synced.
     pub(super) fn place(self, path: &Path, before: Option<&File>) -> io::Result<Placed> {
         let placed = match before {
             None => self.place_new(path)?,
@@ -86,8 +85,8 @@ impl Draft {
         }
     }
 
-    /// The two files change places, which fails where there is none, and shows afterwards what stood there: a file that is
-    /// moved away must not be made anew, and another one that was put in its place is not overwritten.
+    /// Swaps the two files. That fails if there is no file, and shows afterwards which file stood there: so a file that was
+    /// moved away is not made again, and another one in its place is not overwritten.
     fn replace(self, path: &Path, before: &File) -> io::Result<Placed> {
         match swap(self.0.path(), path) {
             Ok(()) if guard::is_at(self.0.path(), before) => Ok(Placed::Done),
@@ -101,7 +100,7 @@ impl Draft {
         }
     }
 
-    /// The file that came out is not the one that was read: it goes back.
+    /// Puts another process's file back, which the swap has taken out.
     fn put_back(self, path: &Path) -> io::Result<Placed> {
         for _ in 0..SWAPS {
             if swap(self.0.path(), path).is_err() {
@@ -111,7 +110,7 @@ impl Draft {
                 return Ok(Placed::Overtaken);
             }
         }
-        // The draft has been moved away meanwhile. What others have written is kept in any case.
+        // Our file has been moved away meanwhile. The other process's content is kept in any case.
         match self.0.persist_noclobber(path) {
             Ok(_) => Ok(Placed::Overtaken),
             Err(error) => {
@@ -134,12 +133,12 @@ fn swap(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether this platform or this file system cannot do it at all.
+/// Whether this platform or this file system cannot swap files at all.
 fn cannot_swap(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
 }
 
-/// Removes what killed writers have left. What a living one holds stays.
+/// Removes the drafts that killed writers have left. A draft of a living writer stays.
 pub(super) fn clean(path: &Path) -> io::Result<()> {
     let prefix = prefix(path);
     for entry in fs::read_dir(folder_of(path))? {
@@ -156,7 +155,7 @@ pub(super) fn clean(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether no living writer holds it.
+/// Whether no living writer holds a draft.
 fn is_left(draft: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! What the handles of one store share, and how it reads and changes the file.
+//! The state that the handles of one store share, and how they read and change the file.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,8 +22,7 @@ use crate::store::StoreKey;
 use crate::store::book::Book;
 use crate::store::format::Document;
 
-/// How often a change is begun again because another file has taken the place of the one that was read. That takes a
-/// writer without the lock.
+/// How often a change begins again because another file stands there by then. Writers that keep the lock never need it.
 const TRIES: usize = 16;
 
 #[derive(Debug)]
@@ -34,7 +33,7 @@ pub(super) struct Shared {
     turn: Arc<Mutex<()>>,
     pub(super) notes: Notes,
     rooms: Rooms,
-    /// Whether the file was there once. From then on it is an error if it is gone, and no empty store.
+    /// Whether the file was there once. From then on a missing file is an error, and not an empty store.
     seen: AtomicBool,
 }
 
@@ -184,12 +183,12 @@ impl Shared {
         Ok((document, Some(file)))
     }
 
-    /// The content, and the file that holds it, locked. As long as that is open no other writer replaces it, even one
-    /// that got the turn because the lock file was removed.
+    /// The content, and the file that holds it. While that file is open no other writer replaces it, not even one that holds
+    /// another lock because the lock file was removed.
     fn held_document(&self) -> Result<(Document, Option<File>), Error> {
         lock::wait_for(&self.lock, lock::PATIENCE, || {
             let (document, file) = self.document()?;
-            // Elsewhere a lock would keep readers out as well.
+            // On other platforms a lock would keep readers out as well.
             let is_held = match &file {
                 Some(file) if cfg!(unix) => lock::hold(&self.path, file)?,
                 _ => true,
@@ -201,12 +200,12 @@ impl Shared {
     fn clean(&self) -> Result<(), Error> {
         let lock = match lock::now(&self.lock) {
             Err(error) if error.kind() == ErrorKind::StoreExposed => return Err(error),
-            // Somebody writes, or it can only be read: another time.
+            // Another process writes, or the file can only be read: the drafts are removed another time.
             Err(_) | Ok(None) => return Ok(()),
             Ok(Some(lock)) => lock,
         };
         if let Err(error) = save::clean(&self.path) {
-            tracing::debug!(target: "oauth_marathon", store = %self.path.display(), %error, "what killed writers left could not be removed");
+            tracing::debug!(target: "oauth_marathon", store = %self.path.display(), %error, "drafts of killed writers could not be removed");
         }
         drop(lock);
         Ok(())

@@ -1,4 +1,4 @@
-//! What cannot be seen from outside.
+//! Tests of behaviour that cannot be seen from outside.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::store::{Cooldown, Health};
 use crate::testing::invariants::{check_shared_store, check_store};
 use crate::verdict::Kind;
 
-/// In memory where there is such a folder: what is tested here does not depend on how long a disk takes.
+/// A place in memory if there is such a folder, so that no test depends on how long a disk takes.
 fn place() -> (tempfile::TempDir, PathBuf) {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -137,7 +137,7 @@ async fn a_dropped_wait_for_changes_loses_none() {
     let mut changes = store.watch();
     put(&store, "work", 1).await;
     let mut told = false;
-    // Each wait is shorter than the time between two looks.
+    // Each wait is shorter than the time between two comparisons.
     for _ in 0..40 {
         told |= tokio::time::timeout(Duration::from_millis(50), changes.changed()).await.is_ok();
     }
@@ -161,7 +161,7 @@ async fn a_lock_file_that_was_removed_does_not_let_two_writers_in() {
     let store = FileStore::open(&path).await.unwrap();
     let lease = store.lease(&key("work"), Duration::ZERO).await.unwrap().unwrap();
     std::fs::remove_file(store.0.lease_path(&key("work"))).unwrap();
-    // Whoever comes now locks the new file, and whoever held the old one has lost it: but nobody gets the old one again.
+    // The next process locks the new file, and the holder of the old one has lost it. No process gets the old one again.
     let next = store.lease(&key("work"), Duration::ZERO).await.unwrap();
     assert!(next.is_some() && store.lease(&key("work"), Duration::ZERO).await.unwrap().is_none());
     drop(lease);
@@ -237,7 +237,7 @@ async fn a_lock_that_stays_taken_is_an_error_that_names_it() {
     let error = lock::wait(&lock, Duration::from_millis(3)).unwrap_err();
     assert_eq!(error.kind(), crate::error::ErrorKind::StoreBusy);
     assert!(error.to_string().contains("credentials.json.lock for too long"), "{error}");
-    // Who opens and reads needs no lock.
+    // Opening and reading need no lock.
     FileStore::open(&path).await.unwrap().load(&key("work")).await.unwrap();
     drop(held);
     put(&store, "work", 1).await;

@@ -1,17 +1,17 @@
-//! Seeing changes of a file by its metadata: every save puts another file in its place.
+//! Sees changes of a file by its metadata: every save puts another file in its place.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::blocking::blocking;
 use crate::store::Changes;
-use crate::store::changes::{Look, Looking};
+use crate::store::changes::{Compare, Comparing};
 
-/// How long after a change it is seen at the latest, but for a busy machine.
+/// How long it takes at most until a change is seen, unless the machine is busy.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) fn changes(path: &Path) -> Changes {
-    Changes::by_looking(INTERVAL, File { path: path.to_owned(), seen: Stamp::of(path) })
+    Changes::by_comparing(INTERVAL, File { path: path.to_owned(), seen: Stamp::of(path) })
 }
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ struct File {
     seen: Option<Stamp>,
 }
 
-/// What differs after a save.
+/// The metadata that differ after a save.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
     inode: u64,
@@ -39,8 +39,8 @@ impl Stamp {
     }
 }
 
-impl Look for File {
-    fn look(&mut self) -> Looking<'_> {
+impl Compare for File {
+    fn has_changed(&mut self) -> Comparing<'_> {
         Box::pin(async {
             let path = self.path.clone();
             let Ok(stamp) = blocking(move || Ok(Stamp::of(&path))).await else { return false };

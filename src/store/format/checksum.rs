@@ -1,4 +1,4 @@
-//! A checksum over what a text says, so that every damaged bit shows. It does not depend on white space and order.
+//! A checksum over the content of a text, so that every damaged bit shows. It does not depend on white space and order.
 
 use crc32fast::Hasher;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! Reading members of JSON objects. What is wrong is told with its place and without its value, which could be a token.
+//! Reads members of JSON objects. A problem is reported with its place and without the value, which could be a token.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -160,13 +160,13 @@ impl fmt::Display for At<'_> {
     }
 }
 
-/// Milliseconds since 1970; what is earlier or too far is the nearest that can be said.
+/// Milliseconds since 1970. A time that is earlier or too far away becomes the nearest possible one.
 pub(in crate::store) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Changes the object that is this member, made where there is none.
+/// Changes the object that is this member. It is made if there is none.
 pub(in crate::store) fn within(
     members: &mut Map<String, Value>,
     key: &str,

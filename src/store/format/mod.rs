@@ -28,10 +28,10 @@ use crate::credentials::Generation;
 #[cfg(feature = "cli")]
 use crate::error::{Error, ErrorKind};
 
-/// What this version writes. A later one is read as far as it is understood, and never written.
+/// The version that is written. A text of a later version is read as far as it is understood, and never written.
 const VERSION: u64 = 1;
 
-/// What stands in the place of the checksum in a text that a person has edited.
+/// The checksum of a text that a person has edited.
 const UNCHECKED: &str = "unchecked";
 
 /// Members that are written at most, beside the tokens, for each credential: room enough to write a text in one piece.
@@ -45,7 +45,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Reads a text. Nothing of it is repaired, and what is wrong is said without its values.
+    /// Reads a text. Nothing of it is repaired, and a problem is reported without values.
     pub(super) fn parse(text: &[u8]) -> Result<Self, Problem> {
         let value = serde_json::from_slice(text).map_err(|error| Problem::syntax(text, &error))?;
         let document = match value {
@@ -75,12 +75,12 @@ impl Document {
         }
     }
 
-    /// The version that wrote it, if it is a later one, of which nothing may be changed.
+    /// The version that wrote it, if it is a later one: then nothing of it may be changed.
     pub(super) fn later_version(&self) -> Option<u64> {
         self.root.get("version").and_then(Value::as_u64).filter(|version| *version > VERSION)
     }
 
-    /// What it holds, as far as this version understands it.
+    /// The records in it, as far as this version understands them.
     pub(super) fn book(&self) -> Result<Book, Problem> {
         let at = At::root();
         let mut book = Book { revision: at.optional_number(&self.root, "revision")?.unwrap_or(0), ..Book::default() };
@@ -89,7 +89,7 @@ impl Document {
         for (name, value) in providers {
             let at = at.key(name);
             let shelf = shelf(&at, at.object(value)?)?;
-            // Whoever edits by hand may forget the count.
+            // A person who edits the text may forget the count.
             let newest = shelf.entries.iter().map(|entry| entry.revision.get()).max();
             book.revision = book.revision.max(newest.unwrap_or(0));
             book.providers.insert(name.clone(), shelf);
@@ -97,7 +97,7 @@ impl Document {
         Ok(book)
     }
 
-    /// Takes over what has changed.
+    /// Takes over the changes of `book`.
     pub(super) fn update(&mut self, book: &Book) {
         self.root.insert("version".to_owned(), VERSION.into());
         self.root.insert("revision".to_owned(), book.revision.into());

@@ -13,7 +13,7 @@ use crate::credentials::{Generation, TokenSet};
 use crate::events::LoginReason;
 use crate::store::{Cooldown, Entry, Health, Intent, LastStatus, Record, Revision};
 
-/// What a reason that this version does not know counts as: the credential stays unused.
+/// A reason that this version does not know counts as this one, so that the credential stays out.
 const UNKNOWN_REASON: LoginReason = LoginReason::Banned;
 
 pub(super) fn read(at: &At<'_>, members: &Map<String, Value>) -> Result<Entry, Problem> {
@@ -88,7 +88,7 @@ fn last_status(at: &At<'_>, members: &Map<String, Value>) -> Result<LastStatus, 
     Ok(LastStatus::new(status, at.time(members, "at")?))
 }
 
-/// `None` for one of a cause or a scope that this version does not know.
+/// Reads a cooldown. `None` if this version does not know its cause or its scope.
 fn cooldown(at: &At<'_>, members: &Map<String, Value>) -> Result<Option<Cooldown>, Problem> {
     let (cause, scope) = (words::kind(at.text(members, "cause")?), words::scope(at.text(members, "scope")?));
     let mut cooldown = match cause.zip(scope) {
@@ -177,7 +177,7 @@ fn write_health(members: &mut Map<String, Value>, health: &Health) {
             set(members, "at", Some(millis(last.at)));
         }),
     }
-    // Those that this version does not know are not its to lift.
+    // This version must not end cooldowns that it does not know.
     let strange = |members: &Map<String, Value>| {
         let known = |key: &str, known: fn(&str) -> bool| members.get(key).and_then(Value::as_str).is_some_and(known);
         !known("cause", |word| words::kind(word).is_some()) || !known("scope", |word| words::scope(word).is_some())
@@ -202,7 +202,7 @@ fn write_health(members: &mut Map<String, Value>, health: &Health) {
     }
 }
 
-/// Writes a list of objects, each made from the old one that is of the same thing; no list where there is nothing in it.
+/// Writes a list of objects, each made from the old object for the same item. No list is written for no items.
 fn write_list<T>(
     members: &mut Map<String, Value>,
     key: &str,

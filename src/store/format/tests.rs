@@ -146,7 +146,7 @@ fn members_that_are_not_known_are_kept_at_every_level() {
     let mut book = document.book().unwrap();
     let key = StoreKey::new("openai", "work");
     let held = book.get(&key).unwrap().clone();
-    // What it is out for is not known, but that it is out.
+    // The reason is unknown, but the credential is out.
     assert_eq!((held.record.health.out, held.record.health.cooldowns.len()), (Some(LoginReason::Banned), 2));
     let mut next = held.record;
     next.generation = next.generation.next();
@@ -268,7 +268,7 @@ fn the_checksum_stands_on_what_is_said_and_not_on_how() {
     assert_eq!(read(&serde_json::to_vec(&value).unwrap()).unwrap(), book());
 }
 
-/// A reader that is not exact takes the shortest form of some numbers for that of a neighbour.
+/// An inexact reader takes the shortest form of some numbers for the form of a neighbour.
 #[test]
 fn a_number_of_any_size_is_read_as_it_was_written() {
     for number in ["3.5906999999999998e78", "1e-300", "18446744073709551617", "0.1"] {

@@ -1,4 +1,4 @@
-//! The words of the text for our own words.
+//! The words that the text uses for our enums.
 
 use crate::events::LoginReason;
 use crate::verdict::{Kind, Scope};

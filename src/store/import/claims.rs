@@ -1,4 +1,4 @@
-//! What the tokens of a file say about themselves. They are not verified: nothing is decided by them but a name and a time.
+//! The claims in the tokens of a file. They are not verified, because they only give a name and a time.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-/// The claims of a JWT (RFC 7519); nothing where it is none.
+/// The claims of a JWT (RFC 7519). Empty if the token is no JWT.
 #[derive(Default)]
 pub(super) struct Claims(Map<String, Value>);
 

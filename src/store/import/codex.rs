@@ -11,10 +11,10 @@ use crate::credentials::{Credential, CredentialId};
 use crate::events::LoginReason;
 use crate::store::format::members::{At, Problem};
 
-/// What its accounts are of, in opencode's words.
+/// The provider of its accounts, in opencode's words.
 const PROVIDER: &str = "openai";
 
-/// Names the account that a token is used for.
+/// The header that names the account of a token.
 const ACCOUNT_HEADER: &str = "chatgpt-account-id";
 
 pub(super) fn one_account(root: &Map<String, Value>, import: &mut Import) -> Result<(), Problem> {

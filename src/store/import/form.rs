@@ -1,4 +1,4 @@
-//! Which program's file it is.
+//! Tells which program's file it is.
 
 use std::fmt;
 
@@ -62,7 +62,7 @@ fn known() -> String {
 }
 
 impl Form {
-    /// What the form is known by.
+    /// The mark that the form is recognised by.
     fn mark(self) -> &'static str {
         match self {
             Self::Opencode => "an object with a \"type\" for each provider",

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind};
 /// Larger files than this are refused unread: they hold something else.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// What the file of another program holds: the `auth.json` of opencode, flat or of its version 2, and that of codex, with one
+/// The content of another program's file: the `auth.json` of opencode, flat or of its version 2, or the one of codex, with one
 /// account or with several. A file of [`FileStore`](super::FileStore) is read too.
 ///
 /// All of it is read, or nothing: a member that is missing or of another type is an error that names its place, and never
@@ -29,16 +29,16 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 ///
 /// | of the file | becomes |
 /// |---|---|
-/// | access token, refresh token, `expires` | the tokens. An access token that was blanked counts as expired. Codex states no expiry: it is that of the access token, if that is a JWT |
+/// | access token, refresh token, `expires` | the tokens. An access token that was blanked counts as expired. Codex states no expiry: it is read from the access token, if that is a JWT |
 /// | `accountId`, `account_id`, else the `sub` of the id token | the subject |
 /// | `label`, else the e-mail address in the id token | the label |
 /// | `account_id` of codex | also the header `chatgpt-account-id`, which goes out with the token |
 /// | an API key | a static key |
 /// | `order`, `active` | the order of the credentials |
-/// | `cooldownUntil` | a cooldown whose time is a guess; those of codex are left out |
-/// | `requires_relogin` | out until somebody logs in |
+/// | `cooldownUntil` | a cooldown whose time is a guess; cooldowns of codex are left out |
+/// | `requires_relogin` | out until a person logs in |
 ///
-/// The signature of an id token is not checked: whoever can write the file can write all of it.
+/// The signature of an id token is not checked: a program that can write the file can write all of it.
 ///
 /// ```
 /// use oauth_marathon::store::{Form, Import};

@@ -12,10 +12,10 @@ use crate::store::Cooldown;
 use crate::store::format::members::{At, Problem};
 use crate::verdict::Kind;
 
-/// The namespace that records are in unless somebody has made others.
+/// The namespace that records are in by default.
 const DEFAULT: &str = "default";
 
-/// Stands for an access token that opencode has blanked. It is never sent: it counts as expired.
+/// The stand-in for an access token that opencode has blanked. It counts as expired, so it is never sent.
 const BLANKED: &str = "expired";
 
 pub(super) fn flat(providers: &Map<String, Value>, import: &mut Import) -> Result<(), Problem> {
@@ -101,7 +101,7 @@ fn oauth(at: &At<'_>, members: &Map<String, Value>, id: CredentialId) -> Result<
     if !refresh.is_empty() {
         tokens = tokens.with_refresh(refresh);
     }
-    // A 0 says that nobody knows.
+    // A 0 means that the time is unknown.
     if let Some(expires) = expires.filter(|expires| *expires > UNIX_EPOCH && !access.is_empty()) {
         tokens = tokens.expires_at(expires);
     }
@@ -144,7 +144,7 @@ fn time(at: &At<'_>, members: &Map<String, Value>, key: &str) -> Result<Option<S
 /// A record, and where it stood in its list.
 type Placed<'v> = (usize, &'v Map<String, Value>);
 
-/// The records of a provider in their order: that of `order`, then as they stand. `None` where there is no list.
+/// The records of a provider: first in the order of `order`, then as they stand. `None` if there is no list.
 pub(super) fn records<'v>(at: &At<'_>, provider: &'v Map<String, Value>) -> Result<Option<Vec<Placed<'v>>>, Problem> {
     let Some(list) = at.optional_array(provider, "records")? else { return Ok(None) };
     let order = order(provider);
@@ -159,7 +159,7 @@ pub(super) fn records<'v>(at: &At<'_>, provider: &'v Map<String, Value>) -> Resu
     Ok(Some(records))
 }
 
-/// The active one, then the order; each either by itself or for every namespace. What is of another type orders nothing.
+/// The active record, then the order, each either by itself or for every namespace. Values of another type are ignored.
 fn order(provider: &Map<String, Value>) -> Vec<&str> {
     let of_default = |key: &str| provider.get(key).map(|value| value.get(DEFAULT).unwrap_or(value));
     let active = of_default("active").and_then(Value::as_str);

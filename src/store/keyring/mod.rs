@@ -1,4 +1,8 @@
 //! Credentials whose secrets are in the keyring of the operating system, and all else in another store.
+//!
+//! This room touches the keyring, and the other store through its trait alone. It is more than one entry for each credential,
+//! because the keyring and the record cannot change in one step: each new secret gets an entry of its own, and the record
+//! names the entry that counts.
 
 mod secrets;
 #[cfg(test)]
@@ -19,16 +23,17 @@ use crate::credentials::CredentialId;
 use crate::credentials::Generation;
 use crate::error::{BoxError, Error, ErrorKind};
 
-/// How often a record is read again whose secrets others have replaced meanwhile.
+/// How often a record is read again because its secrets were replaced meanwhile.
 const TRIES: usize = 8;
 
 /// A [`Store`] whose secrets are in the keyring of the operating system: tokens, keys and the values of extra headers. All
-/// else, and who holds the lease, is in the store that it is made of, usually a `FileStore`. A clone is the same store.
+/// else, leases included, is in the store that it is made of, usually a `FileStore`. A clone is the same store.
 ///
 /// Each change of secrets is written to a keyring entry of its own, named in the record, before the record is changed; the
-/// old entry is removed after that. So a process that dies in between leaves a whole record, and at worst an entry that
-/// nobody uses: the next process that refreshes the credential removes it, where the keyring can be searched. Only what is left
-/// by a death while a credential is added or removed stays; its name begins with `PROVIDER/CREDENTIAL#`. A record whose secrets are in the file itself is read, and moved to the keyring by its next change.
+/// old entry is removed after that. So a process that dies in between leaves a whole record, and at worst an entry that is not
+/// used: the next process that refreshes the credential removes it, if the keyring can be searched. Only an entry that is left
+/// by a death while a credential is added or removed stays; its name begins with `PROVIDER/CREDENTIAL#`. A record whose
+/// secrets are in the file itself is read, and moved to the keyring by its next change.
 ///
 /// A keyring that is locked, absent or does not answer is an error within a second that says what to do. There is no
 /// fallback to the file.
@@ -57,7 +62,7 @@ struct Inner<S> {
     vault: Vault,
     /// The secrets of the entries that records name. An entry never changes, so they cannot be out of date.
     known: Mutex<HashMap<String, Secrets>>,
-    /// The families of entries in which this process has looked for what dead ones have left.
+    /// The families of entries that this process has searched for entries of dead processes.
     swept: Mutex<HashSet<String>>,
 }
 
@@ -111,7 +116,7 @@ impl<S: Store> Store for KeyringStore<S> {
             return inner.ended(key, outcome, None, (None, before)).await;
         };
         let secrets = secrets::of(&record);
-        // What concerns no secret, such as health, leaves the keyring alone.
+        // A change without a new secret, such as health, leaves the keyring alone.
         let stays = before.clone().filter(|name| inner.known(name).is_some_and(|known| known == secrets));
         let name = match &stays {
             Some(name) => name.clone(),
@@ -126,7 +131,7 @@ impl<S: Store> Store for KeyringStore<S> {
             Some(name) => inner.left_behind(key, name).await,
             None => Vec::new(),
         };
-        // After a failure nobody knows which of the two entries the record names, so both stay.
+        // After a failure it is unknown which of the two entries the record names, so both stay.
         let outcome = inner.records.compare_and_set(key, expected, Some(secrets::taken_out(record, &name))).await?;
         if matches!(outcome, CasOutcome::Stored(_)) {
             for unused in left {
@@ -186,7 +191,7 @@ impl<S: Store> Inner<S> {
                 self.learn(key, &name, secrets);
                 return Ok(Some(Entry::new(whole, revision)));
             }
-            // Whoever replaces the secrets removes the old ones: then the record names others by now.
+            // A process that replaces the secrets removes the old entry, so the record names another one by now.
             let revision = found.revision;
             match self.records.load(key).await? {
                 Some(again) if again.revision == revision => return Err(gone(key).into()),
@@ -197,25 +202,26 @@ impl<S: Store> Inner<S> {
         Err(Error::new(ErrorKind::Store, format!("the secrets of {key} change all the time")).into())
     }
 
-    /// The entries beside `name` that processes have left which died before their record named them: looked for once, by a
-    /// change that leaves the secrets alone, so that no new token waits for it.
+    /// The entries beside `name` of processes that died before their record named them. They are searched for once, by a change
+    /// that leaves the secrets alone, so that no new token waits for it.
     ///
-    /// Whoever has written one of them expects a record as it was before this change. So once the change is stored, none of
-    /// them can come to be named.
+    /// The writer of such an entry expects the record as it was before this change. So once the change is stored, no record can
+    /// come to name one of them.
     async fn left_behind(&self, key: &StoreKey, name: &str) -> Vec<String> {
         let Some(family) = secrets::family_of(key, name) else { return Vec::new() };
         if !self.swept.lock().unwrap_or_else(PoisonError::into_inner).insert(family.to_owned()) {
             return Vec::new();
         }
         let mut found = self.vault.names(family.to_owned()).await.unwrap_or_else(|error| {
-            tracing::debug!(target: "oauth_marathon", %key, %error, "the keyring could not be searched for entries that nobody uses");
+            tracing::debug!(target: "oauth_marathon", %key, %error, "the keyring could not be searched for unused entries");
             Vec::new()
         });
         found.retain(|other| other != name);
         found
     }
 
-    /// Removes the entry that no record names, the new one or the old, and puts the secrets into what came of it.
+    /// Ends a change: removes the entry that the record does not name, the new one or the old one, and puts the secrets into the
+    /// outcome.
     async fn ended(
         &self,
         key: &StoreKey,
@@ -246,7 +252,7 @@ impl<S: Store> Inner<S> {
     fn learn(&self, key: &StoreKey, name: &str, secrets: Secrets) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains_key(name) {
-            // The one before it may still be the record's: the last two are kept.
+            // The record may still name the entry before it, so the last two are kept.
             let prefix = secrets::prefix(key);
             if known.keys().filter(|other| other.starts_with(&prefix)).count() > 1 {
                 known.retain(|other, _| !other.starts_with(&prefix));

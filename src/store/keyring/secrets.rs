@@ -1,4 +1,4 @@
-//! Taking the secrets out of a record, and putting them in again.
+//! Takes the secrets out of a record, and puts them in again.
 
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -8,29 +8,29 @@ use crate::credentials::Secret;
 use crate::credentials::TokenSet;
 use crate::store::{Record, StoreKey};
 
-/// What stands in a record in place of its token: this, and the name of the keyring's entry.
+/// The beginning of what stands in a record in place of its token; the name of the keyring's entry follows.
 const MARK: &str = "keyring:";
 
 /// All that is secret in one record, as one text.
 pub(super) type Secrets = Zeroizing<String>;
 
-/// A name that no entry has had: an entry is written once, so that whoever reads a record finds its own secrets. Its family is
-/// that of the name before it.
+/// A name that no entry has had. An entry is written once, so that a reader of a record finds the secrets of that record. The
+/// new name has the family of the name before it.
 pub(super) fn new_name(key: &StoreKey, before: Option<&str>) -> String {
     let family = before.and_then(|before| family_of(key, before));
     let family = family.map_or_else(|| format!("{}{:016x}-", prefix(key), fastrand::u64(..)), str::to_owned);
     format!("{family}{:016x}", fastrand::u64(..))
 }
 
-/// What the names of all entries begin with that this record has had since it was added. Another store in the same keyring
-/// may have a record of the same key, but none of the same family. Names of earlier versions have none.
+/// The family of a record's entries: the beginning of their names since the record was added. Another store in the same keyring
+/// may have a record of the same key, but none of the same family. Names of earlier versions have no family.
 pub(super) fn family_of<'a>(key: &StoreKey, name: &'a str) -> Option<&'a str> {
     let number = name.strip_prefix(&prefix(key))?.rsplit_once('-')?.0;
     let is_family = number.len() == 16 && number.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_family.then(|| &name[..prefix(key).len() + number.len() + 1])
 }
 
-/// What the names of all entries of one record begin with.
+/// The beginning of the names of all entries of one key.
 pub(super) fn prefix(key: &StoreKey) -> String {
     format!("{key}#")
 }
@@ -54,7 +54,7 @@ pub(super) fn taken_out(mut record: Record, name: &str) -> Record {
         Material::Key(_) => Material::Key(mark.into()),
         Material::OAuth(tokens) => {
             let taken = tokens.expiry().into_iter().fold(TokenSet::new(mark), TokenSet::expires_at);
-            // That there is one is no secret.
+            // Only that there is a refresh token stays in the record, which is no secret.
             tokens.refresh().into_iter().fold(taken, |taken, _| taken.with_refresh(MARK)).into()
         }
     };

@@ -30,7 +30,7 @@ async fn put(store: &impl Store, expected: Option<Revision>, record: &Record) ->
     entry
 }
 
-/// What the file would hold.
+/// The entry's name, as the file would hold it.
 async fn name(records: &MemoryStore) -> String {
     let kept = records.load(&key()).await.unwrap().unwrap().record;
     assert!(!kept.credential.material.refresh_token().unwrap().expose().contains("-r"));
@@ -71,7 +71,7 @@ async fn secrets_are_in_the_keyring_alone_and_other_processes_find_them() {
     assert!(second != first && has_entry(&keyring, &second) && !has_entry(&keyring, &first));
     assert_eq!(store.load_all("openai").await.unwrap(), std::slice::from_ref(&two));
 
-    // Whoever was late leaves nothing behind.
+    // A writer that was late leaves no entry behind.
     let late = store.compare_and_set(&key(), Some(one.revision), Some(record("late", 3))).await.unwrap();
     assert_eq!(late, CasOutcome::Conflict(Some(two.clone())));
     assert_eq!(store.compare_and_set(&key(), Some(two.revision), None).await.unwrap(), CasOutcome::Removed);
@@ -103,7 +103,7 @@ async fn what_a_process_left_that_died_between_the_keyring_and_the_file_is_remov
     let next = open(&records);
     assert_eq!(next.load(&key()).await.unwrap(), Some(one.clone()));
     assert!(has_entry(&keyring, &lost), "reading removes nothing");
-    // Whoever was too late has not seen what is stored now, and removes nothing.
+    // A writer that was late has not seen what is stored now, and removes nothing.
     let stale = next.compare_and_set(&key(), None, Some(begun.clone())).await.unwrap();
     assert!(matches!(stale, CasOutcome::Conflict(Some(_))) && has_entry(&keyring, &lost));
     let begun = put(&next, Some(one.revision), &begun).await;
@@ -174,7 +174,7 @@ async fn a_keyring_that_waits_for_a_person_is_an_error_in_time_and_changes_nothi
     assert!(begin.elapsed() < Duration::from_secs(2));
     drop(release);
     drop(store);
-    // The thread ends, without having called for what nobody waited for any more.
+    // The thread ends, without a call that no caller waited for any more.
     assert!(entered.recv().is_err());
 }
 

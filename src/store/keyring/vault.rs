@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 /// How long a call may take. A keyring that is unlocked answers in milliseconds.
 const LIMIT: Duration = Duration::from_millis(900);
 
-/// What the entries of all stores have in common.
+/// The service that all entries of all stores belong to.
 const SERVICE: &str = "oauth-marathon";
 
 const REMEDY: &str = "unlock the keyring of this session, or use FileStore where there is none";
@@ -53,7 +53,7 @@ impl Vault {
         self.call(name, move |entry| entry.set_password(&secrets)).await
     }
 
-    /// Removes an entry that nobody needs any more. What cannot be removed stays.
+    /// Removes an entry that is not needed any more. If that fails, it stays.
     pub(super) async fn remove(&self, name: String) {
         let removed = self.call(name, |entry| match entry.delete_credential() {
             Ok(()) | Err(KeyringError::NoEntry) => Ok(()),
@@ -89,7 +89,7 @@ impl Vault {
         let (answer, answered) = oneshot::channel();
         let open = self.1.clone();
         let job: Job = Box::new(move |opened| {
-            // Nobody waits any more: a call that is late must not change anything.
+            // No caller waits any more, and a late call must not change anything.
             if answer.is_closed() {
                 return;
             }

@@ -74,7 +74,7 @@ impl CodeLogin {
     ///
     /// # Errors
     ///
-    /// A [`LoginError`] whose kind says what to do. After any of them nobody has been logged in.
+    /// A [`LoginError`] whose kind says what to do. After any of them there is no login.
     pub async fn finish(self) -> Result<LoggedIn, LoginError> {
         let at_most = self.time_left();
         let Self { session, redirect_uri, verifier, mut server, .. } = self;

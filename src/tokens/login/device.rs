@@ -69,13 +69,13 @@ impl DeviceLogin {
 
     /// Asks the server until the person has confirmed, and finds out who it is.
     ///
-    /// The first question is asked after one interval of the server's, 5 s where it names none. `slow_down` makes all
-    /// later pauses longer, by 5 s or as the answer says. A server that cannot be reached is asked again after pauses that
-    /// double up to a minute. Once the code has expired nothing is asked any more.
+    /// The first poll comes after one interval of the server's, 5 s if it names none. `slow_down` makes all later pauses longer,
+    /// by 5 s or as the answer says. A server that cannot be reached is polled again after pauses that double up to a minute.
+    /// Once the code has expired there are no more polls.
     ///
     /// # Errors
     ///
-    /// A [`LoginError`] whose kind says what to do. After any of them nobody has been logged in.
+    /// A [`LoginError`] whose kind says what to do. After any of them there is no login.
     pub async fn finish(self) -> Result<LoggedIn, LoginError> {
         let at_most = self.time_left();
         let Self { session, device, deadline } = self;
@@ -94,7 +94,7 @@ impl DeviceLogin {
     }
 }
 
-/// A login that is being asked about.
+/// A login while it is polled.
 struct Polling<'a> {
     http: &'a Http,
     reporter: &'a Reporter,
@@ -105,7 +105,7 @@ struct Polling<'a> {
 
 struct State {
     pace: Pace,
-    /// Why the last question had no answer.
+    /// Why the last poll had no answer.
     trouble: Option<LoginError>,
     outcome: Option<Result<(TokenSet, Whose), LoginError>>,
 }
@@ -120,7 +120,7 @@ impl Asking for Polling<'_> {
         })
     }
 
-    /// Waits until the next question, or until there is no point in one.
+    /// Waits until the next poll, or until there is no point in one.
     fn pause(&self) -> Soon<'_, ()> {
         let next = Instant::now().checked_add(self.state().pace.pause()).unwrap_or(self.deadline);
         Box::pin(tokio::time::sleep_until(next.min(self.deadline)))

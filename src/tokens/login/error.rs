@@ -31,13 +31,13 @@ pub enum LoginErrorKind {
     Listen,
     /// The person said no, or the server did for them (`access_denied`).
     Denied,
-    /// Nobody finished the login in time.
+    /// The person did not finish the login in time.
     Expired,
     /// The server refused the login; [`LoginError::code`] says why.
     Refused,
-    /// The server could not be reached, or is in trouble. A new login may work later.
+    /// The server could not be reached, or fails. A new login may work later.
     Unreachable,
-    /// The answer contradicts the request, such as that of another issuer. It must not be trusted.
+    /// The answer contradicts the request, for example if it is from another issuer. It must not be trusted.
     Untrusted,
 }
 
@@ -50,7 +50,7 @@ impl LoginError {
         Self::new(LoginErrorKind::Config, message)
     }
 
-    /// A mistake in the settings, as their own checks tell it.
+    /// A mistake in the settings, as their own checks report it.
     pub(super) fn settings(error: &Error) -> Self {
         Self::config(error.to_string())
     }
@@ -79,7 +79,7 @@ impl LoginError {
         Self { code: code::plain(code).map(str::to_owned), ..Self::new(kind, message) }
     }
 
-    /// A failed exchange, as the reader of token responses tells it.
+    /// A failed exchange, as the reader of token responses reports it.
     pub(super) fn exchange(error: RefreshError) -> Self {
         let Some(code) = error.code() else {
             let (kind, message) = match error.status() {
@@ -118,14 +118,14 @@ impl LoginError {
         self.code.as_deref()
     }
 
-    /// The status that the server answered with, where it was one that says something.
+    /// The status that the server answered with, if it says something.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 }
 
-/// Whether the server says that it is itself the one in trouble.
+/// Whether the status says that the server itself fails.
 pub(super) fn in_trouble(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
 }

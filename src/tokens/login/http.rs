@@ -23,7 +23,7 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Zeroizing<Vec<u8>>,
-    /// When the request was sent: a token can only live longer than counted from then.
+    /// When the request was sent. A token's life that is counted from then is never too long.
     pub(super) sent_at: SystemTime,
 }
 
@@ -46,7 +46,7 @@ impl Http {
         Self { client, clock, timeout }
     }
 
-    /// The answer to one request, whatever its status. A redirect is an answer too: nothing is followed.
+    /// The answer to one request, of any status. A redirect is an answer too, and is not followed.
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Reply, RefreshError> {
         let sent_at = self.clock.now();
         match tokio::time::timeout(self.timeout, self.client.send(request)).await {
@@ -72,7 +72,7 @@ trait Client: Send + Sync {
 }
 
 struct Typed<C, B> {
-    /// Only ever cloned. The lock spares the client from having to be `Sync`.
+    /// Only cloned, never called. With the lock, the client need not be `Sync`.
     client: Mutex<C>,
     body: PhantomData<fn() -> B>,
 }

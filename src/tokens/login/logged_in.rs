@@ -1,9 +1,9 @@
-//! What a login yields, and where it belongs among the credentials that are there.
+//! The result of a login, and where it belongs among the known credentials.
 
 use crate::credentials::TokenSet;
 use crate::credentials::{Credential, CredentialId};
 
-/// The end of a login: the tokens, and whose they are.
+/// The result of a login: the tokens, and whose they are.
 ///
 /// The subject comes from the id token's `sub`, whose signature is not checked: it came straight from the token endpoint
 /// over TLS (OpenID Connect Core 1.0 section 3.1.3.7). Else it comes from the userinfo endpoint, else from the account's
@@ -20,7 +20,7 @@ pub struct LoggedIn {
 }
 
 impl LoggedIn {
-    /// Tokens of somebody unknown.
+    /// Tokens of an unknown account.
     #[must_use]
     pub fn new(tokens: TokenSet) -> Self {
         Self { tokens, subject: None, label: None }
@@ -49,8 +49,8 @@ pub enum Merge {
     Add(CredentialId),
 }
 
-/// Says where a login belongs among credentials that are `known` by id and subject. The same subject updates its credential,
-/// so that one account is not counted twice; another one, or an unknown one, is added.
+/// Decides where a login belongs among credentials that are `known` by id and subject. The same subject updates its
+/// credential, so that one account is not counted twice; another subject, or an unknown one, is added.
 ///
 /// ```
 /// use oauth_marathon::tokens::login::{LoggedIn, Merge, merge};
@@ -81,7 +81,7 @@ pub fn merge<'a>(known: impl IntoIterator<Item = (&'a CredentialId, Option<&'a s
     }
 }
 
-/// The label or the subject as an id, with a number where that is taken.
+/// The label or the subject as an id, with a number if that id is taken.
 fn free_id(known: &[(&CredentialId, Option<&str>)], logged_in: &LoggedIn) -> CredentialId {
     let name = logged_in.label.as_deref().or(logged_in.subject.as_deref()).unwrap_or("account");
     let name = name.split('@').next().filter(|user| !user.is_empty()).unwrap_or("account");
@@ -116,7 +116,7 @@ mod tests {
             (Some("3"), Some("bob@example.com"), Merge::Add("bob".into())),
             (Some("3"), Some("alice@example.com"), Merge::Add("alice-3".into())),
             (Some("3"), None, Merge::Add("3".into())),
-            // Nobody knows who it is: not to be mixed up with another account of an unknown subject.
+            // Its subject is unknown, so it must not be taken for another account of an unknown subject.
             (None, Some("home"), Merge::Add("home-2".into())),
             (None, None, Merge::Add("account".into())),
             (Some("3"), Some("@"), Merge::Add("account".into())),

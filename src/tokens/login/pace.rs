@@ -1,13 +1,13 @@
-//! How long to wait between two questions of the device grant (RFC 8628 section 3.5): pure.
+//! The pause between two polls of the device grant (RFC 8628 section 3.5): pure.
 
 use std::time::Duration;
 
-/// RFC 8628: what `slow_down` adds for this and all later questions.
+/// What `slow_down` adds to this and all later pauses (RFC 8628).
 const SLOWER: Duration = Duration::from_secs(5);
 /// The back-off of a server that cannot be reached grows up to this.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
-/// The pause between questions. It is never shorter than the server wants it.
+/// The pause between polls. It is never shorter than the server asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pace {
     interval: Duration,
@@ -26,19 +26,19 @@ impl Pace {
         self.backoff.unwrap_or(self.interval).max(self.interval).max(self.retry_after)
     }
 
-    /// The server has answered.
+    /// Notes that the server has answered.
     pub(super) fn answered(&mut self) {
         self.backoff = None;
         self.retry_after = Duration::ZERO;
     }
 
-    /// `slow_down`, with the new interval where the answer names one.
+    /// Applies `slow_down`, with the new interval if the answer names one.
     pub(super) fn slow_down(&mut self, asked: Option<Duration>) {
         self.answered();
         self.interval = asked.filter(|asked| *asked > self.interval).unwrap_or(self.interval.saturating_add(SLOWER));
     }
 
-    /// No answer, or one of a server in trouble: the pause doubles, and obeys `Retry-After`.
+    /// Applies a missing answer, or the answer of a failing server: the pause doubles, and obeys `Retry-After`.
     pub(super) fn trouble(&mut self, retry_after: Option<Duration>) {
         let doubled = self.backoff.unwrap_or(self.interval).saturating_mul(2);
         self.backoff = Some(doubled.min(LONGEST_BACKOFF));
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(pace.pause(), seconds(10));
         pace.slow_down(Some(seconds(17)));
         assert_eq!(pace.pause(), seconds(17));
-        // A shorter one than what is in force cannot be meant.
+        // A shorter interval than the present one is a mistake.
         pace.slow_down(Some(seconds(3)));
         assert_eq!(pace.pause(), seconds(22));
     }

@@ -56,7 +56,7 @@ impl Page {
         );
         let mut response = Response::new(Full::from(html));
         *response.status_mut() = self.status;
-        // The address of the page holds the code: it is to be kept nowhere and told to nobody.
+        // The address of the page holds the code, so it must not be stored, nor sent to another site.
         for (name, value) in [
             (CONTENT_TYPE, "text/html; charset=utf-8"),
             (CACHE_CONTROL, "no-store"),

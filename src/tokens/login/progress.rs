@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// The browser's answer, or the confirmation on another device, is waited for.
+    /// The login waits for the browser's answer, or for the confirmation on another device.
     Waiting {
         /// For how long at most.
         at_most: Duration,
@@ -18,12 +18,12 @@ pub enum Progress {
     CallbackRefused(CallbackRefusal),
     /// The browser's answer is here; its code is being exchanged for tokens.
     Exchanging,
-    /// Nobody has confirmed the device yet.
+    /// The device has not been confirmed yet.
     Pending {
         /// When the server is asked again.
         next_in: Duration,
     },
-    /// The server asked for a longer pause between questions.
+    /// The server asked for a longer pause between polls.
     SlowedDown {
         /// The pause from now on.
         interval: Duration,
@@ -35,7 +35,7 @@ pub enum Progress {
         /// When the server is asked again.
         next_in: Duration,
     },
-    /// The tokens are here, but not whom they belong to.
+    /// The tokens are here, but whose they are is unknown.
     SubjectUnknown {
         /// Why.
         message: String,
@@ -52,7 +52,7 @@ pub enum CallbackRefusal {
     ForeignOrigin,
     /// It has no `state`.
     MissingState,
-    /// Its `state` is not that of this login.
+    /// Its `state` is not the one of this login.
     WrongState,
     /// It has neither a code nor an error, or one of its parameters twice.
     Malformed,
@@ -107,7 +107,7 @@ impl fmt::Display for Seconds {
 
 type Report = dyn Fn(&Progress) + Send + Sync;
 
-/// Whoever wants to know. A panic in it costs only its own report.
+/// The user's function that gets each step. A panic in it costs only that report.
 #[derive(Clone, Default)]
 pub(super) struct Reporter(Option<Arc<Report>>);
 

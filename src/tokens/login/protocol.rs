@@ -1,7 +1,7 @@
-//! The one place that knows the `oauth2` crate: it makes PKCE, state and requests, and runs the device grant's polling.
+//! The only file that uses the `oauth2` crate, which makes PKCE, state and requests, and runs the device grant's polling.
 //!
-//! Answers are not read by it, but by [`super::answer`], as tolerantly as those to a refresh. The crate is told only what
-//! came of them, so no token passes through it.
+//! The crate does not read answers: [`super::answer`] does, as tolerantly as for a refresh. The crate gets only the outcome, so
+//! no token passes through it.
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +25,7 @@ use super::http::{Http, Reply};
 use crate::credentials::Secret;
 use crate::tokens::refresh::RefreshError;
 
-/// Who asks, as the server knows it.
+/// The client, as the server knows it.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) id: String,
@@ -33,7 +33,7 @@ pub(super) struct Client {
     pub(super) secret_in_body: bool,
 }
 
-/// What is asked for.
+/// The parts of a login request.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
     pub(super) scopes: Vec<String>,
@@ -47,7 +47,7 @@ pub(super) struct Opening {
     pub(super) verifier: Verifier,
 }
 
-/// The secret that shows that code and tokens are asked for by the same program (RFC 7636).
+/// The secret that proves that the same program asks for the code and for the tokens (RFC 7636).
 pub(super) struct Verifier(PkceCodeVerifier);
 
 impl fmt::Debug for Verifier {
@@ -56,18 +56,18 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// What came of a question about a device, as far as the protocol goes on from it.
+/// The outcome of one poll of the device grant, as far as the protocol needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It is over, well or not.
+    /// The login is over, well or not.
     Done,
-    /// It is to be asked again, after a pause.
+    /// Another poll follows, after a pause.
     Again,
 }
 
 pub(super) type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Asks about a device, and pauses in between.
+/// Polls for a device, and pauses in between.
 pub(super) trait Asking: Send + Sync {
     fn ask(&self, request: Request<Bytes>) -> Soon<'_, Step>;
     fn pause(&self) -> Soon<'_, ()>;
@@ -160,7 +160,7 @@ pub(super) async fn poll(
     asking: &dyn Asking,
 ) -> Result<(), LoginError> {
     let client = basic(client, token)?;
-    // The times in it are of no account: `asking` keeps them, on a clock that does not jump.
+    // Its times are ignored: `asking` keeps the time, on a clock that does not jump.
     let details: StandardDeviceAuthorizationResponse = serde_json::from_value(serde_json::json!({
         "device_code": device_code.expose(),
         "user_code": "",
@@ -207,7 +207,7 @@ impl Asking for Once<'_> {
     }
 }
 
-/// The crate's HTTP client: it is told what came of a request in the plainest words of the protocol.
+/// The crate's HTTP client, which gives it the outcome of a request in the simplest terms of the protocol.
 struct Told<'a> {
     uri: &'a Uri,
     asking: &'a dyn Asking,

@@ -29,9 +29,9 @@ use super::redirect::Redirect;
 use super::visitors::Visitors;
 use crate::credentials::Secret;
 
-/// Until the head of a request is whole.
+/// The time limit for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// The most that a head may have, in bytes. Browsers send the cookies of every program that has ever served on this host.
+/// The most bytes of a head. Browsers send the cookies of every program that has ever served on this host.
 const HEAD_LIMIT: usize = 64 * 1024;
 /// How long connections that have asked for nothing yet are kept once the outcome is known: a browser opens some in advance.
 const IDLE_GRACE: Duration = Duration::from_millis(250);
@@ -86,7 +86,7 @@ impl CallbackServer {
         (&mut self.answer).await.ok()
     }
 
-    /// Shows this page to all who brought the answer, and closes.
+    /// Shows this page on every connection that brought the answer, and closes.
     pub(super) async fn close(mut self, page: Page) {
         let _ = self.outcome.send(Some(page));
         let _ = self.stop.send(());
@@ -94,7 +94,7 @@ impl CallbackServer {
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Desk {
     expected: Expected,
     reporter: Reporter,
@@ -104,7 +104,7 @@ struct Desk {
 
 enum State {
     Waiting(oneshot::Sender<Callback>),
-    /// The answer is here; this was its code, if it had one.
+    /// The answer has come, with this code, if it had one.
     Answered(Option<Secret>),
 }
 
@@ -113,13 +113,13 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, deadline: Instant, mut st
     let (busy, mut idle) = watch::channel(0_usize);
     loop {
         tokio::select! {
-            // Whoever came before the end is served, and only then does it end.
+            // A connection that came before the end is served before the server ends.
             biased;
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     visitors.admit(|has_asked| connection(stream, desk.clone(), Busy::new(busy.clone(), has_asked)));
                 }
-                // Out of descriptors, most likely.
+                // Most likely the process is out of descriptors.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
             _ = &mut stop => break,

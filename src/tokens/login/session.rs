@@ -1,4 +1,4 @@
-//! What both kinds of login share once they have begun.
+//! The part that both kinds of login share after they have begun.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Finds out whose tokens they are: from the id token, else from the userinfo endpoint, else from the account's own field
-    /// in the token response. Where none of them says so the login has succeeded all the same.
+    /// in the token response. If none of them tells, the login has succeeded all the same.
     pub(super) async fn identify(&self, tokens: TokenSet, whose: Whose) -> Result<LoggedIn, LoginError> {
         let pointer = self.subject_claim.as_deref();
         let claims = whose.claims(self.endpoints.issuer.as_deref(), &self.client.id)?;
@@ -46,7 +46,7 @@ impl Session {
                 Err(why) => message = why,
             }
         }
-        // A claim that was asked for by name is not to be mixed up with another kind of id.
+        // A claim that was asked for by name must not be mixed up with another kind of id.
         let account = whose.account();
         found = found.or(if pointer.is_none() { account } else { Identity { subject: None, ..account } });
         if found.subject.is_none() {
@@ -73,13 +73,13 @@ impl Session {
 }
 
 impl Identity {
-    /// What is missing here is taken from `other`.
+    /// This identity, with missing parts taken from `other`.
     fn or(self, other: Self) -> Self {
         Self { subject: self.subject.or(other.subject), label: self.label.or(other.label) }
     }
 }
 
-/// Only the names: what a login carries is secret.
+/// Shows only names, because the values of a login are secret.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("client", &self.client).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! How to log in: the server, the client, and what the caller wants to hear and to set.
+//! The settings of a login: the server, the client, and the caller's own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,9 +57,9 @@ pub struct Login {
 }
 
 impl Login {
-    /// Logins at `server`, whose [`client_id`](OAuthServer::client_id) and [`scopes`](OAuthServer::scopes) are asked with.
+    /// Logins at `server`, with its [`client_id`](OAuthServer::client_id) and [`scopes`](OAuthServer::scopes).
     ///
-    /// The endpoints are those that are set by hand. Where one is missing, it is looked up in the metadata of
+    /// Endpoints that are set by hand count. A missing one is looked up in the metadata of
     /// [`issuer`](OAuthServer::issuer) (RFC 8414, OpenID Connect Discovery 1.0), which has to name that same issuer.
     /// All URLs are `https`, or plain `http` on this machine's own addresses.
     ///
@@ -132,7 +132,7 @@ impl Login {
         self
     }
 
-    /// How long the browser's answer is waited for, 5 minutes by default. A device code states its own time.
+    /// How long the login waits for the browser's answer, 5 minutes by default. A device code states its own time.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
@@ -167,7 +167,7 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// If a setting is wrong or missing, the metadata cannot be had or must not be trusted, or the port cannot be opened.
+    /// If a setting is wrong or missing, the metadata cannot be read or must not be trusted, or the port cannot be opened.
     pub async fn by_code(&self) -> Result<CodeLogin, LoginError> {
         let redirect = self.redirect_uri.as_deref().map_or_else(|| Ok(Redirect::default()), Redirect::parse)?;
         CodeLogin::start(self.session(Grant::Code).await?, &redirect, self.time_limit).await
@@ -177,17 +177,17 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// If a setting is wrong or missing, the metadata cannot be had or must not be trusted, or the server gives no code.
+    /// If a setting is wrong or missing, the metadata cannot be read or must not be trusted, or the server gives no code.
     pub async fn by_device(&self) -> Result<DeviceLogin, LoginError> {
         DeviceLogin::start(self.session(Grant::Device).await?).await
     }
 
-    /// The server with the endpoints that its issuer's metadata names in the place of those that are not set by hand. It is
-    /// what [`OAuthServer::token_source`] needs to refresh the tokens of a login by issuer alone.
+    /// The server, with the endpoints that are not set by hand taken from its issuer's metadata. If a server is set by its
+    /// issuer alone, [`OAuthServer::token_source`] needs this to refresh the tokens of a login.
     ///
     /// # Errors
     ///
-    /// If a setting is wrong, or the metadata cannot be had or must not be trusted.
+    /// If a setting is wrong, or the metadata cannot be read or must not be trusted.
     pub async fn discover(&self) -> Result<OAuthServer, LoginError> {
         endpoints::filled_in(&self.server, &self.http).await
     }

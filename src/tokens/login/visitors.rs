@@ -1,4 +1,4 @@
-//! The connections at the port of a login: a limited number, of which none can keep the browser out.
+//! The connections at the port of a login: a limited number, and the browser is always let in.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -24,9 +24,9 @@ struct Visitor {
 }
 
 impl Visitors {
-    /// Serves one more connection, by a task that sets its flag once the head of a request has come. Where there is no
-    /// room, the oldest connection that has asked for nothing is closed: a browser asks at once, other programs may
-    /// never ask. Where all have asked, the new one is turned away.
+    /// Serves one more connection, by a task that sets its flag once the head of a request has come. If there is no room, the
+    /// oldest connection without a request is closed: other programs on this machine may connect as often as they like, but a
+    /// browser sends its request at once. If all have sent one, the new connection is turned away.
     pub(super) fn admit<F>(&mut self, serve: impl FnOnce(Arc<AtomicBool>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,

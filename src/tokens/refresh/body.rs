@@ -1,4 +1,4 @@
-//! Reading the body of a token endpoint's answer, up to a limit, into memory that is wiped.
+//! Reads the body of a token endpoint's answer, up to a limit, into memory that is wiped.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -11,24 +11,24 @@ use zeroize::Zeroizing;
 use super::RefreshError;
 use crate::error::BoxError;
 
-/// The most that is read, in bytes: an answer that is longer holds no tokens that anybody could send.
+/// The most bytes that are read. A longer answer holds no tokens that could be sent.
 const LIMIT: usize = 1024 * 1024;
 
-/// What there is room for at first; it doubles when it is full.
+/// The first size of the buffer. It doubles when it is full.
 const FIRST: usize = 16 * 1024;
 
 pub(crate) fn failed(source: BoxError) -> RefreshError {
     RefreshError::transient("the exchange with the token endpoint failed").unanswered().with_source(source)
 }
 
-/// What has come of an answer.
+/// The part of an answer that has come.
 pub(crate) struct Came {
     pub(crate) head: response::Parts,
-    /// All of it, unless reading it has failed.
+    /// The whole body, unless reading it has failed.
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// Reads an answer into `came`, which keeps the beginning if reading fails or is given up.
+/// Reads an answer into `came`. The part that has come stays there even if reading fails or is cut off by the time limit.
 pub(crate) async fn read_answer<A>(answer: Response<A>, came: &mut Option<Came>) -> Result<(), RefreshError>
 where
     A: Body<Error: Into<BoxError>>,
@@ -38,7 +38,7 @@ where
     read_body(body, &mut came.body).await
 }
 
-/// Reads the whole body; a longer one than the limit is an error, as soon as that shows.
+/// Reads the whole body. A body over the limit is an error, as soon as that shows.
 async fn read_body<A>(body: A, answer: &mut Zeroizing<Vec<u8>>) -> Result<(), RefreshError>
 where
     A: Body<Error: Into<BoxError>>,
@@ -57,13 +57,13 @@ where
                 data.advance(length);
             }
         }
-        // Lets a timeout be seen between frames that are always ready.
+        // Yields now and then, so that a timeout can fire although every frame is ready.
         tokio::task::coop::consume_budget().await;
     }
     Ok(())
 }
 
-/// Makes room for so much more. A vector that grew by itself would leave its old memory behind unwiped.
+/// Makes room for `more` bytes. A vector that grew by itself would leave its old memory unwiped.
 fn make_room(answer: &mut Zeroizing<Vec<u8>>, more: usize) {
     let wanted = answer.len() + more;
     if wanted > answer.capacity() {

@@ -1,10 +1,10 @@
-//! What of an OAuth server's refusal may be shown: its status, and an error code that looks like one.
+//! The parts of an OAuth server's refusal that may be shown: its status, and an error code that looks like one.
 
 use std::fmt;
 
 use http::StatusCode;
 
-/// The code, unless it looks like anything else: what a server writes there could be anything.
+/// The code, if it looks like one. A server could write anything there, even a token.
 pub(crate) fn plain(code: &str) -> Option<&str> {
     let is_plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
     (is_plain && (1..=64).contains(&code.len())).then_some(code)

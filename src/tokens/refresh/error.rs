@@ -13,8 +13,8 @@ use crate::error::BoxError;
 
 /// Why a refresh failed.
 ///
-/// A clone is cheap: all who wait for one refresh share its outcome. What it prints holds no token and no part of an
-/// answer's body, other than an error code of at most 64 letters, digits and `_.-`.
+/// A clone is cheap, because all waiters of one refresh share its outcome. Its text holds no token and no part of an answer's
+/// body, other than an error code of at most 64 letters, digits and `_.-`.
 ///
 /// ```
 /// use oauth_marathon::tokens::refresh::{RefreshError, RefreshErrorKind};
@@ -42,7 +42,7 @@ pub struct RefreshError {
 pub enum RefreshErrorKind {
     /// It may work later. The token set is kept.
     Transient,
-    /// The refresh token is of no more use: a person has to log in again.
+    /// The refresh token is useless: a person has to log in again.
     LoginNeeded,
     /// The settings are wrong, such as the client id. Neither time nor a new login helps.
     Misconfigured,
@@ -83,23 +83,23 @@ impl RefreshError {
         }
     }
 
-    /// How long the server asks to be left alone. Where a failure states no time and repeats, the pool leaves longer and
-    /// longer pauses, up to [`max_grown_cooldown`](crate::config::Settings::max_grown_cooldown).
+    /// How long the server asks to be left alone. If a failure repeats without a stated time, the pool's pauses grow up to
+    /// [`max_grown_cooldown`](crate::config::Settings::max_grown_cooldown).
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
         self
     }
 
-    /// Adds a new refresh token that came without a usable access token. It is stored in the place of the old one,
-    /// which is spent, and the next refresh sends it.
+    /// A new refresh token that came without a usable access token. It is stored in place of the old one, which is spent, and
+    /// the next refresh sends it.
     #[must_use]
     pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Self {
         self.refresh_token = Some(refresh_token.into());
         self
     }
 
-    /// What caused it. Whatever it prints can reach logs, so it must hold no secret.
+    /// The cause. Its text can reach logs, so it must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into().into());
@@ -111,30 +111,30 @@ impl RefreshError {
         self
     }
 
-    /// Says that there was no answer: the server was not reached, or the connection to it broke.
+    /// Notes that there was no answer: the server was not reached, or the connection to it broke.
     pub(super) fn unanswered(mut self) -> Self {
         self.unanswered = true;
         self
     }
 
-    /// Whether the server is known to have said nothing.
+    /// Whether there is known to be no answer of the server.
     pub(crate) fn is_unanswered(&self) -> bool {
         self.unanswered
     }
 
-    /// Adds an error code, unless it looks like anything else.
+    /// Adds an error code, if it looks like one.
     pub(super) fn with_code(mut self, code: &str) -> Self {
         self.code = code::plain(code).map(Into::into);
         self
     }
 
-    /// Takes out the refresh token that was handed out: those who share the error do not need it.
+    /// Takes the new refresh token out. The waiters that share the error do not need it.
     pub(crate) fn take_refresh_token(&mut self) -> Option<Secret> {
         self.refresh_token.take()
     }
 
-    /// Whether the answer says that the refresh token was not exchanged. It may be spent after a success, whatever else
-    /// that says, and after an answer of a server in trouble or of a proxy before it.
+    /// Whether the answer says that the refresh token was not spent. A success may have spent it, even if its answer is useless;
+    /// and so may an exchange that ends in an answer of a failing server, or of a proxy before it.
     pub(crate) fn says_unspent(&self) -> bool {
         self.status.is_some_and(|status| match status.as_u16() {
             408 => false,

@@ -1,7 +1,12 @@
-//! Replacing a token before or after it expires: the [`TokenSource`] trait, and the OAuth 2.0 refresh grant.
+//! Refreshes a token before or after it expires: the [`TokenSource`] trait, and the OAuth 2.0 refresh grant.
 //!
-//! A source performs one exchange. Who refreshes, when, and who waits is up to the pool: it runs one refresh of a
-//! credential at a time, in a task that outlives its callers, and shares the outcome among all who wait.
+//! A source performs one exchange: the one call to the token endpoint within a refresh. The pool decides when to refresh: it
+//! runs one refresh of a credential at a time, in a task that outlives its callers, and shares the outcome among all waiters.
+//! `across` holds the steps around the exchange that keep processes from spending one refresh token twice; the pool and the
+//! command both use it.
+//!
+//! This room may call the token endpoint and the store, and nothing else. The trait is one method, so that a vault or another
+//! grant can take the place of OAuth 2.0; everything that must not go wrong around it stays here and is not the user's.
 
 pub(crate) mod across;
 pub(crate) mod body;
@@ -47,15 +52,15 @@ use crate::error::Error;
 pub trait TokenSource: Send + Sync + 'static {
     /// Exchanges the tokens of one credential for new ones.
     ///
-    /// The answer is the whole token set: where the refresh token stays the same, it holds the current one. A refresh
-    /// token can often be used only once, so an implementation sends it once, and does not retry.
+    /// The answer is the whole token set: if the refresh token stays the same, it holds the current one. A refresh token can
+    /// often be used only once, so an implementation sends it once, and does not retry.
     ///
     /// # Errors
     ///
     /// A [`RefreshError`] whose kind says whether to try again later, to log in again, or to correct the settings.
     fn refresh(&self, request: RefreshRequest) -> impl Future<Output = Result<TokenSet, RefreshError>> + Send;
 
-    /// Looks for mistakes in the settings. Called once, while the pool is being built.
+    /// Checks the settings. Called once, while the pool is being built.
     ///
     /// # Errors
     ///
@@ -65,7 +70,7 @@ pub trait TokenSource: Send + Sync + 'static {
     }
 }
 
-/// What is to be refreshed.
+/// A request for one exchange: the tokens to be replaced, and whose they are.
 #[derive(Debug, Clone)]
 pub struct RefreshRequest {
     provider: Arc<str>,
@@ -74,7 +79,7 @@ pub struct RefreshRequest {
 }
 
 impl RefreshRequest {
-    /// A request to replace `tokens`, as the pool makes it.
+    /// A request to exchange `tokens`, as the pool makes it.
     pub fn new(provider: impl Into<Arc<str>>, credential: impl Into<CredentialId>, tokens: TokenSet) -> Self {
         Self { provider: provider.into(), credential: credential.into(), tokens }
     }

@@ -58,7 +58,7 @@ fn h2_error(error: &h2::Error) -> Verdict {
         return Verdict::new(Kind::Canceled);
     }
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    // h2 gives a received GOAWAY only to streams above its last id and to those not opened yet, none of which is
+    // h2 gives a received GOAWAY only to streams above its last id and to those not opened yet: none of these is
     // processed (RFC 9113, 6.8). The others go on, and get an I/O error if the connection breaks.
     let never_processed = error.is_remote() && (refused || error.is_go_away());
     let processed = if never_processed { Processed::No } else { Processed::Maybe };

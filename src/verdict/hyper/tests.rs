@@ -79,7 +79,7 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> (Kind, Processed) {
     (verdict.kind(), verdict.processed())
 }
 
-/// What comes of one request to a server that handles one connection with `serve`.
+/// The outcome of one request to a server that handles one connection with `serve`.
 async fn outcome<F>(http2: bool, body: Body, serve: impl FnOnce(TcpStream) -> F + Send + 'static) -> (Kind, Processed)
 where
     F: Future<Output = ()> + Send + 'static,

@@ -199,7 +199,7 @@ where
                 if let Some(data) = frame.data_ref() {
                     this.track.feed(data, this.judge);
                 }
-                // Who knows the length does not ask for the end.
+                // A reader that knows the length does not poll for the end.
                 if frame.is_trailers() || this.body.is_end_stream() {
                     this.track.finish(this.judge);
                 }

@@ -64,7 +64,7 @@ fn is_free_of(data: &[u8], of: impl Fn(u8) -> u8, floor: u8) -> bool {
     const STEP: usize = 32;
     let mut least = [u8::MAX; STEP];
     let mut nearest = [u8::MAX; STEP];
-    let mut look = |block: &[u8; STEP + 1]| {
+    let mut test = |block: &[u8; STEP + 1]| {
         let ([these @ .., _], [_, next @ ..]) = (block, block);
         for (((least, nearest), this), next) in least.iter_mut().zip(&mut nearest).zip(these).zip(next) {
             *least = (*least).min(of(*this));
@@ -75,10 +75,10 @@ fn is_free_of(data: &[u8], of: impl Fn(u8) -> u8, floor: u8) -> bool {
     let Some(last) = data.last_chunk() else { return false };
     let mut rest = data;
     while let Some(block) = rest.first_chunk() {
-        look(block);
+        test(block);
         rest = rest.get(STEP..).unwrap_or_default();
     }
-    look(last);
+    test(last);
     let least = least.into_iter().fold(u8::MAX, u8::min);
     let nearest = nearest.into_iter().fold(u8::MAX, u8::min);
     least >= floor && nearest > 0

@@ -1,4 +1,4 @@
-//! Reading what the endpoints of a login answer: tolerant where it is clear what is meant.
+//! Reads the answers of a login's endpoints: tolerant where the meaning is clear.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::credentials::TokenSet;
 use crate::credentials::origin::parse_endpoint;
 use crate::tokens::refresh::{RefreshError, token_response};
 
-/// RFC 8628 section 3.5: where the server names none.
+/// The interval if the server names none (RFC 8628 section 3.5).
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
-/// A device code's life where the server leaves it out although it must not.
+/// A device code's life if the server leaves it out, although it must not.
 const DEFAULT_LIFE: Duration = Duration::from_secs(900);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
@@ -25,18 +25,18 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub(super) enum TokenAnswer {
     Tokens(TokenSet, Whose),
-    /// Nobody has confirmed the device yet (RFC 8628 section 3.5).
+    /// The device has not been confirmed yet (RFC 8628 section 3.5).
     Pending,
-    /// The same, and asked too often; with the new pause between questions where the server names one, as GitHub's does.
+    /// The same, and polled too often; with the new pause between polls, if the server names one, as GitHub's does.
     SlowDown(Option<Duration>),
-    /// And how long the server asks to be left alone, if it does.
+    /// The login failed; and how long the server asks to be left alone, if it does.
     Failed(LoginError, Option<Duration>),
 }
 
 /// Reads the answer to a code or a device code, which is `spent`: it is not shown even where a server repeats it.
 pub(super) fn tokens(reply: Result<Reply, RefreshError>, spent: &Secret) -> TokenAnswer {
     let failed = |mut error: RefreshError| {
-        // Of no use without the access token that tells whose it is.
+        // A refresh token is useless without the access token that tells whose it is.
         drop(error.take_refresh_token());
         let retry_after = error.retry_after();
         TokenAnswer::Failed(LoginError::exchange(error), retry_after)
@@ -66,7 +66,7 @@ fn interval(body: &[u8]) -> Option<Duration> {
 }
 
 fn seconds(value: &Value) -> Option<Duration> {
-    // A huge one is to be cut off by the caller, not to be taken for none.
+    // A huge number is cut off by the caller, and must not count as absent.
     Duration::try_from_secs_f64(token_response::number(value)?.min(1e9)).ok()
 }
 
@@ -94,8 +94,8 @@ struct DeviceFields {
     error: Value,
 }
 
-/// Reads the answer of the device authorization endpoint. What it asks to show to people is checked: it may go into a
-/// terminal or be opened in a browser.
+/// Reads the answer of the device authorization endpoint. The texts that it wants shown to people are checked, because they may
+/// go into a terminal or be opened in a browser.
 pub(super) fn device(reply: Result<Reply, RefreshError>) -> Result<Device, LoginError> {
     let reply = reply.map_err(LoginError::exchange)?;
     let fields: Option<DeviceFields> = serde_json::from_slice(&reply.body).ok();
@@ -122,7 +122,7 @@ pub(super) fn device(reply: Result<Reply, RefreshError>) -> Result<Device, Login
     Ok(Device {
         device_code,
         user_code: fields.user_code,
-        // A convenience: without it the user code is typed in.
+        // This URL is a convenience: without it the person types the code in.
         verification_uri_complete: fields.verification_uri_complete.filter(|url| is_safe(url)),
         verification_uri: fields.verification_uri,
         expires_in: seconds(&fields.expires_in).unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE),

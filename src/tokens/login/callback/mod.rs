@@ -28,7 +28,7 @@ pub(super) enum Callback {
     Code(Secret),
     /// The server's error code.
     Error(String),
-    /// The state is right and the issuer is not: some other server was logged in to.
+    /// The state is right and the issuer is not: the login was at another server.
     OtherIssuer,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum Callback {
 pub(super) enum Ruling {
     Accepted(Callback),
     Refused(CallbackRefusal),
-    /// Something else than the callback's path, such as a favicon.
+    /// Another path than the callback's, such as a favicon.
     NotFound,
     MethodNotAllowed,
 }
@@ -63,7 +63,7 @@ pub(super) fn judge(head: &Parts, expected: &Expected) -> Ruling {
     }
 }
 
-/// Whether the request names the host and port that were given out, and nothing else beside them.
+/// Whether the request names the host and port of the redirect URI, and no other.
 fn is_ours(head: &Parts, expected: &Expected) -> bool {
     let mut hosts = head.headers.get_all(HOST).iter();
     let host_is_ours = |host: &[u8]| host.eq_ignore_ascii_case(expected.authority.as_bytes());
@@ -91,7 +91,7 @@ fn answer(query: &str, expected: &Expected) -> Result<Callback, CallbackRefusal>
     let issuer_is_right = match (take("iss"), &expected.issuer) {
         (Some(found), Some(issuer)) => found.expose() == issuer,
         (None, _) => !expected.names_issuer,
-        // There is nothing to hold it against.
+        // There is no issuer to compare it with.
         (Some(_), None) => true,
     };
     if !issuer_is_right {
@@ -104,7 +104,7 @@ fn answer(query: &str, expected: &Expected) -> Result<Callback, CallbackRefusal>
     }
 }
 
-/// Compares without telling by the time it takes where the difference is.
+/// Compares in constant time, so that the time does not tell where the difference is.
 pub(super) fn same(one: &Secret, other: &Secret) -> bool {
     one.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
 }

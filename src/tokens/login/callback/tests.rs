@@ -78,7 +78,7 @@ fn the_issuer_is_held_against_the_one_that_was_asked() {
         let error = of_query(&format!("error=e&state=st4te&{iss}"), &expected(issuer, names_issuer));
         assert_eq!(error, outcome.replace("code c", "error e"));
     }
-    // Whoever does not know the state cannot end the login.
+    // A request without the right state cannot end the login.
     assert_eq!(of_query("code=c&state=x&iss=evil", &expected(Some(ISSUER), true)), "Refused(WrongState)");
 }
 

@@ -1,4 +1,4 @@
-//! Where to log in: endpoints set by hand, or named by the issuer's metadata (RFC 8414, OpenID Connect Discovery 1.0).
+//! The endpoints of a login: set by hand, or named by the issuer's metadata (RFC 8414, OpenID Connect Discovery 1.0).
 
 use bytes::Bytes;
 use http::header::ACCEPT;
@@ -29,7 +29,7 @@ pub(super) struct Endpoints {
     pub(super) userinfo: Option<Uri>,
 }
 
-/// The endpoints for this grant. What is set by hand counts; the metadata is asked for only where something is missing.
+/// The endpoints for this grant. Those that are set by hand count; the metadata is read only if one is missing.
 pub(super) async fn find(
     server: &OAuthServer,
     userinfo_url: Option<&str>,
@@ -76,7 +76,7 @@ pub(super) async fn find(
     })
 }
 
-/// The server with what its metadata names in the place of what is not set by hand.
+/// The server, with the endpoints that are not set by hand taken from its metadata.
 pub(super) async fn filled_in(server: &OAuthServer, http: &Http) -> Result<OAuthServer, LoginError> {
     server.validate().map_err(|error| LoginError::settings(&error))?;
     let mut server = server.clone();
@@ -107,7 +107,7 @@ fn by_hand_url(key: &str, url: &str) -> Result<Uri, LoginError> {
     parse_endpoint(key, url).map_err(|error| LoginError::settings(&error))
 }
 
-/// An endpoint that the metadata names. A server elsewhere has no business with plain `http` on this machine.
+/// An endpoint that the metadata names. Plain `http` is refused unless the issuer itself is on this machine.
 fn named(field: &str, url: &str, plain_http: bool) -> Result<Uri, LoginError> {
     let uri = parse_endpoint(field, url).map_err(|error| {
         LoginError::untrusted(format!("the issuer's metadata names an endpoint that must not be used: {error}"))

@@ -1,8 +1,8 @@
-//! Whose tokens they are, in the server's own words.
+//! Reads whose tokens they are from what the server says.
 //!
 //! The claims of an id token are read without checking its signature: it came straight from the token endpoint over TLS,
 //! where OpenID Connect Core 1.0 section 3.1.3.7 says that TLS may stand in for the signature. Its issuer and its audience
-//! are checked. A refresh token is never looked into.
+//! are checked. A refresh token is never read.
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::error::LoginError;
 use crate::credentials::Secret;
 
-/// Names for people are cut off here.
+/// The longest name for people; a longer one is cut off.
 const LONGEST_LABEL: usize = 100;
 
 /// Who has logged in.
@@ -57,7 +57,7 @@ impl Whose {
         }
     }
 
-    /// The account's own field, where nothing better says who it is.
+    /// The identity from the account's own field, if nothing better tells it.
     pub(super) fn account(self) -> Identity {
         self.account
     }
@@ -105,7 +105,7 @@ pub(super) fn of_claims(claims: &Value, pointer: Option<&str>) -> Identity {
     Identity { subject, label: label(claims) }
 }
 
-/// What to call an account, from the claims that people know themselves by.
+/// The name of an account, from the claims that people recognise.
 fn label(claims: &Value) -> Option<String> {
     ["email", "email_address", "preferred_username", "login", "name"].iter().find_map(|name| {
         let label: String =

@@ -1,4 +1,4 @@
-//! Before the exchange: what the store says, and the note in it that the refresh begins.
+//! The step before the exchange: reads the store, and notes in it that the refresh begins.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,24 +10,24 @@ use crate::error::BoxError;
 use crate::store::{CasOutcome, Entry, Intent, Record};
 use crate::tokens::refresh::RefreshError;
 
-/// What the store says before the exchange.
+/// The outcome of the step before the exchange.
 pub(super) enum Intended {
-    /// The refresh has begun, and the record says so. An earlier one may have been cut short.
+    /// The refresh has begun, and this stored record says so. True if an earlier refresh has no known end.
     Begun(Entry, bool),
-    /// Nothing is to be exchanged.
+    /// Nothing is to be exchanged: the refresh has ended like this.
     Settled(Ended),
 }
 
 impl Turn<'_> {
-    /// Looks into the store, and notes there that the refresh begins. Without that note no refresh begins.
+    /// Reads the store, and notes there that the refresh begins. Without that note it does not begin.
     pub(super) async fn intend(
         &self,
         held: &mut Held,
         told: &mut (dyn FnMut(Told<'_>) + Send),
     ) -> Result<Intended, Failure> {
-        let mut found = self.look().await?;
+        let mut found = self.load().await?;
         let mut waited = Waited::new(clock::now());
-        // What this refresh itself has noted, and whether an earlier one had no end.
+        // The intent that this refresh has noted, and whether an earlier refresh has no known end.
         let (mut noted, mut interrupted): (Option<Intent>, bool) = (None, false);
         let mut tries = 0;
         while tries < STORE_TRIES {
@@ -48,7 +48,7 @@ impl Turn<'_> {
             let earlier = found.as_ref().and_then(|found| found.record.intent.clone());
             let earlier = earlier.filter(|intent| is_begun && noted.as_ref() != Some(intent));
             base.intent = Some(Intent::new(base.generation, now));
-            // What this process has begun itself is over, or it would not be here.
+            // An intent of this process is over: it runs one refresh of a credential at a time.
             let theirs = earlier.as_ref().filter(|intent| held.begun.as_ref() != Some(*intent));
             if let (Some(intent), Some(entry)) = (theirs, &found) {
                 match waited.step(intent, self.times.exchange, now, clock::now(), self.times.patience) {
@@ -56,7 +56,7 @@ impl Turn<'_> {
                     Step::Wait(pause) => {
                         told(Told::UnderWay(intent));
                         crate::sync::time::sleep(pause).await;
-                        found = self.look().await?;
+                        found = self.load().await?;
                         continue;
                     }
                     Step::Date => {
@@ -83,7 +83,8 @@ impl Turn<'_> {
                     if !is_late(now, self.wall.now(), self.times.exchange) {
                         return Ok(Intended::Begun(entry, interrupted));
                     }
-                    // This process has stood still: others may take the note for an old one before the exchange ends.
+                    // This process has stood still meanwhile, so another process could take the intent for an old one before
+                    // the exchange ends. It is noted again.
                     found = Some(entry);
                 }
                 CasOutcome::Conflict(other) => found = other,
@@ -94,7 +95,7 @@ impl Turn<'_> {
         Err(RefreshError::transient("the refresh was not begun, as its stored record changes all the time").into())
     }
 
-    async fn look(&self) -> Result<Option<Entry>, Failure> {
+    async fn load(&self) -> Result<Option<Entry>, Failure> {
         let unreadable = |source: BoxError| {
             let message = format!("the token store could not be read: {source}");
             RefreshError::transient(message).with_source(source)
@@ -102,7 +103,7 @@ impl Turn<'_> {
         Ok(limited(STORE_LIMIT, self.store.load(self.key)).await.map_err(unreadable)?)
     }
 
-    /// Stores the record that says that a refresh has begun.
+    /// Stores the record with the intent, which says that a refresh has begun.
     async fn note(&self, revision: Option<crate::store::Revision>, next: Record) -> Result<CasOutcome, Failure> {
         let unwritable = |source: BoxError| {
             let message = format!("the refresh was not begun, as the token store could not be written: {source}");
@@ -112,8 +113,7 @@ impl Turn<'_> {
         Ok(noted.map_err(unwritable)?)
     }
 
-    /// Sets the date of an intent from the future to the present, so that it grows old: a clock has been set back
-    /// since.
+    /// Gives an intent that lies in the future the present time, so that it can grow old: a clock has been set back.
     async fn date(&self, found: &Entry, now: SystemTime) -> Result<Option<Entry>, Failure> {
         let mut next = found.record.clone();
         next.intent = next.intent.map(|intent| Intent { began: now, ..intent });
@@ -131,23 +131,24 @@ fn busy(left: Duration) -> Failure {
     Failure { busy: true, ..Failure::from(error) }
 }
 
-/// What to do about an exchange that others have begun.
+/// What follows from an exchange that another process has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// It must be over.
+    /// It cannot be under way any more, so this refresh goes on.
     Go,
-    /// It may be under way: look at the store again after so long.
+    /// It may be under way: the store is read again after this time.
     Wait(Duration),
-    /// It began in the future.
+    /// Its intent lies in the future, and gets the present time.
     Date,
-    /// It may be under way for so long yet, which is more than there is patience for.
+    /// It may be under way for longer than this refresh waits: it is left alone for this time.
     Leave(Duration),
 }
 
-/// How long an exchange that others have begun has been waited for.
+/// How long this refresh has waited for an exchange of another process.
 struct Waited {
     began: Instant,
-    /// Which one, and since when: no jump of the wall clock makes it longer than an exchange may take.
+    /// Which exchange, and since when on the monotonic clock, so that a jump of the wall clock cannot make the wait longer than
+    /// an exchange may take.
     of: Option<(Intent, Instant)>,
 }
 
@@ -183,12 +184,12 @@ impl Waited {
     }
 }
 
-/// The greatest age of an intent whose exchange is under way: the exchange, and the time to store what it brings.
+/// The greatest age of an intent whose exchange is under way: the time of an exchange, and the time to store its tokens.
 fn longest(exchange: Duration) -> Duration {
     exchange.saturating_add(exchange / 8)
 }
 
-/// Whether the note has become so old that the exchange could outlast the wait of other processes.
+/// Whether the intent was noted so long ago that another process could take it for an old one before the exchange ends.
 fn is_late(noted: SystemTime, now: SystemTime, exchange: Duration) -> bool {
     now.duration_since(noted).map_or(true, |age| age > exchange / 4)
 }
@@ -233,7 +234,7 @@ mod tests {
         assert_eq!(step(0, 35), Step::Wait(Duration::from_secs(1)));
         assert_eq!(step(0, 36 + 35), Step::Go);
         assert_eq!(Waited::new(start).step(&begun(1), EXCHANGE, at(0), start, FOREVER), Step::Date);
-        // Another one that begins meanwhile is waited for as long again.
+        // Another exchange that begins meanwhile is waited for just as long.
         assert!(matches!(waited.step(&begun(2), EXCHANGE, at(2), start + LONGEST * 2, FOREVER), Step::Wait(_)));
     }
 

@@ -1,8 +1,9 @@
-//! One refresh, across processes: lease, look again, note the intent, exchange, store; only then is the new token used.
+//! One refresh, across processes: take the store lease, read the store again, note the intent, exchange, store the tokens;
+//! only then is the new token used.
 //!
-//! The lease is the caller's: it waits for it as long as it likes, and keeps it until a token that could not be stored is.
-//! A lease can be lost without notice, as when its file is removed. So the intent excludes others, too: a process that
-//! finds one waits until the exchange that it stands for must be over.
+//! The caller takes the lease, and keeps it while a token could not be stored. The lease alone is not enough, because it can
+//! be lost without an error, for example if its file is removed. So the intent excludes other processes, too: a process that
+//! finds one waits until the exchange that it stands for can no longer be under way.
 
 mod intend;
 mod newer;
@@ -25,7 +26,7 @@ use crate::error::BoxError;
 use crate::events::LoginReason;
 use crate::store::{CasOutcome, DynStore, Entry, Intent, Record, StoreKey, StoreLease};
 
-/// One refresh, for somebody who holds the lease of the credential.
+/// One refresh. The caller holds the store lease of the credential.
 pub(crate) struct Turn<'a> {
     pub(crate) store: &'a dyn DynStore,
     pub(crate) key: &'a StoreKey,
@@ -34,37 +35,37 @@ pub(crate) struct Turn<'a> {
     pub(crate) times: Times,
 }
 
-/// How long things may take.
+/// The time limits of a refresh.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// One exchange, by whatever process: `exchangeTimeoutMs`.
+    /// The longest exchange of any process: `exchangeTimeoutMs`.
     pub(crate) exchange: Duration,
-    /// How long an exchange that others have begun is waited for.
+    /// How long the refresh waits for an exchange of another process.
     pub(crate) patience: Duration,
 }
 
-/// What is told meanwhile.
+/// What a refresh reports while it runs.
 pub(crate) enum Told<'a> {
     /// The store holds this record of the credential.
     Stored(&'a Record),
-    /// Others may be exchanging the refresh token; this refresh waits until their exchange must be over.
+    /// Another process may be exchanging the refresh token now. The refresh waits until that can no longer be.
     UnderWay(&'a Intent),
-    /// An earlier refresh has begun, and has no end.
+    /// An earlier refresh has begun, and has no known end.
     Interrupted(&'a Intent),
-    /// This one has begun, and the store says so.
+    /// This refresh has begun, and the store says so.
     Begun(&'a Intent),
 }
 
-/// How a refresh ended that did not fail.
+/// How a refresh ended, unless it failed.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// There are new tokens in the store.
+    /// New tokens are in the store.
     New(Record),
-    /// Others have replaced the secret, by what the store holds now.
+    /// Another process has replaced the secret: this is what the store holds now.
     Adopted(Record),
     /// The store does not hold the credential any more.
     Removed,
-    /// There are new tokens, and the store could not take them.
+    /// There are new tokens, but the store could not take them.
     Unstored(Unstored),
 }
 
@@ -79,11 +80,11 @@ pub(crate) struct Unstored {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: RefreshError,
-    /// Why it needs a login, if it does.
+    /// Why the credential needs a login, if it does.
     pub(crate) login: Option<LoginReason>,
-    /// Others are refreshing it, and take their time.
+    /// Another process is refreshing it, and has not ended in time.
     pub(crate) busy: bool,
-    /// A new refresh token came alone, and the store could not take it.
+    /// A new refresh token that came alone, and that the store could not take.
     pub(crate) unstored: Option<Box<Unstored>>,
 }
 
@@ -100,7 +101,7 @@ impl Failure {
     }
 }
 
-/// Waits at most `patience` for the lease of a credential; `None` if others hold it for longer.
+/// Waits at most `patience` for the store lease of a credential. `None` if another process holds it for longer.
 pub(crate) async fn lease(
     store: &dyn DynStore,
     key: &StoreKey,
@@ -110,7 +111,7 @@ pub(crate) async fn lease(
 }
 
 impl Turn<'_> {
-    /// Refreshes the credential. `ask` sends a refresh token, which may be of no more use then.
+    /// Refreshes the credential. `ask` makes the exchange, which may spend the refresh token.
     pub(crate) async fn run<F>(
         &self,
         ask: impl Fn(RefreshRequest) -> F,
@@ -120,7 +121,7 @@ impl Turn<'_> {
         F: Future<Output = Result<TokenSet, RefreshError>>,
     {
         let mut held = self.held.clone();
-        // A token that was put in while the server was asked is seen by a second look.
+        // The second round is for a token that a person has put in during the exchange.
         for _ in 0..2 {
             let (intended, interrupted) = match self.intend(&mut held, told).await? {
                 Intended::Begun(entry, interrupted) => (entry, interrupted),
@@ -142,8 +143,8 @@ impl Turn<'_> {
                     return Err(failure);
                 }
             } else {
-                // The refresh token may be spent unless the answer says that it is not, and no earlier refresh was cut
-                // short. Otherwise the intent stays.
+                // The intent stays unless it is certain that the refresh token is not spent, by this refresh or by an
+                // earlier one.
                 let is_settled = error.says_unspent() && !interrupted;
                 self.end_intent(intended, is_settled, None).await;
                 return Err(error.into());
@@ -182,11 +183,11 @@ impl Turn<'_> {
         failure
     }
 
-    /// The refresh token was refused for good. Where the store holds a later one, that is no failure; else all others are
-    /// told by the record.
+    /// Ends a refresh whose token was refused for good. If the store holds a later token, that is no failure. Otherwise the
+    /// record says so to all processes.
     async fn give_up(&self, intended: Entry, reason: LoginReason, error: RefreshError) -> Option<Failure> {
         let before = intended.record.generation;
-        // A store that fails now holds what we have seen a moment ago.
+        // If the store fails now, what it held a moment ago counts.
         let found = limited(STORE_LIMIT, self.store.load(self.key)).await.unwrap_or_else(|_| Some(intended.clone()));
         let has_changed = found.as_ref().is_none_or(|found| found.record.generation > before);
         if has_changed {
@@ -196,14 +197,14 @@ impl Turn<'_> {
         Some(Failure::needs_login(reason, error))
     }
 
-    /// Takes the intent out of the record where the end of the exchange is known, or else says in it that the exchange is
-    /// over. Where that fails the record says less than is known, which costs nothing but a wait and one exchange.
+    /// Removes the intent from the record if the end of the exchange is known; otherwise notes in it that the exchange is over.
+    /// If this fails, the next refresh has to wait and to exchange once in vain, and nothing worse.
     async fn end_intent(&self, mut held: Entry, is_settled: bool, out: Option<LoginReason>) {
         let generation = held.record.generation;
         let ours = held.record.intent.clone();
         for _ in 0..STORE_TRIES {
             let mut next = held.record;
-            // One that others have put in its place is theirs.
+            // An intent that another process has put in its place stays.
             if next.intent == ours {
                 next.intent = next.intent.filter(|_| !is_settled).map(|intent| Intent { ended: true, ..intent });
             }

@@ -1,4 +1,4 @@
-//! Whose secret is the newer one, the pool's or the store's: one rule for what is exchanged, written and taken over.
+//! Tells which secret is newer, the pool's or the store's: one rule for what is exchanged, written and taken over.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use crate::credentials::Generation;
 use crate::credentials::Material;
 use crate::store::Record;
 
-/// How a secret in memory stands to the records that the store has held of its credential.
+/// How a secret in memory relates to the records that the store has held of its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Known {
     /// The store has held a record of the credential.
     pub(crate) is_stored: bool,
-    /// From which generation on a record with another secret has replaced ours. `None`: a person has put ours in, in place of
-    /// what the store holds, and it replaces every other.
+    /// A stored record with another secret is newer than ours from this generation on. `None` if a person has put ours in: then
+    /// it replaces every stored one.
     replaced_from: Option<Generation>,
 }
 
-/// Whose secret is newer.
+/// Which secret is newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Newer {
     Same,
@@ -25,28 +25,28 @@ pub(crate) enum Newer {
 }
 
 impl Known {
-    /// The code gave it to a pool that does not follow its store: what is stored under a later generation has come of it.
+    /// A secret that code gave to a pool which does not follow its store. A stored secret of a later generation is its successor.
     pub(crate) const fn given(generation: Generation) -> Self {
         Self { is_stored: false, replaced_from: Some(generation.next()) }
     }
 
-    /// It was added to a pool that follows its store. If that holds the credential nevertheless, others were quicker, and may
-    /// have exchanged the same refresh token already.
+    /// A secret that was added to a pool which follows its store. If the store holds the credential nevertheless, another process
+    /// was quicker, and may have exchanged the same refresh token already.
     pub(crate) fn added() -> Self {
         Self { is_stored: false, replaced_from: Some(Generation::default()) }
     }
 
-    /// It was read from the store, or is stored.
+    /// A secret that was read from the store or written to it.
     pub(crate) const fn stored(generation: Generation) -> Self {
         Self { is_stored: true, replaced_from: Some(generation) }
     }
 
-    /// A person has put another secret in.
+    /// The same, after a person has put another secret in.
     pub(crate) const fn put_in(self) -> Self {
         Self { replaced_from: None, ..self }
     }
 
-    /// Whether it replaces whatever the store holds.
+    /// Whether it replaces every secret in the store.
     pub(crate) fn is_put_in(&self) -> bool {
         self.replaced_from.is_none()
     }
@@ -56,7 +56,7 @@ impl Known {
         self.replaced_from == Some(Generation::default())
     }
 
-    /// Takes in that the store holds or held this record.
+    /// Notes that the store holds or held this record.
     pub(crate) fn has_held(&mut self, record: &Record, ours: &Material) {
         self.is_stored = true;
         if is_same(&record.credential.material, ours) {

@@ -1,4 +1,4 @@
-//! What a refresh does with what the store says: pure rules over plain data.
+//! Decides what a refresh does, given the stored record: pure rules over plain data.
 
 use std::time::SystemTime;
 
@@ -10,39 +10,39 @@ use crate::events::LoginReason;
 use crate::store::{HealthChange, Intent, Record};
 use crate::verdict::{Kind, Scope};
 
-/// What is known of a credential when its refresh begins.
+/// The credential in memory when its refresh begins.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) credential: Credential,
     pub(crate) generation: Generation,
-    /// How its secret stands to what the store has held.
+    /// How its secret relates to what the store has held.
     pub(crate) known: Known,
     /// Whether all of a credential is taken from the store, and not only its secret.
     pub(crate) follows: bool,
-    /// Whether a person asks for it: a refresh token that is known to be refused is then tried again.
+    /// Whether a person asks for the refresh: a refresh token that is known to be refused is then sent again.
     pub(crate) insists: bool,
-    /// The refresh that this process has begun before, which is over: it need not be waited for.
+    /// An earlier refresh of this process, which is over, so that it need not be waited for.
     pub(crate) begun: Option<Intent>,
 }
 
 /// What the refresh does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// Others have replaced the token: it uses what they have stored.
+    /// Another process has replaced the token: this record is used.
     Adopt(Record),
-    /// It exchanges the refresh token of this record, which has no intent yet.
+    /// The refresh token of this record is exchanged. The record has no intent yet.
     Exchange {
         base: Record,
-        /// An earlier refresh of the same token has begun, and nobody knows how it ended.
+        /// An earlier refresh of the same token has begun, and has no known end.
         interrupted: bool,
     },
-    /// Others have found that the refresh token is of no more use.
+    /// Another process has found that the refresh token is useless.
     Out(LoginReason),
-    /// Others have removed the credential.
+    /// Another process has removed the credential.
     Removed,
 }
 
-/// Decides, for somebody who holds the lease. `found` is what the store holds.
+/// Decides what the refresh does; its caller holds the store lease. `found` is what the store holds.
 pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan {
     let Some(found) = found else {
         return match held.known.is_stored && !held.known.is_put_in() {
@@ -52,7 +52,7 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan
     };
     let newer = newer(&held.known, &held.credential.material, found);
     if newer == Newer::Ours {
-        // A person has put it in, or the store could not take it.
+        // A person has put the secret in, or the store could not take it.
         let generation = held.generation.max(found.generation.next());
         let mut record = Record { credential: held.credential.clone(), generation, ..found.clone() };
         new_start().apply(&mut record.health);
@@ -71,12 +71,12 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan
     }
 }
 
-/// What a refusal for good means, where the store holds nothing newer.
+/// What a refusal for good means, if the store holds nothing newer.
 pub(super) fn refused(interrupted: bool) -> LoginReason {
     if interrupted { LoginReason::RefreshLost } else { LoginReason::RefreshRefused }
 }
 
-/// What a new secret means for what was held against the old one, as in `State::renew`.
+/// The change of health that a new secret brings, as in `State::replace_secret`: failures of the old secret are forgotten.
 pub(crate) fn new_start() -> HealthChange {
     let old = [Kind::Unauthorized, Kind::Forbidden];
     let scopes = [Scope::Credential, Scope::Generation];
@@ -88,7 +88,7 @@ fn exchange(base: Record) -> Plan {
     Plan::Exchange { base: Record { intent: None, ..base }, interrupted: false }
 }
 
-/// Whether requests can be sent with it at once.
+/// Whether requests can be sent with this record's token at once.
 fn is_usable(record: &Record, now: SystemTime) -> bool {
     let material = &record.credential.material;
     let is_expired = material.tokens().and_then(|tokens| tokens.expiry()).is_some_and(|expiry| expiry <= now);

@@ -1,4 +1,4 @@
-//! Calls of a store that many may wait for, and storing what a refresh has brought.
+//! Stores the tokens of a refresh, and limits the time of calls to the store.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -14,23 +14,23 @@ use crate::sync::time;
 /// How long one call of a store may take: many requests can wait for it, and a dead disk must not hold them for ever.
 pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(15);
 
-/// How often a record is offered to a store whose record others change at the same time.
+/// How often a write is tried again after another process has changed the record at the same time.
 pub(crate) const STORE_TRIES: usize = 16;
 
-/// How the attempt to store a renewed record ended.
+/// The outcome of storing a refreshed record.
 #[derive(Debug)]
 pub(crate) enum Saved {
     /// It is stored.
     Stored(Box<Record>),
-    /// A later one of others is.
+    /// The store holds a later record of another process.
     Overtaken(Box<Record>),
     /// It has been removed, and that is not undone.
     Removed,
-    /// The store does not work. Nobody knows what it holds.
+    /// The store failed. What it holds is unknown.
     Failed(BoxError),
 }
 
-/// Stores a renewed record beside what others have changed of it meanwhile. `held` is what the store holds, as far as that
+/// Stores a refreshed record, and keeps what other processes have changed in it meanwhile. `held` is the stored record, if it
 /// is known.
 pub(crate) async fn save(store: &dyn DynStore, key: &StoreKey, next: &Record, held: Option<Entry>) -> Saved {
     let mut held = match held {
@@ -62,7 +62,7 @@ pub(crate) async fn save(store: &dyn DynStore, key: &StoreKey, next: &Record, he
     Saved::Failed("its record changes all the time".into())
 }
 
-/// Waits for a call of the store, but not for ever.
+/// Waits for a call of the store, up to a limit.
 pub(crate) async fn limited<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, BoxError>>,

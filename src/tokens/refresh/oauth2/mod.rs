@@ -47,7 +47,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// | `invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request` | [`Misconfigured`](super::RefreshErrorKind::Misconfigured) |
 /// | 429 and 5xx whatever they say, a failed connection, no whole answer in time, and everything else | [`Transient`](super::RefreshErrorKind::Transient) |
 ///
-/// The code is looked for in `error`, `error.code`, `error.type`, `error_code` and `code`, whatever the status: also in
+/// The code is read from `error`, `error.code`, `error.type`, `error_code` or `code`, with any status: also in
 /// an answer with 200.
 ///
 /// ```
@@ -78,7 +78,7 @@ pub struct OAuth2<C, B> {
     json: bool,
     timeout: Duration,
     clock: Box<dyn WallClock>,
-    /// Only ever cloned. The lock spares the client from having to be `Sync`.
+    /// Only cloned, never called. With the lock, the client need not be `Sync`.
     http: Mutex<C>,
     body: PhantomData<fn() -> B>,
 }
@@ -192,7 +192,7 @@ impl<C, B> OAuth2<C, B> {
         *request.uri_mut() = uri;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        // A compressed answer could not be read, and its refresh token would be lost.
+        // A compressed answer cannot be read here, and its refresh token would be lost.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(secret) = basic {
             let value = token_request::basic(&self.client_id, secret).map_err(|source| unusable(source.into()))?;
@@ -201,7 +201,7 @@ impl<C, B> OAuth2<C, B> {
         Ok(request)
     }
 
-    /// With HTTP Basic the body says nothing of the client: there is to be one way of authentication only.
+    /// The fields of the body. With HTTP Basic they do not name the client, because only one way of authentication is allowed.
     fn fields<'a>(&'a self, refresh_token: &'a Secret, basic: bool) -> Vec<(&'a str, &'a str)> {
         let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         if !basic {
@@ -229,11 +229,11 @@ where
             return Err(RefreshError::login_needed("there is no refresh token; log in again"));
         };
         let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Outside of the time limit: what has come until then may hold the new refresh token.
+        // Kept outside of the time limit, because the part that has come may hold the new refresh token.
         let (mut came, mut sent_at) = (None, self.clock.now());
         let exchange = async {
             poll_fn(|cx| http.poll_ready(cx)).await.map_err(|source| failed(source.into()))?;
-            // Counted from before the send: the token can only live longer than that.
+            // A life that is counted from before the send is never too long.
             sent_at = self.clock.now();
             let request = self.request(uri, refresh_token)?;
             let answer = http.call(request).await.map_err(|source| failed(source.into()))?;

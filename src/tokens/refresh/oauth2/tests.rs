@@ -175,7 +175,7 @@ async fn the_time_limit_covers_an_answer_that_never_begins() {
     assert!(crate::clock::now() - begun >= Duration::from_secs(30));
 }
 
-/// A body of scripted frames, and for ever of `rest` when they are out.
+/// A body of scripted frames, and after those of `rest` for ever.
 struct Frames {
     first: VecDeque<&'static [u8]>,
     rest: Option<Result<&'static [u8], &'static str>>,
@@ -203,7 +203,7 @@ impl Body for Frames {
     }
 }
 
-/// What a refresh says whose answer has this body, and how much of it was read.
+/// The outcome of a refresh whose answer has this body, and how much of the body was read.
 async fn refresh_from(
     first: &[&'static [u8]],
     rest: Option<Result<&'static [u8], &'static str>>,
@@ -271,7 +271,7 @@ async fn what_came_before_an_answer_broke_off_is_read() {
         let mut error = outcome.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), 200, "{rest:?}");
         assert_eq!(error.take_refresh_token().unwrap().expose(), "r", "{rest:?}");
-        // Nobody knows where a token of a form ends.
+        // Where a token of a form ends is unknown.
         let (outcome, _) = refresh_from(&[b"access_token=a&refresh_token=r"], rest, every).await;
         assert!(outcome.unwrap_err().take_refresh_token().is_none(), "{rest:?}");
     }

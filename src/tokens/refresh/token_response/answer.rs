@@ -1,6 +1,6 @@
-//! The fields of a token endpoint's answer that count, however the server has written them down.
+//! The fields of a token endpoint's answer, in all the ways in which servers write them.
 //!
-//! A refresh token that has come must not be lost over a mistake elsewhere in the answer: each member is read for itself.
+//! A refresh token that has come must not be lost over a mistake elsewhere in the answer, so each member is read by itself.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ use crate::credentials::Secret;
 #[derive(Default)]
 pub(super) struct Answer {
     pub(super) fields: Fields,
-    /// It is a token response from its beginning to its end. One that is not has those fields that could be read.
+    /// Whether it is a whole token response. Otherwise only the readable fields are there.
     pub(super) is_whole: bool,
 }
 
-/// The fields that count, of whatever type the server gave them; null where it gave none.
+/// The fields that count, of any type; null if the server gave none.
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) access: Option<Secret>,
@@ -48,7 +48,7 @@ impl Answer {
         let body = text(body);
         match body.first() {
             Some(b'{') => Self::parse_json(body),
-            // A page, a list or a text is no form either.
+            // A page, a list or a text is not a form.
             None | Some(b'<' | b'[' | b'"') => Self::default(),
             Some(_) => Self::parse_form(body),
         }
@@ -71,7 +71,7 @@ impl Answer {
     fn parse_form(body: &[u8]) -> Self {
         let mut fields = Fields::default();
         for (name, value) in form_urlencoded::parse(body) {
-            // An error's `code` is one of JSON alone.
+            // An error's `code` occurs only in JSON.
             if let Some(field) = Field::of(&name).filter(|field| !matches!(field, Field::Code | Field::ErrorCode)) {
                 fields.set(field, Value::String(value.into_owned()));
             }
@@ -86,14 +86,14 @@ impl Fields {
         let mut fields = Self::default();
         for (name, value) in members {
             if let Some(field) = Field::of(name) {
-                // What is no value that memory can hold, such as 1e999, says nothing.
+                // A value that cannot be represented, such as 1e999, counts as absent.
                 fields.set(field, serde_json::from_str(value.get()).unwrap_or_default());
             }
         }
         fields
     }
 
-    /// The last one counts; of tokens the last that is one.
+    /// Sets a field. The last value counts; for a token, the last value that is one.
     fn set(&mut self, field: Field, value: Value) {
         match field {
             Field::Access => self.access = token(value).or(self.access.take()),
@@ -110,7 +110,7 @@ impl Fields {
         self.access.is_some() || self.refresh.is_some()
     }
 
-    /// Takes over what an object inside of this one says, unless it has tokens of its own beside those of this one.
+    /// Takes over the fields of an inner object, unless both objects have tokens.
     fn complete(&mut self, inner: Self) {
         let is_another_set =
             self.access.is_some() && inner.access.is_some() || self.refresh.is_some() && inner.refresh.is_some();
@@ -131,7 +131,7 @@ impl Fields {
         }
     }
 
-    /// Whether it names an error beside whatever else it has.
+    /// Whether it names an error.
     pub(super) fn has_error(&self) -> bool {
         (self.error.is_object() || self.error.is_string()) && !is_hollow(&self.error)
     }
@@ -165,7 +165,7 @@ fn text(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii()
 }
 
-/// A text that is not empty. White space around it is no part of it: it comes of a line break behind a token.
+/// A text that is not empty, without white space around it, which comes from a line break after a token.
 fn token(value: Value) -> Option<Secret> {
     let Value::String(text) = value else { return None };
     let whole = Secret::new(text);
@@ -173,7 +173,7 @@ fn token(value: Value) -> Option<Secret> {
     (!text.is_empty()).then(|| Secret::new(text))
 }
 
-/// Whether it says nothing at all, as servers do that leave the member of an error in a success.
+/// Whether a value is empty. Some servers leave an empty error member in a success.
 fn is_hollow(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -185,7 +185,7 @@ fn is_hollow(value: &Value) -> bool {
     }
 }
 
-/// The members of a JSON object, doubled ones too, and whether it is one to its end.
+/// The members of a JSON object, duplicates included, and whether the object is whole.
 fn members(text: &[u8]) -> (Vec<(String, &RawValue)>, bool) {
     let mut members = Vec::new();
     let mut reader = serde_json::Deserializer::from_slice(text);
@@ -193,7 +193,7 @@ fn members(text: &[u8]) -> (Vec<(String, &RawValue)>, bool) {
     (members, read.is_ok())
 }
 
-/// Notes each member as soon as it is read, so that a fault further on does not take it away.
+/// Keeps each member as soon as it is read, so that a fault after it does not lose it.
 struct Members<'a, 'de>(&'a mut Vec<(String, &'de RawValue)>);
 
 impl<'de> DeserializeSeed<'de> for Members<'_, 'de> {

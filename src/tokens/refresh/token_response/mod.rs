@@ -1,4 +1,4 @@
-//! Reading the answer of a token endpoint: tolerant where it is clear what is meant, and never a panic.
+//! Reads the answer of a token endpoint: tolerant where the meaning is clear, and never a panic.
 
 mod answer;
 
@@ -13,8 +13,8 @@ use super::error::{RefreshError, RefreshErrorKind as Kind};
 use crate::credentials::Secret;
 use crate::credentials::TokenSet;
 
-/// Codes that mean that this refresh token will never work again. `invalid_grant` is that of RFC 6749 section 5.2; the
-/// others are what servers in use send in its place.
+/// Codes that mean that this refresh token will never work again. `invalid_grant` is from RFC 6749 section 5.2; real servers
+/// send the others in its place.
 const LOGIN_NEEDED: &[&str] = &[
     "invalid_grant",
     // The refresh token itself is dead: too old, spent before, or revoked.
@@ -42,7 +42,7 @@ const MISCONFIGURED: &[&str] =
 
 const REFUSED_FOR_NOW: &str = "the token endpoint refused for now";
 
-/// A stated life outside of these bounds is taken for a mistake: the token then counts as one of unknown expiry.
+/// A stated life outside of these bounds is a mistake: the expiry then counts as unknown.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
@@ -63,7 +63,7 @@ pub(crate) fn read(
         return Ok(token_set(access.clone(), refresh.cloned(), fields.expiry(now)));
     }
     let error = failure(status, headers, &fields, is_whole, now, previous);
-    // Whatever is wrong with the rest: the old refresh token is spent for a new one.
+    // Even if the other members are wrong, the old refresh token is spent for a new one.
     let fresh = fields.refresh.filter(|refresh| is_success && previous.refresh() != Some(refresh));
     Err(match fresh {
         Some(refresh) if error.kind() == Kind::LoginNeeded => {
@@ -74,8 +74,8 @@ pub(crate) fn read(
     })
 }
 
-/// Reads the beginning of an answer that broke off, for the reason `why`. A JSON object shows which of its members are
-/// whole; a form does not.
+/// Reads the beginning of an answer that was cut off, for this reason. A JSON object shows which of its members are whole; a
+/// form does not.
 pub(super) fn read_cut(
     head: &http::response::Parts,
     body: &[u8],
@@ -125,7 +125,7 @@ fn failure(
     }
 }
 
-/// The same failure, of a server that hands out a new refresh token: that one is not refused.
+/// The failure as one for now, because the server has handed out a new refresh token, which it has not refused.
 fn refused_for_now(error: RefreshError, status: StatusCode) -> RefreshError {
     let again = RefreshError::transient(REFUSED_FOR_NOW).with_status(status);
     error.code().map_or(again.clone(), |code| again.with_code(code))
@@ -143,7 +143,7 @@ fn token_set(access: Secret, refresh: Option<Secret>, expires_at: Option<SystemT
 }
 
 impl Fields {
-    /// What a failure means, and the code that says so. A server in trouble is not believed to know the token.
+    /// What a failure means, and its code. A failing server is not believed to know the token.
     fn refusal(&self, status: StatusCode) -> (Kind, Option<&str>) {
         let nested = |key| self.error.get(key).and_then(Value::as_str);
         let codes = [nested("code"), self.error.as_str(), nested("type"), self.error_code.as_str(), self.code.as_str()];
@@ -159,7 +159,7 @@ impl Fields {
         (Kind::Transient, codes.into_iter().flatten().next())
     }
 
-    /// The end of the new token's life, from `expires_in`, or where that is missing from `expires_at` (seconds since 1970).
+    /// The expiry of the new token, from `expires_in`, or else from `expires_at` (seconds since 1970).
     fn expiry(&self, now: SystemTime) -> Option<SystemTime> {
         let (start, seconds) =
             if self.expires_in.is_null() { (UNIX_EPOCH, &self.expires_at) } else { (now, &self.expires_in) };

@@ -131,7 +131,7 @@ fn a_failure_says_what_it_means_for_the_credential() {
         (400, r#"{"error":"unsupported_grant_type"}"#, Misconfigured, Some("unsupported_grant_type")),
         (400, r#"{"error":"invalid_scope"}"#, Misconfigured, Some("invalid_scope")),
         (400, r#"{"error":{"type":"invalid_request"}}"#, Misconfigured, Some("invalid_request")),
-        // What a server in trouble says of a token is not believed.
+        // A failing server is not believed to know the token.
         (500, r#"{"error":"invalid_grant"}"#, Transient, Some("invalid_grant")),
         (429, r#"{"error":"invalid_grant"}"#, Transient, Some("invalid_grant")),
         (429, r#"{"error":{"type":"rate_limit_error"}}"#, Transient, Some("rate_limit_error")),

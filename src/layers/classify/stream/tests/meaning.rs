@@ -133,7 +133,7 @@ fn chunks_without_a_name_are_told_by_their_shape() {
         (" [DONE] ".into(), End),
     ];
     for (data, expected) in table {
-        // Of what comes later, the end is looked for in the last frames alone.
+        // After content has begun, the end is searched for in the last frames alone.
         let later = match expected {
             Lifecycle => Content,
             End if data.starts_with('{') => Last,

@@ -8,6 +8,7 @@ mod intend;
 mod newer;
 mod plan;
 mod save;
+mod times;
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(crate) use self::newer::{Known, Newer, is_same, newer};
 use self::plan::refused;
 pub(crate) use self::plan::{Held, new_start};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
+pub(crate) use self::times::Times;
 use super::{RefreshError, RefreshErrorKind, RefreshRequest};
 use crate::clock::WallClock;
 use crate::credentials::Secret;
@@ -32,15 +34,6 @@ pub(crate) struct Turn<'a> {
     pub(crate) wall: &'a dyn WallClock,
     pub(crate) held: &'a Held,
     pub(crate) times: Times,
-}
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Times {
-    /// One exchange, by whatever process: `exchangeTimeoutMs`.
-    pub(crate) exchange: Duration,
-    /// How long an exchange that others have begun is waited for.
-    pub(crate) patience: Duration,
 }
 
 /// What is told meanwhile.
@@ -110,10 +103,11 @@ pub(crate) async fn lease(
 }
 
 impl Turn<'_> {
-    /// Refreshes the credential. `ask` sends a refresh token, which may be of no more use then.
+    /// Refreshes the credential. `ask` sends a refresh token, which may be of no more use then, and keeps to the time that is
+    /// left for it, but for a [last word](Times::last_word).
     pub(crate) async fn run<F>(
         &self,
-        ask: impl Fn(RefreshRequest) -> F,
+        ask: impl Fn(RefreshRequest, Duration) -> F,
         told: &mut (dyn FnMut(Told<'_>) + Send),
     ) -> Result<Ended, Failure>
     where
@@ -122,12 +116,12 @@ impl Turn<'_> {
         let mut held = self.held.clone();
         // A token that was put in while the server was asked is seen by a second look.
         for _ in 0..2 {
-            let (intended, interrupted) = match self.intend(&mut held, told).await? {
-                Intended::Begun(entry, interrupted) => (entry, interrupted),
+            let (intended, interrupted, left) = match self.intend(&mut held, told).await? {
+                Intended::Begun { entry, interrupted, left } => (entry, interrupted, left),
                 Intended::Settled(ended) => return Ok(ended),
             };
             let asked = match self.request(&intended.record) {
-                Some(request) => ask(request).await,
+                Some(request) => ask(request, left).await,
                 None => Err(RefreshError::transient("the token store holds a key in place of tokens")),
             };
             let mut error = match asked {

@@ -11,11 +11,12 @@ use std::time::Duration;
 use accounts::{ORIGIN, day, look, names, oauth, post, refusing, rotating, seconds, settle, wall};
 use oauth_marathon::config::{Resend, Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
-use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
+use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Revision, Store, StoreKey};
 use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::{RefreshError, RefreshRequest, token_source_fn};
 use oauth_marathon::verdict::{Kind, Processed};
 use oauth_marathon::{BoxError, Error, ErrorKind, Generation, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tower::{Layer, ServiceExt};
@@ -114,6 +115,52 @@ async fn tokens_that_come_as_the_limit_of_the_exchange_strikes_are_taken() {
         assert_eq!(send(&stack, &RequestContext::new()).await.unwrap(), 200, "{late}");
         assert_eq!(provider.tokens(), ["a-2"], "{late}");
     }
+}
+
+/// A store whose writes take a second.
+struct Slow(MemoryStore);
+
+impl Store for Slow {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
+        self.0.load(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &StoreKey,
+        expected: Option<Revision>,
+        next: Option<Record>,
+    ) -> Result<CasOutcome, BoxError> {
+        tokio::time::sleep(seconds(1)).await;
+        self.0.compare_and_set(key, expected, next).await
+    }
+}
+
+/// Tells when it is dropped.
+struct Ends(mpsc::UnboundedSender<Instant>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.send(Instant::now());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_an_exchange_is_counted_from_the_note_that_other_processes_see() {
+    let (ends, mut ended) = mpsc::unbounded_channel();
+    let source = token_source_fn(move |_| {
+        let ends = Ends(ends.clone());
+        async move {
+            let _ends = ends;
+            std::future::pending().await
+        }
+    });
+    let pool = expired(&["a"], &ScriptedTokens::new()).token_source(source).store(Slow(MemoryStore::new()));
+    let pool = pool.settings(settings(|settings| settings.exchange_timeout = seconds(32))).build().unwrap();
+    let (stack, _) = stack(&pool);
+    let start = Instant::now();
+    send(&stack, &RequestContext::new()).await.unwrap_err();
+    assert_eq!(ended.recv().await.unwrap() - start, seconds(32) + LAST_WORD / 2);
 }
 
 #[tokio::test(start_paused = true)]

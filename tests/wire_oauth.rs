@@ -178,7 +178,7 @@ async fn what_came_of_an_answer_that_exchange_timeout_cuts_is_stored() {
         std::future::pending::<()>().await;
     });
     let oauth = serde_json::json!({
-        "origins": [origin], "tokenUrl": format!("{origin}/token"), "clientId": "mine", "exchangeTimeoutMs": 300
+        "origins": [origin], "tokenUrl": format!("{origin}/token"), "clientId": "mine", "exchangeTimeoutMs": 2000
     });
     let oauth: ProviderOAuth = serde_json::from_value(oauth).unwrap();
     let store = MemoryStore::new();

@@ -1,6 +1,7 @@
 //! `auth refresh`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::args;
 use super::context::{Context, Http, entries_of};
@@ -24,10 +25,11 @@ pub(super) async fn run(context: &Context, args: args::Refresh) -> Result<(), Fa
         Some(id) => vec![find(&store, provider, id).await?],
         None => entries_of(&store, provider).await?,
     };
-    let source = Arc::new(source(provider, &args.server).await?);
+    let (source, exchange) = source(provider, &args.server).await?;
+    let source = Arc::new(source);
     let mut code = Code::Done;
     for entry in entries {
-        let outcome = attended(context, &store, provider, &entry, &source).await;
+        let outcome = attended(context, &store, provider, &entry, (&source, exchange)).await;
         let (worse, text) = report(provider, &entry, outcome);
         match worse {
             Code::Done => context.terminal.say(&text)?,
@@ -40,7 +42,8 @@ pub(super) async fn run(context: &Context, args: args::Refresh) -> Result<(), Fa
     if code == Code::Done { Ok(()) } else { Err(Failure::silent(code)) }
 }
 
-async fn source(provider: &str, args: &args::Server) -> Result<Source, Failure> {
+/// What is asked, and how long one exchange with it may take.
+async fn source(provider: &str, args: &args::Server) -> Result<(Source, Duration), Failure> {
     let found = server::find(provider, args)?;
     let is_enough = |server: &OAuthServer| server.issuer.is_some() || server.token_url.is_some();
     found.check(provider, is_enough, "--issuer (or --token-url) and --client-id")?;
@@ -50,11 +53,12 @@ async fn source(provider: &str, args: &args::Server) -> Result<Source, Failure> 
         Some(_) => found.server,
         None => Login::new(found.server, http.clone()).discover().await?,
     };
-    let mut source: Source = server.token_source(http)?;
+    let exchange = found.settings.exchange_timeout;
+    let mut source: Source = server.token_source(http)?.timeout(exchange);
     if let Some(secret) = server::client_secret(args)? {
         source = source.client_secret(secret);
     }
-    Ok(source)
+    Ok((source, exchange))
 }
 
 /// Runs in a task of its own: Ctrl-C must not cut it off between the answer and the disk.
@@ -63,7 +67,7 @@ async fn attended(
     store: &FileStore,
     provider: &str,
     entry: &Entry,
-    source: &Arc<Source>,
+    (source, exchange): (&Arc<Source>, Duration),
 ) -> Result<Refreshed, BoxError> {
     let spinner = Arc::new(context.terminal.spinner(&format!("Refreshing {} of {provider}", name(entry))));
     let shown = spinner.clone();
@@ -94,7 +98,7 @@ async fn attended(
             };
             let _ = shown.note(&text);
         };
-        exchange::refresh(&store, &provider, &entry.record, &*source, told).await
+        exchange::refresh(&store, &provider, &entry.record, (&*source, exchange), told).await
     });
     let outcome = task.await.unwrap_or_else(|_| Err("the refresh was cut short".into()));
     drop(spinner);

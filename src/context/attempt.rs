@@ -101,6 +101,11 @@ impl Attempt {
         self.verdict.as_ref().is_some_and(is)
     }
 
+    /// Whether it was sent, and the connection failed.
+    fn failed_on_the_way(&self) -> bool {
+        self.is_of(|verdict| verdict.kind() == Kind::Network) && !self.was_lost(Lost::Unsent)
+    }
+
     fn was_lost(&self, how: Lost) -> bool {
         self.is_of(|verdict| verdict.lost() == Some(how))
     }
@@ -282,9 +287,7 @@ impl Call {
         let Some(last) = self.last() else { return true };
         let first_break = self.first_break();
         let counts = |attempt: &&Attempt| {
-            attempt.credential == last.credential
-                && attempt.is_of(|verdict| verdict.kind() == Kind::Network)
-                && Some(attempt.number) != first_break
+            attempt.credential == last.credential && attempt.failed_on_the_way() && Some(attempt.number) != first_break
         };
         retries == 0 || last.was_lost(Lost::TimedOut) || self.round().filter(counts).count() > retries
     }
@@ -293,16 +296,14 @@ impl Call {
     pub(crate) fn network_pauses(&self) -> usize {
         let first_break = self.first_break();
         let pauses = |attempt: &&Attempt| {
-            attempt.is_of(|verdict| verdict.kind() == Kind::Network)
-                && !attempt.was_lost(Lost::TimedOut)
-                && Some(attempt.number) != first_break
+            attempt.failed_on_the_way() && !attempt.was_lost(Lost::TimedOut) && Some(attempt.number) != first_break
         };
         self.attempts().filter(pauses).count().saturating_sub(1)
     }
 
     /// Whether the request has failed over to another credential because the provider or the network failed.
     pub(crate) fn has_stepped(&self) -> bool {
-        let fails = |attempt: &Attempt| attempt.is_of(|it| it.is_server_error() || it.kind() == Kind::Network);
+        let fails = |attempt: &Attempt| attempt.is_of(Verdict::is_server_error) || attempt.failed_on_the_way();
         let steps = |(one, next): (&Attempt, &Attempt)| fails(one) && one.credential != next.credential;
         self.attempts().zip(self.attempts().skip(1)).any(steps)
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::handle::{Pool, account};
-use super::prepared::Access;
+use super::prepared::{Access, Slot};
 use super::state::end_cooldown::Bearing;
 use super::state::probe::ProbeTarget;
 use crate::config::TimedOut;
@@ -93,16 +93,36 @@ impl Lease {
     /// Tells people that a time limit has cut this attempt, or the body of its answer, short.
     #[cold]
     pub(crate) fn timed_out(&self, timed_out: TimedOut) {
-        self.pool.0.events.emit(|| Event::TimedOut {
-            provider: self.pool.0.provider.clone(),
-            credential: account(&self.access.slot),
-            timed_out,
-        });
+        self.pool.tell_timed_out(&self.access.slot, timed_out);
     }
 
     /// This attempt, as ending a cooldown needs it; `model` is the model of its request.
     pub(super) fn bearing<'a>(&'a self, model: Option<&'a str>) -> Bearing<'a> {
         Bearing { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }
+    }
+}
+
+impl Pool {
+    /// Tells people that a time limit has cut an attempt short that has waited for a token of this credential. One that was
+    /// removed meanwhile is of no more interest.
+    #[cold]
+    pub(crate) fn timed_out(&self, id: &CredentialId, timed_out: TimedOut) {
+        let state = self.state();
+        let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
+        let slot = entry.map(|entry| entry.access.slot.clone());
+        drop(state);
+        if let Some(slot) = slot {
+            self.tell_timed_out(&slot, timed_out);
+        }
+    }
+
+    fn tell_timed_out(&self, slot: &Slot, timed_out: TimedOut) {
+        let Self(inner) = self;
+        inner.events.emit(|| Event::TimedOut {
+            provider: inner.provider.clone(),
+            credential: account(slot),
+            timed_out,
+        });
     }
 }
 

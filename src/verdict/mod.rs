@@ -168,6 +168,8 @@ pub enum Lost {
     BeforeAnswer,
     /// No answer began in time.
     TimedOut,
+    /// The time ran out before the request was sent, while a token was being refreshed.
+    Unsent,
 }
 
 impl Verdict {

@@ -142,3 +142,16 @@ async fn the_server_has_to_be_known() {
     let token_url = format!("{}/token", server.url);
     home.run(&["auth", "refresh", "x", "a", "--client-id", "mine", "--token-url", &token_url]).await.done();
 }
+
+#[tokio::test]
+async fn the_exchange_takes_as_long_as_the_configuration_says() {
+    let server = OAuthServer::start().await;
+    let home = filled(&server).await;
+    server.hold();
+    let config = r#"{ "provider": { "x": { "oauth": { "exchangeTimeoutMs": 1000 } } } }"#;
+    let path = home.write("marathon.jsonc", config);
+    let ran = home.run(&with(&server, &["a", "--config", &path])).await;
+    ran.failed(1, "no answer of the token endpoint within 1s; try again later; the tokens are kept");
+    let held = home.load("x", "a").await.unwrap();
+    assert!(held.intent.is_some_and(|intent| intent.ended), "nobody knows whether the refresh token is spent");
+}

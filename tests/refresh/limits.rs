@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use oauth_marathon::config::{Resend, Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
-use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::{Grant, ScriptedProvider, ScriptedTokens};
+use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Revision, Store, StoreKey};
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::{RefreshError, RefreshRequest, token_source_fn};
 use oauth_marathon::verdict::{Kind, Processed};
 use oauth_marathon::{BoxError, Error, ErrorKind, Generation, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tower::{Layer, ServiceExt};
 
 use crate::support::accounts::{ORIGIN, day, look, names, oauth, post, refusing, rotating, seconds, settle, wall};
 
 const HOUR: Duration = seconds(3600);
+
+/// How long a token source may take beyond its limit; it is cut off at half of that.
+const LAST_WORD: Duration = seconds(1);
 
 /// Longer than anything here may take.
 const LONG: Duration = seconds(1000);
@@ -78,7 +83,8 @@ async fn a_token_source_that_never_returns_is_a_failure_for_now_and_is_let_go() 
     let (stack, provider) = stack(&pool);
     let start = Instant::now();
     assert_eq!(send(&stack, &RequestContext::new()).await.unwrap(), 200, "another account serves");
-    assert_eq!((start.elapsed(), provider.tokens()), (seconds(7), vec!["b-2".to_owned()]));
+    let limit = seconds(7) + LAST_WORD.min(seconds(7) / 10) / 2;
+    assert_eq!((start.elapsed(), provider.tokens()), (limit, vec!["b-2".to_owned()]));
     assert_eq!(names(&mut events)[0], "refresh_failed");
     let a = look(&pool, "a");
     assert!(matches!(a.standing, Standing::Cooling { cause: Kind::Unauthorized, .. }) && !a.refreshing, "{a:?}");
@@ -90,6 +96,69 @@ async fn a_token_source_that_never_returns_is_a_failure_for_now_and_is_let_go() 
     assert_eq!(held.credential, oauth("a", Some(Duration::ZERO)), "the token set is kept");
     assert!(store.lease(&key, Duration::ZERO).await.unwrap().is_some(), "the lease is given back");
     timeout(LONG, pool.shutdown()).await.expect("nothing holds up a shutdown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_come_as_the_limit_of_the_exchange_strikes_are_taken() {
+    for late in [0, 1, 300] {
+        let limit = seconds(7);
+        // A source that keeps to the same limit, and hands over what has come until then.
+        let source = token_source_fn(move |_| async move {
+            tokio::time::sleep(limit + Duration::from_millis(late)).await;
+            Ok::<_, RefreshError>(TokenSet::new("a-2").with_refresh("a-r2"))
+        });
+        let pool = expired(&["a"], &ScriptedTokens::new()).token_source(source);
+        let pool = pool.settings(settings(|settings| settings.exchange_timeout = limit)).build().unwrap();
+        let (stack, provider) = stack(&pool);
+        assert_eq!(send(&stack, &RequestContext::new()).await.unwrap(), 200, "{late}");
+        assert_eq!(provider.tokens(), ["a-2"], "{late}");
+    }
+}
+
+/// A store whose writes take a second.
+struct Slow(MemoryStore);
+
+impl Store for Slow {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
+        self.0.load(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &StoreKey,
+        expected: Option<Revision>,
+        next: Option<Record>,
+    ) -> Result<CasOutcome, BoxError> {
+        tokio::time::sleep(seconds(1)).await;
+        self.0.compare_and_set(key, expected, next).await
+    }
+}
+
+/// Tells when it is dropped.
+struct Ends(mpsc::UnboundedSender<Instant>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.send(Instant::now());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_an_exchange_is_counted_from_the_note_that_other_processes_see() {
+    let (ends, mut ended) = mpsc::unbounded_channel();
+    let source = token_source_fn(move |_| {
+        let ends = Ends(ends.clone());
+        async move {
+            let _ends = ends;
+            std::future::pending().await
+        }
+    });
+    let pool = expired(&["a"], &ScriptedTokens::new()).token_source(source).store(Slow(MemoryStore::new()));
+    let pool = pool.settings(settings(|settings| settings.exchange_timeout = seconds(32))).build().unwrap();
+    let (stack, _) = stack(&pool);
+    let start = Instant::now();
+    send(&stack, &RequestContext::new()).await.unwrap_err();
+    assert_eq!(ended.recv().await.unwrap() - start, seconds(32) + LAST_WORD / 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,6 +219,56 @@ async fn an_attempt_that_is_given_up_while_its_token_is_refreshed_was_not_sent_a
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_many_wait_for_a_refresh_that_hangs_all_go_on_with_the_next_account_and_it_costs_no_resend() {
+    let server = rotating(wall(), HOUR);
+    server.hold();
+    let limited = settings(|settings| settings.attempt_timeout = Some(seconds(1)));
+    let pool = expired(&["a"], &server).credential(oauth("b", Some(HOUR))).settings(limited).build().unwrap();
+    let mut events = pool.events();
+    let provider = ScriptedProvider::new();
+    let stack = MarathonLayer::new(pool.clone()).layer(provider.clone());
+    let mut calls = JoinSet::new();
+    for _ in 0..100 {
+        let stack = stack.clone();
+        calls.spawn(async move {
+            let context = RequestContext::new();
+            (send(&stack, &context).await.map_err(|error| error.to_string()), context.attempts().len())
+        });
+    }
+    let start = Instant::now();
+    let outcomes = calls.join_all().await;
+    assert_eq!(outcomes, vec![(Ok(200), 2); 100]);
+    assert_eq!((provider.tokens(), start.elapsed()), (vec!["b-1".to_owned(); 100], seconds(1)));
+    let told = names(&mut events).into_iter().filter(|name| *name == "timed_out").count();
+    assert_eq!(told, 100, "each time limit that strikes is told");
+
+    // The budget of resends is untouched: a server error is sent once more.
+    provider.set("b-1", Reply::status(500));
+    let _ = send(&stack, &RequestContext::new()).await;
+    assert_eq!(provider.tokens().len(), 102);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_failed_does_not_hide_that_the_next_attempt_takes_too_long() {
+    let server = rotating(wall(), HOUR);
+    server.hold();
+    let limited = settings(|settings| settings.attempt_timeout = Some(seconds(1)));
+    let b = oauth("b", Some(HOUR));
+    let pool = expired(&[], &server).credentials([b, oauth("a", Some(Duration::ZERO))]).settings(limited);
+    let pool = pool.build().unwrap();
+    let event =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\"}}\n\n";
+    let stream = Reply::status(200).header("content-type", "text/event-stream").body(event);
+    let provider = ScriptedProvider::new().always("b-1", stream);
+    let stack = MarathonLayer::new(pool.clone()).layer(provider.clone());
+    let (context, start) = (RequestContext::new(), Instant::now());
+    let _ = send(&stack, &context).await;
+    let tried: Vec<_> = context.attempts().into_iter().filter_map(|attempt| attempt.credential).collect();
+    assert_eq!(tried, ["b", "a"]);
+    assert_eq!((start.elapsed(), provider.tokens()), (seconds(1), vec!["b-1".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_attempt_that_is_given_up_where_no_other_account_is_ready_fails() {
     let server = rotating(wall(), HOUR);
     server.hold();
@@ -170,7 +289,7 @@ async fn a_shutdown_waits_no_longer_than_an_exchange_may_take() {
     settle().await;
     let start = Instant::now();
     timeout(LONG, pool.shutdown()).await.expect("it ends");
-    assert_eq!(start.elapsed(), Settings::default().exchange_timeout);
+    assert_eq!(start.elapsed(), Settings::default().exchange_timeout + LAST_WORD / 2);
     assert_eq!(kind(&call.await.unwrap().unwrap_err()), ErrorKind::Closed);
     assert_eq!(server.asked(), ["a"], "nothing begins any more");
 }

@@ -7,9 +7,12 @@ use http::StatusCode;
 use http_body_util::Full;
 use oauth_marathon::clients::HttpClient;
 use oauth_marathon::clock::{SystemClock, WallClock};
+use oauth_marathon::config::ProviderOAuth;
 use oauth_marathon::pool::{CredentialSnapshot, Standing};
+use oauth_marathon::store::{MemoryStore, Store, StoreKey};
 use oauth_marathon::tokens::refresh::{OAuth2, RefreshErrorKind, RefreshRequest, TokenSource};
-use oauth_marathon::{Credential, Generation, Marathon, MarathonLayer, Pool, TokenSet};
+use oauth_marathon::{Credential, Generation, Marathon, MarathonLayer, Material, Pool, TokenSet};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tower::{ServiceBuilder, ServiceExt};
 
@@ -156,4 +159,31 @@ async fn a_caller_that_leaves_during_the_refresh_does_not_cost_the_rotated_token
         assert_eq!(scene.rotating.counts(), Counts { refreshes: 1, reuses: 0, unauthorized: 0, served: 1 });
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_came_of_an_answer_that_exchange_timeout_cuts_is_stored() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let _server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.read(&mut [0; 4096]).await.unwrap();
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"refresh_token\":\"r2\",";
+        socket.write_all(answer.as_bytes()).await.unwrap();
+        // And no more of it.
+        std::future::pending::<()>().await;
+    });
+    let oauth = serde_json::json!({
+        "origins": [origin], "tokenUrl": format!("{origin}/token"), "clientId": "mine", "exchangeTimeoutMs": 2000
+    });
+    let oauth: ProviderOAuth = serde_json::from_value(oauth).unwrap();
+    let store = MemoryStore::new();
+    let tokens = TokenSet::new("a1").with_refresh("r1").expires_at(UNIX_EPOCH);
+    let pool = Pool::builder("test").oauth(&oauth).unwrap().store(store.clone());
+    let pool = pool.credential(Credential::new("work", tokens)).build().unwrap();
+    let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(HttpClient::new().unwrap());
+    within(stack.oneshot(post(&origin))).await.unwrap_err();
+    let held = store.load(&StoreKey::new("test", "work")).await.unwrap().unwrap().record;
+    let Material::OAuth(tokens) = held.credential.material() else { panic!() };
+    assert_eq!(tokens.refresh().unwrap().expose(), "r2");
 }

@@ -6,20 +6,24 @@
 use std::time::Duration;
 
 use crate::clock::SystemClock;
+use crate::credentials::TokenSet;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 use crate::tokens::refresh::across;
 use crate::tokens::refresh::across::{Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
-use crate::tokens::refresh::{RefreshError, TokenSource};
+use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 
-/// How long one exchange may take, in this process or another: the default of the pools.
-const EXCHANGE: Duration = Duration::from_secs(30);
-
-/// How long to wait for another process that holds the lease, or is in the middle of an exchange without it: longer
-/// than it takes to wait for one exchange and make another.
+/// How long to wait at the least for another process that holds the lease, or is in the middle of an exchange without
+/// it.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The pauses between two tries to store new tokens, which until then are in memory alone.
+/// The times of a refresh by the command; `exchange` is `exchangeTimeoutMs`. It has the patience to wait for one exchange
+/// of others and for another after it.
+fn times(exchange: Duration) -> Times {
+    Times { exchange, patience: PATIENCE.max(exchange.saturating_mul(3)) }
+}
+
+/// The pauses between two tries to store new tokens, which are nowhere else.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -50,7 +54,7 @@ pub(super) enum Told<'a> {
     Unstored(&'a BoxError),
 }
 
-/// Refreshes a credential, seen as `seen` when it was decided on.
+/// Refreshes a credential, seen as `seen` when it was decided on. One exchange takes at most `exchange`.
 ///
 /// # Errors
 ///
@@ -60,14 +64,15 @@ pub(super) async fn refresh(
     store: &dyn DynStore,
     provider: &str,
     seen: &Record,
-    source: &impl TokenSource,
+    (source, exchange): (&impl TokenSource, Duration),
     mut told: impl FnMut(Told<'_>) + Send,
 ) -> Result<Refreshed, BoxError> {
     if seen.credential.material.refresh_token().is_none() {
         return Ok(Refreshed::NotRefreshable);
     }
     let key = StoreKey::new(provider, &seen.credential.id);
-    let _lease = wait(store, &key, &mut told).await?;
+    let times = times(exchange);
+    let _lease = wait(store, &key, times.patience, &mut told).await?;
     let held = Held {
         credential: seen.credential.clone(),
         generation: seen.generation,
@@ -76,7 +81,6 @@ pub(super) async fn refresh(
         insists: true,
         begun: None,
     };
-    let times = Times { exchange: EXCHANGE, patience: PATIENCE };
     let turn = Turn { store, key: &key, wall: &SystemClock, held: &held, times };
     let mut waits = false;
     let mut pass_on = |word: across::Told<'_>| match word {
@@ -88,7 +92,7 @@ pub(super) async fn refresh(
         }
         across::Told::Interrupted(intent) => told(Told::Interrupted(intent)),
     };
-    match turn.run(|request| source.refresh(request), &mut pass_on).await {
+    match turn.run(|request, left| ask(source, request, (left, times)), &mut pass_on).await {
         Ok(Ended::New(record)) => Ok(Refreshed::New(record)),
         Ok(Ended::Adopted(record)) => Ok(Refreshed::Adopted(record)),
         Ok(Ended::Removed) => Ok(Refreshed::Gone),
@@ -102,13 +106,31 @@ pub(super) async fn refresh(
     }
 }
 
-async fn wait(store: &dyn DynStore, key: &StoreKey, told: &mut impl FnMut(Told<'_>)) -> Result<StoreLease, BoxError> {
+/// Asks the token source, for the time that is left.
+async fn ask(
+    source: &impl TokenSource,
+    request: RefreshRequest,
+    (left, times): (Duration, Times),
+) -> Result<TokenSet, RefreshError> {
+    let limit = left.saturating_add(times.last_word());
+    tokio::time::timeout(limit, source.refresh(request)).await.unwrap_or_else(|_| {
+        let limit = times.exchange.as_millis();
+        Err(RefreshError::transient(format!("no answer within exchangeTimeoutMs ({limit} ms)")))
+    })
+}
+
+async fn wait(
+    store: &dyn DynStore,
+    key: &StoreKey,
+    patience: Duration,
+    told: &mut impl FnMut(Told<'_>),
+) -> Result<StoreLease, BoxError> {
     if let Some(lease) = lease(store, key, Duration::ZERO).await? {
         return Ok(lease);
     }
     told(Told::Busy);
-    lease(store, key, PATIENCE).await?.ok_or_else(|| {
-        let seconds = PATIENCE.as_secs();
+    lease(store, key, patience).await?.ok_or_else(|| {
+        let seconds = patience.as_secs();
         let message =
             format!("another process has been refreshing {key} for more than {seconds} s; end it if it hangs");
         Error::new(ErrorKind::StoreBusy, message).into()

@@ -11,7 +11,9 @@ use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
 use crate::events::LoginReason;
 use crate::store::{CasOutcome, Entry, Intent, MemoryStore, Record, Revision, Store, StoreKey};
-use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource, token_source_fn};
+use crate::tokens::refresh::{RefreshError, RefreshErrorKind, RefreshRequest, TokenSource, token_source_fn};
+
+const EXCHANGE: Duration = Duration::from_secs(30);
 
 fn key() -> StoreKey {
     StoreKey::new("x", "a")
@@ -61,7 +63,8 @@ async fn the_intent_stands_in_the_store_while_the_token_is_exchanged() {
         let there = there.clone();
         async move { assert_eq!(held(&there).await.unwrap().intent.unwrap().generation, Generation::FIRST) }
     });
-    let outcome = refresh(&store, "x", &seen.record, &source, |_| panic!("no earlier refresh")).await.unwrap();
+    let outcome =
+        refresh(&store, "x", &seen.record, (&source, EXCHANGE), |_| panic!("no earlier refresh")).await.unwrap();
     assert!(matches!(outcome, Refreshed::New(_)), "{outcome:?}");
     let expected = Record::new(Credential::new("a", TokenSet::new("new").with_refresh("r2")), Generation::new(2));
     assert_eq!(held(&store).await.unwrap(), expected);
@@ -75,7 +78,7 @@ async fn tokens_that_another_process_has_stored_are_adopted_and_not_sent() {
     let newer = refreshed(&seen.record, TokenSet::new("theirs").into());
     let _ = store.compare_and_set(&key(), Some(seen.revision), Some(newer.clone())).await.unwrap();
     let calls = Arc::default();
-    let outcome = refresh(&store, "x", &seen.record, &source(&calls, async || ()), |_| ()).await.unwrap();
+    let outcome = refresh(&store, "x", &seen.record, (&source(&calls, async || ()), EXCHANGE), |_| ()).await.unwrap();
     assert!(matches!(outcome, Refreshed::Adopted(record) if record == newer));
     assert_eq!(calls.load(Ordering::SeqCst), 0);
 }
@@ -93,7 +96,7 @@ async fn notes_about_health_that_come_meanwhile_are_kept() {
         let (there, note) = (there.clone(), note.clone());
         async move { there.note_health(&key(), Generation::FIRST, HealthChange::new().cooled(note)) }
     });
-    refresh(&store, "x", &seen.record, &source, |_| ()).await.unwrap();
+    refresh(&store, "x", &seen.record, (&source, EXCHANGE), |_| ()).await.unwrap();
     let record = held(&store).await.unwrap();
     assert_eq!((record.generation, record.health.cooldowns), (Generation::new(2), vec![cooldown]));
 }
@@ -109,7 +112,7 @@ async fn a_removal_during_the_exchange_wins() {
             change(&there, &key(), |_| Next::Remove).await.unwrap();
         }
     });
-    let outcome = refresh(&store, "x", &seen.record, &source, |_| ()).await.unwrap();
+    let outcome = refresh(&store, "x", &seen.record, (&source, EXCHANGE), |_| ()).await.unwrap();
     assert!(matches!(outcome, Refreshed::Gone), "{outcome:?}");
     assert_eq!(held(&store).await, None);
 }
@@ -129,7 +132,7 @@ async fn a_refusal_ends_the_intent_and_one_for_good_needs_a_login() {
         let seen = stored(&store, old()).await;
         let kind = error.kind();
         let source = token_source_fn(move |_| std::future::ready(Err(error.clone())));
-        let outcome = refresh(&store, "x", &seen.record, &source, |_| ()).await.unwrap();
+        let outcome = refresh(&store, "x", &seen.record, (&source, EXCHANGE), |_| ()).await.unwrap();
         assert!(matches!(outcome, Refreshed::Refused(error) if error.kind() == kind));
         let record = held(&store).await.unwrap();
         let found = record.intent.map(|intent| intent.generation);
@@ -144,7 +147,7 @@ async fn the_mark_of_a_refresh_without_an_end_is_told() {
     record.intent = Some(Intent::new(Generation::FIRST, SystemTime::UNIX_EPOCH));
     change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
     let mut told = 0;
-    let outcome = refresh(&store, "x", &record, &source(&Arc::default(), async || ()), |what| {
+    let outcome = refresh(&store, "x", &record, (&source(&Arc::default(), async || ()), EXCHANGE), |what| {
         told += u32::from(matches!(what, Told::Interrupted(_)))
     })
     .await
@@ -165,7 +168,7 @@ async fn what_a_refusal_means_after_a_refresh_that_was_cut_short() {
         record.intent = Some(Intent::new(Generation::FIRST, SystemTime::UNIX_EPOCH));
         change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
         let source = token_source_fn(move |_| std::future::ready(Err(error.clone())));
-        refresh(&store, "x", &record, &source, |_| ()).await.unwrap();
+        refresh(&store, "x", &record, (&source, EXCHANGE), |_| ()).await.unwrap();
         let record = held(&store).await.unwrap();
         assert_eq!((record.health.out, record.intent.is_some()), (out, mark));
     }
@@ -177,7 +180,8 @@ async fn a_person_may_have_a_refused_token_tried_again() {
     let mut record = stored(&store, old()).await.record;
     record.health.out = Some(LoginReason::RefreshRefused);
     change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
-    let outcome = refresh(&store, "x", &record, &source(&Arc::default(), async || ()), |_| ()).await.unwrap();
+    let outcome =
+        refresh(&store, "x", &record, (&source(&Arc::default(), async || ()), EXCHANGE), |_| ()).await.unwrap();
     assert!(matches!(outcome, Refreshed::New(_)), "{outcome:?}");
     assert_eq!(held(&store).await.unwrap().health.out, None);
 }
@@ -187,7 +191,7 @@ async fn without_a_refresh_token_nothing_is_sent() {
     let store = MemoryStore::new();
     let seen = stored(&store, TokenSet::new("old")).await;
     let calls = Arc::default();
-    let outcome = refresh(&store, "x", &seen.record, &source(&calls, async || ()), |_| ()).await.unwrap();
+    let outcome = refresh(&store, "x", &seen.record, (&source(&calls, async || ()), EXCHANGE), |_| ()).await.unwrap();
     assert!(matches!(outcome, Refreshed::NotRefreshable), "{outcome:?}");
     assert_eq!((calls.load(Ordering::SeqCst), held(&store).await.unwrap()), (0, seen.record));
 }
@@ -226,7 +230,7 @@ async fn new_tokens_are_kept_until_they_are_stored_and_that_is_said_once() {
         let store = Full { inner, failures: failures.into() };
         let mut told = Vec::new();
         let source = source(&Arc::default(), async || ());
-        let outcome = refresh(&store, "x", &seen.record, &source, |what| match what {
+        let outcome = refresh(&store, "x", &seen.record, (&source, EXCHANGE), |what| match what {
             Told::Unstored(error) => told.push(error.to_string()),
             _ => panic!("no other process is there"),
         });
@@ -245,7 +249,7 @@ async fn a_refresh_token_that_came_alone_is_kept_too() {
             let error = RefreshError::transient("no access token").with_status(http::StatusCode::OK);
             Err(error.with_refresh_token("r2"))
         });
-        let outcome = refresh(&store, "x", &seen.record, &source, |_| ()).await.unwrap();
+        let outcome = refresh(&store, "x", &seen.record, (&source, EXCHANGE), |_| ()).await.unwrap();
         assert!(matches!(outcome, Refreshed::Refused(_)), "{outcome:?}");
         let record = held(&store.inner).await.unwrap();
         let tokens = record.credential.material.tokens().unwrap();
@@ -270,7 +274,21 @@ async fn a_refresh_that_another_process_has_just_begun_is_waited_for() {
     });
     let mut told = 0;
     let source = source(&calls, async || ());
-    let outcome = refresh(&store, "x", &record, &source, |what| told += u32::from(matches!(what, Told::UnderWay(_))));
+    let outcome =
+        refresh(&store, "x", &record, (&source, EXCHANGE), |what| told += u32::from(matches!(what, Told::UnderWay(_))));
     assert!(matches!(outcome.await.unwrap(), Refreshed::Adopted(_)));
     assert_eq!((calls.load(Ordering::SeqCst), told), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_takes_no_longer_than_the_settings_say() {
+    let store = MemoryStore::new();
+    let seen = stored(&store, old()).await;
+    let source = token_source_fn(async |_| std::future::pending().await);
+    for (exchange, limit) in [(Duration::from_secs(7), 7_700), (Duration::from_secs(120), 121_000)] {
+        let start = tokio::time::Instant::now();
+        let outcome = refresh(&store, "x", &seen.record, (&source, exchange), |_| ()).await.unwrap();
+        assert!(matches!(outcome, Refreshed::Refused(error) if error.kind() == RefreshErrorKind::Transient));
+        assert_eq!(start.elapsed().as_millis(), limit);
+    }
 }

@@ -73,7 +73,8 @@ pub struct Settings {
     pub stream_idle_timeout: Option<Duration>,
     /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, whatever the token
     /// source. If another process has begun an exchange without a known end, the refresh token is sent again only after
-    /// this time and an eighth more. So all processes that share a store need the same value.
+    /// this time and an eighth more, or three seconds more where that is longer; below 10 s three tenths more. So all
+    /// processes that share a store need the same value.
     #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]
     pub exchange_timeout: Duration,
     /// `leaseMs`, 60 s: for a store whose leases end by time, how long a lease lasts after its holder has stopped;

@@ -21,7 +21,7 @@ use crate::pool::{Acquired, Pool, RefreshOutcome, Request, Unavailable};
 use crate::sync::oneshot;
 use crate::sync::time::{Sleep, sleep_until};
 use crate::tokens::refresh::RefreshError;
-use crate::verdict::Processed;
+use crate::verdict::{Lost, Processed, Verdict};
 
 /// The wait of one attempt, for one refresh after another.
 ///
@@ -109,8 +109,8 @@ impl Wait {
         (!self.context.call().withdraw(attempt)).then_some(attempt)
     }
 
-    /// Completes an attempt that a layer above has given up. Nothing was sent, so it says nothing about the credential, and
-    /// the request may go on with the next one.
+    /// A layer above has given the attempt up. Nothing was sent, so it says nothing about the credential, and going on with
+    /// the next one costs nothing.
     #[cold]
     fn given_up(&self, number: u32) {
         let model = model_of(&self.pool, &self.context);
@@ -128,8 +128,15 @@ impl Wait {
         let next = self.pool.availability(&request);
         let mut call = self.context.call();
         let Some(attempt) = call.last_mut().filter(|attempt| attempt.number == number) else { return };
-        attempt.verdict = attempt.verdict.map(|verdict| verdict.with_processed(Processed::No));
+        let unsent = |verdict: Verdict| verdict.with_processed(Processed::No).with_lost(Lost::Unsent);
+        attempt.verdict = attempt.verdict.map(unsent);
         attempt.next = Some(next);
+        let timed_out = attempt.timed_out;
+        // Listeners are foreign code: nothing is locked while they are told.
+        drop(call);
+        if let Some(timed_out) = timed_out {
+            self.pool.timed_out(&self.credential, timed_out);
+        }
     }
 }
 

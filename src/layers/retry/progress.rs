@@ -204,6 +204,8 @@ impl Progress {
             }
         };
         self.sends = call.len() + 1;
+        // A stream that has begun belongs to the attempt before.
+        self.context.set_streams(false);
         Some(go)
     }
 

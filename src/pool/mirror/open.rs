@@ -68,7 +68,8 @@ impl PoolBuilder {
             let http = crate::clients::HttpClient::<http_body_util::Full<bytes::Bytes>>::with_connect_timeout(
                 oauth.settings.connect_timeout,
             )?;
-            Ok(builder.token_source(server.token_source(http)?))
+            let source = server.token_source(http)?.timeout(oauth.settings.exchange_timeout);
+            Ok(builder.token_source(source))
         }
         #[cfg(not(feature = "hyper-client"))]
         {

@@ -24,9 +24,6 @@ task_local! {
     pub(in crate::pool) static REFRESHING: Arc<Slot>;
 }
 
-/// How long a token source that was cut off may take to end, as its answer may just have come.
-const LAST_WORD: Duration = Duration::from_secs(1);
-
 impl Pool {
     /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. `None` means that there
     /// is nothing to publish: the store does not hold the credential any more, or its token has been replaced meanwhile.
@@ -70,7 +67,8 @@ impl Pool {
             }
         };
         let refused = AtomicBool::new(false);
-        let ended = turn.run(|request| inner.ask(slot.clone(), request, &refused), &mut told).await;
+        let ended =
+            turn.run(|request, left| inner.ask(slot.clone(), request, (left, times), &refused), &mut told).await;
         let ended = match ended {
             Ok(ended) => ended,
             Err(mut failure) => {
@@ -133,11 +131,12 @@ impl Inner {
         });
     }
 
-    /// Asks the token source, for a limited time. Sets `refused` if a failure is the server's refusal.
+    /// Asks the token source, for the time that is left. `refused` tells whether it was the server that refused.
     async fn ask(
         self: &Arc<Self>,
         slot: Arc<Slot>,
         request: RefreshRequest,
+        (left, times): (Duration, Times),
         refused: &AtomicBool,
     ) -> Result<TokenSet, RefreshError> {
         let Some(source) = self.source.clone() else {
@@ -145,14 +144,15 @@ impl Inner {
         };
         // It runs in a task of its own, so that a source that panics, hangs or blocks fails this refresh and nothing else.
         let mut exchange = spawn(REFRESHING.scope(slot, async move { source.refresh(request).await }));
-        let limit = self.settings.exchange_timeout;
-        let exchanged = match time::timeout(limit, &mut exchange).await {
+        // A source that keeps to the same limit hands over what has come until then, if it is not cut off at that moment.
+        let last_word = times.last_word() / 2;
+        let exchanged = match time::timeout(left.saturating_add(last_word), &mut exchange).await {
             Ok(exchanged) => exchanged,
             Err(_) => {
                 exchange.abort();
-                let limit = limit.as_millis();
+                let limit = times.exchange.as_millis();
                 let late = || format!("the token source has not answered within exchangeTimeoutMs ({limit} ms)");
-                match time::timeout(LAST_WORD, exchange).await {
+                match time::timeout(last_word, exchange).await {
                     Ok(Ok(exchanged)) => Ok(exchanged),
                     _ => return Err(RefreshError::transient(late())),
                 }

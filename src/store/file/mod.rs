@@ -116,13 +116,13 @@ impl Store for FileStore {
         next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
         let (key, next) = (key.clone(), next.map(format::cut));
-        let room = Room::of(&key, next.as_ref());
         let change = move |book: &mut super::book::Book| {
+            let room = Room::of(&key, book.get(&key).map(|held| &held.record), next.as_ref());
             let outcome = book.compare_and_set(&key, expected, next.clone())?;
             let changed = !matches!(outcome, CasOutcome::Conflict(_));
-            Ok((outcome, changed))
+            Ok((outcome, changed.then_some(room)))
         };
-        Ok(self.0.change(room, change).await?)
+        Ok(self.0.change(change).await?)
     }
 
     async fn load_all(&self, provider: &str) -> Result<Vec<Entry>, BoxError> {
@@ -136,8 +136,9 @@ impl Store for FileStore {
 
     async fn set_order(&self, provider: &str, order: &[CredentialId]) -> Result<(), BoxError> {
         let (provider, order) = (provider.to_owned(), order.to_vec());
-        let change = move |book: &mut super::book::Book| Ok(((), book.set_order(&provider, &order)));
-        Ok(self.0.change(Room::AsNeeded, change).await?)
+        let change =
+            move |book: &mut super::book::Book| Ok(((), book.set_order(&provider, &order).then_some(Room::AsNeeded)));
+        Ok(self.0.change(change).await?)
     }
 
     async fn lease(&self, key: &StoreKey, patience: Duration) -> Result<Option<StoreLease>, BoxError> {

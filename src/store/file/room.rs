@@ -27,10 +27,14 @@ pub(super) enum Room {
 pub(super) struct Rooms(Mutex<HashMap<StoreKey, Draft>>);
 
 impl Room {
-    /// The room that the change of a record needs.
-    pub(super) fn of(key: &StoreKey, next: Option<&Record>) -> Self {
-        let begins = next.and_then(|next| next.intent.as_ref()).is_some_and(|intent| !intent.ended);
-        if begins { Self::Begins(key.clone()) } else { Self::Ends(key.clone()) }
+    /// What the change of a record needs. One that leaves an intent as it is neither begins nor ends a refresh.
+    pub(super) fn of(key: &StoreKey, held: Option<&Record>, next: Option<&Record>) -> Self {
+        let intent = |record: Option<&Record>| record.and_then(|it| it.intent.clone()).filter(|intent| !intent.ended);
+        match intent(next) {
+            None => Self::Ends(key.clone()),
+            intended if intended == intent(held) => Self::AsNeeded,
+            Some(_) => Self::Begins(key.clone()),
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use super::{folder, guard};
 const PREFIX: &str = ".";
 const SUFFIX: &str = ".tmp";
 
-/// How often another process's content is put back in its place before that is given up.
-const SWAPS: usize = 8;
+/// The ending of what others have written and what cannot be put back. Nobody removes it but a person.
+const KEPT: &str = "kept";
 
 /// The beginning of the names of the files that writers of this store put beside it.
 fn prefix(path: &Path) -> String {
@@ -100,25 +100,23 @@ impl Draft {
         }
     }
 
-    /// Puts another process's file back, which the swap has taken out.
+    /// The file that came out is not the one that was read: it goes back. Only somebody who moves files comes in between, as
+    /// writers hold the file that they replace.
     fn put_back(self, path: &Path) -> io::Result<Placed> {
-        for _ in 0..SWAPS {
-            if swap(self.0.path(), path).is_err() {
-                break;
-            }
+        if swap(self.0.path(), path).is_ok() {
             if guard::is_at(self.0.path(), self.0.as_file()) {
                 return Ok(Placed::Overtaken);
             }
+            // A file that was put in the place of the draft stays there.
+            let _ = swap(self.0.path(), path);
         }
-        // Our file has been moved away meanwhile. The other process's content is kept in any case.
-        match self.0.persist_noclobber(path) {
-            Ok(_) => Ok(Placed::Overtaken),
-            Err(error) => {
-                let kept = error.file.keep().map_err(|error| error.error)?.1;
-                let message = format!("it changes all the time; what stood there before is {}", kept.display());
-                Err(io::Error::other(message))
-            }
-        }
+        // What others have written is kept in any case.
+        let kept = self.0.path().with_extension(KEPT);
+        let Err(error) = self.0.persist_noclobber(path) else { return Ok(Placed::Overtaken) };
+        error.file.persist_noclobber(&kept).map_err(|error| error.error)?;
+        let message =
+            format!("another file was put in its place meanwhile; what stood there before is {}", kept.display());
+        Err(io::Error::other(message))
     }
 }
 
@@ -165,5 +163,26 @@ fn is_left(draft: &Path) -> bool {
     {
         let _ = draft;
         true
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_put_in_its_place_meanwhile_is_kept_where_nobody_cleans_it_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("store"), folder.path().join("other"));
+        fs::write(&path, "second").unwrap();
+        let draft = Draft::new(&path).unwrap();
+        // What has come out in place of the file that was read.
+        fs::write(&other, "first").unwrap();
+        fs::rename(&other, draft.0.path()).unwrap();
+        let error = draft.put_back(&path).unwrap_err().to_string();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "second");
+        clean(&path).unwrap();
+        let kept = error.rsplit(' ').next().unwrap();
+        assert_eq!(fs::read_to_string(kept).unwrap(), "first", "{error}");
     }
 }

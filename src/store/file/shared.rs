@@ -74,13 +74,12 @@ impl Shared {
         blocking(move || shared.book().map(|book| read(&book))).await
     }
 
-    /// Changes the content, if `change` says that it did.
+    /// Changes the content, if `change` says that it did, and what room that needs.
     pub(super) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
-        room: Room,
-        change: impl Fn(&mut Book) -> Result<(T, bool), Error> + Send + 'static,
+        change: impl Fn(&mut Book) -> Result<(T, Option<Room>), Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.in_turn(move |shared| shared.rewrite(&room, change)).await
+        self.in_turn(move |shared| shared.rewrite(change)).await
     }
 
     /// Writes the notes that wait; after a failure they still wait.
@@ -90,12 +89,12 @@ impl Shared {
         }
         let write = |shared: &Self| {
             let notes = shared.notes.take();
-            let written = shared.rewrite(&Room::AsNeeded, |book| {
+            let written = shared.rewrite(|book| {
                 let mut changed = false;
                 for (key, generation, change) in notes.iter() {
                     changed |= book.note(key, generation, change)?;
                 }
-                Ok(((), changed))
+                Ok(((), changed.then_some(Room::AsNeeded)))
             });
             if written.is_err() {
                 shared.notes.give_back(notes);
@@ -119,7 +118,7 @@ impl Shared {
         .await
     }
 
-    fn rewrite<T>(&self, room: &Room, change: impl Fn(&mut Book) -> Result<(T, bool), Error>) -> Result<T, Error> {
+    fn rewrite<T>(&self, change: impl Fn(&mut Book) -> Result<(T, Option<Room>), Error>) -> Result<T, Error> {
         for _ in 0..TRIES {
             let _lock: File = lock::wait(&self.lock, lock::PATIENCE)?;
             let (mut document, before) = self.held_document()?;
@@ -127,13 +126,11 @@ impl Shared {
                 return Err(later_version(&self.path, version));
             }
             let mut book = document.book().map_err(|problem| corrupt(&self.path, &problem))?;
-            let (value, changed) = change(&mut book)?;
-            if !changed {
-                return Ok(value);
-            }
+            let (value, room) = change(&mut book)?;
+            let Some(room) = room else { return Ok(value) };
             document.update(&book);
             let text = document.text().map_err(|problem| corrupt(&self.path, &problem))?;
-            let placed = self.write(room, &text, before.as_ref());
+            let placed = self.write(&room, &text, before.as_ref());
             if placed.map_err(|source| failed(&self.path, "written", source))? == Placed::Done {
                 return Ok(value);
             }

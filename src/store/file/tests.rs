@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::*;
 use crate::credentials::Credential;
 use crate::credentials::TokenSet;
-use crate::store::{Cooldown, Health};
+use crate::store::{Cooldown, Health, Intent};
 use crate::testing::invariants::{check_shared_store, check_store};
 use crate::verdict::Kind;
 
@@ -251,4 +251,29 @@ fn without_a_runtime_it_is_an_error() {
         panic!("it was expected to fail")
     };
     assert!(error.to_string().contains("needs a tokio runtime"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_begins_a_refresh_takes_room_for_its_end() {
+    let (_folder, path) = place();
+    let drafts = || {
+        let names = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".tmp")).count()
+    };
+    let (ours, theirs) = (FileStore::open(&path).await.unwrap(), FileStore::open(&path).await.unwrap());
+    put(&ours, "work", 1).await;
+    let change = async |store: &FileStore, change: &dyn Fn(&mut Record)| {
+        let mut held = store.load(&key("work")).await.unwrap().unwrap();
+        change(&mut held.record);
+        let stored = store.compare_and_set(&key("work"), Some(held.revision), Some(held.record)).await.unwrap();
+        assert!(matches!(stored, CasOutcome::Stored(_)), "{stored:?}");
+        drafts()
+    };
+    let begins = |record: &mut Record| record.intent = Some(Intent::new(record.generation, UNIX_EPOCH));
+    let renamed = |record: &mut Record| record.credential.label = Some("other".into());
+    let ends = |record: &mut Record| (record.generation, record.intent) = (record.generation.next(), None);
+    assert_eq!(change(&theirs, &begins).await, 1);
+    assert_eq!(change(&ours, &renamed).await, 1, "who changes a label begins no refresh");
+    assert_eq!(change(&theirs, &renamed).await, 1, "and ends none");
+    assert_eq!(change(&theirs, &ends).await, 0);
 }

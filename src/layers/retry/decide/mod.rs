@@ -118,9 +118,13 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// After a failed connection. The first one that breaks before an answer may have been an old one, so a new one is tried
-    /// at once and for free. Every later resend follows a pause, unless the attempt timed out: it has waited already.
+    /// The first connection that breaks before an answer may have been an old one: a new one is tried at once, and costs
+    /// nothing. Later tries follow a pause. After an answer that did not come in time there is no pause, as the wait
+    /// was one. What was not sent adds no load.
     fn network(&self, mut pay: impl FnMut() -> bool) -> Decision {
+        if self.verdict.lost() == Some(Lost::Unsent) {
+            return self.go_on();
+        }
         let spent = self.call.has_spent_network_tries(self.limits.network_retries);
         if self.call.first_break() == Some(self.last.number) {
             return if spent { self.go_on() } else { Decision::Same(Duration::ZERO) };

@@ -42,6 +42,7 @@ fn without_budget(attempts: Attempts<'_>, next_serves: bool) -> Decision {
 const LOST: Verdict = Verdict::new(Kind::Network);
 const BROKE: Verdict = LOST.with_lost(Lost::BeforeAnswer);
 const TIMED_OUT: Verdict = LOST.with_lost(Lost::TimedOut);
+const UNSENT: Verdict = LOST.with_processed(Processed::No).with_lost(Lost::Unsent);
 const NEXT: Decision = Decision::Next(Duration::ZERO);
 const AGAIN: Decision = Decision::Same(Duration::ZERO);
 const NOW: Option<Next> = Some(Next::Now);
@@ -130,8 +131,18 @@ fn without_a_budget_one_step_to_a_credential_that_serves_is_left() {
     assert_eq!(without_budget(&[("a", LOST, NOW)], false), Decision::Stop);
     let twice = [("a", TIMED_OUT, NOW), ("b", TIMED_OUT, NOW)];
     assert_eq!(without_budget(&twice, true), Decision::Stop, "one step is free");
-    let limited = Verdict::new(Kind::Throttled);
-    assert_eq!(without_budget(&[("a", limited, NOW), ("b", TIMED_OUT, NOW)], true), NEXT, "it has not been taken");
+    for free in [Verdict::new(Kind::Throttled), UNSENT] {
+        assert_eq!(without_budget(&[("a", free, NOW), ("b", TIMED_OUT, NOW)], true), NEXT, "it has not been taken");
+    }
+}
+
+#[test]
+fn what_was_not_sent_costs_nothing_and_counts_as_no_try() {
+    assert_eq!(without_budget(&[("a", UNSENT, NOW)], false), NEXT);
+    assert_eq!(without_budget(&[("a", UNSENT, NOW), ("b", UNSENT, NOW)], false), NEXT);
+    assert_eq!(without_budget(&[("a", UNSENT, NEVER)], false), Decision::Stop);
+    let lost_after = [("a", UNSENT, NOW), ("a", LOST, NOW)];
+    assert_eq!(decided(&Settings::default(), &lost_after), pause(250), "the first of its connections that failed");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::plan::{Held, Plan, plan};
 use super::save::{STORE_LIMIT, STORE_TRIES, limited};
-use super::{Ended, Failure, Told, Turn};
+use super::{Ended, Failure, Times, Told, Turn};
 use crate::clock;
 use crate::error::BoxError;
 use crate::store::{CasOutcome, Entry, Intent, Record};
@@ -12,9 +12,15 @@ use crate::tokens::refresh::RefreshError;
 
 /// The outcome of the step before the exchange.
 pub(super) enum Intended {
-    /// The refresh has begun, and this stored record says so. True if an earlier refresh has no known end.
-    Begun(Entry, bool),
-    /// Nothing is to be exchanged: the refresh has ended like this.
+    /// The refresh has begun, and the record says so.
+    Begun {
+        entry: Entry,
+        /// An earlier one may have been cut short.
+        interrupted: bool,
+        /// The time that is left for the exchange.
+        left: Duration,
+    },
+    /// Nothing is to be exchanged.
     Settled(Ended),
 }
 
@@ -51,7 +57,7 @@ impl Turn<'_> {
             // An intent of this process is over: it runs one refresh of a credential at a time.
             let theirs = earlier.as_ref().filter(|intent| held.begun.as_ref() != Some(*intent));
             if let (Some(intent), Some(entry)) = (theirs, &found) {
-                match waited.step(intent, self.times.exchange, now, clock::now(), self.times.patience) {
+                match waited.step(intent, self.times, now, clock::now()) {
                     Step::Go => {}
                     Step::Wait(pause) => {
                         told(Told::UnderWay(intent));
@@ -80,8 +86,8 @@ impl Turn<'_> {
                     if let Some(intent) = &noted {
                         told(Told::Begun(intent));
                     }
-                    if !is_late(now, self.wall.now(), self.times.exchange) {
-                        return Ok(Intended::Begun(entry, interrupted));
+                    if let Some(left) = self.times.left(now, self.wall.now()) {
+                        return Ok(Intended::Begun { entry, interrupted, left });
                     }
                     // This process has stood still meanwhile, so another process could take the intent for an old one before
                     // the exchange ends. It is noted again.
@@ -157,41 +163,23 @@ impl Waited {
         Self { began: now, of: None }
     }
 
-    fn step(
-        &mut self,
-        intent: &Intent,
-        exchange: Duration,
-        wall: SystemTime,
-        now: Instant,
-        patience: Duration,
-    ) -> Step {
-        let longest = longest(exchange);
+    fn step(&mut self, intent: &Intent, times: Times, wall: SystemTime, now: Instant) -> Step {
         let Ok(age) = wall.duration_since(intent.began) else { return Step::Date };
         let since = match &self.of {
             Some((known, since)) if known == intent => *since,
             _ => self.of.insert((intent.clone(), now)).1,
         };
-        let left = longest.saturating_sub(age.max(now.saturating_duration_since(since)));
+        let left = times.longest().saturating_sub(age.max(now.saturating_duration_since(since)));
         if intent.ended || left.is_zero() {
             return Step::Go;
         }
-        let patience = patience.saturating_sub(now.saturating_duration_since(self.began));
+        let patience = times.patience.saturating_sub(now.saturating_duration_since(self.began));
         if patience.is_zero() {
             return Step::Leave(left);
         }
-        let pause = (exchange / 32).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let pause = (times.exchange / 32).clamp(Duration::from_millis(10), Duration::from_secs(1));
         Step::Wait(pause.min(left).min(patience))
     }
-}
-
-/// The greatest age of an intent whose exchange is under way: the time of an exchange, and the time to store its tokens.
-fn longest(exchange: Duration) -> Duration {
-    exchange.saturating_add(exchange / 8)
-}
-
-/// Whether the intent was noted so long ago that another process could take it for an old one before the exchange ends.
-fn is_late(noted: SystemTime, now: SystemTime, exchange: Duration) -> bool {
-    now.duration_since(noted).map_or(true, |age| age > exchange / 4)
 }
 
 #[cfg(test)]
@@ -203,7 +191,7 @@ mod tests {
 
     const EXCHANGE: Duration = Duration::from_secs(32);
     const LONGEST: Duration = Duration::from_secs(36);
-    const FOREVER: Duration = Duration::from_secs(86_400);
+    const FOREVER: Times = Times { exchange: EXCHANGE, patience: Duration::from_secs(86_400) };
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_000 + seconds)
@@ -216,12 +204,12 @@ mod tests {
     #[test]
     fn an_exchange_of_others_is_waited_for_until_it_cannot_be_under_way() {
         let start = clock::now();
-        let step = |age: u64| Waited::new(start).step(&begun(0), EXCHANGE, at(age), start, FOREVER);
+        let step = |age: u64| Waited::new(start).step(&begun(0), FOREVER, at(age), start);
         assert_eq!([step(0), step(34)], [Step::Wait(Duration::from_secs(1)); 2]);
         assert_eq!(step(36), Step::Go);
         assert_eq!(step(100_000), Step::Go);
         let ended = Intent { ended: true, ..begun(0) };
-        assert_eq!(Waited::new(start).step(&ended, EXCHANGE, at(0), start, FOREVER), Step::Go);
+        assert_eq!(Waited::new(start).step(&ended, FOREVER, at(0), start), Step::Go);
     }
 
     #[test]
@@ -229,13 +217,13 @@ mod tests {
         let start = clock::now();
         let mut waited = Waited::new(start);
         let mut step =
-            |wall: u64, now: u64| waited.step(&begun(0), EXCHANGE, at(wall), start + Duration::from_secs(now), FOREVER);
+            |wall: u64, now: u64| waited.step(&begun(0), FOREVER, at(wall), start + Duration::from_secs(now));
         // The clock stands still.
         assert_eq!(step(0, 35), Step::Wait(Duration::from_secs(1)));
         assert_eq!(step(0, 36 + 35), Step::Go);
-        assert_eq!(Waited::new(start).step(&begun(1), EXCHANGE, at(0), start, FOREVER), Step::Date);
-        // Another exchange that begins meanwhile is waited for just as long.
-        assert!(matches!(waited.step(&begun(2), EXCHANGE, at(2), start + LONGEST * 2, FOREVER), Step::Wait(_)));
+        assert_eq!(Waited::new(start).step(&begun(1), FOREVER, at(0), start), Step::Date);
+        // Another one that begins meanwhile is waited for as long again.
+        assert!(matches!(waited.step(&begun(2), FOREVER, at(2), start + LONGEST * 2), Step::Wait(_)));
     }
 
     #[test]
@@ -245,17 +233,10 @@ mod tests {
         let patience = Duration::from_millis(1500);
         let mut step = |millis: u64| {
             let gone = Duration::from_millis(millis);
-            waited.step(&begun(0), EXCHANGE, at(0) + gone, start + gone, patience)
+            waited.step(&begun(0), Times { patience, ..FOREVER }, at(0) + gone, start + gone)
         };
         assert_eq!(step(0), Step::Wait(Duration::from_secs(1)));
         assert_eq!(step(1000), Step::Wait(Duration::from_millis(500)));
         assert_eq!(step(1500), Step::Leave(LONGEST - patience));
-    }
-
-    #[test]
-    fn a_note_that_is_old_before_the_exchange_begins_is_written_again() {
-        assert!(!is_late(at(0), at(8), EXCHANGE));
-        assert!(is_late(at(0), at(9), EXCHANGE));
-        assert!(is_late(at(1), at(0), EXCHANGE), "the clock has jumped");
     }
 }

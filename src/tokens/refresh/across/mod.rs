@@ -9,6 +9,7 @@ mod intend;
 mod newer;
 mod plan;
 mod save;
+mod times;
 
 use std::future::Future;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub(crate) use self::newer::{Known, Newer, is_same, newer};
 use self::plan::refused;
 pub(crate) use self::plan::{Held, new_start};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
+pub(crate) use self::times::Times;
 use super::{RefreshError, RefreshErrorKind, RefreshRequest};
 use crate::clock::WallClock;
 use crate::credentials::Secret;
@@ -35,16 +37,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) times: Times,
 }
 
-/// The time limits of a refresh.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Times {
-    /// The longest exchange of any process: `exchangeTimeoutMs`.
-    pub(crate) exchange: Duration,
-    /// How long the refresh waits for an exchange of another process.
-    pub(crate) patience: Duration,
-}
-
-/// What a refresh reports while it runs.
+/// What is told meanwhile.
 pub(crate) enum Told<'a> {
     /// The store holds this record of the credential.
     Stored(&'a Record),
@@ -111,10 +104,11 @@ pub(crate) async fn lease(
 }
 
 impl Turn<'_> {
-    /// Refreshes the credential. `ask` makes the exchange, which may spend the refresh token.
+    /// Refreshes the credential. `ask` sends a refresh token, which may be of no more use then, and keeps to the time that is
+    /// left for it, but for a [last word](Times::last_word).
     pub(crate) async fn run<F>(
         &self,
-        ask: impl Fn(RefreshRequest) -> F,
+        ask: impl Fn(RefreshRequest, Duration) -> F,
         told: &mut (dyn FnMut(Told<'_>) + Send),
     ) -> Result<Ended, Failure>
     where
@@ -123,12 +117,12 @@ impl Turn<'_> {
         let mut held = self.held.clone();
         // The second round is for a token that a person has put in during the exchange.
         for _ in 0..2 {
-            let (intended, interrupted) = match self.intend(&mut held, told).await? {
-                Intended::Begun(entry, interrupted) => (entry, interrupted),
+            let (intended, interrupted, left) = match self.intend(&mut held, told).await? {
+                Intended::Begun { entry, interrupted, left } => (entry, interrupted, left),
                 Intended::Settled(ended) => return Ok(ended),
             };
             let asked = match self.request(&intended.record) {
-                Some(request) => ask(request).await,
+                Some(request) => ask(request, left).await,
                 None => Err(RefreshError::transient("the token store holds a key in place of tokens")),
             };
             let mut error = match asked {

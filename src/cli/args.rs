@@ -71,7 +71,7 @@ pub(super) enum Auth {
     Remove(Remove),
     /// Put a credential to the front, so that it is used first.
     Use(One),
-    /// Lift what keeps credentials from being used: cooldowns, bans, lost logins.
+    /// End what keeps credentials from being used: cooldowns, bans, lost logins.
     Clear(Several),
     /// Replace access tokens now.
     Refresh(Refresh),

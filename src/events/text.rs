@@ -16,7 +16,7 @@ impl fmt::Display for Event {
             }
             Self::CoolingDown { provider, credential, kind, cooldown, model } => {
                 let (cause, length, model) = (Verdict::new(*kind), Rounded(*cooldown), ForModel(model.as_deref()));
-                write!(f, "Credential {credential} of {provider:?} rests for {length}{model}: {cause}.")
+                write!(f, "Credential {credential} of {provider:?} cools down for {length}{model}: {cause}.")
             }
             Self::Recovered { provider, credential, model } => {
                 write!(f, "Credential {credential} of {provider:?} is ready again{}.", ForModel(model.as_deref()))
@@ -135,7 +135,7 @@ mod tests {
             lines,
             [
                 r#"Rate limited on "openai". Switching OAuth credential... (from "work account" to "home account")"#,
-                r#"Credential "work account" of "openai" rests for 30 s: rate limited."#,
+                r#"Credential "work account" of "openai" cools down for 30 s: rate limited."#,
                 r#"Credential "work account" of "openai" is ready again."#,
                 r#"Credential "work account" of "openai" needs a new login: its refresh token was refused."#,
                 r#"No OAuth credential of "openai" can be used; the first is expected back in 90 s."#,
@@ -184,7 +184,7 @@ mod tests {
                     cooldown: Duration::from_secs(30),
                     model: of("gpt-5"),
                 },
-                r#"Credential "work account" of "openai" rests for 30 s for the model "gpt-5": quota used up."#,
+                r#"Credential "work account" of "openai" cools down for 30 s for the model "gpt-5": quota used up."#,
             ),
             (recovered("a\nb"), r#"Credential "work account" of "openai" is ready again for the model "a\nb"."#),
             (

@@ -36,7 +36,7 @@ async fn a_limit_is_told_first_and_then_the_switch() {
         if credential.id == "a" && *cooldown == seconds(20)));
     assert!(matches!(&switch, Event::FailedOver { from, to, status, .. }
         if from.id == "a" && to.id == "b" && status.unwrap() == 429));
-    assert_eq!(cooling.to_string(), "Credential \"work\" of \"openai\" rests for 20 s: rate limited.");
+    assert_eq!(cooling.to_string(), "Credential \"work\" of \"openai\" cools down for 20 s: rate limited.");
     assert_eq!(
         switch.to_string(),
         "Rate limited on \"openai\". Switching OAuth credential... (from \"work\" to \"b\")"
@@ -107,7 +107,7 @@ async fn a_refresh_that_fails_for_now_is_told_with_its_cause() {
         lines(&mut events),
         [
             "The token of credential \"a\" of \"openai\" could not be refreshed: scripted: the server is busy",
-            "Credential \"a\" of \"openai\" rests for 30 s: token not accepted.",
+            "Credential \"a\" of \"openai\" cools down for 30 s: token not accepted.",
             "Auth error on \"openai\". Switching OAuth credential... (from \"a\" to \"b\")",
         ]
     );
@@ -128,7 +128,7 @@ async fn exhaustion_is_told_once_until_an_account_has_recovered() {
         lines(&mut events),
         [
             "Credential \"b\" of \"openai\" is ready again.",
-            "Credential \"b\" of \"openai\" rests for 20 s: rate limited.",
+            "Credential \"b\" of \"openai\" cools down for 20 s: rate limited.",
             "No OAuth credential of \"openai\" can be used; the first is expected back in 20 s.",
         ]
     );

@@ -12,7 +12,7 @@ use accounts::{ORIGIN, day, look, names, oauth, post, refusing, rotating, second
 use oauth_marathon::config::{Resend, Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::{Grant, ScriptedProvider, ScriptedTokens};
+use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::{RefreshError, RefreshRequest, token_source_fn};
 use oauth_marathon::verdict::{Kind, Processed};
 use oauth_marathon::{BoxError, Error, ErrorKind, Generation, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
@@ -301,5 +301,42 @@ async fn one_request_asks_for_each_refresh_once() {
         tokio::time::advance(seconds(30)).await;
         let _ = send(&stack, &RequestContext::new()).await;
         assert_eq!(server.exchanges().len(), 6, "{mode:?}");
+    }
+}
+
+/// Hands out the tokens that it was to replace.
+fn same_again() -> ScriptedTokens {
+    ScriptedTokens::new().fresh_as(|exchange| exchange.tokens.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_endpoint_that_hands_out_the_same_token_is_asked_once_after_a_401() {
+    let server = same_again();
+    let pool = Pool::builder("openai").origin(ORIGIN).token_source(server.clone()).clock(wall());
+    let pool = pool.credential(oauth("a", Some(HOUR))).build().unwrap();
+    let provider = ScriptedProvider::new().on("a-1", [Reply::status(401)]);
+    let stack = MarathonLayer::new(pool.clone()).layer(provider);
+    for _ in 0..100 {
+        assert_eq!(send(&stack, &RequestContext::new()).await.unwrap(), 200);
+    }
+    assert_eq!((server.exchanges().len(), look(&pool, "a").generation.get()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_endpoint_that_hands_out_the_same_token_is_asked_after_growing_pauses() {
+    for (life, most) in [(HOUR, 4), (Duration::ZERO, 4)] {
+        let server = same_again();
+        let pool = Pool::builder("openai").origin(ORIGIN).token_source(server.clone()).clock(wall());
+        let pool = pool.credential(oauth("a", Some(life))).build().unwrap();
+        let (stack, _) = stack(&pool);
+        tokio::time::advance(life.saturating_sub(seconds(290))).await;
+        // A request every second for four minutes: at 0, 30, 90 and 210 s.
+        for _ in 0..240 {
+            let _ = send(&stack, &RequestContext::new()).await;
+            settle().await;
+            tokio::time::advance(seconds(1)).await;
+        }
+        let exchanges = server.exchanges().len();
+        assert!((1..=most).contains(&exchanges), "{exchanges} exchanges of a token that lives {life:?}");
     }
 }

@@ -12,6 +12,9 @@ use crate::config::WhenAllCooling;
 /// How long a probe keeps others back. After that the next request may be one, whatever becomes of the first.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How soon a probe that is due, and could not go, is looked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Whether a request is out as a probe, and since when.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Probing(Option<Instant>);
@@ -76,7 +79,14 @@ impl State {
         if ask.when_all_cooling == WhenAllCooling::Error || self.next_probe.is_none_or(|check| check > now) {
             return None;
         }
-        self.next_probe = self.first_probe();
+        let found = self.find_due_probe(now, ask, pinned);
+        let next = self.first_probe();
+        // What is due and may not go now is looked at again in a while, and not by every request.
+        self.next_probe = if found.is_some() { next } else { next.map(|next| next.max(now + AGAIN)) };
+        found
+    }
+
+    fn find_due_probe(&self, now: Instant, ask: &Ask<'_>, pinned: Option<u32>) -> Option<(u32, ProbeTarget)> {
         let wanted = |place: &u32| pinned.is_none_or(|pinned| pinned == *place) && self.is_untried(*place, ask);
         let wanted = |place: &u32| wanted(place) && !self.is_paused(*place, now);
         let due = |place: u32| Some((place, self.probe_of(place, now, ask)?));

@@ -260,7 +260,7 @@ impl Pool {
     fn record_turn_of(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
         let state = self.state();
         let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
-        entry.map(|entry| entry.record_turn.clone())
+        entry.map(|entry| entry.record_turn.clone()).or_else(|| state.turn_of_removed(id))
     }
 
     fn key(&self, id: &CredentialId) -> StoreKey {

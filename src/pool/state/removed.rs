@@ -57,6 +57,11 @@ impl State {
         self.removed.get(&added.id).filter(|removed| is_same(&removed.material, &added.material))
     }
 
+    /// Whose turn it is to write the record of a credential that was removed: its refresh may not be over.
+    pub(in crate::pool) fn turn_of_removed(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
+        self.removed.get(id).map(|removed| removed.record_turn.clone())
+    }
+
     /// The credential is back, or there is nothing left to wait for. What is returned is dropped after the lock.
     pub(in crate::pool) fn forget_removed(&mut self, id: &CredentialId) -> Option<Removed> {
         let is_over = self.place_of(id.as_str()).is_some() || !self.outbox.is_changed(id);

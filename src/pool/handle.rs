@@ -8,9 +8,10 @@ use http::{HeaderName, Uri};
 
 use super::active::Active;
 use super::prepared::{Access, Lifetime, Slot};
+use super::state::stored::Moment;
 use super::state::{Effects, State};
 use super::strategy::Strategy;
-use crate::clock::WallClock;
+use crate::clock::{self, WallClock};
 use crate::config::{Settings, StrategyName};
 use crate::credentials::Credential;
 use crate::credentials::Generation;
@@ -181,18 +182,24 @@ impl Pool {
 }
 
 impl Inner {
-    /// Builds the headers that go out with requests. Only a token that can be refreshed gets a refresh time, so that no
-    /// request reads a clock for the others.
+    /// The two clocks. The wall clock may be foreign code: it is read before the lock is taken.
+    pub(super) fn moment(&self) -> Moment {
+        Moment { wall: self.wall.now(), now: clock::now() }
+    }
+
+    /// Builds what goes out with requests. Only a token that can be replaced has a time for it, so that no request reads a
+    /// clock for the others.
     pub(super) fn prepare(
         &self,
         credential: &Credential,
         slot: Arc<Slot>,
         generation: Generation,
+        Moment { wall, now }: Moment,
     ) -> Result<Access, Error> {
         let refreshable = self.source.is_some() && credential.material.refresh_token().is_some();
         let expiry = credential.material.tokens().and_then(|tokens| tokens.expiry()).filter(|_| refreshable);
         let margin = self.settings.refresh_margin;
-        let lifetime = Lifetime::of(expiry, margin, fastrand::f64(), self.wall.now(), crate::clock::now());
+        let lifetime = Lifetime::of(expiry, margin, fastrand::f64(), wall, now);
         let access = Access::prepare(credential, slot, generation, lifetime)?;
         self.learn_headers(&access);
         Ok(access)

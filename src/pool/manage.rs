@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::handle::{Inner, Pool};
 use super::prepared::Slot;
 use super::state::State;
+use super::state::stored::Moment;
 use crate::clock;
 use crate::credentials::Secret;
 use crate::credentials::{Credential, CredentialId, Material};
@@ -20,9 +21,10 @@ impl Pool {
     /// # Errors
     /// If it is malformed, or the pool holds one of the same id.
     pub fn add(&self, credential: Credential) -> Result<(), Error> {
+        let moment = self.0.moment();
         self.change(|state| match state.place_of(credential.id.as_str()) {
             Some(_) => Err(duplicate(&credential.id)),
-            None => self.0.add(state, credential),
+            None => self.0.add(state, credential, moment),
         })
     }
 
@@ -33,13 +35,8 @@ impl Pool {
 
     /// Removes a credential, and says whether it was there. A refresh of it that is under way ends without effect.
     pub fn remove(&self, id: impl AsRef<str>) -> bool {
-        self.change(|state| match state.remove(id.as_ref()) {
-            Some(entry) => {
-                state.outbox.change(&entry.credential.id);
-                true
-            }
-            None => false,
-        })
+        let removed = self.change(|state| state.remove_for_good(id.as_ref()));
+        removed.is_some()
     }
 
     /// Gives a credential new tokens or a new key. Failures that concern the old ones are forgotten.
@@ -47,9 +44,10 @@ impl Pool {
     /// # Errors
     /// If the pool does not hold the credential, or the secret is malformed; the old one then stays.
     pub fn update(&self, id: impl AsRef<str>, material: impl Into<Material>) -> Result<(), Error> {
+        let moment = self.0.moment();
         self.change(|state| {
             let place = state.place_of(id.as_ref()).ok_or_else(|| self.0.not_held(id.as_ref()))?;
-            self.0.replace_material(state, place, material.into())
+            self.0.replace_material(state, place, material.into(), moment)
         })
     }
 
@@ -59,13 +57,14 @@ impl Pool {
     /// If no credential holds it, or the new tokens are malformed.
     pub fn update_by_refresh_token(&self, refresh: &Secret, tokens: TokenSet) -> Result<CredentialId, Error> {
         let holds = |entry: &&super::state::Entry| entry.credential.material.refresh_token() == Some(refresh);
+        let moment = self.0.moment();
         self.change(|state| {
             let found = state.entries().find(holds).map(|entry| (entry.access.slot.place, entry.credential.id.clone()));
             let (place, id) = found.ok_or_else(|| {
                 let message = format!("no credential of {:?} holds that refresh token", self.0.provider);
                 Error::new(ErrorKind::UnknownCredential, message)
             })?;
-            self.0.replace_material(state, place, tokens.into())?;
+            self.0.replace_material(state, place, tokens.into(), moment)?;
             Ok(id)
         })
     }
@@ -84,18 +83,17 @@ impl Pool {
             self.0.check(credential)?;
         }
         let order = credentials.iter().map(|credential| credential.id.clone()).collect();
+        let moment = self.0.moment();
+        let mut removed = Vec::new();
         self.change(|state| {
             let gone: Vec<_> = state.ids().filter(|id| !ids.contains(*id)).cloned().collect();
-            for id in gone {
-                state.remove(id.as_str());
-                state.outbox.change(&id);
-            }
+            removed.extend(gone.iter().map(|id| state.remove_for_good(id.as_str())));
             state.outbox.reorder(order);
             for credential in credentials {
                 match state.place_of(credential.id.as_str()) {
-                    None => self.0.add(state, credential)?,
+                    None => self.0.add(state, credential, moment)?,
                     Some(place) => {
-                        self.0.replace_credential(state, place, credential)?;
+                        self.0.replace_credential(state, place, credential, moment)?;
                         if state.rotation.is_queued(place) {
                             state.rotation.to_back(place);
                         }
@@ -178,10 +176,10 @@ impl Pool {
 }
 
 impl Inner {
-    /// Adds a credential whose id is known to be free, and notes it for the store.
-    fn add(&self, state: &mut State, credential: Credential) -> Result<(), Error> {
+    /// Adds a credential whose id is known to be free, for the store too.
+    fn add(&self, state: &mut State, credential: Credential, moment: Moment) -> Result<(), Error> {
         let id = credential.id.clone();
-        self.insert(state, credential, None)?;
+        self.insert(state, credential, None, moment)?;
         state.outbox.change(&id);
         Ok(())
     }
@@ -192,25 +190,32 @@ impl Inner {
         state: &mut State,
         credential: Credential,
         stored_as: Option<Generation>,
+        moment: Moment,
     ) -> Result<u32, Error> {
-        // Greater than the generation of any earlier credential of the same id, so that no late outcome of it counts here. A
-        // store ensures that itself.
-        let generation = stored_as.unwrap_or_else(|| state.newest.next());
-        let known = match stored_as {
-            Some(generation) => Known::stored(generation),
-            None if !self.follows => Known::given(generation),
-            // An earlier credential of this id is still to be removed from the store.
-            None if state.outbox.is_changed(&credential.id) => Known::added().put_in(),
-            None => Known::added(),
+        let again = state.removed(&credential).filter(|_| stored_as.is_none()).cloned();
+        // Greater than that of any earlier secret of the same id, so that nothing late is mistaken for it. A store sees to
+        // that itself.
+        let same = again.as_ref().map(|again| again.generation);
+        let generation = stored_as.or(same).unwrap_or_else(|| state.newest.next());
+        let known = match (stored_as, &again) {
+            (Some(generation), _) => Known::stored(generation),
+            (None, Some(again)) => again.known_again(),
+            (None, None) if !self.follows => Known::given(generation),
+            // The one before it is still to be removed from the store.
+            (None, None) if state.outbox.is_changed(&credential.id) => Known::added().put_in(),
+            (None, None) => Known::added(),
         };
         let place = state.free_place();
         let slot = Arc::new(Slot::new(&credential, place));
-        match self.prepare(&credential, slot, generation) {
+        match self.prepare(&credential, slot, generation, moment) {
             Ok(access) => {
+                let id = credential.id.clone();
                 state.insert(credential, Arc::new(access));
                 if let Some(entry) = state.entry_mut(place) {
                     entry.known = known;
+                    entry.record_turn = again.map_or_else(Arc::default, |again| again.record_turn);
                 }
+                state.forget_removed(&id);
                 Ok(place)
             }
             Err(error) => {
@@ -220,36 +225,46 @@ impl Inner {
         }
     }
 
-    fn replace_material(&self, state: &mut State, place: u32, material: Material) -> Result<(), Error> {
+    fn replace_material(&self, state: &mut State, place: u32, material: Material, moment: Moment) -> Result<(), Error> {
         let Some(entry) = state.entry(place) else { return Ok(()) };
         let credential = Credential { material, ..entry.credential.clone() };
-        self.replace_credential(state, place, credential)
+        self.replace_credential(state, place, credential, moment)
     }
 
-    fn replace_credential(&self, state: &mut State, place: u32, credential: Credential) -> Result<(), Error> {
+    fn replace_credential(
+        &self,
+        state: &mut State,
+        place: u32,
+        credential: Credential,
+        moment: Moment,
+    ) -> Result<(), Error> {
         let Some(entry) = state.entry(place) else { return Ok(()) };
         if entry.credential == credential {
             return Ok(());
         }
         let slot = entry.access.slot.clone();
-        // Another label or header does not change the secret, so a refresh under way may still be published.
+        let known = entry.known;
+        let generation = entry.access.generation;
+        // Another label or header is no change of the secret: it does not keep a refresh from being published, and what
+        // the provider or its OAuth server has said of the secret still holds.
         let is_same = is_same(&entry.credential.material, &credential.material);
-        let (generation, known) = match is_same {
-            true => (entry.access.generation, entry.known),
-            false => (entry.access.generation.next(), entry.known.put_in()),
-        };
-        let access = self.prepare(&credential, slot, generation)?;
+        let generation = if is_same { generation } else { generation.next() };
+        let access = Arc::new(self.prepare(&credential, slot, generation, moment)?);
         state.outbox.change(&credential.id);
-        state.replace_secret(place, credential, Arc::new(access));
+        if is_same {
+            state.relabel(place, credential, access);
+            return Ok(());
+        }
+        state.replace_secret(place, credential, access);
         if let Some(entry) = state.entry_mut(place) {
-            entry.known = known;
+            entry.known = known.put_in();
         }
         Ok(())
     }
 
     /// Checks that a credential can be sent in a header.
     pub(super) fn check(&self, credential: &Credential) -> Result<(), Error> {
-        self.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST).map(drop)
+        self.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST, self.moment()).map(drop)
     }
 
     fn not_held(&self, id: &str) -> Error {

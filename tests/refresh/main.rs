@@ -3,6 +3,7 @@
 mod across_processes;
 mod clock_jumps;
 mod four_processes;
+mod growing_pauses;
 mod killed;
 mod limits;
 mod meanwhile;

@@ -21,7 +21,10 @@ use crate::tokens::refresh::across::{Known, Newer, newer};
 /// The least time between two reads, so that many changes at once cause one read.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// How soon a store that failed is read again; the pause doubles with each failure.
+/// How often the store is read at one look, where this pool writes meanwhile.
+const READS: usize = 3;
+
+/// How soon a store that failed is looked at again; the pause doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -47,14 +50,16 @@ impl Follower {
     }
 
     pub(in crate::pool) async fn run(mut self) {
-        let mut failures = Failures::default();
+        let (mut failures, mut is_stale) = (Failures::default(), false);
         loop {
             let wait = async {
                 match failures.retry_at() {
                     Some(when) => time::sleep_until(when.into()).await,
                     None => {
                         time::sleep(BREATH).await;
-                        self.changes.changed().await;
+                        if !is_stale {
+                            self.changes.changed().await;
+                        }
                     }
                 }
             };
@@ -62,9 +67,13 @@ impl Follower {
                 return;
             }
             let Some(pool) = self.pool.upgrade().map(Pool) else { return };
-            match pool.read_store(&mut self.seen).await {
-                Ok(()) => failures.clear(),
-                Err(error) => failures.add(&pool, &error),
+            match unless_closed(&mut self.closing, pool.read_store(&mut self.seen)).await {
+                Some(Ok(is_done)) => {
+                    failures.clear();
+                    is_stale = !is_done;
+                }
+                Some(Err(error)) => failures.add(&pool, &error),
+                None => return,
             }
         }
     }
@@ -115,28 +124,31 @@ impl Failures {
 }
 
 impl Pool {
-    /// Reads the store, and takes over what has changed.
-    async fn read_store(&self, seen: &mut Seen) -> Result<(), BoxError> {
-        loop {
+    /// Reads the store, and takes over what has changed. `false` where this pool has written during each reading: it is to
+    /// be looked at again in a while.
+    async fn read_store(&self, seen: &mut Seen) -> Result<bool, BoxError> {
+        for _ in 0..READS {
             let writes = self.state().outbox.writes();
             let found = self.load_all().await?;
             // What was read before a write of this pool is older than what the pool holds.
             if self.state().outbox.writes() == writes {
-                return Ok(self.take_in(seen, found)?);
+                self.take_in(seen, found)?;
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     /// Makes the pool what its store holds. A credential that is malformed is left as it is, and is the error.
     pub(in crate::pool) fn take_in(&self, seen: &mut Seen, found: Vec<Entry>) -> Result<(), Error> {
         let mut failed = None;
-        let mut events = Vec::new();
-        let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
+        let (mut events, mut gone) = (Vec::new(), Vec::new());
+        let moment = self.0.moment();
         let mut state = self.state();
         events.extend(self.0.events_of(state.join(moment.now)));
         let order: Vec<_> = found.iter().map(|entry| entry.record.credential.id.clone()).collect();
         for id in state.not_in(&order) {
-            state.remove(id.as_str());
+            gone.push(state.remove(id.as_str()));
             seen.health.remove(&id);
         }
         for entry in found {
@@ -157,7 +169,7 @@ impl Pool {
     }
 
     pub(in crate::pool) fn take_in_one(&self, seen: &mut Seen, entry: Entry) -> Result<(), Error> {
-        let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
+        let moment = self.0.moment();
         let mut state = self.state();
         seen.order.push(entry.record.credential.id.clone());
         let taken = self.take_record(&mut state, seen, entry.record, moment, &mut Vec::new());
@@ -193,12 +205,12 @@ impl Pool {
         let health = record.health.clone();
         let place = match state.place_of(id.as_str()) {
             Some(place) => {
-                self.take_secret(state, place, record, events)?;
+                self.take_secret(state, place, record, moment, events)?;
                 place
             }
             None => {
                 seen.health.remove(&id);
-                self.0.insert(state, record.credential, Some(record.generation))?
+                self.0.insert(state, record.credential, Some(record.generation), moment)?
             }
         };
         let was = seen.health.insert(id, health.clone()).unwrap_or_default();
@@ -207,8 +219,15 @@ impl Pool {
         Ok(())
     }
 
-    /// Takes over a newer secret, or the same secret with another label, header or generation.
-    fn take_secret(&self, state: &mut State, place: u32, record: Record, events: &mut Vec<Event>) -> Result<(), Error> {
+    /// A newer secret, or the same one with another label, header or generation.
+    fn take_secret(
+        &self,
+        state: &mut State,
+        place: u32,
+        record: Record,
+        moment: Moment,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Error> {
         let Some(entry) = state.entry_mut(place) else { return Ok(()) };
         entry.known.has_held(&record, &entry.credential.material);
         let newer = newer(&entry.known, &entry.credential.material, &record);
@@ -217,8 +236,10 @@ impl Pool {
             return Ok(());
         }
         let slot = entry.access.slot.clone();
-        let access = Arc::new(self.0.prepare(&credential, slot.clone(), generation)?);
+        let access = Arc::new(self.0.prepare(&credential, slot.clone(), generation, moment)?);
         if newer == Newer::Same {
+            // A refresh has brought the same token: it is tried with the provider before it is refreshed again.
+            entry.refreshing.forced &= entry.access.generation >= generation;
             state.relabel(place, credential, access);
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::pull::{Failures, Seen, unless_closed};
 use super::together::{Ours, Together, Write, together};
@@ -9,16 +10,30 @@ use crate::clock;
 use crate::credentials::{Credential, CredentialId};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::handle::Pool;
+use crate::pool::refresh::exchange::is_turn_of_this_task;
 use crate::pool::refresh::record_turn::RecordTurn;
-use crate::pool::state::stored::Moment;
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
 use crate::sync::{Handle, time};
 use crate::tokens::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, limited};
 
+/// How soon a record is tried again whose turn somebody has.
+const LATER: Duration = Duration::from_secs(1);
+
+/// The pause of a flush that found the turn on a record taken once more.
+const TURNS: Duration = Duration::from_millis(50);
+
+/// What is left to be done about a record.
+enum Left {
+    Nothing(Written),
+    Write(Write),
+}
+
 /// Whether a credential's record was written.
 enum Written {
     Done,
-    /// A refresh of the credential is under way, and comes first.
+    /// There was nothing to write.
+    Alike,
+    /// Not yet: a refresh of the credential is under way and comes first.
     Later(Arc<RecordTurn>),
 }
 
@@ -28,7 +43,8 @@ impl Pool {
     /// to write.
     ///
     /// # Errors
-    /// If the store could not be written. Nothing is lost: the pool goes on trying.
+    /// Whatever kept the store from being written. Nothing is lost: the pool goes on trying. Within a token source it is an
+    /// error if the credential that is being refreshed has changed: its record is written after that refresh.
     pub async fn flush(&self) -> Result<(), Error> {
         let failed = |source: BoxError| {
             let kind = Error::find(&*source).map_or(ErrorKind::Store, Error::kind);
@@ -36,10 +52,18 @@ impl Pool {
             Error::new(kind, message).with_source(source)
         };
         self.tell_health().await;
+        let mut has_waited = false;
         loop {
             let refreshing = self.write_changes().await.map_err(failed)?;
             if refreshing.is_empty() {
                 break;
+            }
+            if refreshing.iter().any(is_turn_of_this_task) {
+                return Err(failed("a token source cannot wait for its own refresh to be stored".into()));
+            }
+            // Two that wait for the same turn pass it to each other: the second time a pause lets the other one write.
+            if std::mem::replace(&mut has_waited, true) {
+                time::sleep(TURNS).await;
             }
             for record_turn in refreshing {
                 drop(record_turn.kept().await);
@@ -53,25 +77,28 @@ impl Pool {
         let (pool, outgoing) = (Arc::downgrade(&self.0), self.0.outgoing.clone());
         let mut closing = self.0.closing.subscribe();
         runtime.spawn(async move {
-            let mut failures = Failures::default();
+            let (mut failures, mut is_later) = (Failures::default(), false);
             loop {
                 // Health is handed over at once. Credentials are written after a pause, if the store has failed.
                 let wait = async {
                     match failures.retry_at() {
-                        Some(when) => time::timeout_at(when.into(), outgoing.notified()).await.is_err(),
-                        None => {
-                            outgoing.notified().await;
-                            true
-                        }
+                        Some(when) => drop(time::timeout_at(when.into(), outgoing.notified()).await),
+                        // Whoever has the turn need not tell when it gives it back.
+                        None if is_later => drop(time::timeout(LATER, outgoing.notified()).await),
+                        None => outgoing.notified().await,
                     }
                 };
-                let Some(writes) = unless_closed(&mut closing, wait).await else { return };
+                if unless_closed(&mut closing, wait).await.is_none() {
+                    return;
+                }
                 let Some(pool) = pool.upgrade().map(Pool) else { return };
                 pool.tell_health().await;
-                if writes {
+                if failures.retry_at().is_none_or(|when| when <= clock::now()) {
                     match pool.write_changes().await {
-                        // A credential that is being refreshed is written later: the end of its refresh wakes this task.
-                        Ok(_) => failures.clear(),
+                        Ok(refreshing) => {
+                            failures.clear();
+                            is_later = !refreshing.is_empty();
+                        }
                         Err(error) => failures.add(&pool, &error),
                     }
                 }
@@ -101,7 +128,8 @@ impl Pool {
         let (mut refreshing, mut failed) = (Vec::new(), None);
         for (id, mark) in changed {
             match self.write(&id).await {
-                Ok(Written::Done) => self.state().outbox.written(&id, mark),
+                Ok(Written::Done) => self.is_written(&id, mark, true),
+                Ok(Written::Alike) => self.is_written(&id, mark, false),
                 Ok(Written::Later(record_turn)) => refreshing.push(record_turn),
                 Err(error) => failed = Some(error),
             }
@@ -114,6 +142,14 @@ impl Pool {
             failed = Some(error);
         }
         failed.map_or(Ok(refreshing), Err)
+    }
+
+    fn is_written(&self, id: &CredentialId, mark: u64, is_news: bool) {
+        let mut state = self.state();
+        state.outbox.written(id, mark, is_news);
+        let removed = state.forget_removed(id);
+        drop(state);
+        drop(removed);
     }
 
     async fn write(&self, id: &CredentialId) -> Result<Written, BoxError> {
@@ -132,13 +168,13 @@ impl Pool {
         let mut held = limited(STORE_LIMIT, self.0.store.load(&key)).await?;
         for _ in 0..STORE_TRIES {
             let (next, ours) = match self.settle_with(id, held.as_ref())? {
-                None => {
+                Left::Nothing(written) => {
                     let held = held.map(|held| held.record);
                     held.map_or(Ok(()), |held| self.written_as(held.clone(), Some(&held.credential)))?;
-                    return Ok(Written::Done);
+                    return Ok(written);
                 }
-                Some(Write::Put { next, ours }) => (Some(*next), Some(ours)),
-                Some(Write::Remove) => (None, None),
+                Left::Write(Write::Put { next, ours }) => (Some(*next), Some(ours)),
+                Left::Write(Write::Remove) => (None, None),
             };
             let revision = held.map(|held| held.revision);
             match limited(STORE_LIMIT, self.0.store.compare_and_set(&key, revision, next)).await? {
@@ -146,34 +182,39 @@ impl Pool {
                     self.written_as(entry.record, ours.as_deref())?;
                     return Ok(Written::Done);
                 }
-                CasOutcome::Removed => return Ok(Written::Done),
+                CasOutcome::Removed => {
+                    self.removed_as_asked(id);
+                    return Ok(Written::Done);
+                }
                 CasOutcome::Conflict(found) => held = found,
             }
         }
         Err(format!("the record of {key} changes all the time").into())
     }
 
-    /// Applies what the pool has to take over from the store, and returns what is left to be written.
-    fn settle_with(&self, id: &CredentialId, held: Option<&Entry>) -> Result<Option<Write>, Error> {
-        let moment = Moment { wall: self.0.wall.now(), now: clock::now() };
-        let (mut events, mut is_gone) = (Vec::new(), false);
+    /// Takes over what the store has in place of the pool's, and says what is left to be written.
+    fn settle_with(&self, id: &CredentialId, held: Option<&Entry>) -> Result<Left, Error> {
+        let moment = self.0.moment();
+        let (mut events, mut gone) = (Vec::new(), None);
         let mut state = self.state();
         let place = state.place_of(id.as_str());
         let ours = place.and_then(|place| state.entry(place)).map(Ours::of);
         let left = match together(ours, held.map(|held| &held.record)) {
-            Together::Nothing => Ok(None),
-            Together::Write(write) => Ok(Some(write)),
+            Together::Nothing if place.is_some() => Ok(Left::Nothing(Written::Alike)),
+            Together::Nothing => Ok(Left::Nothing(Written::Done)),
+            Together::Write(write) => Ok(Left::Write(write)),
             Together::Take(record) => {
-                self.take_changed(&mut state, &mut Seen::default(), *record, moment, &mut events).map(|()| None)
+                let taken = self.take_changed(&mut state, &mut Seen::default(), *record, moment, &mut events);
+                taken.map(|()| Left::Nothing(Written::Done))
             }
             Together::Forget => {
-                is_gone = state.remove(id.as_str()).is_some();
-                Ok(None)
+                gone = state.remove(id.as_str());
+                Ok(Left::Nothing(Written::Done))
             }
         };
         self.reset_active(&state);
         self.unlock(state);
-        if is_gone {
+        if gone.is_some() {
             tracing::info!(target: "oauth_marathon", credential = %id, "the store does not hold a credential any more; it is removed");
         }
         for event in events {
@@ -182,9 +223,21 @@ impl Pool {
         left
     }
 
-    /// Takes over what the store has stored for the pool, unless the pool holds something else by now.
+    /// The store does not hold it any more. One that was added again meanwhile is new to the store.
+    fn removed_as_asked(&self, id: &CredentialId) {
+        let mut state = self.state();
+        let place = state.place_of(id.as_str());
+        if let Some(entry) = place.and_then(|place| state.entry_mut(place))
+            && !entry.known.is_put_in()
+        {
+            entry.known = Known::added();
+        }
+    }
+
+    /// The pool goes on with what the store has taken, unless it holds something else by now.
     fn written_as(&self, stored: Record, ours: Option<&Credential>) -> Result<(), Error> {
         let Record { generation, .. } = stored;
+        let moment = self.0.moment();
         let mut state = self.state();
         let place = state.place_of(stored.credential.id.as_str());
         let Some((place, entry)) = place.and_then(|place| Some((place, state.entry_mut(place)?))) else {
@@ -197,7 +250,7 @@ impl Pool {
         }
         let slot = entry.access.slot.clone();
         let is_same = is_same(&entry.credential.material, &stored.credential.material);
-        let access = Arc::new(self.0.prepare(&stored.credential, slot.clone(), generation)?);
+        let access = Arc::new(self.0.prepare(&stored.credential, slot.clone(), generation, moment)?);
         if is_same {
             state.relabel(place, stored.credential, access);
         } else {
@@ -215,7 +268,7 @@ impl Pool {
     fn record_turn_of(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
         let state = self.state();
         let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
-        entry.map(|entry| entry.record_turn.clone())
+        entry.map(|entry| entry.record_turn.clone()).or_else(|| state.turn_of_removed(id))
     }
 
     fn key(&self, id: &CredentialId) -> StoreKey {

@@ -47,9 +47,9 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// Brings a change in the pool and a stored record together. A secret that a person has put in wins over the stored one, and
-/// gets a later generation, so that every process takes it over. Another label or header is stored beside the newer secret;
-/// the generation, and a refresh that another process has begun, stay as they are.
+/// Brings a change in the pool and what the store holds together. A new secret of a person wins over what is stored, and gets
+/// a later generation, so that everybody takes it over. Another label or header goes beside whichever secret is the newer one:
+/// the generation, the health and a refresh that others have begun stay as they are.
 pub(in crate::pool) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -> Together {
     let (ours, held) = match (ours, held) {
         (None, None) => return Together::Nothing,
@@ -66,10 +66,7 @@ pub(in crate::pool) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -
             let material = next.credential.material;
             next.credential = Credential { material, ..ours.credential.clone() };
         }
-        Newer::Same => {
-            next.credential = ours.credential.clone();
-            new_start().apply(&mut next.health);
-        }
+        Newer::Same => next.credential = ours.credential.clone(),
         Newer::Ours => {
             next.credential = ours.credential.clone();
             next.generation = ours.generation.max(held.generation.next());

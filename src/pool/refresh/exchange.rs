@@ -1,5 +1,6 @@
 //! One refresh for the pool: takes the store lease, asks the token source, and keeps a token that could not be stored.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -20,8 +21,36 @@ use crate::tokens::refresh::across::{Ended, Held, Known, Times, Told, Turn, Unst
 use crate::tokens::refresh::{RefreshError, RefreshRequest};
 
 task_local! {
-    /// The credential that this task refreshes. A request of its token source must not wait for the same refresh.
-    pub(in crate::pool) static REFRESHING: Arc<Slot>;
+    /// The refresh that this task does: it cannot wait for itself.
+    static REFRESHING: Refreshing;
+}
+
+/// A credential whose token is being replaced, and the turn that is held for it.
+#[derive(Clone)]
+pub(in crate::pool) struct Refreshing {
+    slot: Arc<Slot>,
+    record_turn: Arc<RecordTurn>,
+}
+
+impl Refreshing {
+    pub(in crate::pool) fn new(slot: &Arc<Slot>, record_turn: &Arc<RecordTurn>) -> Self {
+        Self { slot: slot.clone(), record_turn: record_turn.clone() }
+    }
+
+    /// Does the refresh, or a part of it.
+    pub(in crate::pool) async fn scope<T>(self, part: impl Future<Output = T>) -> T {
+        REFRESHING.scope(self, part).await
+    }
+}
+
+/// Whether this task replaces the token of that credential.
+pub(in crate::pool) fn is_refreshed_by_this_task(slot: &Arc<Slot>) -> bool {
+    REFRESHING.try_with(|refreshing| Arc::ptr_eq(&refreshing.slot, slot)).unwrap_or(false)
+}
+
+/// Whether this task runs within a refresh that holds this turn.
+pub(in crate::pool) fn is_turn_of_this_task(record_turn: &Arc<RecordTurn>) -> bool {
+    REFRESHING.try_with(|refreshing| Arc::ptr_eq(&refreshing.record_turn, record_turn)).unwrap_or(false)
 }
 
 impl Pool {
@@ -57,7 +86,7 @@ impl Pool {
         let times = Times { exchange: inner.settings.exchange_timeout, patience: LEASE_PATIENCE };
         let turn = Turn { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held, times };
         let mut told = |told: Told<'_>| match told {
-            Told::Stored(record) => self.has_held(slot, record),
+            Told::Stored(record) => self.state().has_held(record_turn, record),
             Told::Begun(intent) => kept.begun = Some(intent.clone()),
             Told::UnderWay(intent) => {
                 tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; waiting for the other process");
@@ -67,8 +96,9 @@ impl Pool {
             }
         };
         let refused = AtomicBool::new(false);
+        let refreshing = Refreshing::new(slot, record_turn);
         let ended =
-            turn.run(|request, left| inner.ask(slot.clone(), request, (left, times), &refused), &mut told).await;
+            turn.run(|request, left| inner.ask(refreshing.clone(), request, (left, times), &refused), &mut told).await;
         let ended = match ended {
             Ok(ended) => ended,
             Err(mut failure) => {
@@ -113,12 +143,6 @@ impl Pool {
             begun: None,
         })
     }
-
-    fn has_held(&self, slot: &Arc<Slot>, record: &Record) {
-        if let Some(entry) = self.state().owner(slot) {
-            entry.known.has_held(record, &entry.credential.material);
-        }
-    }
 }
 
 impl Inner {
@@ -134,7 +158,7 @@ impl Inner {
     /// Asks the token source, for the time that is left. `refused` tells whether it was the server that refused.
     async fn ask(
         self: &Arc<Self>,
-        slot: Arc<Slot>,
+        refreshing: Refreshing,
         request: RefreshRequest,
         (left, times): (Duration, Times),
         refused: &AtomicBool,
@@ -143,7 +167,7 @@ impl Inner {
             return Err(RefreshError::misconfigured("the pool has no token source"));
         };
         // It runs in a task of its own, so that a source that panics, hangs or blocks fails this refresh and nothing else.
-        let mut exchange = spawn(REFRESHING.scope(slot, async move { source.refresh(request).await }));
+        let mut exchange = spawn(refreshing.scope(async move { source.refresh(request).await }));
         // A source that keeps to the same limit hands over what has come until then, if it is not cut off at that moment.
         let last_word = times.last_word() / 2;
         let exchanged = match time::timeout(left.saturating_add(last_word), &mut exchange).await {

@@ -17,14 +17,14 @@ use std::time::Instant;
 
 use super::handle::{Inner, Pool, account};
 use super::prepared::Slot;
-use super::refresh::exchange::REFRESHING;
+use super::refresh::exchange::{Refreshing, is_refreshed_by_this_task};
 use super::refresh::failure::{Failure, Why};
 use super::refresh::record_turn::{Kept, RecordTurn};
 use super::refresh::saver::Counted;
-use super::state::State;
 use super::state::cool::NewCooldown;
 use super::state::refresh_state::{Need, RefreshOutcome};
-use crate::clock;
+use super::state::stored::Moment;
+use super::state::{Entry, State};
 use crate::credentials::Credential;
 use crate::credentials::Generation;
 use crate::error::{Error, ErrorKind};
@@ -58,7 +58,7 @@ impl Pool {
     ) -> Result<Option<Ticket>, Error> {
         let Some(entry) = state.entry_mut(place) else { return Ok(None) };
         let waits = waiter.is_some();
-        if waits && REFRESHING.try_with(|slot| Arc::ptr_eq(slot, &entry.access.slot)).unwrap_or(false) {
+        if waits && is_refreshed_by_this_task(&entry.access.slot) {
             return Err(Error::new(
                 ErrorKind::Refresh,
                 format!(
@@ -88,7 +88,9 @@ impl Pool {
 
     /// Ends a refresh: publishes the new token or the failure, and wakes the waiters.
     fn refreshed(&self, slot: &Arc<Slot>, old: Generation, result: Result<Option<Record>, Failure>) {
-        let now = clock::now();
+        let moment = self.0.moment();
+        let now = moment.now;
+        let mut gone = None;
         let mut state = self.state();
         let mut events: Vec<_> = self.0.events_of(state.join(now)).collect();
         let entry = state.owner(slot);
@@ -96,8 +98,11 @@ impl Pool {
         let overtaken = entry.as_ref().is_some_and(|entry| entry.access.generation != old);
         let waiting = entry.and_then(|entry| entry.refreshing.waiting.take());
         let published = match result {
-            Ok(Some(stored)) => self.publish(&mut state, slot, stored),
-            Ok(None) => Ok(self.removed_elsewhere(&mut state, slot, overtaken)),
+            Ok(Some(stored)) => self.publish(&mut state, slot, stored, moment),
+            Ok(None) => {
+                gone = self.removed_elsewhere(&mut state, slot, overtaken);
+                Ok(None)
+            }
             Err(failure) => Err(failure),
         };
         let answer = match published {
@@ -111,8 +116,10 @@ impl Pool {
                 Err(failure.error)
             }
         };
+        let removed = state.forget_removed(&slot.id);
         self.reset_active(&state);
         self.unlock(state);
+        drop((gone, removed));
         for waiter in waiting.into_iter().flatten() {
             // A waiter that has gone away needs no answer.
             let _ = waiter.send(answer.clone());
@@ -122,11 +129,22 @@ impl Pool {
         }
     }
 
-    fn publish(&self, state: &mut State, slot: &Arc<Slot>, stored: Record) -> Result<Option<Event>, Failure> {
+    fn publish(
+        &self,
+        state: &mut State,
+        slot: &Arc<Slot>,
+        stored: Record,
+        moment: Moment,
+    ) -> Result<Option<Event>, Failure> {
         let is_changed = state.outbox.is_changed(&slot.id);
         // A removal wins over a refresh, and so does a token that a person has put in meanwhile.
         let Some(entry) = state.owner(slot) else { return Ok(None) };
-        if newer(&entry.known, &entry.credential.material, &stored) != Newer::Theirs {
+        let newer = newer(&entry.known, &entry.credential.material, &stored);
+        if newer == Newer::Ours {
+            return Ok(None);
+        }
+        if newer == Newer::Same && entry.access.generation == stored.generation {
+            self.pause_if_early(state, slot, moment.now);
             return Ok(None);
         }
         // A label, header or base URL that was changed in the pool meanwhile stays.
@@ -135,22 +153,47 @@ impl Pool {
             true => stored.credential,
             false => Credential { material: stored.credential.material, ..entry.credential.clone() },
         };
-        let prepared = self.0.prepare(&credential, slot.clone(), stored.generation);
-        // Another exchange most probably brings another unusable token.
+        let prepared = self.0.prepare(&credential, slot.clone(), stored.generation, moment);
+        // The next exchange would most probably bring another token that cannot be sent.
         let unusable = |error: Error| Failure::from(RefreshError::transient(error.to_string())).refused(true);
         let access = prepared.map_err(unusable)?;
         entry.known = Known::stored(stored.generation);
+        if newer == Newer::Same {
+            state.relabel(slot.place, credential, Arc::new(access));
+            return self.same_again(state, slot, moment.now);
+        }
         state.replace_secret(slot.place, credential, Arc::new(access));
         Ok(Some(self.0.refreshed(slot, stored.generation)))
     }
 
-    /// Removes a credential that the store does not hold any more: a removal wins over a refresh.
-    fn removed_elsewhere(&self, state: &mut State, slot: &Arc<Slot>, overtaken: bool) -> Option<Event> {
-        if !overtaken && state.owner(slot).is_some() {
-            tracing::info!(target: "oauth_marathon", credential = %slot.id, "the store does not hold a credential any more; it is removed");
-            state.remove(slot.id.as_str());
+    /// The token endpoint has handed out the token that was to be replaced: it has no other for now. One that is valid stays
+    /// in use, also if the provider has refused it once.
+    fn same_again(&self, state: &mut State, slot: &Arc<Slot>, now: Instant) -> Result<Option<Event>, Failure> {
+        let Some(entry) = state.owner(slot) else { return Ok(None) };
+        entry.refreshing.forced = false;
+        if entry.refreshing.need(&entry.access, now) == (Need::Refresh { valid: false }) {
+            let error = RefreshError::transient("the token endpoint has handed out the expired token once more");
+            return Err(Failure::from(error).refused(true));
         }
-        None
+        self.pause_if_early(state, slot, now);
+        Ok(None)
+    }
+
+    /// Where the token that a refresh has brought is to be replaced already, the token endpoint is asked after a pause.
+    fn pause_if_early(&self, state: &mut State, slot: &Arc<Slot>, now: Instant) {
+        let Some(entry) = state.owner(slot) else { return };
+        if entry.refreshing.need(&entry.access, now) == (Need::Refresh { valid: true }) {
+            entry.refreshing.failed(Why::Refused, None, &self.0.settings, now);
+        }
+    }
+
+    /// The store does not hold the credential any more: a removal wins over a refresh.
+    fn removed_elsewhere(&self, state: &mut State, slot: &Arc<Slot>, overtaken: bool) -> Option<Entry> {
+        if overtaken || state.owner(slot).is_none() {
+            return None;
+        }
+        tracing::info!(target: "oauth_marathon", credential = %slot.id, "the store does not hold a credential any more; it is removed");
+        state.remove(slot.id.as_str())
     }
 
     /// Applies a failed refresh. A token that is still valid stays in use; otherwise the credential cools, or is out until a
@@ -228,7 +271,7 @@ impl Ticket {
     async fn run(mut self) {
         let kept = self.kept.insert(self.record_turn.kept().await);
         let exchange = self.pool.exchange(&self.slot, &mut self.replaces, &self.record_turn, kept);
-        self.result = Some(REFRESHING.scope(self.slot.clone(), exchange).await);
+        self.result = Some(Refreshing::new(&self.slot, &self.record_turn).scope(exchange).await);
     }
 }
 

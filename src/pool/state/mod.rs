@@ -22,6 +22,7 @@ pub(crate) mod probe;
 pub(crate) mod probe_plan;
 pub(crate) mod ready;
 pub(crate) mod refresh_state;
+pub(crate) mod removed;
 /// Public for this repository's benches alone; no promise covers it.
 #[doc(hidden)]
 pub mod rotation;
@@ -41,6 +42,7 @@ use super::state::models::ModelCooldowns;
 use super::state::outbox::{Outbox, Step};
 use super::state::probe::Probing;
 use super::state::refresh_state::RefreshState;
+use super::state::removed::Removed;
 use super::state::rotation::Rotation;
 use crate::credentials::Generation;
 use crate::credentials::{Credential, CredentialId};
@@ -71,6 +73,8 @@ pub(crate) struct State {
     pub(crate) newest: Generation,
     /// The changes that are still to be written to the store.
     pub(super) outbox: Outbox,
+    /// What was removed, and is not over.
+    removed: HashMap<CredentialId, Removed>,
 }
 
 /// One credential.
@@ -198,6 +202,8 @@ impl State {
         self.rotation.to_back(place);
     }
 
+    /// The entry is to be dropped after the lock is released: those who wait for its refresh are woken by that.
+    #[must_use]
     pub(crate) fn remove(&mut self, id: &str) -> Option<Entry> {
         let place = self.places.remove(id)?;
         self.forget_models(place, |_| true);

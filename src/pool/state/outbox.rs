@@ -124,9 +124,9 @@ impl Outbox {
         self.changed.contains_key(id)
     }
 
-    /// Notes that a credential was written. It stays to be written if it has changed since `mark`.
-    pub(in crate::pool) fn written(&mut self, id: &CredentialId, mark: u64) {
-        self.writes += 1;
+    /// It is in the store, unless it has changed again. `is_news` says whether anything had to be written or taken over.
+    pub(in crate::pool) fn written(&mut self, id: &CredentialId, mark: u64, is_news: bool) {
+        self.writes += u64::from(is_news);
         if self.changed.get(id) == Some(&mark) {
             self.changed.remove(id);
         }
@@ -247,11 +247,12 @@ mod tests {
         outbox.change(&"a".into());
         let [(id, mark)] = &outbox.changed()[..] else { panic!() };
         outbox.change(&"a".into());
-        outbox.written(id, *mark);
+        outbox.written(id, *mark, true);
         assert!(outbox.is_changed(id));
         let [(id, mark)] = &outbox.changed()[..] else { panic!() };
-        outbox.written(id, *mark);
-        assert!(!outbox.is_changed(id) && outbox.writes() == 2);
+        outbox.written(id, *mark, false);
+        assert!(!outbox.is_changed(id));
+        assert_eq!(outbox.writes(), 1, "what is as the store holds it is no write");
     }
 
     #[test]

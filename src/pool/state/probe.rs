@@ -12,7 +12,10 @@ use crate::config::WhenAllCooling;
 /// A probe that has not ended after this time does not count any more, so that one that hangs blocks no other.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Since when a probe is out, if one is.
+/// How soon a probe that is due, and could not go, is looked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Whether a request is out as a probe, and since when.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Probing(Option<Instant>);
 
@@ -76,7 +79,14 @@ impl State {
         if ask.when_all_cooling == WhenAllCooling::Error || self.next_probe.is_none_or(|next| next > now) {
             return None;
         }
-        self.next_probe = self.first_probe();
+        let found = self.find_due_probe(now, ask, pinned);
+        let next = self.first_probe();
+        // What is due and may not go now is looked at again in a while, and not by every request.
+        self.next_probe = if found.is_some() { next } else { next.map(|next| next.max(now + AGAIN)) };
+        found
+    }
+
+    fn find_due_probe(&self, now: Instant, ask: &Ask<'_>, pinned: Option<u32>) -> Option<(u32, ProbeTarget)> {
         let wanted = |place: &u32| pinned.is_none_or(|pinned| pinned == *place) && self.is_untried(*place, ask);
         let wanted = |place: &u32| wanted(place) && !self.is_paused(*place, now);
         let due = |place: u32| Some((place, self.probe_of(place, now, ask)?));

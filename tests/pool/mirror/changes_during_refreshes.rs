@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use oauth_marathon::store::{MemoryStore, Record, Store};
 use oauth_marathon::testing::{Save, ScriptedStore, ScriptedTokens};
-use oauth_marathon::{Credential, Material, Pool, TokenSet};
+use oauth_marathon::{Credential, MarathonLayer, Material, Pool, TokenSet};
+use tower::{Layer, ServiceExt};
 
 use crate::mirror::stores::{HOUR, builder, held, ids, put, remove, send, two_seconds};
-use crate::support::accounts::{look, oauth, rotating, seconds, settle, wall};
+use crate::support::accounts::{look, oauth, post, refusing, rotating, seconds, settle, wall};
 
 async fn open(store: &(impl Store + Clone), server: &ScriptedTokens) -> Pool {
     builder(store.clone()).token_source(server.clone()).open().await.unwrap()
@@ -50,6 +51,36 @@ async fn an_addition_that_waits_to_be_stored_is_not_written_over_its_own_refresh
     tokio::time::advance(HOUR).await;
     assert_eq!(send(&pool, &[]).await, 200);
     assert_eq!(server.spent(), ["a-r1", "a-r2"]);
+}
+
+/// Those who wait for one turn must not pass it to each other for ever.
+#[tokio::test(start_paused = true)]
+async fn flushes_that_wait_for_one_refresh_all_end_after_it() {
+    let server = rotating(wall(), HOUR);
+    let store = MemoryStore::new();
+    put(&store, a()).await;
+    let pool = open(&store, &server).await;
+    server.hold();
+    let request = tokio::spawn({
+        let pool = pool.clone();
+        async move { send(&pool, &[]).await }
+    });
+    settle().await;
+    pool.replace(vec![a().label("new")]).unwrap();
+    let flush = || {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.flush().await.unwrap() })
+    };
+    let flushes = [flush(), flush(), flush()];
+    settle().await;
+    assert!(flushes.iter().all(|flush| !flush.is_finished()));
+    server.release();
+    for _ in 0..1_000 {
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    assert!(flushes.iter().all(tokio::task::JoinHandle::is_finished));
+    assert_eq!(request.await.unwrap(), 200);
+    assert_eq!(stored(&store).await, holds(2, "a-r2"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,4 +211,78 @@ async fn tokens_of_a_person_are_stored_once_and_then_refreshed_like_others() {
     assert_eq!(send(&other, &[]).await, 200);
     assert_eq!(send(&one, &[]).await, 200);
     assert_eq!(server.spent(), ["p-r", "a-r2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_comes_while_a_new_token_is_stored_late_is_stored_after_it() {
+    let server = rotating(wall(), HOUR);
+    let store = ScriptedStore::new();
+    put(store.memory(), a()).await;
+    let pool = open(&store, &server).await;
+    // The intent is noted, the new token cannot be stored at once, and then only slowly.
+    let store = store.saves([Save::Works, Save::Fails, Save::Late(seconds(5))]);
+    assert_eq!(send(&pool, &[("a-1", 401)]).await, 200);
+    tokio::time::sleep(seconds(1)).await;
+    pool.update("a", of_a_person()).unwrap();
+    settle().await;
+    tokio::time::sleep(seconds(10)).await;
+    assert_eq!(stored(store.memory()).await, holds(3, "p-r"), "nobody had to flush");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_removed_and_added_again_beside_its_refresh_sends_nothing_twice() {
+    for (is_opened, is_added_late) in [(true, false), (true, true), (false, false), (false, true)] {
+        let server = rotating(wall(), HOUR);
+        let store = MemoryStore::new();
+        put(&store, a()).await;
+        let builder = builder(store.clone()).token_source(server.clone());
+        let pool = match is_opened {
+            true => builder.open().await.unwrap(),
+            false => builder.credential(a()).build().unwrap(),
+        };
+        server.hold();
+        let request = tokio::spawn({
+            let pool = pool.clone();
+            async move { MarathonLayer::new(pool).layer(refusing(&[])).oneshot(post()).await.is_ok() }
+        });
+        settle().await;
+        assert!(pool.remove("a"));
+        if is_added_late {
+            settle().await;
+        }
+        pool.add(a()).unwrap();
+        settle().await;
+        server.release();
+        let _ = request.await;
+        settle().await;
+        two_seconds().await;
+        assert_eq!(send(&pool, &[("a-1", 401)]).await, 200, "{is_opened} {is_added_late}");
+        pool.flush().await.unwrap();
+        assert_eq!(server.spent(), ["a-r1"], "{is_opened} {is_added_late}");
+        assert_eq!(stored(&store).await, holds(2, "a-r2"), "{is_opened} {is_added_late}");
+        tokio::time::advance(HOUR).await;
+        assert_eq!(send(&pool, &[("a-1", 401)]).await, 200, "{is_opened} {is_added_late}");
+        assert_eq!(server.spent(), ["a-r1", "a-r2"], "{is_opened} {is_added_late}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_removed_and_added_again_is_stored_whether_its_removal_was_stored_or_not() {
+    let store = ScriptedStore::new();
+    put(store.memory(), a()).await;
+    let pool = open(&store, &rotating(wall(), HOUR)).await;
+    let store = store.saves([Save::Late(seconds(5))]);
+    for pause in [seconds(0), seconds(1), seconds(10)] {
+        assert!(pool.remove("a"));
+        settle().await;
+        tokio::time::sleep(pause).await;
+        pool.add(a()).unwrap();
+        pool.flush().await.unwrap();
+        two_seconds().await;
+        assert_eq!(
+            (ids(&pool), stored(store.memory()).await.1),
+            (vec!["a".to_owned()], "a-r1".to_owned()),
+            "{pause:?}"
+        );
+    }
 }

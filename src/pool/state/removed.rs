@@ -1,0 +1,85 @@
+//! Credentials that a caller has removed, until the store knows it and their refresh is over: one that is added again with
+//! the same secret goes on where it was, or its refresh token could be sent a second time.
+
+use std::sync::Arc;
+
+use super::{Entry, State};
+use crate::credentials::{Credential, CredentialId, Generation, Material};
+use crate::pool::refresh::record_turn::RecordTurn;
+use crate::store::Record;
+use crate::tokens::refresh::across::{Known, is_same};
+
+/// What is kept of a credential that was removed.
+#[derive(Debug, Clone)]
+pub(in crate::pool) struct Removed {
+    material: Material,
+    pub(in crate::pool) generation: Generation,
+    known: Known,
+    pub(in crate::pool) record_turn: Arc<RecordTurn>,
+}
+
+impl Removed {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            material: entry.credential.material.clone(),
+            generation: entry.access.generation,
+            known: entry.known,
+            record_turn: entry.record_turn.clone(),
+        }
+    }
+
+    /// How the same secret stands to the store once it is added again: it is stored whatever became of the removal, and
+    /// what its refresh has brought replaces it.
+    pub(in crate::pool) fn known_again(&self) -> Known {
+        let given = Known::given(self.generation);
+        match (self.known.is_put_in(), self.known.is_addition()) {
+            (true, _) => given.put_in(),
+            (_, true) => Known::added(),
+            _ => given,
+        }
+    }
+}
+
+impl State {
+    /// Removes a credential as a caller asks, for the store too.
+    pub(in crate::pool) fn remove_for_good(&mut self, id: &str) -> Option<Entry> {
+        let entry = self.remove(id)?;
+        let id = &entry.credential.id;
+        self.outbox.change(id);
+        if self.outbox.is_changed(id) || entry.refreshing.is_under_way() {
+            self.removed.insert(id.clone(), Removed::of(&entry));
+        }
+        Some(entry)
+    }
+
+    /// What was removed a moment ago and is added again, if it is the same secret.
+    pub(in crate::pool) fn removed(&self, added: &Credential) -> Option<&Removed> {
+        self.removed.get(&added.id).filter(|removed| is_same(&removed.material, &added.material))
+    }
+
+    /// Whose turn it is to write the record of a credential that was removed: its refresh may not be over.
+    pub(in crate::pool) fn turn_of_removed(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
+        self.removed.get(id).map(|removed| removed.record_turn.clone())
+    }
+
+    /// The credential is back, or there is nothing left to wait for. What is returned is dropped after the lock.
+    pub(in crate::pool) fn forget_removed(&mut self, id: &CredentialId) -> Option<Removed> {
+        let is_over = self.place_of(id.as_str()).is_some() || !self.outbox.is_changed(id);
+        if is_over { self.removed.remove(id) } else { None }
+    }
+
+    /// Notes that the store holds this record of the credential whose turn this is, also if it was removed, or is back.
+    pub(in crate::pool) fn has_held(&mut self, record_turn: &Arc<RecordTurn>, record: &Record) {
+        let id = &record.credential.id;
+        let place = self.place_of(id.as_str());
+        if let Some(entry) = place.and_then(|place| self.entry_mut(place)) {
+            if Arc::ptr_eq(&entry.record_turn, record_turn) {
+                entry.known.has_held(record, &entry.credential.material);
+            }
+        } else if let Some(removed) = self.removed.get_mut(id)
+            && Arc::ptr_eq(&removed.record_turn, record_turn)
+        {
+            removed.known.has_held(record, &removed.material);
+        }
+    }
+}

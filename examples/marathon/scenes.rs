@@ -41,13 +41,13 @@ async fn expired(story: &mut Story) -> Result<(), BoxError> {
 
 async fn broken(story: &mut Story) -> Result<(), BoxError> {
     story.scene(
-        "Connection broken: tried once more, then the next account answers",
-        "The provider drops the next two connections of home.",
+        "Connection broken: tried again at once, then after a pause, then the next account answers",
+        "The provider drops the next three connections of home.",
     );
-    story.world.set_trouble("home", Trouble::Breaks(2));
+    story.world.set_trouble("home", Trouble::Breaks(3));
     let outcome = story.ask("a loose shoelace").await?;
-    let attempts = [("home", Kind::Network), ("home", Kind::Network), ("spare", Kind::Success)];
-    story.expect(&outcome, 200, &attempts, &["failed_over"])
+    let home = ("home", Kind::Network);
+    story.expect(&outcome, 200, &[home, home, home, ("spare", Kind::Success)], &["failed_over"])
 }
 
 async fn revoked(story: &mut Story) -> Result<(), BoxError> {

@@ -17,8 +17,12 @@ pub(crate) fn spawn(module: &str, function: &str, task: &[&str]) -> Child {
 
 /// The command of such a process.
 pub(crate) fn command(module: &str, function: &str, task: &[&str]) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", &test_name(module, function), "--nocapture", "--test-threads=1"]);
+    let (program, name) = (std::env::current_exe().unwrap(), test_name(module, function));
+    // A name that no test has would run nothing, and that ends well.
+    let listed = Command::new(&program).args(["--exact", &name, "--list"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&listed.stdout).contains(&format!("{name}: test")), "there is no test {name}");
+    let mut command = Command::new(program);
+    command.args(["--exact", &name, "--nocapture", "--test-threads=1"]);
     command.env(TASK, task.join("\n"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
     command

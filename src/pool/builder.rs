@@ -82,6 +82,9 @@ impl PoolBuilder {
     }
 
     /// How tokens are refreshed. Without it, they are used until the provider refuses them.
+    ///
+    /// A refresh runs on the tokio runtime of the request that begins it. Requests on other runtimes wait for it there, so
+    /// that runtime has to go on running.
     pub fn token_source(mut self, source: impl TokenSource) -> Self {
         self.source = Some(Arc::new(source));
         self

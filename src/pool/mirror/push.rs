@@ -16,10 +16,10 @@ use crate::store::{CasOutcome, Entry, Record, StoreKey};
 use crate::sync::{Handle, time};
 use crate::tokens::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, limited};
 
-/// How soon a record is tried again whose turn somebody has.
+/// A record whose turn a refresh or a saver holds is tried again after this pause.
 const LATER: Duration = Duration::from_secs(1);
 
-/// The pause of a flush that found the turn on a record taken once more.
+/// The pause of a flush that finds the turn on a record taken for the second time.
 const TURNS: Duration = Duration::from_millis(50);
 
 /// What is left to be done about a record.
@@ -61,7 +61,7 @@ impl Pool {
             if refreshing.iter().any(is_turn_of_this_task) {
                 return Err(failed("a token source cannot wait for its own refresh to be stored".into()));
             }
-            // Two that wait for the same turn pass it to each other: the second time a pause lets the other one write.
+            // Two flushes that wait for the same turn pass it to each other. The second time, a pause lets the other one write.
             if std::mem::replace(&mut has_waited, true) {
                 time::sleep(TURNS).await;
             }

@@ -87,7 +87,7 @@ impl Pool {
     }
 
     /// Ends a refresh: publishes the new token or the failure, and wakes the waiters.
-    fn refreshed(&self, slot: &Arc<Slot>, old: Generation, result: Result<Option<Record>, Failure>) {
+    fn end_refresh(&self, slot: &Arc<Slot>, old: Generation, result: Result<Option<Record>, Failure>) {
         let moment = self.0.moment();
         let now = moment.now;
         let mut gone = None;
@@ -279,6 +279,6 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let result =
             self.result.take().unwrap_or_else(|| Err(RefreshError::transient("the refresh was cut short").into()));
-        self.pool.refreshed(&self.slot, self.replaces, result);
+        self.pool.end_refresh(&self.slot, self.replaces, result);
     }
 }

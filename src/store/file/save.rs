@@ -113,7 +113,11 @@ impl Draft {
         // What others have written is kept in any case.
         let kept = self.0.path().with_extension(KEPT);
         let Err(error) = self.0.persist_noclobber(path) else { return Ok(Placed::Overtaken) };
-        error.file.persist_noclobber(&kept).map_err(|error| error.error)?;
+        if let Err(error) = error.file.persist_noclobber(&kept) {
+            // Under the name of a draft it is still better kept than removed.
+            error.file.keep().map_err(|error| error.error)?;
+            return Err(error.error);
+        }
         let message =
             format!("another file was put in its place meanwhile; what stood there before is {}", kept.display());
         Err(io::Error::other(message))

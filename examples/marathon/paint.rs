@@ -43,7 +43,7 @@ impl Paint {
     pub(crate) fn event(&mut self, event: &Event) {
         let style = match event {
             Event::Refreshed { .. } | Event::Recovered { .. } => GOOD,
-            Event::LoginNeeded { .. } | Event::Exhausted { .. } => BAD,
+            Event::Out { .. } | Event::Exhausted { .. } => BAD,
             _ => CARE,
         };
         self.row("event", style, style, &event.to_string());

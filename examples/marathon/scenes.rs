@@ -58,7 +58,7 @@ async fn revoked(story: &mut Story) -> Result<(), BoxError> {
     story.world.set_trouble("spare", Trouble::Revoked);
     let outcome = story.ask("a stitch in the side").await?;
     let attempts = [("spare", Kind::Unauthorized), ("home", Kind::Success)];
-    story.expect(&outcome, 200, &attempts, &["login_needed", "failed_over"])
+    story.expect(&outcome, 200, &attempts, &["out", "failed_over"])
 }
 
 async fn all_cooling(story: &mut Story) -> Result<(), BoxError> {

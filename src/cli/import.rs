@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use crate::credentials::Secret;
     use crate::credentials::{Generation, TokenSet};
-    use crate::events::LoginReason;
+    use crate::verdict::OutReason;
 
     fn tokens(refresh: &str, expires: Option<u64>) -> TokenSet {
         let tokens = TokenSet::new("at").with_refresh(refresh);
@@ -156,7 +156,7 @@ mod tests {
         assert!(is_newer(&record(tokens("two", Some(150))), &held));
         assert!(is_newer(&record(tokens("two", None)), &held));
         let mut out = held;
-        out.health.out = Some(LoginReason::RefreshRefused);
+        out.health.out = Some(OutReason::RefreshRefused);
         assert!(is_newer(&record(tokens("two", Some(50))), &out));
     }
 }

@@ -71,8 +71,8 @@ mod tests {
     use super::*;
     use crate::credentials::Credential;
     use crate::credentials::{Generation, TokenSet};
-    use crate::events::LoginReason;
     use crate::store::{Cooldown, Intent, MemoryStore, Revision};
+    use crate::verdict::OutReason;
 
     fn entry(id: &str, subject: Option<&str>) -> Entry {
         let mut credential = Credential::new(id, TokenSet::new("old"));
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_new_secret_leaves_behind_what_the_old_one_met() {
         let mut old = entry("work", Some("1")).record;
-        old.health.out = Some(LoginReason::RefreshRefused);
+        old.health.out = Some(OutReason::RefreshRefused);
         let until = std::time::UNIX_EPOCH;
         let throttled = Cooldown::new(Kind::Throttled, until);
         old.health.cooldowns = vec![throttled.clone(), Cooldown::new(Kind::Unauthorized, until)];

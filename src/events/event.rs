@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::config::TimedOut;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
-use crate::verdict::Kind;
+use crate::verdict::{Kind, OutReason};
 
 /// Something that happened to a credential, a pool or a request.
 ///
@@ -20,7 +20,7 @@ use crate::verdict::Kind;
 /// use oauth_marathon::events::Event;
 ///
 /// fn worth_a_page(event: &Event) -> bool {
-///     matches!(event, Event::LoginNeeded { .. } | Event::Exhausted { .. })
+///     matches!(event, Event::Out { .. } | Event::Exhausted { .. })
 /// }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +69,13 @@ pub enum Event {
     },
     /// A credential is out until a person acts.
     #[non_exhaustive]
-    LoginNeeded {
+    Out {
         /// The id of the provider.
         provider: Arc<str>,
         /// The credential.
         credential: Account,
         /// What has to be put right.
-        reason: LoginReason,
+        reason: OutReason,
     },
     /// The last credential that could be used cannot be used any more. Reported once, not for each request after it.
     #[non_exhaustive]
@@ -107,7 +107,7 @@ pub enum Event {
         /// The generation of the new token.
         generation: Generation,
     },
-    /// A token could not be refreshed for now. A refresh that is refused for good is [`Event::LoginNeeded`].
+    /// A token could not be refreshed for now. A refresh that is refused for good is [`Event::Out`].
     #[non_exhaustive]
     RefreshFailed {
         /// The id of the provider.
@@ -158,21 +158,6 @@ pub struct Account {
     pub label: Arc<str>,
 }
 
-/// Why a person has to act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LoginReason {
-    /// The OAuth server refused the refresh token for good (`invalid_grant`, RFC 6749 section 5.2).
-    RefreshRefused,
-    /// A refresh was cut short between the OAuth server and the store, by the end of the process or a lost answer, and the
-    /// old refresh token was then refused: its successor is lost.
-    RefreshLost,
-    /// The provider says that the login is no longer valid.
-    Revoked,
-    /// The account is banned, suspended or has to be verified.
-    Banned,
-}
-
 impl Event {
     /// A name that stays the same between releases, such as `failed_over`.
     #[must_use]
@@ -181,7 +166,7 @@ impl Event {
             Self::FailedOver { .. } => "failed_over",
             Self::CoolingDown { .. } => "cooling_down",
             Self::Recovered { .. } => "recovered",
-            Self::LoginNeeded { .. } => "login_needed",
+            Self::Out { .. } => "out",
             Self::Exhausted { .. } => "exhausted",
             Self::AttemptsUsedUp { .. } => "attempts_used_up",
             Self::Refreshed { .. } => "refreshed",
@@ -199,7 +184,7 @@ impl Event {
             Self::FailedOver { provider, .. }
             | Self::CoolingDown { provider, .. }
             | Self::Recovered { provider, .. }
-            | Self::LoginNeeded { provider, .. }
+            | Self::Out { provider, .. }
             | Self::Exhausted { provider, .. }
             | Self::AttemptsUsedUp { provider, .. }
             | Self::Refreshed { provider, .. }

@@ -18,7 +18,7 @@ mod worker;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use self::event::{Account, Event, LoginReason};
+pub use self::event::{Account, Event};
 pub use self::hub::Notifiers;
 pub use self::notifier::Notifier;
 pub use self::stream::EventStream;

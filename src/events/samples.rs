@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{Account, Event, LoginReason};
+use super::{Account, Event};
 use crate::config::TimeLimit;
 use crate::credentials::Generation;
 use crate::verdict::Kind;
+use crate::verdict::OutReason;
 
 pub(super) fn account(name: &str) -> Account {
     Account { id: name.into(), label: format!("{name} account").into() }
@@ -33,8 +34,8 @@ pub(crate) fn canceled(attempts: usize) -> Event {
     Event::Canceled { attempts, credential: Some("work".into()) }
 }
 
-pub(super) fn login_needed(reason: LoginReason) -> Event {
-    Event::LoginNeeded { provider: "openai".into(), credential: account("work"), reason }
+pub(super) fn out(reason: OutReason) -> Event {
+    Event::Out { provider: "openai".into(), credential: account("work"), reason }
 }
 
 pub(super) fn exhausted(retry_after: Option<Duration>) -> Event {
@@ -52,7 +53,7 @@ pub(super) fn all() -> Vec<Event> {
             model: None,
         },
         recovered(),
-        login_needed(LoginReason::RefreshRefused),
+        out(OutReason::RefreshRefused),
         exhausted(Some(Duration::from_secs(90))),
         Event::AttemptsUsedUp { provider: "openai".into(), tried: 16, status: Some(StatusCode::TOO_MANY_REQUESTS) },
         Event::Refreshed {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::event::{Event, LoginReason};
+use super::event::Event;
 use super::toast::switching;
 use crate::verdict::Verdict;
 
@@ -21,7 +21,7 @@ impl fmt::Display for Event {
             Self::Recovered { provider, credential, model } => {
                 write!(f, "Credential {credential} of {provider:?} is ready again{}.", ForModel(model.as_deref()))
             }
-            Self::LoginNeeded { provider, credential, reason } => {
+            Self::Out { provider, credential, reason } => {
                 write!(f, "Credential {credential} of {provider:?} {reason}.")
             }
             Self::Exhausted { provider, retry_after, model } => {
@@ -62,20 +62,6 @@ impl fmt::Display for Event {
                 }
             }
         }
-    }
-}
-
-/// What is wrong and what to do, to follow the name of the credential.
-impl fmt::Display for LoginReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::RefreshRefused => "needs a new login: its refresh token was refused",
-            Self::RefreshLost => {
-                "needs a new login: a refresh was cut short before its new token was stored, and the old one was refused"
-            }
-            Self::Revoked => "needs a new login: the provider has revoked the present one",
-            Self::Banned => "needs attention: the provider has banned it or asks to verify it",
-        })
     }
 }
 
@@ -127,6 +113,7 @@ impl fmt::Display for OneLine<'_> {
 mod tests {
     use super::*;
     use crate::events::{Account, samples};
+    use crate::verdict::OutReason;
 
     #[test]
     fn each_event_is_one_sentence_for_people() {
@@ -203,12 +190,12 @@ mod tests {
     #[test]
     fn each_reason_says_what_to_do() {
         for (reason, words) in [
-            (LoginReason::RefreshRefused, "needs a new login: its refresh token"),
-            (LoginReason::RefreshLost, "needs a new login: a refresh was cut short"),
-            (LoginReason::Revoked, "needs a new login: the provider"),
-            (LoginReason::Banned, "needs attention: the provider has banned it"),
+            (OutReason::RefreshRefused, "needs a new login: its refresh token"),
+            (OutReason::RefreshLost, "needs a new login: a refresh was cut short"),
+            (OutReason::Revoked, "needs a new login: the provider"),
+            (OutReason::Banned, "needs attention: the provider has banned it"),
         ] {
-            let line = samples::login_needed(reason).to_string();
+            let line = samples::out(reason).to_string();
             assert!(line.contains(words), "{line}");
         }
     }

@@ -17,13 +17,14 @@ use crate::credentials::Credential;
 use crate::credentials::Generation;
 use crate::credentials::origin::Origin;
 use crate::error::Error;
-use crate::events::{Account, Event, EventStream, LoginReason, Notifiers};
+use crate::events::{Account, Event, EventStream, Notifiers};
 use crate::pool::budget::Budget;
 use crate::providers::model::Models;
 use crate::store::DynStore;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{ArcSwap, AsyncMutex, Guard, Mutex, MutexGuard, Notify, lock, watch};
 use crate::tokens::refresh::DynTokenSource;
+use crate::verdict::OutReason;
 
 /// The credentials of one provider. Clones share one pool.
 ///
@@ -234,14 +235,14 @@ impl Inner {
             cooldown,
             model,
         });
-        let out = out.map(|(slot, reason)| self.login_needed(&slot, reason));
+        let out = out.map(|(slot, reason)| self.out_event(&slot, reason));
         let dry =
             ran_dry.map(|retry_after| Event::Exhausted { provider: provider.clone(), retry_after, model: of_dry });
         recovered.chain(cooled).chain(out).chain(dry)
     }
 
-    pub(super) fn login_needed(&self, slot: &Slot, reason: LoginReason) -> Event {
-        Event::LoginNeeded { provider: self.provider.clone(), credential: account(slot), reason }
+    pub(super) fn out_event(&self, slot: &Slot, reason: OutReason) -> Event {
+        Event::Out { provider: self.provider.clone(), credential: account(slot), reason }
     }
 }
 

@@ -12,9 +12,9 @@ use super::state::models::ModelCooldowns;
 use crate::clock;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
-use crate::events::LoginReason;
 use crate::providers::quota::Quota;
 use crate::verdict::Kind;
+use crate::verdict::OutReason;
 
 /// A pool at one moment.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ pub enum Standing {
     #[non_exhaustive]
     Out {
         /// Why.
-        reason: LoginReason,
+        reason: OutReason,
     },
 }
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use http::StatusCode;
 
-use crate::events::LoginReason;
+use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope};
 
 /// What keeps a credential from being used, and its last status.
@@ -14,7 +14,7 @@ pub struct Health {
     /// Its cooldowns, one for each cause, scope and model.
     pub cooldowns: Vec<Cooldown>,
     /// It is out until a person acts.
-    pub out: Option<LoginReason>,
+    pub out: Option<OutReason>,
     /// The last status that was noted. A pool notes the status of a failure that makes the credential cool or takes it out, and
     /// of the first success after it. An answer that changes nothing is not noted.
     pub last_status: Option<LastStatus>,
@@ -114,7 +114,7 @@ pub struct HealthChange {
 enum Step {
     Cooled(Cooldown),
     Ended(Kind, Scope, Option<String>),
-    Out(Option<LoginReason>),
+    Out(Option<OutReason>),
     Answered(LastStatus),
     Cleared,
 }
@@ -140,7 +140,7 @@ impl HealthChange {
 
     /// Adds that the credential is out until a person acts, or (`None`) that it is not any more.
     #[must_use]
-    pub fn out(self, reason: Option<LoginReason>) -> Self {
+    pub fn out(self, reason: Option<OutReason>) -> Self {
         self.and(Step::Out(reason))
     }
 
@@ -250,7 +250,7 @@ mod tests {
             new().cooled(Cooldown::new(Kind::Network, at(15)).with_scope(Scope::Network)),
             new().ended(Kind::Throttled, Scope::Credential, None),
             new().ended(Kind::Throttled, Scope::Model, Some("large")),
-            new().out(Some(LoginReason::Banned)),
+            new().out(Some(OutReason::Banned)),
             new().out(None),
             new().answered(answered(429)),
             new().answered(answered(200)),
@@ -259,11 +259,8 @@ mod tests {
     }
 
     fn applied(changes: &[&HealthChange]) -> Health {
-        let mut health = Health {
-            cooldowns: vec![throttled(25)],
-            out: Some(LoginReason::Revoked),
-            last_status: Some(answered(500)),
-        };
+        let mut health =
+            Health { cooldowns: vec![throttled(25)], out: Some(OutReason::Revoked), last_status: Some(answered(500)) };
         for change in changes {
             change.apply(&mut health);
         }
@@ -310,6 +307,6 @@ mod tests {
         assert_eq!(applied(&[&change]).cooldowns, [throttled(25), throttled(20).with_model("large")]);
         let ended = change.ended(Kind::Throttled, Scope::Credential, None);
         assert_eq!(applied(&[&ended]).cooldowns, [throttled(20).with_model("large")]);
-        assert_eq!(applied(&[&ended]).out, Some(LoginReason::Revoked));
+        assert_eq!(applied(&[&ended]).out, Some(OutReason::Revoked));
     }
 }

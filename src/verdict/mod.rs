@@ -9,6 +9,7 @@
 mod classifier;
 #[cfg(feature = "hyper-client")]
 mod hyper;
+mod out_reason;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod retry_after;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 pub use self::classifier::{Answer, Classifier, ClassifyFn, classify_fn};
+pub use self::out_reason::OutReason;
 pub use self::retry_after::retry_after;
 pub use self::standard::StandardClassifier;
 

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{Cooldown, LastStatus, Record};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, Secret};
 
 use crate::run::{Home, tokens};
@@ -21,7 +21,7 @@ async fn filled() -> Home {
     let work = Credential::new("work", tokens("work").expires_at(UNIX_EPOCH + Duration::from_secs(1)));
     home.add("openai", work.label("alice@example.com").subject("user-1")).await;
     let mut old = Record::new(Credential::new("old", tokens("old")).label("\u{1b}[2Jbob"), Generation::new(7));
-    old.health.out = Some(LoginReason::Banned);
+    old.health.out = Some(OutReason::Banned);
     old.health.cooldowns.push(Cooldown::new(Kind::Throttled, UNIX_EPOCH + Duration::from_secs(9)));
     old.health.last_status = Some(LastStatus::new(StatusCode::TOO_MANY_REQUESTS, far()));
     home.add_record("openai", old).await;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{Cooldown, Health, Record};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, Secret};
 
 use crate::run::Home;
@@ -19,7 +19,7 @@ async fn filled() -> Home {
             record.health.cooldowns.push(Cooldown::new(Kind::Throttled, until));
         }
         if id == "c" {
-            record.health.out = Some(LoginReason::RefreshRefused);
+            record.health.out = Some(OutReason::RefreshRefused);
         }
         home.add_record("x", record).await;
     }

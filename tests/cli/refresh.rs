@@ -1,7 +1,7 @@
 //! `auth refresh`, against a server that takes each refresh token once.
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{Intent, Record};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, Material, Secret};
 
 use crate::run::{Home, Running, tokens};
@@ -41,7 +41,7 @@ async fn one_or_all_and_what_a_person_has_to_do() {
     assert!(ran.err.starts_with("b of x could not be refreshed: "), "{}", ran.err);
     assert!(ran.err.trim_end().ends_with("log in again: marathon auth login x"), "{}", ran.err);
     let b = home.load("x", "b").await.unwrap();
-    assert_eq!((b.health.out, b.intent, b.generation.get()), (Some(LoginReason::RefreshRefused), None, 1));
+    assert_eq!((b.health.out, b.intent, b.generation.get()), (Some(OutReason::RefreshRefused), None, 1));
 }
 
 #[tokio::test]

@@ -10,10 +10,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use oauth_marathon::clients::HttpClient;
 use oauth_marathon::config::Settings;
-use oauth_marathon::events::{Event, LoginReason};
+use oauth_marathon::events::Event;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{CasOutcome, FileStore, Record, Store, StoreKey};
 use oauth_marathon::tokens::refresh::OAuth2;
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, MarathonLayer, Pool, Secret, TokenSet};
 use tower::{Layer, ServiceExt};
 
@@ -183,8 +184,8 @@ async fn kill_once(moment: Moment, grace: bool) -> Found {
     };
     match found {
         Found::Lost => {
-            assert!(matches!(work.standing, Standing::Out { reason: LoginReason::RefreshLost, .. }), "{work:?}");
-            let is_named = |event: &Event| matches!(event, Event::LoginNeeded { reason: LoginReason::RefreshLost, .. });
+            assert!(matches!(work.standing, Standing::Out { reason: OutReason::RefreshLost, .. }), "{work:?}");
+            let is_named = |event: &Event| matches!(event, Event::Out { reason: OutReason::RefreshLost, .. });
             assert_eq!(told.iter().filter(|event| is_named(event)).count(), 1, "{told:?}");
         }
         Found::Stored | Found::Recovered => assert_eq!((work.standing, work.generation.get()), (Standing::Ready, 2)),

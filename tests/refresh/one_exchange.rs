@@ -199,7 +199,7 @@ async fn an_early_exchange_that_is_refused_for_good_says_so_at_once_and_uses_up_
         assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 200);
         settle().await;
     }
-    assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["login_needed"]));
+    assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["out"]));
     provider.set("a-1", Reply::status(401));
     assert_eq!(stack.clone().oneshot(post()).await.unwrap().status(), 401);
     assert!(matches!(look(&pool, "a").standing, Standing::Out { .. }));
@@ -242,7 +242,7 @@ async fn a_refusal_for_good_takes_the_account_out_and_the_request_goes_on() {
     }
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 200);
     assert!(matches!(look(&pool, "a").standing, Standing::Out { .. }));
-    assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["login_needed"]));
+    assert_eq!((server.exchanges().len(), names(&mut events)), (1, vec!["out"]));
 
     // New tokens of a person bring it back.
     pool.update("a", TokenSet::new("a-9").with_refresh("a-r9").expires_at(day(HOUR))).unwrap();

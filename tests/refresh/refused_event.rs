@@ -21,6 +21,6 @@ async fn a_refresh_that_is_refused_for_good_is_told_once_as_a_lost_login() -> Re
     let request = Request::post("https://api.example.com/").body(Full::<bytes::Bytes>::default())?;
     assert_eq!(client.oneshot(request).await?.status(), 200);
     let names: Vec<_> = std::iter::from_fn(|| events.try_recv()).map(|event| event.name()).collect();
-    assert_eq!(names, ["login_needed", "failed_over"]);
+    assert_eq!(names, ["out", "failed_over"]);
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{CasOutcome, Entry, FileStore, Record, Store, StoreKey};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, TokenSet};
 
 use crate::EXCHANGE;
@@ -44,7 +44,7 @@ impl Logins {
             // It may be away, or not be told yet.
             let Ok(Some(held)) = self.store.load(&key(login)).await else { continue };
             match held.record.health.out {
-                Some(LoginReason::RefreshLost) => {
+                Some(OutReason::RefreshLost) => {
                     self.mended.fetch_add(1, Ordering::SeqCst);
                     self.put(login, held, families.log_in(login)).await;
                 }

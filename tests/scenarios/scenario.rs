@@ -1,8 +1,8 @@
 //! The words in which a scenario is told.
 
 use oauth_marathon::config::Settings;
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::verdict::Answer;
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::verdict::{Kind, Verdict};
 use oauth_marathon::{ErrorKind, Pool};
 
@@ -154,7 +154,7 @@ pub(crate) enum Step {
 pub(crate) enum Stands {
     /// For that many seconds, less the time that has passed.
     Cools(Kind, u64),
-    Out(LoginReason),
+    Out(OutReason),
 }
 
 /// How everything is at the end.

@@ -7,11 +7,12 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::config::Settings;
 use oauth_marathon::context::Attempt;
-use oauth_marathon::events::{Event, EventStream, LoginReason};
+use oauth_marathon::events::{Event, EventStream};
 use oauth_marathon::layers::replay::ReplayableBody;
 use oauth_marathon::pool::{CredentialSnapshot, PoolBuilder, Standing};
 use oauth_marathon::testing::ScriptedProvider;
 use oauth_marathon::verdict::Kind;
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{BoxError, Credential, Error, Marathon, MarathonLayer, Pool, RequestContext, Secret, TokenSet};
 use tower::{Layer, ServiceExt};
 
@@ -160,7 +161,7 @@ impl Stage {
     }
 
     /// Why a credential is out.
-    pub fn out(&self, id: &str) -> Option<LoginReason> {
+    pub fn out(&self, id: &str) -> Option<OutReason> {
         match self.of(id).standing {
             Standing::Out { reason, .. } => Some(reason),
             _ => None,

@@ -9,9 +9,9 @@ use crate::clock::{SystemClock, WallClock};
 use crate::credentials::Credential;
 use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
-use crate::events::LoginReason;
 use crate::store::{CasOutcome, Entry, Intent, MemoryStore, Record, Revision, Store, StoreKey};
 use crate::tokens::refresh::{RefreshError, RefreshErrorKind, RefreshRequest, TokenSource, token_source_fn};
+use crate::verdict::OutReason;
 
 const EXCHANGE: Duration = Duration::from_secs(30);
 
@@ -122,7 +122,7 @@ async fn a_refusal_ends_the_intent_and_one_for_good_needs_a_login() {
     let answered = |error: RefreshError| error.with_status(http::StatusCode::BAD_REQUEST);
     let begun = Some(Generation::FIRST);
     for (error, out, intent) in [
-        (RefreshError::login_needed("no"), Some(LoginReason::RefreshRefused), None),
+        (RefreshError::login_needed("no"), Some(OutReason::RefreshRefused), None),
         (answered(RefreshError::transient("later")), None, None),
         (answered(RefreshError::misconfigured("client")), None, None),
         // It is unknown whether the token is spent.
@@ -159,7 +159,7 @@ async fn the_mark_of_a_refresh_without_an_end_is_told() {
 async fn what_a_refusal_means_after_a_refresh_that_was_cut_short() {
     let in_trouble = RefreshError::transient("later").with_status(http::StatusCode::SERVICE_UNAVAILABLE);
     for (error, out, mark) in [
-        (RefreshError::login_needed("no"), Some(LoginReason::RefreshLost), false),
+        (RefreshError::login_needed("no"), Some(OutReason::RefreshLost), false),
         // The earlier refresh has no end yet.
         (in_trouble, None, true),
     ] {
@@ -178,7 +178,7 @@ async fn what_a_refusal_means_after_a_refresh_that_was_cut_short() {
 async fn a_person_may_have_a_refused_token_tried_again() {
     let store = MemoryStore::new();
     let mut record = stored(&store, old()).await.record;
-    record.health.out = Some(LoginReason::RefreshRefused);
+    record.health.out = Some(OutReason::RefreshRefused);
     change(&store, &key(), |_| Next::Store(record.clone())).await.unwrap();
     let outcome =
         refresh(&store, "x", &record, (&source(&Arc::default(), async || ()), EXCHANGE), |_| ()).await.unwrap();

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::terminal::{BAD, BOLD, CARE, DIM, GOOD};
 use super::text::{ago, left, line, span};
 use crate::credentials::Material;
-use crate::events::LoginReason;
 use crate::store::{Cooldown, Entry};
+use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope};
 
 /// The credentials of one provider in their order.
@@ -175,12 +175,12 @@ fn since_1970(time: SystemTime) -> u64 {
     millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
-fn reason_text(reason: LoginReason) -> &'static str {
+fn reason_text(reason: OutReason) -> &'static str {
     match reason {
-        LoginReason::Banned => "banned or to be verified",
-        LoginReason::Revoked => "log in again (login revoked)",
-        LoginReason::RefreshRefused => "log in again (refresh refused)",
-        LoginReason::RefreshLost => "log in again (a refresh was cut short)",
+        OutReason::Banned => "banned or to be verified",
+        OutReason::Revoked => "log in again (login revoked)",
+        OutReason::RefreshRefused => "log in again (refresh refused)",
+        OutReason::RefreshLost => "log in again (a refresh was cut short)",
     }
 }
 

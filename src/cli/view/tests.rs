@@ -32,7 +32,7 @@ fn providers() -> Vec<ProviderView> {
     let mut model = entry(Credential::new("home", tokens().expires_at(at(1))).label("h\u{1b}[2J"));
     model.record.health.cooldowns = vec![Cooldown::new(Kind::QuotaExhausted, at(1_000_060)).with_model("large")];
     let mut out = entry(Credential::new("old", TokenSet::new("c4n4ry")));
-    out.record.health.out = Some(LoginReason::RefreshRefused);
+    out.record.health.out = Some(OutReason::RefreshRefused);
     out.record.health.cooldowns = vec![Cooldown::new(Kind::Throttled, at(1_000_250))];
     out.record.health.last_status = Some(LastStatus::new(StatusCode::UNAUTHORIZED, at(1_000_001)));
     let mut begun = entry(Credential::new("begun", tokens()));

@@ -66,7 +66,7 @@ fn write(event: &Event) {
             },
             "a credential is ready again"
         ),
-        Event::LoginNeeded { provider, credential, reason } => tracing::warn!(
+        Event::Out { provider, credential, reason } => tracing::warn!(
             target: TARGET,
             {
                 oauth_marathon.event = name,

@@ -43,7 +43,7 @@ fn each_event_is_recorded_with_its_level_and_fields() {
         (
             Level::WARN,
             &[
-                ("oauth_marathon.event", "login_needed"),
+                ("oauth_marathon.event", "out"),
                 ("oauth_marathon.pool", "openai"),
                 ("oauth_marathon.credential.id", "work"),
                 ("oauth_marathon.cause", "RefreshRefused"),

@@ -92,7 +92,7 @@ impl PoolBuilder {
     ///
     /// A refresh that another process has begun and not ended, because it died, is taken up at once: the old refresh token is
     /// sent once more, and if it is refused the credential needs a
-    /// [login](crate::events::LoginReason::RefreshLost).
+    /// [login](crate::verdict::OutReason::RefreshLost).
     ///
     /// # Errors
     /// As [`PoolBuilder::build`]. If the store cannot be read or cannot list what it holds: that is never an empty pool. If a

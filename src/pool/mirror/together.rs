@@ -81,8 +81,8 @@ pub(in crate::pool) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -
 mod tests {
     use super::*;
     use crate::credentials::TokenSet;
-    use crate::events::LoginReason;
     use crate::store::Intent;
+    use crate::verdict::OutReason;
 
     fn record(generation: u64, token: &str, label: &str) -> Record {
         let tokens = TokenSet::new(token).with_refresh(format!("refresh {token}"));
@@ -105,7 +105,7 @@ mod tests {
         };
         let alike = record(7, "ours", "new");
         let mut out = record(5, "theirs", "old");
-        out.health.out = Some(LoginReason::RefreshRefused);
+        out.health.out = Some(OutReason::RefreshRefused);
         let cases = [
             ("added", Known::added(), None, put(record(5, "ours", "new"))),
             ("added, and as it is stored", Known::added(), Some(alike.clone()), Together::Nothing),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::events::LoginReason;
 use crate::tokens::refresh::{RefreshError, across};
+use crate::verdict::OutReason;
 
 /// How long a refresh waits while another process refreshes the same credential. It is longer than a refresh takes at a
 /// healthy OAuth server, and short enough that requests rather go on with another account.
@@ -26,7 +26,7 @@ pub(in crate::pool) enum Why {
     /// Another process is refreshing it, and has not ended in time.
     Busy,
     /// The refresh token is useless: a person has to log in.
-    Login(LoginReason),
+    Login(OutReason),
 }
 
 impl Failure {

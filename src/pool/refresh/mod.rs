@@ -213,7 +213,7 @@ impl Pool {
         match (*why, valid) {
             (Why::Login(reason), true) => {
                 entry.refreshing.told = true;
-                return events.push(self.0.login_needed(slot, reason));
+                return events.push(self.0.out_event(slot, reason));
             }
             (Why::Login(reason), false) => {
                 let effects = state.take_out(slot.place, reason, now);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Settings;
-use crate::events::LoginReason;
+use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope, Verdict};
 
 /// The cooldown of a credential whose refresh failed for now.
@@ -17,7 +17,7 @@ pub(crate) struct Facts {
     /// The token can be replaced now: there is a way, and the last forced refresh is long enough ago.
     pub(crate) refreshable: bool,
     /// Why the refresh token is useless, if that is known.
-    pub(crate) login_lost: Option<LoginReason>,
+    pub(crate) login_lost: Option<OutReason>,
     /// This request has already used this credential with a refreshed token.
     pub(crate) refreshed: bool,
     /// Another credential was refused with 403 for the same request.
@@ -50,7 +50,7 @@ pub(crate) enum Consequence {
     /// It cools only if another credential then is not refused for the same request.
     Suspect,
     /// It is out until a person acts.
-    Out(LoginReason),
+    Out(OutReason),
 }
 
 /// What `verdict` means, given the facts.
@@ -73,8 +73,8 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
         // The provider says what it refuses. A new token would not help, and no second credential has to confirm it.
         (Kind::Forbidden, Scope::Credential | Scope::Model) => not_accepted(settings),
         (Kind::Forbidden, _) => forbidden(facts),
-        (Kind::Revoked, _) => Consequence::Out(LoginReason::Revoked),
-        (Kind::Banned, _) => Consequence::Out(LoginReason::Banned),
+        (Kind::Revoked, _) => Consequence::Out(OutReason::Revoked),
+        (Kind::Banned, _) => Consequence::Out(OutReason::Banned),
         (Kind::Billing, _) => {
             Consequence::Cool { length: settings.payment_cooldown.min(settings.max_cooldown), guessed: true }
         }
@@ -183,8 +183,8 @@ mod tests {
             (Verdict::new(Kind::Unauthorized), key, cool(300, true)),
             (
                 Verdict::new(Kind::Unauthorized),
-                Facts { login_lost: Some(LoginReason::RefreshLost), ..key },
-                Consequence::Out(LoginReason::RefreshLost),
+                Facts { login_lost: Some(OutReason::RefreshLost), ..key },
+                Consequence::Out(OutReason::RefreshLost),
             ),
             (Verdict::new(Kind::Forbidden), FRESH, Consequence::Refresh),
             (Verdict::new(Kind::Forbidden), refreshed, Consequence::Suspect),
@@ -195,8 +195,8 @@ mod tests {
             (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), alone, cool(300, true)),
             (Verdict::new(Kind::Forbidden).with_scope(Scope::Credential), old, Consequence::Counted),
             (Verdict::new(Kind::Forbidden).with_scope(Scope::Network), FRESH, Consequence::Untouched),
-            (Verdict::new(Kind::Revoked), FRESH, Consequence::Out(LoginReason::Revoked)),
-            (Verdict::new(Kind::Banned), FRESH, Consequence::Out(LoginReason::Banned)),
+            (Verdict::new(Kind::Revoked), FRESH, Consequence::Out(OutReason::Revoked)),
+            (Verdict::new(Kind::Banned), FRESH, Consequence::Out(OutReason::Banned)),
             (Verdict::new(Kind::Banned), old, Consequence::Counted),
             (Verdict::new(Kind::Overloaded), FRESH, Consequence::Untouched),
             (Verdict::new(Kind::ServerError), FRESH, Consequence::Untouched),

@@ -46,9 +46,9 @@ use super::state::removed::Removed;
 use super::state::rotation::Rotation;
 use crate::credentials::Generation;
 use crate::credentials::{Credential, CredentialId};
-use crate::events::LoginReason;
 use crate::tokens::refresh::across::{Known, is_same};
 use crate::verdict::Kind;
+use crate::verdict::OutReason;
 
 /// All credentials of one pool.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ pub(crate) struct Entry {
     pub(crate) cooldowns: Cooldowns,
     /// The models that it cools for.
     pub(crate) models: Vec<Arc<str>>,
-    pub(crate) out: Option<LoginReason>,
+    pub(crate) out: Option<OutReason>,
     pub(crate) failures: u64,
     pub(crate) last_failure: Option<Instant>,
     /// How many attempts in a row ended with a server error or a broken connection.
@@ -105,7 +105,7 @@ pub(crate) struct Effects {
     /// The credentials that recovered, each with the model that it cooled for, if it was one model.
     pub(crate) recovered: Vec<(Arc<Slot>, Option<Arc<str>>)>,
     pub(crate) cooled: Option<(Arc<Slot>, Kind, Duration)>,
-    pub(crate) out: Option<(Arc<Slot>, LoginReason)>,
+    pub(crate) out: Option<(Arc<Slot>, OutReason)>,
     /// Set if no credential is ready any more: the time until the first one recovers, if one will.
     pub(crate) ran_dry: Option<Option<Duration>>,
     /// The model that `cooled` and `ran_dry` concern, if they concern one model.
@@ -238,7 +238,7 @@ impl State {
     }
 
     /// Takes a credential out until a person acts.
-    pub(crate) fn take_out(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
+    pub(crate) fn take_out(&mut self, place: u32, reason: OutReason, now: Instant) -> Effects {
         if let Some(Some(entry)) = self.entries.get(place as usize) {
             self.outbox.note(&entry.credential.id, entry.access.generation, || Step::Out(reason));
         }
@@ -246,7 +246,7 @@ impl State {
     }
 
     /// The same as [`State::take_out`] for a change that comes from the store, which need not be written back.
-    pub(super) fn leave(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
+    pub(super) fn leave(&mut self, place: u32, reason: OutReason, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         let slot = entry.access.slot.clone();

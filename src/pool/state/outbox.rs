@@ -9,8 +9,8 @@ use http::StatusCode;
 
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
-use crate::events::LoginReason;
 use crate::store::{Cooldown, HealthChange, LastStatus};
+use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope};
 
 /// What waits to be stored.
@@ -42,7 +42,7 @@ pub(in crate::pool) struct Note {
 pub(in crate::pool) enum Step {
     Cooled { cause: Kind, model: Option<Arc<str>>, until: Instant, guessed: bool },
     Ended(Kind, Option<Arc<str>>),
-    Out(LoginReason),
+    Out(OutReason),
     Cleared,
 }
 
@@ -262,8 +262,8 @@ mod tests {
         cooldowns(now, 30).change(wall, now).apply(&mut health);
         assert_eq!(health.cooldowns, [Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30))]);
         Step::Ended(Kind::Throttled, None).change(wall, now).apply(&mut health);
-        Step::Out(LoginReason::Banned).change(wall, now).apply(&mut health);
-        assert_eq!(health, Health { out: Some(LoginReason::Banned), ..Health::default() });
+        Step::Out(OutReason::Banned).change(wall, now).apply(&mut health);
+        assert_eq!(health, Health { out: Some(OutReason::Banned), ..Health::default() });
         Step::Cleared.change(wall, now).apply(&mut health);
         assert_eq!(health, Health::default());
     }

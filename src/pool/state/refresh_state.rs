@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::consequence::refresh_failed;
 use crate::config::Settings;
-use crate::events::LoginReason;
 use crate::pool::prepared::Access;
 use crate::pool::refresh::failure::{LEASE_PATIENCE, Why};
 use crate::sync::oneshot;
 use crate::tokens::refresh::RefreshError;
+use crate::verdict::OutReason;
 
 /// The least time between two forced refreshes of one credential, so that a request that is always refused does not
 /// spend refresh tokens.
@@ -30,7 +30,7 @@ pub(crate) struct RefreshState {
     /// Until then a refresh is paused, unless a request has to wait for one.
     not_before: Option<Instant>,
     /// Why the refresh token is useless, if it is.
-    pub(crate) login_lost: Option<LoginReason>,
+    pub(crate) login_lost: Option<OutReason>,
     /// The event that a person has to act has been sent.
     pub(crate) told: bool,
 }

@@ -9,8 +9,8 @@ use super::cooldown::Cooldowns;
 use super::outbox::Step;
 use super::{Effects, State};
 use crate::config::Settings;
-use crate::events::LoginReason;
 use crate::store::{Cooldown, Health};
+use crate::verdict::OutReason;
 use crate::verdict::Scope;
 
 /// A stored cooldown replaces the pool's own only if it ends later by more than this. A smaller difference is only the delay
@@ -156,9 +156,9 @@ impl State {
         self.reschedule(place, was_out);
     }
 
-    fn out_elsewhere(&mut self, place: u32, reason: LoginReason, now: Instant) -> Effects {
+    fn out_elsewhere(&mut self, place: u32, reason: OutReason, now: Instant) -> Effects {
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
-        if matches!(reason, LoginReason::RefreshRefused | LoginReason::RefreshLost) {
+        if matches!(reason, OutReason::RefreshRefused | OutReason::RefreshLost) {
             entry.refreshing.login_lost = Some(reason);
             // The access token may live on without its refresh token.
             let is_valid = entry.access.expires_at.is_none_or(|end| end > now) && !entry.refreshing.forced;

@@ -103,13 +103,13 @@ async fn notes_that_could_not_be_written_are_written_later() {
     store.note_health(
         &key("work"),
         Generation::new(1),
-        HealthChange::new().out(Some(crate::events::LoginReason::Banned)),
+        HealthChange::new().out(Some(crate::verdict::OutReason::Banned)),
     );
     store.flush().await.unwrap_err();
     std::fs::write(&path, text).unwrap();
     store.flush().await.unwrap();
     let mut health = Health::default();
-    throttled(4_000_000_000).out(Some(crate::events::LoginReason::Banned)).apply(&mut health);
+    throttled(4_000_000_000).out(Some(crate::verdict::OutReason::Banned)).apply(&mut health);
     assert_eq!(store.load(&key("work")).await.unwrap().unwrap().record.health, health);
 }
 

@@ -10,11 +10,11 @@ use super::words;
 use crate::credentials::Secret;
 use crate::credentials::{Credential, Material};
 use crate::credentials::{Generation, TokenSet};
-use crate::events::LoginReason;
 use crate::store::{Cooldown, Entry, Health, Intent, LastStatus, Record, Revision};
+use crate::verdict::OutReason;
 
 /// A reason that this version does not know counts as this one, so that the credential stays out.
-const UNKNOWN_REASON: LoginReason = LoginReason::Banned;
+const UNKNOWN_REASON: OutReason = OutReason::Banned;
 
 pub(super) fn read(at: &At<'_>, members: &Map<String, Value>) -> Result<Entry, Problem> {
     let mut credential = Credential::new(at.text(members, "id")?, material(at, members)?);

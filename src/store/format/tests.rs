@@ -9,8 +9,8 @@ use super::*;
 use crate::credentials::Credential;
 use crate::credentials::Secret;
 use crate::credentials::TokenSet;
-use crate::events::LoginReason;
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
+use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope};
 
 fn record(id: &str, generation: u64) -> Record {
@@ -53,7 +53,7 @@ fn book() -> Book {
     let mut book = Book::default();
     add(&mut book, record("work", 3));
     let mut banned = record("home", 1);
-    banned.health = Health { out: Some(LoginReason::Banned), ..Health::default() };
+    banned.health = Health { out: Some(OutReason::Banned), ..Health::default() };
     add(&mut book, banned);
     let key =
         Credential::new("key", Secret::new("sk-1")).header("x-api-key").scheme("").base_url("https://eu.example.com");
@@ -147,7 +147,7 @@ fn members_that_are_not_known_are_kept_at_every_level() {
     let key = StoreKey::new("openai", "work");
     let held = book.get(&key).unwrap().clone();
     // The reason is unknown, but the credential is out.
-    assert_eq!((held.record.health.out, held.record.health.cooldowns.len()), (Some(LoginReason::Banned), 2));
+    assert_eq!((held.record.health.out, held.record.health.cooldowns.len()), (Some(OutReason::Banned), 2));
     let mut next = held.record;
     next.generation = next.generation.next();
     next.credential.material = TokenSet::new("at-new").into();

@@ -1,6 +1,6 @@
 //! The words that the text uses for our enums.
 
-use crate::events::LoginReason;
+use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope};
 
 /// Both directions at once; the compiler asks for a word for every meaning.
@@ -46,7 +46,7 @@ words! { Scope, of_scope, scope:
     Network "network"
 }
 
-words! { LoginReason, of_reason, reason:
+words! { OutReason, of_reason, reason:
     RefreshRefused "refreshRefused"
     RefreshLost "refreshLost"
     Revoked "revoked"

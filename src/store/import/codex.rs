@@ -8,8 +8,8 @@ use super::{Import, Record};
 use crate::credentials::Secret;
 use crate::credentials::TokenSet;
 use crate::credentials::{Credential, CredentialId};
-use crate::events::LoginReason;
 use crate::store::format::members::{At, Problem};
+use crate::verdict::OutReason;
 
 /// The provider of its accounts, in opencode's words.
 const PROVIDER: &str = "openai";
@@ -54,7 +54,7 @@ fn record(at: &At<'_>, members: &Map<String, Value>) -> Result<Record, Problem> 
     if let Some(health) = at.optional_object(members, "health")?
         && at.key("health").optional_flag(health, "requires_relogin")? == Some(true)
     {
-        record.health.out = Some(LoginReason::RefreshRefused);
+        record.health.out = Some(OutReason::RefreshRefused);
     }
     Ok(record)
 }

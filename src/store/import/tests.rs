@@ -9,9 +9,9 @@ use super::*;
 use crate::credentials::Secret;
 use crate::credentials::{Credential, Material};
 use crate::credentials::{Generation, TokenSet};
-use crate::events::LoginReason;
 use crate::store::Cooldown;
 use crate::verdict::Kind;
+use crate::verdict::OutReason;
 
 fn at(milliseconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(milliseconds)
@@ -143,7 +143,7 @@ fn codex_with_several_accounts() {
             .label("home")
             .extra_header("chatgpt-account-id", "acct-a"),
     );
-    a.health.out = Some(LoginReason::RefreshRefused);
+    a.health.out = Some(OutReason::RefreshRefused);
     let b = record(Credential::new("b", tokens("at-b", "rt-b")).subject("user-1").label("a@example.com"));
     assert_eq!(pairs(&import), [("openai", b), ("openai", a)]);
 }

@@ -266,7 +266,7 @@ fn reply(rng: &mut Rng) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::LoginReason;
+    use crate::verdict::OutReason;
 
     #[test]
     fn a_credential_that_was_cooling_and_was_used_is_found() {
@@ -282,7 +282,7 @@ mod tests {
         let found = |standing, verdict| {
             none_cooling_is_used(&HashMap::from([(CredentialId::from("a"), standing)]), &[attempt(verdict)]).is_err()
         };
-        let out = Standing::Out { reason: LoginReason::Banned };
+        let out = Standing::Out { reason: OutReason::Banned };
         assert!(found(out, Kind::Success) && found(out, Kind::Throttled));
         assert!(!found(Standing::Ready, Kind::Success) && !found(out, Kind::ServerError));
     }

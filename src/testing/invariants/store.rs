@@ -14,9 +14,9 @@ use super::violation::{Rule, Violation};
 use crate::credentials::Secret;
 use crate::credentials::{Credential, Material};
 use crate::credentials::{Generation, TokenSet};
-use crate::events::LoginReason;
 use crate::store::{CasOutcome, Cooldown, Entry, HealthChange, Intent, LastStatus, Record, Revision, Store, StoreKey};
 use crate::verdict::Kind;
+use crate::verdict::OutReason;
 
 /// How many operations are compared with a plain map.
 const OPERATIONS: usize = 300;
@@ -165,7 +165,7 @@ fn record(rng: &mut Rng, key: &StoreKey, least: Generation, secrets: &mut Vec<St
         HealthChange::new().cooled(cooled).cooled(of_a_model).answered(answered).apply(&mut record.health);
     }
     if rng.u8(0..4) == 0 {
-        record.health.out = Some(LoginReason::RefreshRefused);
+        record.health.out = Some(OutReason::RefreshRefused);
         let ended = record.generation.get().is_multiple_of(2);
         record.intent = Some(Intent { ended, ..Intent::new(record.generation, time(rng)) });
     }

@@ -10,9 +10,9 @@ use super::violation::{Rule, Violation};
 use crate::credentials::{Credential, CredentialId};
 use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
-use crate::events::LoginReason;
 use crate::store::{CasOutcome, Changes, Cooldown, Entry, HealthChange, Record, Store, StoreKey};
 use crate::verdict::Kind;
+use crate::verdict::OutReason;
 
 const MEMBERS: usize = 6;
 
@@ -180,7 +180,7 @@ impl<S: Store> Both<'_, S> {
         let model = Cooldown::new(Kind::QuotaExhausted, until(4_000_000_002)).with_model("large");
 
         let older = Generation::new(current.get() - 1);
-        self.one.note_health(&key, older, HealthChange::new().out(Some(LoginReason::Banned)));
+        self.one.note_health(&key, older, HealthChange::new().out(Some(OutReason::Banned)));
         self.one.note_health(&self.key("absent"), current, HealthChange::new().cooled(throttled.clone()));
         self.flush(self.one).await?;
         if load(self.other, &key).await?.as_ref() != Some(&before)
@@ -191,14 +191,14 @@ impl<S: Store> Both<'_, S> {
 
         self.one.note_health(&key, current, HealthChange::new().cooled(throttled.clone()));
         self.other.note_health(&key, current, HealthChange::new().cooled(billing.clone()));
-        self.one.note_health(&key, current, HealthChange::new().cooled(model.clone()).out(Some(LoginReason::Revoked)));
+        self.one.note_health(&key, current, HealthChange::new().cooled(model.clone()).out(Some(OutReason::Revoked)));
         self.flush(self.one).await?;
         self.flush(self.other).await?;
         let after = load(self.other, &key).await?;
         let after = after.ok_or_else(|| Violation::new(Rule::NotKept, format!("{key} after notes")))?;
         let health = &after.record.health;
         let kept = [&throttled, &billing, &model].into_iter().all(|cooldown| health.cooldowns.contains(cooldown));
-        if !kept || health.cooldowns.len() != 3 || health.out != Some(LoginReason::Revoked) {
+        if !kept || health.cooldowns.len() != 3 || health.out != Some(OutReason::Revoked) {
             return Err(Violation::new(Rule::NoteLost, format!("{health:?}")));
         }
         if after.revision == before.revision {

@@ -1,9 +1,9 @@
 //! Cooldowns and bans, shared through the store.
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{Cooldown, HealthChange, Store};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{Generation, MarathonLayer, RequestContext};
@@ -74,10 +74,10 @@ async fn a_ban_is_known_to_all_and_so_is_its_end() {
     let store = store_of(&["a", "b"]).await;
     let (one, other) = (builder(store.clone()).open().await.unwrap(), builder(store.clone()).open().await.unwrap());
     let mut events = other.events();
-    store.note_health(&key("a"), Generation::new(1), HealthChange::new().out(Some(LoginReason::Banned)));
+    store.note_health(&key("a"), Generation::new(1), HealthChange::new().out(Some(OutReason::Banned)));
     two_seconds().await;
-    assert_eq!((out(&one, "a"), out(&other, "a")), (Some(LoginReason::Banned), Some(LoginReason::Banned)));
-    assert_eq!(names(&mut events), ["login_needed"]);
+    assert_eq!((out(&one, "a"), out(&other, "a")), (Some(OutReason::Banned), Some(OutReason::Banned)));
+    assert_eq!(names(&mut events), ["out"]);
     assert!(one.clear("a", Scope::Credential));
     two_seconds().await;
     assert_eq!((look(&one, "a").standing, look(&other, "a").standing), (Standing::Ready, Standing::Ready));

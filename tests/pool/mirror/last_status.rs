@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use oauth_marathon::MarathonLayer;
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{MemoryStore, Store};
 use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use tower::{Layer, ServiceExt};
@@ -82,5 +82,5 @@ async fn who_alone_is_refused_and_who_is_banned_was_answered_so() {
     let stack = MarathonLayer::new(pool.clone()).classifier(classify_fn(banned)).layer(provider);
     assert_eq!(stack.oneshot(post()).await.unwrap().status(), 418);
     two_seconds().await;
-    assert_eq!((out(&pool, "b"), last_status(&store, "b").await), (Some(LoginReason::Banned), Some(418)));
+    assert_eq!((out(&pool, "b"), last_status(&store, "b").await), (Some(OutReason::Banned), Some(418)));
 }

@@ -1,12 +1,13 @@
 //! What a pool begins with, and what it cannot begin with.
 
-use oauth_marathon::events::{Event, LoginReason};
+use oauth_marathon::events::Event;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{
     CasOutcome, Cooldown, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey,
 };
 use oauth_marathon::testing::ScriptedStore;
 use oauth_marathon::verdict::Kind;
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{BoxError, Credential, ErrorKind, Generation, Pool, Secret};
 
 use crate::mirror::stores::{builder, cooldown, held, ids, key, out, put, put_record, send, static_key, store_of};
@@ -20,16 +21,16 @@ async fn a_pool_opens_with_the_order_and_the_health_that_the_store_holds() {
         Generation::new(1),
         HealthChange::new().cooled(Cooldown::new(Kind::Throttled, day(seconds(90)))),
     );
-    store.note_health(&key("b"), Generation::new(1), HealthChange::new().out(Some(LoginReason::Banned)));
+    store.note_health(&key("b"), Generation::new(1), HealthChange::new().out(Some(OutReason::Banned)));
     let past = Cooldown::new(Kind::Throttled, day(seconds(0)) - seconds(1));
     store.note_health(&key("d"), Generation::new(1), HealthChange::new().cooled(past));
     let (told, heard) = std::sync::mpsc::channel();
     let pool = builder(store).notifier(move |event: &Event| told.send(event.clone()).unwrap()).open().await.unwrap();
     assert_eq!(ids(&pool), ["c", "d", "a", "b"]);
-    assert_eq!((cooldown(&pool, "a"), out(&pool, "b")), (Some(90), Some(LoginReason::Banned)));
+    assert_eq!((cooldown(&pool, "a"), out(&pool, "b")), (Some(90), Some(OutReason::Banned)));
     assert_eq!(look(&pool, "d").standing, Standing::Ready);
     let event = heard.recv_timeout(seconds(60)).unwrap();
-    assert!(matches!(&event, Event::LoginNeeded { credential, .. } if credential.id == "b"), "{event}");
+    assert!(matches!(&event, Event::Out { credential, .. } if credential.id == "b"), "{event}");
     tokio::time::advance(seconds(91)).await;
     assert_eq!(send(&pool, &[("c", 429), ("d", 429)]).await, 200);
     assert_eq!(look(&pool, "a").successes, 1);

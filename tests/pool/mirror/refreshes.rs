@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{Intent, MemoryStore, Record, Store};
 use oauth_marathon::testing::{Grant, ScriptedProvider, ScriptedTokens};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Generation, MarathonLayer};
 use tower::{Layer, ServiceExt};
 
@@ -13,7 +13,7 @@ use crate::support::accounts::{look, names, oauth, post, rotating, settle, wall}
 
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_process_began_is_taken_up_when_the_pool_opens() {
-    for (refused, reason) in [(false, None), (true, Some(LoginReason::RefreshLost))] {
+    for (refused, reason) in [(false, None), (true, Some(OutReason::RefreshLost))] {
         let server = match refused {
             true => ScriptedTokens::new().otherwise(Grant::refused()),
             false => rotating(wall(), HOUR),
@@ -26,7 +26,7 @@ async fn what_a_dead_process_began_is_taken_up_when_the_pool_opens() {
         let mut events = pool.events();
         settle().await;
         assert_eq!((server.spent(), out(&pool, "a")), (vec!["a-r1".to_owned()], reason));
-        let expected = if refused { vec!["login_needed"] } else { vec!["refreshed"] };
+        let expected = if refused { vec!["out"] } else { vec!["refreshed"] };
         assert_eq!((names(&mut events), send(&pool, &[]).await), (expected, 200));
         assert_eq!(held(&store, "a").await.unwrap().intent, None);
 

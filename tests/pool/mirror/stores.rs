@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Store, StoreKey};
 use oauth_marathon::testing::ScriptedStore;
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, MarathonLayer, Pool, Secret};
 use tower::{Layer, ServiceExt};
 
@@ -66,7 +66,7 @@ pub(crate) fn cooldown(pool: &Pool, id: &str) -> Option<u64> {
     }
 }
 
-pub(crate) fn out(pool: &Pool, id: &str) -> Option<LoginReason> {
+pub(crate) fn out(pool: &Pool, id: &str) -> Option<OutReason> {
     match look(pool, id).standing {
         Standing::Out { reason, .. } => Some(reason),
         _ => None,

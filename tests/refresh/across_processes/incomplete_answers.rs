@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::MemoryStore;
 use oauth_marathon::testing::{Reply, Save, ScriptedProvider, ScriptedStore};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{MarathonLayer, Pool, TokenSet};
 use tower::{Layer, ServiceExt};
 
@@ -38,8 +38,8 @@ async fn a_refusal_after_a_success_without_a_token_is_a_lost_refresh() {
         assert!(record.intent.is_some_and(|intent| intent.ended) && record.health.out.is_none(), "{answer:?}");
         tokio::time::advance(HOUR).await;
         assert!(pool.remove("b") && stack.clone().oneshot(post()).await.is_err());
-        assert_eq!((out(&pool), spent(&server).len()), (Some(LoginReason::RefreshLost), 2), "{answer:?}");
-        assert_eq!(held(&store).await.health.out, Some(LoginReason::RefreshLost), "{answer:?}");
+        assert_eq!((out(&pool), spent(&server).len()), (Some(OutReason::RefreshLost), 2), "{answer:?}");
+        assert_eq!(held(&store).await.health.out, Some(OutReason::RefreshLost), "{answer:?}");
     }
 }
 

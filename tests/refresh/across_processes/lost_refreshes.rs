@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use oauth_marathon::events::{Event, LoginReason};
+use oauth_marathon::events::Event;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{MemoryStore, Store};
 use oauth_marathon::testing::{Grant, ScriptedProvider, ScriptedTokens};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Error, ErrorKind, MarathonLayer, Pool};
 use tower::{Layer, ServiceExt};
 
@@ -32,13 +33,13 @@ async fn what_a_dead_process_lost_is_named_costs_this_credential_alone_and_is_kn
     for _ in 0..3 {
         let (pool, stack, mut events) = process(&server, &store, Duration::ZERO);
         send(&stack).await;
-        assert_eq!(out(&pool), Some(LoginReason::RefreshLost));
+        assert_eq!(out(&pool), Some(OutReason::RefreshLost));
         assert_eq!(look(&pool, "b").successes, 1);
         let event = events.try_recv().unwrap();
-        assert!(matches!(event, Event::LoginNeeded { reason: LoginReason::RefreshLost, .. }), "{event}");
+        assert!(matches!(event, Event::Out { reason: OutReason::RefreshLost, .. }), "{event}");
         assert_eq!(spent(&server), ["a-r1"], "it is not tried again");
     }
-    assert_eq!(held(&store).await.health.out, Some(LoginReason::RefreshLost));
+    assert_eq!(held(&store).await.health.out, Some(OutReason::RefreshLost));
 
     // A new login ends it.
     put(&store, theirs(2)).await;
@@ -50,11 +51,11 @@ async fn what_a_dead_process_lost_is_named_costs_this_credential_alone_and_is_kn
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_a_lost_refresh_only_after_one_that_had_no_answer() {
     let cases = [
-        (vec![refused()], LoginReason::RefreshRefused),
-        (vec![lost(), refused()], LoginReason::RefreshLost),
-        (vec![lost(), lost(), refused()], LoginReason::RefreshLost),
-        (vec![busy(), refused()], LoginReason::RefreshRefused),
-        (vec![lost(), busy(), refused()], LoginReason::RefreshLost),
+        (vec![refused()], OutReason::RefreshRefused),
+        (vec![lost(), refused()], OutReason::RefreshLost),
+        (vec![lost(), lost(), refused()], OutReason::RefreshLost),
+        (vec![busy(), refused()], OutReason::RefreshRefused),
+        (vec![lost(), busy(), refused()], OutReason::RefreshLost),
     ];
     for (script, reason) in cases {
         let (server, store) = (server(script.clone()), MemoryStore::new());

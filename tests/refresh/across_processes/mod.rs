@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use oauth_marathon::events::{EventStream, LoginReason};
+use oauth_marathon::events::EventStream;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{CasOutcome, Intent, MemoryStore, Record, Store, StoreKey};
 use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::tokens::refresh::{OAuth2, RefreshError, TokenSource, token_source_fn};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, Marathon, MarathonLayer, Pool, Secret, TokenSet};
 use tower::{Layer, ServiceExt};
 
@@ -135,7 +136,7 @@ fn refused_after(record: Option<Record>, store: &MemoryStore) -> impl TokenSourc
     })
 }
 
-fn out(pool: &Pool) -> Option<LoginReason> {
+fn out(pool: &Pool) -> Option<OutReason> {
     match look(pool, "a").standing {
         Standing::Out { reason, .. } => Some(reason),
         _ => None,

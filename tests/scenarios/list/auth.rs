@@ -1,7 +1,7 @@
 //! Tokens that are not accepted, and the refresh that follows.
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::verdict::Kind::{Forbidden, Rejected, Success, Throttled, Unauthorized};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{ErrorKind, Secret, TokenSet};
 
 use crate::provider::{limited, ok, status};
@@ -23,9 +23,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         seen: &["a", "b"],
         token_requests: 1,
         order: &["b", "a"],
-        standing: &[("a", Out(LoginReason::RefreshRefused))],
+        standing: &[("a", Out(OutReason::RefreshRefused))],
         failures: &[("a", 1)],
-        events: &["login_needed", "failed_over"],
+        events: &["out", "failed_over"],
         ..End::default()
     };
     let twice = [("a", Unauthorized), ("a", Success)];
@@ -107,7 +107,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .meets("a", [status(401).body("expired")])
             .ask(post(), gets(401, "expired", [("a", Unauthorized)]))
             .ask(post(), outcome(Gets::Fails(ErrorKind::LoginNeeded), []))
-            .ends(End { seen: &["a"], order: &["a"], events: &["login_needed", "exhausted"], ..out }),
+            .ends(End { seen: &["a"], order: &["a"], events: &["out", "exhausted"], ..out }),
         scenario("a token endpoint that fails for now costs a short cooldown, and the next account serves", Codex, two)
             .endpoint("refresh-a", [status(503)])
             .meets("a", [status(401)])

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use oauth_marathon::config::WhenAllCooling;
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::verdict::Kind::{
     Banned, Billing, Forbidden, QuotaExhausted, Rejected, Revoked, Success, Throttled,
 };
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::verdict::Verdict;
 
 use crate::provider::{limited, ok, status};
@@ -78,9 +78,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Out(LoginReason::Banned))],
+                standing: &[("a", Out(OutReason::Banned))],
                 failures: &[("a", 1)],
-                events: &["login_needed"],
+                events: &["out"],
                 ..End::default()
             }),
         scenario("an account whose login was revoked is out, and the next serves", Design, two)
@@ -91,9 +91,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .ends(End {
                 seen: &["a", "b"],
                 order: &["b", "a"],
-                standing: &[("a", Out(LoginReason::Revoked))],
+                standing: &[("a", Out(OutReason::Revoked))],
                 failures: &[("a", 1)],
-                events: &["login_needed", "failed_over"],
+                events: &["out", "failed_over"],
                 ..End::default()
             }),
         scenario("a refused key is convicted by another that serves the same request", Design, keys)

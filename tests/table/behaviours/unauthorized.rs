@@ -1,11 +1,11 @@
 //! ScriptedTokens that are not accepted, and the refresh that follows.
 
 use oauth_marathon::Material;
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::store::{MemoryStore, Store, StoreKey};
 use oauth_marathon::testing::{Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::verdict::Kind;
+use oauth_marathon::verdict::OutReason;
 
 use crate::support::stage::{Stage, pool, seconds};
 
@@ -75,7 +75,7 @@ async fn an_expired_refresh_token_leads_to_the_next_account() {
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
     assert_eq!(stage.order(), ["b", "a"]);
-    assert_eq!(stage.out("a"), Some(LoginReason::RefreshRefused));
+    assert_eq!(stage.out("a"), Some(OutReason::RefreshRefused));
 
     stage.post().await;
     assert_eq!((server.requests().len(), stage.tokens().len()), (1, 3), "neither is asked again");

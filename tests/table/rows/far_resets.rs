@@ -2,9 +2,9 @@
 
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::{OnBan, WhenAllCooling};
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon::verdict::OutReason;
 use tokio::time::Instant;
 
 use crate::scripted_verdicts::{banned, chat, cooling_models, model_used_up, stage, used_up};
@@ -228,8 +228,8 @@ async fn a_ban_can_be_carried_to_the_next_account_by_a_setting() {
     let mut events = stage.pool.events();
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["a", "b"]);
-    assert_eq!(stage.out("a"), Some(LoginReason::Banned));
-    assert_eq!(names(&mut events), ["login_needed", "failed_over"]);
+    assert_eq!(stage.out("a"), Some(OutReason::Banned));
+    assert_eq!(names(&mut events), ["out", "failed_over"]);
 
     stage.pool.clear("a", oauth_marathon::verdict::Scope::Credential);
     stage.provider.set("b", banned());

@@ -1,8 +1,9 @@
 //! Limits, quotas and bans.
 
-use oauth_marathon::events::{Event, LoginReason};
+use oauth_marathon::events::Event;
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 
@@ -92,11 +93,9 @@ async fn a_ban_is_returned_takes_the_account_out_and_is_not_carried_to_the_next(
     let answer = stage.post().await;
     assert_eq!((answer.status, answer.body.as_str()), (418, "verify yourself"));
     assert_eq!(stage.tokens(), ["a"]);
-    assert_eq!(stage.out("a"), Some(LoginReason::Banned));
+    assert_eq!(stage.out("a"), Some(OutReason::Banned));
     let event = events.try_recv().unwrap();
-    assert!(
-        matches!(&event, Event::LoginNeeded { credential, reason: LoginReason::Banned, .. } if credential.id == "a")
-    );
+    assert!(matches!(&event, Event::Out { credential, reason: OutReason::Banned, .. } if credential.id == "a"));
     assert!(event.to_string().contains("needs attention"), "{event}");
 
     stage.post().await;

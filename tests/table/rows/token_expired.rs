@@ -2,10 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use oauth_marathon::events::LoginReason;
 use oauth_marathon::pool::PoolBuilder;
 use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, ErrorKind, TokenSet};
 
 use crate::support::stage::{Stage, names, pass, pool, post, seconds};
@@ -68,8 +68,8 @@ async fn a_refresh_that_is_refused_for_good_takes_the_account_out_and_the_next_o
     let mut events = stage.pool.events();
     assert_eq!(stage.post().await.status, 200);
     assert_eq!(stage.tokens(), ["b"]);
-    assert_eq!(stage.out("a"), Some(LoginReason::RefreshRefused));
-    assert_eq!(names(&mut events), ["login_needed"]);
+    assert_eq!(stage.out("a"), Some(OutReason::RefreshRefused));
+    assert_eq!(names(&mut events), ["out"]);
     pass(100_000).await;
     stage.post().await;
     assert_eq!(tokens.asked(), ["a", "b"], "time alone does not bring it back");
@@ -88,12 +88,12 @@ async fn a_valid_token_is_used_to_its_end_although_its_refresh_was_refused_for_g
     stage.post().await;
     pass(1).await;
     assert_eq!(stage.tokens(), ["a"]);
-    assert_eq!(names(&mut events), ["login_needed"]);
+    assert_eq!(names(&mut events), ["out"]);
 
     stage.provider.set("a", Reply::status(401));
     stage.post().await;
     assert_eq!(stage.tokens(), ["a", "a", "b"]);
-    assert_eq!(stage.out("a"), Some(LoginReason::RefreshRefused));
+    assert_eq!(stage.out("a"), Some(OutReason::RefreshRefused));
     assert_eq!(tokens.asked(), ["a"]);
 }
 

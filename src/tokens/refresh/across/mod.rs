@@ -25,8 +25,8 @@ use crate::clock::WallClock;
 use crate::credentials::Secret;
 use crate::credentials::TokenSet;
 use crate::error::BoxError;
-use crate::events::LoginReason;
 use crate::store::{CasOutcome, DynStore, Entry, Intent, Record, StoreKey, StoreLease};
+use crate::verdict::OutReason;
 
 /// One refresh. The caller holds the store lease of the credential.
 pub(crate) struct Turn<'a> {
@@ -74,7 +74,7 @@ pub(crate) struct Unstored {
 pub(crate) struct Failure {
     pub(crate) error: RefreshError,
     /// Why the credential needs a login, if it does.
-    pub(crate) login: Option<LoginReason>,
+    pub(crate) login: Option<OutReason>,
     /// Another process is refreshing it, and has not ended in time.
     pub(crate) busy: bool,
     /// A new refresh token that came alone, and that the store could not take.
@@ -83,13 +83,13 @@ pub(crate) struct Failure {
 
 impl From<RefreshError> for Failure {
     fn from(error: RefreshError) -> Self {
-        let login = (error.kind() == RefreshErrorKind::LoginNeeded).then_some(LoginReason::RefreshRefused);
+        let login = (error.kind() == RefreshErrorKind::LoginNeeded).then_some(OutReason::RefreshRefused);
         Self { error, login, busy: false, unstored: None }
     }
 }
 
 impl Failure {
-    fn needs_login(reason: LoginReason, error: RefreshError) -> Self {
+    fn needs_login(reason: OutReason, error: RefreshError) -> Self {
         Self { login: Some(reason), ..Self::from(error) }
     }
 }
@@ -179,7 +179,7 @@ impl Turn<'_> {
 
     /// Ends a refresh whose token was refused for good. If the store holds a later token, that is no failure. Otherwise the
     /// record says so to all processes.
-    async fn give_up(&self, intended: Entry, reason: LoginReason, error: RefreshError) -> Option<Failure> {
+    async fn give_up(&self, intended: Entry, reason: OutReason, error: RefreshError) -> Option<Failure> {
         let before = intended.record.generation;
         // If the store fails now, what it held a moment ago counts.
         let found = limited(STORE_LIMIT, self.store.load(self.key)).await.unwrap_or_else(|_| Some(intended.clone()));
@@ -193,7 +193,7 @@ impl Turn<'_> {
 
     /// Removes the intent from the record if the end of the exchange is known; otherwise notes in it that the exchange is over.
     /// If this fails, the next refresh has to wait and to exchange once in vain, and nothing worse.
-    async fn end_intent(&self, mut held: Entry, is_settled: bool, out: Option<LoginReason>) {
+    async fn end_intent(&self, mut held: Entry, is_settled: bool, out: Option<OutReason>) {
         let generation = held.record.generation;
         let ours = held.record.intent.clone();
         for _ in 0..STORE_TRIES {

@@ -6,8 +6,8 @@ use super::newer::{Known, Newer, newer};
 use crate::credentials::Credential;
 use crate::credentials::Generation;
 use crate::credentials::header::is_sendable;
-use crate::events::LoginReason;
 use crate::store::{HealthChange, Intent, Record};
+use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope};
 
 /// The credential in memory when its refresh begins.
@@ -37,7 +37,7 @@ pub(super) enum Plan {
         interrupted: bool,
     },
     /// Another process has found that the refresh token is useless.
-    Out(LoginReason),
+    Out(OutReason),
     /// Another process has removed the credential.
     Removed,
 }
@@ -62,7 +62,7 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan
         return Plan::Adopt(held.with_secret_of(found));
     }
     match found.health.out {
-        Some(reason @ (LoginReason::RefreshRefused | LoginReason::RefreshLost)) if !held.insists => Plan::Out(reason),
+        Some(reason @ (OutReason::RefreshRefused | OutReason::RefreshLost)) if !held.insists => Plan::Out(reason),
         _ => {
             let of_this_token = |intent: &Intent| intent.generation >= found.generation;
             let interrupted = found.intent.as_ref().is_some_and(of_this_token);
@@ -72,8 +72,8 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan
 }
 
 /// What a refusal for good means, if the store holds nothing newer.
-pub(super) fn refused(interrupted: bool) -> LoginReason {
-    if interrupted { LoginReason::RefreshLost } else { LoginReason::RefreshRefused }
+pub(super) fn refused(interrupted: bool) -> OutReason {
+    if interrupted { OutReason::RefreshLost } else { OutReason::RefreshRefused }
 }
 
 /// The change of health that a new secret brings, as in `State::replace_secret`: failures of the old secret are forgotten.
@@ -140,7 +140,7 @@ mod tests {
         Record { intent: Some(Intent::new(Generation::new(generation), at(900))), ..record }
     }
 
-    fn out(record: Record, reason: LoginReason) -> Record {
+    fn out(record: Record, reason: OutReason) -> Record {
         Record { health: Health { out: Some(reason), ..Health::default() }, ..record }
     }
 
@@ -165,7 +165,7 @@ mod tests {
         unsendable_key.credential.material = Secret::new("a\n").into();
         let mut of_a_person = record(5);
         of_a_person.credential.material = TokenSet::new("other").with_refresh("other").into();
-        let (lost, refused) = (LoginReason::RefreshLost, LoginReason::RefreshRefused);
+        let (lost, refused) = (OutReason::RefreshLost, OutReason::RefreshRefused);
         let ours_as = |generation| Record { generation: Generation::new(generation), ..record(5) };
         let cases = [
             ("nothing there yet", Known::added(), None, exchanges(record(5), false)),
@@ -188,8 +188,8 @@ mod tests {
             (
                 "out for another reason",
                 STORED,
-                Some(out(record(5), LoginReason::Banned)),
-                exchanges(out(record(5), LoginReason::Banned), false),
+                Some(out(record(5), OutReason::Banned)),
+                exchanges(out(record(5), OutReason::Banned), false),
             ),
             ("ours could not be stored", STORED, Some(record(4)), exchanges(record(5), false)),
             ("nor could ours, with its intent there", STORED, Some(begun(record(4), 4)), exchanges(record(5), false)),
@@ -232,9 +232,9 @@ mod tests {
     #[test]
     fn a_person_may_have_a_refused_token_tried_again() {
         let held = Held { insists: true, ..held(STORED) };
-        let refused = out(record(5), LoginReason::RefreshRefused);
+        let refused = out(record(5), OutReason::RefreshRefused);
         assert_eq!(plan(&held, Some(&refused), at(NOW)), exchanges(refused, false));
-        let lost = out(begun(record(5), 5), LoginReason::RefreshLost);
+        let lost = out(begun(record(5), 5), OutReason::RefreshLost);
         assert_eq!(plan(&held, Some(&lost), at(NOW)), exchanges(Record { intent: None, ..lost }, true));
     }
 

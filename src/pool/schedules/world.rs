@@ -9,18 +9,13 @@ use shuttle::future::JoinHandle;
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::super::handle::Pool;
-use super::server::Server;
+use super::server::{Server, wall};
 use crate::MarathonLayer;
 use crate::clock::clock_fn;
 use crate::credentials::Credential;
 use crate::error::BoxError;
 use crate::store::{MemoryStore, Record, Store};
 use crate::sync::{spawn, time};
-
-/// The time of day.
-pub(super) fn wall() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_900_000_000) + time::elapsed()
-}
 
 /// A store, and the servers.
 pub(super) struct World {

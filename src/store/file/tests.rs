@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::credentials::Credential;
-use crate::credentials::TokenSet;
+use crate::credentials::{Credential, TokenSet};
 use crate::store::{Cooldown, Health, Intent};
 use crate::testing::invariants::{check_shared_store, check_store};
 use crate::verdict::Kind;

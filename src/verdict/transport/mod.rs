@@ -1,45 +1,37 @@
 //! The standard verdict on transport errors.
+//!
+//! The clients that are known exactly are asked first, then what stands in any chain of errors. Each client has a file,
+//! and all share the words of `lost`.
+
+#[cfg(feature = "hyper-client")]
+mod hyper;
+mod lost;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 
 use tokio::time::error::Elapsed;
 
+use self::lost::{how_lost, lost_connection};
 use crate::error::chain;
-use crate::verdict::{Kind, Lost, Processed, Verdict};
+use crate::verdict::{Lost, Processed, Verdict};
 
 /// Judges an error that came in place of an answer. What is unknown may have been processed.
 pub(crate) fn verdict(error: &(dyn StdError + 'static)) -> Verdict {
     #[cfg(feature = "reqwest")]
-    if let Some(verdict) = super::reqwest::verdict(error) {
+    if let Some(verdict) = reqwest::verdict(error) {
         return verdict;
     }
     #[cfg(feature = "hyper-client")]
-    if let Some(verdict) = super::hyper::verdict(error) {
+    if let Some(verdict) = hyper::verdict(error) {
         return verdict;
     }
     let io_errors = || chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
     let processed = if io_errors().any(never_connected) { Processed::No } else { Processed::Maybe };
     let timed_out = || chain(error).any(|error| error.is::<Elapsed>()).then_some(Lost::TimedOut);
-    lost_connection(processed, io_errors().find_map(lost).or_else(timed_out))
-}
-
-/// The verdict on a failed connection.
-pub(crate) fn lost_connection(processed: Processed, lost: Option<Lost>) -> Verdict {
-    let verdict = Verdict::new(Kind::Network).with_processed(processed);
-    lost.map_or(verdict, |lost| verdict.with_lost(lost))
-}
-
-/// How an established connection failed. It was before any answer, because this error came in place of one.
-pub(crate) fn lost(error: &io::Error) -> Option<Lost> {
-    match error.kind() {
-        ErrorKind::ConnectionReset
-        | ErrorKind::ConnectionAborted
-        | ErrorKind::BrokenPipe
-        | ErrorKind::UnexpectedEof => Some(Lost::BeforeAnswer),
-        ErrorKind::TimedOut => Some(Lost::TimedOut),
-        _ => None,
-    }
+    lost_connection(processed, io_errors().find_map(how_lost).or_else(timed_out))
 }
 
 /// Whether the error can only come from connecting.

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use ::reqwest::Error;
 
-use super::transport::lost_connection;
+use super::lost::lost_connection;
 use crate::error::chain;
 use crate::verdict::{Kind, Lost, Processed, Verdict};
 

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use super::transport::{lost, lost_connection};
+use super::lost::{how_lost, lost_connection};
 use crate::error::chain;
 use crate::verdict::{Kind, Lost, Processed, Verdict};
 
@@ -39,7 +39,7 @@ fn hyper_error(error: &hyper::Error) -> Verdict {
         return h2_error(source);
     }
     let how = match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
-        Some(source) => lost(source),
+        Some(source) => how_lost(source),
         None if error.is_incomplete_message() => Some(Lost::BeforeAnswer),
         None => error.is_timeout().then_some(Lost::TimedOut),
     };
@@ -64,7 +64,7 @@ fn h2_error(error: &h2::Error) -> Verdict {
     let processed = if never_processed { Processed::No } else { Processed::Maybe };
     // A connection that the other side closes in order has served others before.
     let closed = error.is_remote() && error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
-    lost_connection(processed, if closed { Some(Lost::BeforeAnswer) } else { error.get_io().and_then(lost) })
+    lost_connection(processed, if closed { Some(Lost::BeforeAnswer) } else { error.get_io().and_then(how_lost) })
 }
 
 #[cfg(test)]

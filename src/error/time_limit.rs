@@ -1,11 +1,9 @@
-//! The time limits of the settings, and the error when one of them runs out.
+//! The time limits of the settings, and what is known when one of them has run out.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind};
-
-/// One of the time limits of the [`Settings`](super::Settings).
+/// One of the time limits of the [`Settings`](crate::config::Settings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeLimit {
@@ -40,18 +38,6 @@ impl TimeLimit {
 
     pub(crate) fn ran_out(self, after: Duration) -> TimedOut {
         TimedOut { limit: self, after }
-    }
-}
-
-impl TimedOut {
-    /// The error that this time limit ends an attempt or a body with.
-    pub(crate) fn error(self) -> Error {
-        let kind = match self.limit {
-            TimeLimit::Connect => ErrorKind::ConnectTimeout,
-            TimeLimit::Attempt => ErrorKind::AttemptTimeout,
-            TimeLimit::StreamIdle => ErrorKind::StreamIdleTimeout,
-        };
-        Error::new(kind, self.to_string()).with_timed_out(self)
     }
 }
 

@@ -15,8 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::verdict::transport;
-use crate::verdict::{Kind, Lost, Processed};
+use crate::verdict::{Kind, Lost, Processed, transport};
 
 type Body = BoxBody<Bytes, io::Error>;
 type H2Connection = h2::server::Connection<TcpStream, Bytes>;

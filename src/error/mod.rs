@@ -1,10 +1,17 @@
 //! One error type for everything that this crate itself can fail at.
+//!
+//! The room imports no other, so that every other may fail with it. The time limits stand here because an error names
+//! the one that ran out, and so does the walk along an error's sources.
+
+mod chain;
+mod time_limit;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::time_limit::TimedOut;
+pub(crate) use self::chain::chain;
+pub use self::time_limit::{TimeLimit, TimedOut};
 
 /// The error of a tower stack: any error, boxed. Ours is found in it with [`Error::find`].
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -79,6 +86,16 @@ impl Error {
         Self { kind, message: message.into(), retry_after: None, timed_out: None, source: None }
     }
 
+    /// The error that a time limit ends an attempt or a body with.
+    pub(crate) fn of_time_limit(timed_out: TimedOut) -> Self {
+        let kind = match timed_out.limit {
+            TimeLimit::Connect => ErrorKind::ConnectTimeout,
+            TimeLimit::Attempt => ErrorKind::AttemptTimeout,
+            TimeLimit::StreamIdle => ErrorKind::StreamIdleTimeout,
+        };
+        Self { timed_out: Some(timed_out), ..Self::new(kind, timed_out.to_string()) }
+    }
+
     pub(crate) fn config(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Config, message)
     }
@@ -86,12 +103,6 @@ impl Error {
     #[must_use]
     pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
-        self
-    }
-
-    #[must_use]
-    pub(crate) fn with_timed_out(mut self, timed_out: TimedOut) -> Self {
-        self.timed_out = Some(timed_out);
         self
     }
 
@@ -136,19 +147,6 @@ impl Error {
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         chain(error).find_map(|error| error.downcast_ref::<Self>())
     }
-}
-
-/// `error` and its sources, outermost first. Bounded, as a source could name itself.
-pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let error: &'a (dyn StdError + 'static) = *error;
-        #[cfg(feature = "reqwest")]
-        if let Some(beneath) = crate::clients::reqwest::beneath(error) {
-            return Some(beneath);
-        }
-        error.source()
-    })
-    .take(32)
 }
 
 impl fmt::Display for Error {

@@ -53,6 +53,7 @@ mod document;
 mod failure;
 mod families;
 mod family;
+mod family_rules;
 mod fields;
 mod judge;
 mod row;

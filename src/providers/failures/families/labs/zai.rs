@@ -1,9 +1,9 @@
 //! z.ai and its GLM models: codes are numbers, sent as text. Its times of day name no zone and are not read.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["1302"]).says(THROTTLED),
         Row::codes(&["1305"]).says(OVERLOADED),

@@ -1,11 +1,11 @@
 //! xAI: `error` is a sentence, and 403 stands for money, tokens and rights alike.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
 const REFUSALS: &[u16] = &[IN_STREAM, 401, 402, 403, 429];
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["personal-team-blocked:spending-limit"]).says(BILLING),
         Row::codes(&["subscription:free-usage-exhausted"]).says(QUOTA_MODEL),

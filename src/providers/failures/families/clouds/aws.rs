@@ -1,9 +1,9 @@
 //! AWS Bedrock and Kiro: the exception's name in a header field, in the body, or in the framing of a stream.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
-pub(in super::super) static BEDROCK: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static BEDROCK: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["ThrottlingException", "TooManyRequestsException"]).text(&["per day"]).says(QUOTA_MODEL),
         Row::codes(&["ThrottlingException", "TooManyRequestsException", "Throttling", "ThrottledException"])
@@ -34,7 +34,7 @@ pub(in super::super) static BEDROCK: FamilyRules = FamilyRules {
     ..FamilyRules::NONE
 };
 
-pub(in super::super) static KIRO: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static KIRO: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["MONTHLY_REQUEST_COUNT"]).says(QUOTA),
         Row::codes(&["ThrottlingException"]).says(THROTTLED),

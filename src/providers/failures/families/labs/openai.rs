@@ -1,12 +1,12 @@
 //! OpenAI's API (platform.openai.com/docs/guides/error-codes) and the backend of Codex, which shares its codes.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
 /// Limits are of an organization and a model.
 const LIMITS: &[&str] = &["rate_limit_exceeded", "tokens", "requests"];
 
-pub(in super::super) static OPENAI: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static OPENAI: FamilyRules = FamilyRules {
     codes: &[
         // Larger than the limit of a whole minute: waiting never helps.
         Row::codes(LIMITS).text(&["^request too large"]).says(REJECTED),
@@ -33,7 +33,7 @@ pub(in super::super) static OPENAI: FamilyRules = FamilyRules {
     ..FamilyRules::NONE
 };
 
-pub(in super::super) static CODEX: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static CODEX: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["biscuit_baker_service_agent_error_status"]).at(&[401, 403]).says(INVALID),
         Row::codes(LIMITS).text(&["^request too large"]).says(REJECTED),

@@ -1,11 +1,11 @@
 //! Groq (console.groq.com/docs/errors): OpenAI's words, with limits of a day as well.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
 const LIMITS: &[&str] = &["rate_limit_exceeded", "tokens", "requests"];
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(LIMITS).text(&["^request too large"]).says(REJECTED),
         Row::codes(LIMITS).at(&[413]).says(REJECTED),

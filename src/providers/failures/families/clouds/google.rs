@@ -1,8 +1,8 @@
 //! Google's Gemini API, Vertex AI and Code Assist: `error.status`, and the reasons in `error.details`.
 
-use super::super::failure::Failure;
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::failure::Failure;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
 const KEYS_AND_ACCOUNTS: &[Row] = &[
     Row::codes(&["CREDENTIALS_MISSING", "ACCESS_TOKEN_TYPE_UNSUPPORTED"]).says(EXPIRED),
@@ -29,7 +29,7 @@ const TEXTS: &[Row] = &[
     text(&[IN_STREAM, 429, 503], &["^no capacity available for model", "^the model is overloaded"]).says(OVERLOADED),
 ];
 
-pub(in super::super) static GEMINI: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static GEMINI: FamilyRules = FamilyRules {
     codes: KEYS_AND_ACCOUNTS,
     fields: quota,
     texts: TEXTS,
@@ -37,10 +37,10 @@ pub(in super::super) static GEMINI: FamilyRules = FamilyRules {
     ..FamilyRules::NONE
 };
 
-pub(in super::super) static VERTEX: FamilyRules =
+pub(in crate::providers::failures) static VERTEX: FamilyRules =
     FamilyRules { codes: KEYS_AND_ACCOUNTS, fields: shared_quota, texts: TEXTS, ..FamilyRules::NONE };
 
-pub(in super::super) static CODE_ASSIST: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static CODE_ASSIST: FamilyRules = FamilyRules {
     codes: KEYS_AND_ACCOUNTS,
     fields: quota,
     texts: TEXTS,

@@ -1,9 +1,9 @@
 //! Kimi and Moonshot. Kimi Code says 403 where a plan is used up.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["rate_limit_reached_error"]).says(THROTTLED),
         Row::codes(&["exceeded_current_quota_error"]).says(BILLING),

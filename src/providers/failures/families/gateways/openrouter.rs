@@ -1,10 +1,10 @@
 //! OpenRouter (openrouter.ai/docs/errors): its own limits, and the failures of the providers behind it.
 
-use super::super::failure::Failure;
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::failure::Failure;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         // `availability.code`, which is finer than the type beside it.
         Row::codes(&["capacity_exhausted", "temporarily_unavailable"]).says(OVERLOADED),

@@ -1,9 +1,9 @@
 //! Mistral: codes are numbers as text, and a lack of capacity calls itself an invalid request.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["3505"]).says(OVERLOADED),
         Row::codes(&["1300"]).says(THROTTLED),

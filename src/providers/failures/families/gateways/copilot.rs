@@ -1,11 +1,11 @@
 //! GitHub Copilot: its chat API, and GitHub's endpoint that gives out its short tokens.
 
-use super::super::failure::Failure;
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::failure::Failure;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 use crate::providers::quota::WindowScope;
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["user_model_rate_limited"]).says(THROTTLED_MODEL),
         Row::codes(&["user_global_rate_limited", "agent_mode_limit_exceeded"]).says(THROTTLED),

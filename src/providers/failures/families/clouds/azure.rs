@@ -1,9 +1,9 @@
 //! Azure OpenAI. Codes are mostly the status again; the message tells a limit from a lack of capacity.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["DeploymentNotFound", "ResponsibleAIPolicyViolation"]).says(REJECTED),
         Row::codes(&["PermissionDenied"]).at(&[401]).says(INVALID),

@@ -1,9 +1,9 @@
 //! Qwen on Alibaba's Model Studio (help.aliyun.com/zh/model-studio/error-code).
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&[
             "Throttling",

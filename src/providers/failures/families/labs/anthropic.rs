@@ -2,8 +2,8 @@
 //!
 //! Windows of subscriptions are header fields and are read for every family.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
 const TEXTS: &[Row] = &[
     // Money and bans come as a plain 400.
@@ -31,4 +31,4 @@ const TEXTS: &[Row] = &[
     text(&[403], &["^oauth token does not meet scope requirement"]).says(NOT_THIS_REQUEST),
 ];
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules { texts: TEXTS, ..FamilyRules::NONE };
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules { texts: TEXTS, ..FamilyRules::NONE };

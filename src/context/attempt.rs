@@ -8,9 +8,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::RequestContext;
-use crate::config::TimedOut;
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
+use crate::error::TimedOut;
 use crate::verdict::{Kind, Lost, Verdict};
 
 /// One send with one credential.

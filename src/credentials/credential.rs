@@ -4,9 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
 use crate::credentials::origin::Shown;
+use crate::credentials::{Secret, TokenSet};
 
 /// The id of a credential, unique in its pool. It appears in events and errors, so it must hold no secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

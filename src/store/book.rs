@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{CasOutcome, Entry, HealthChange, Record, Revision, StoreKey};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::{Error, ErrorKind};
 
 /// All records, in their order.

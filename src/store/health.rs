@@ -4,8 +4,7 @@ use std::time::SystemTime;
 
 use http::StatusCode;
 
-use crate::verdict::OutReason;
-use crate::verdict::{Kind, Scope};
+use crate::verdict::{Kind, OutReason, Scope};
 
 /// What keeps a credential from being used, and its last status.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::book::Book;
 use super::{CasOutcome, ChangeNotifier, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::BoxError;
 use crate::sync::{AsyncMutex, Mutex, MutexGuard, lock, time};
 
@@ -97,8 +96,7 @@ impl Store for MemoryStore {
 mod tests {
     use super::super::DynStore;
     use super::*;
-    use crate::credentials::Credential;
-    use crate::credentials::TokenSet;
+    use crate::credentials::{Credential, TokenSet};
 
     fn record(token: &str, generation: u64) -> Record {
         Record::new(Credential::new("work", TokenSet::new(token)), Generation::new(generation))

@@ -58,8 +58,7 @@ pub use self::lease::StoreLease;
 pub use self::memory::MemoryStore;
 pub(crate) use self::object::DynStore;
 pub use self::record::{CasOutcome, Entry, Intent, Record, Revision, StoreKey};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// Keeps credentials, one [`Record`] for each [`StoreKey`].

@@ -11,8 +11,7 @@ use http::response::Parts;
 
 use crate::clock::WallClock;
 use crate::providers::failures::ProviderRules;
-use crate::verdict::{Answer, Classifier, StandardClassifier};
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Answer, Classifier, Kind, StandardClassifier, Verdict};
 
 #[derive(Clone)]
 pub(crate) struct Judge {

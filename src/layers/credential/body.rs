@@ -7,10 +7,9 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::config::TimedOut;
 use crate::context::RequestContext;
 use crate::context::ending::StreamNews;
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, TimedOut};
 use crate::pool::Lease;
 
 pin_project! {

@@ -12,8 +12,7 @@ use super::MarathonBody;
 use crate::error::BoxError;
 use crate::layers::classify::ClassifyBody;
 use crate::layers::credential::{CredentialService, LeaseBody};
-use crate::layers::notify;
-use crate::layers::{classify, retry};
+use crate::layers::{classify, notify, retry};
 use crate::replayable::ReplayableBody;
 
 type Inner<S, B, RB> = notify::ResponseFuture<

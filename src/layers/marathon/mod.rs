@@ -70,7 +70,7 @@ impl MarathonLayer {
     /// Failed answers are judged by the rules of the pool's provider. They are found by its id, else by its origins.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
-        let rules = ProviderRules::for_pool(&pool);
+        let rules = ProviderRules::for_provider_at(pool.provider(), pool.origins());
         Self {
             notify: NotifyLayer::with_notifiers(pool.notifiers().clone()).context_in_extensions(false),
             retry: RetryLayer::for_pool(&pool),

@@ -10,8 +10,7 @@ use tower_service::Service;
 use super::progress::Go;
 use super::run::Run;
 use crate::clock;
-use crate::config::TimeLimit;
-use crate::error::BoxError;
+use crate::error::{BoxError, TimeLimit};
 use crate::replayable::ReplayableBody;
 use crate::sync::time::Sleep;
 

@@ -45,15 +45,15 @@
 //! that is whole again the latest ([`Quota`](crate::providers::quota::Quota)); a sentence such as "try again in 11.054s" of a known family.
 //! Times are rounded up to whole milliseconds, and are at most ten years.
 
-use crate::pool::Pool;
-use crate::verdict::{Answer, Classifier};
-use crate::verdict::{Kind, Processed, Verdict};
+use crate::credentials::origin::Origin;
+use crate::verdict::{Answer, Classifier, Kind, Processed, Verdict};
 
 mod codes;
 mod document;
 mod failure;
 mod families;
 mod family;
+mod family_rules;
 mod fields;
 mod judge;
 mod row;
@@ -105,10 +105,10 @@ impl ProviderRules {
         Self::new(Family::of_origin(origin).unwrap_or_default())
     }
 
-    /// The family of the pool's id, or of its origins where that is a part of the same house or the id is unknown.
-    pub(crate) fn for_pool(pool: &Pool) -> Self {
-        let by_origin = pool.origins().iter().find_map(|origin| Family::of_origin(&origin.to_string()));
-        Self::new(match (Family::of_provider(pool.provider()), by_origin) {
+    /// The rules of the provider's id, or of its origins where that is a part of the same house or the id is unknown.
+    pub(crate) fn for_provider_at(id: &str, origins: &[Origin]) -> Self {
+        let by_origin = origins.iter().find_map(|origin| Family::of_origin(&origin.to_string()));
+        Self::new(match (Family::of_provider(id), by_origin) {
             (Some(Family::OpenAi), Some(part @ (Family::Codex | Family::AzureOpenAi))) => part,
             (Some(Family::Gemini), Some(part @ (Family::Vertex | Family::CodeAssist))) => part,
             (Some(by_id), _) => by_id,

@@ -26,8 +26,7 @@ use self::blocking::blocking;
 use self::room::Room;
 use self::shared::Shared;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease, format};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::{BoxError, Error};
 
 /// A [`Store`] in a file. A clone is the same store; several processes may open the same file.

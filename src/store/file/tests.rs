@@ -4,8 +4,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::credentials::Credential;
-use crate::credentials::TokenSet;
+use crate::credentials::{Credential, TokenSet};
 use crate::store::{Cooldown, Health, Intent};
 use crate::verdict::Kind;
 

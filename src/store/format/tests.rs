@@ -6,12 +6,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::credentials::Credential;
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
+use crate::credentials::{Credential, Secret, TokenSet};
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
-use crate::verdict::OutReason;
-use crate::verdict::{Kind, Scope};
+use crate::verdict::{Kind, OutReason, Scope};
 
 fn record(id: &str, generation: u64) -> Record {
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);

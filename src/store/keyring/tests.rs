@@ -3,8 +3,7 @@ use std::sync::mpsc;
 use keyring_core::mock;
 
 use super::*;
-use crate::credentials::Credential;
-use crate::credentials::TokenSet;
+use crate::credentials::{Credential, TokenSet};
 use crate::store::{Intent, MemoryStore};
 
 type Opened = keyring_core::Result<Arc<CredentialStore>>;

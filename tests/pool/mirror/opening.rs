@@ -1,5 +1,8 @@
 //! What a pool begins with, and what it cannot begin with.
 
+use bytes::Bytes;
+use http_body_util::Full;
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::events::Event;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{
@@ -89,11 +92,15 @@ fn a_pool_is_opened_in_a_runtime() {
     assert!(outcome.unwrap_err().to_string().contains("tokio runtime"));
 }
 
+fn http() -> HttpClient<Full<Bytes>> {
+    HttpClient::new().unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_the_configuration_lacks_is_said() {
     let open = async |json: &str| {
         let oauth = serde_json::from_str(json).unwrap();
-        Pool::open("openai", MemoryStore::new(), &oauth).await.map(|pool| pool.snapshot().credentials.len())
+        Pool::open("openai", MemoryStore::new(), &oauth, http()).await.map(|pool| pool.snapshot().credentials.len())
     };
     let cases = [
         ("{}", "has no origin"),

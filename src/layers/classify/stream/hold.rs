@@ -17,14 +17,12 @@ use super::format::Format;
 use super::frame::Frame;
 use super::track::{Phase, Rules, Track};
 use crate::clock;
-use crate::config::TimedOut;
 use crate::context::ending::StreamNews;
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, TimedOut};
 use crate::layers::classify::judge::Judge;
 use crate::layers::classify::read;
 use crate::layers::classify::watched::Watched;
-use crate::verdict::Answer;
-use crate::verdict::Verdict;
+use crate::verdict::{Answer, Verdict};
 
 /// The most that is held. Some providers repeat a whole prompt in the event that says that they have received it.
 pub(super) const BYTES: usize = 256 * 1024;

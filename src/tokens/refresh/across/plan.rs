@@ -3,12 +3,10 @@
 use std::time::SystemTime;
 
 use super::newer::{Known, Newer, newer};
-use crate::credentials::Credential;
-use crate::credentials::Generation;
 use crate::credentials::header::is_sendable;
+use crate::credentials::{Credential, Generation};
 use crate::store::{HealthChange, Intent, Record};
-use crate::verdict::OutReason;
-use crate::verdict::{Kind, Scope};
+use crate::verdict::{Kind, OutReason, Scope};
 
 /// The credential in memory when its refresh begins.
 #[derive(Debug, Clone)]
@@ -115,8 +113,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::credentials::Secret;
-    use crate::credentials::TokenSet;
+    use crate::credentials::{Secret, TokenSet};
     use crate::store::Health;
 
     fn at(seconds: u64) -> SystemTime {

@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use self::answer::{Answer, Fields};
 use super::error::{RefreshError, RefreshErrorKind as Kind};
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
+use crate::credentials::{Secret, TokenSet};
 
 /// Codes that mean that this refresh token will never work again. `invalid_grant` is from RFC 6749 section 5.2; real servers
 /// send the others in its place.

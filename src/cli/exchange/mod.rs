@@ -10,7 +10,9 @@ use crate::credentials::TokenSet;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 use crate::tokens::refresh::across;
-use crate::tokens::refresh::across::{Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
+use crate::tokens::refresh::across::{
+    Ended, Held, Known, RefreshFailure as Failure, Saved, Times, Turn, Unstored, lease, save,
+};
 use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 
 /// How long to wait at the least for another process that holds the lease, or is in the middle of an exchange without

@@ -2,8 +2,8 @@
 
 use http::{Request, Response};
 
+use super::best::{Best, Rank};
 use super::progress::{Go, Progress};
-use super::rank::{Best, Rank};
 use super::spare::Spare;
 use crate::error::{BoxError, Error, ErrorKind, TimedOut};
 use crate::replayable::ReplayableBody;

@@ -14,7 +14,6 @@
 //! it.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -22,6 +21,7 @@ use http::{HeaderMap, Uri};
 
 use crate::replayable::ReplayableBody;
 use crate::sync::atomic::AtomicBool;
+use crate::sync::shielded;
 
 mod standard;
 
@@ -142,15 +142,15 @@ impl Models {
     }
 
     fn ask(&self, request: &ModelRequest<'_>) -> Option<Arc<str>> {
-        let own = self.0.source.as_deref().and_then(|source| shielded(|| source.model(request)));
+        let own = self.0.source.as_deref().and_then(|source| said_by(|| source.model(request)));
         let found = own.or_else(|| StandardModelSource.model(request));
         found.filter(|name| (1..=LONGEST).contains(&name.len())).map(Arc::from)
     }
 }
 
-/// Runs the user's source. If it panics, the result is `None`, and the request goes on.
-fn shielded(ask: impl FnOnce() -> Option<String>) -> Option<String> {
-    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+/// Asks the user's source. If it panics, the result is `None`, and the request goes on.
+fn said_by(source: impl FnOnce() -> Option<String>) -> Option<String> {
+    shielded(source).unwrap_or_else(|| {
         tracing::warn!(target: "oauth_marathon", "a model source panicked; the standard one is asked");
         None
     })

@@ -99,7 +99,6 @@ pub mod events;
 pub mod layers;
 pub mod pool;
 pub mod providers;
-mod replayable;
 pub mod store;
 mod sync;
 #[cfg(feature = "test-util")]

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::DEFAULT_LIMIT;
 use super::state::{Cursor, Polled, State, Step};
 use crate::error::BoxError;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 /// One handle of a request body that can be read several times, one handle for each send.
 ///

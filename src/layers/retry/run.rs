@@ -6,7 +6,7 @@ use super::best::{Best, Rank};
 use super::progress::{Go, Progress};
 use super::spare::Spare;
 use crate::error::{BoxError, Error, ErrorKind, TimedOut};
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 use crate::verdict::{Kind, Lost, Scope, Verdict};
 
 /// One request on its way: its progress, the copy that later attempts start from, and the best answer so far.

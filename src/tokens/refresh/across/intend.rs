@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::plan::{Held, RefreshPlan, plan};
 use super::save::{STORE_LIMIT, STORE_TRIES, limited};
-use super::{Ended, RefreshFailure, Times, Told, Turn};
+use super::{Ended, Refresh, RefreshFailure, RefreshNews, Times};
 use crate::clock;
 use crate::error::BoxError;
 use crate::store::{CasOutcome, Entry, Intent, Record};
@@ -24,12 +24,12 @@ pub(super) enum Intended {
     Settled(Ended),
 }
 
-impl Turn<'_> {
+impl Refresh<'_> {
     /// Reads the store, and notes there that the refresh begins. Without that note it does not begin.
     pub(super) async fn intend(
         &self,
         held: &mut Held,
-        told: &mut (dyn FnMut(Told<'_>) + Send),
+        told: &mut (dyn FnMut(RefreshNews<'_>) + Send),
     ) -> Result<Intended, RefreshFailure> {
         let mut found = self.load().await?;
         let mut waited = Waited::new(clock::now());
@@ -39,7 +39,7 @@ impl Turn<'_> {
         while tries < STORE_TRIES {
             if let Some(found) = &found {
                 held.has_held(&found.record);
-                told(Told::Stored(&found.record));
+                told(RefreshNews::Stored(&found.record));
             }
             let now = self.wall.now();
             let (mut base, is_begun) = match plan(held, found.as_ref().map(|found| &found.record), now) {
@@ -60,7 +60,7 @@ impl Turn<'_> {
                 match waited.step(intent, self.times, now, clock::now()) {
                     Step::Go => {}
                     Step::Wait(pause) => {
-                        told(Told::UnderWay(intent));
+                        told(RefreshNews::UnderWay(intent));
                         crate::sync::time::sleep(pause).await;
                         found = self.load().await?;
                         continue;
@@ -77,14 +77,14 @@ impl Turn<'_> {
             match self.note(revision, base).await? {
                 CasOutcome::Stored(entry) => {
                     held.has_held(&entry.record);
-                    told(Told::Stored(&entry.record));
+                    told(RefreshNews::Stored(&entry.record));
                     if let Some(intent) = &earlier {
-                        told(Told::Interrupted(intent));
+                        told(RefreshNews::Interrupted(intent));
                         interrupted = true;
                     }
                     noted = entry.record.intent.clone();
                     if let Some(intent) = &noted {
-                        told(Told::Begun(intent));
+                        told(RefreshNews::Begun(intent));
                     }
                     if let Some(left) = self.times.left(now, self.wall.now()) {
                         return Ok(Intended::Begun { entry, interrupted, left });

@@ -28,7 +28,7 @@ use crate::store::{CasOutcome, DynStore, Entry, Intent, Record, StoreKey, StoreL
 use crate::verdict::OutReason;
 
 /// One refresh. The caller holds the store lease of the credential.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Refresh<'a> {
     pub(crate) store: &'a dyn DynStore,
     pub(crate) key: &'a StoreKey,
     pub(crate) wall: &'a dyn WallClock,
@@ -37,7 +37,7 @@ pub(crate) struct Turn<'a> {
 }
 
 /// What is told meanwhile.
-pub(crate) enum Told<'a> {
+pub(crate) enum RefreshNews<'a> {
     /// The store holds this record of the credential.
     Stored(&'a Record),
     /// Another process may be exchanging the refresh token now. The refresh waits until that can no longer be.
@@ -102,13 +102,13 @@ pub(crate) async fn lease(
     limited(patience.saturating_add(STORE_LIMIT), store.lease(key, patience)).await
 }
 
-impl Turn<'_> {
+impl Refresh<'_> {
     /// Refreshes the credential. `ask` sends a refresh token, which may be of no more use then, and keeps to the time that is
     /// left for it, but for a [last word](Times::last_word).
     pub(crate) async fn run<F>(
         &self,
         ask: impl Fn(RefreshRequest, Duration) -> F,
-        told: &mut (dyn FnMut(Told<'_>) + Send),
+        told: &mut (dyn FnMut(RefreshNews<'_>) + Send),
     ) -> Result<Ended, RefreshFailure>
     where
         F: Future<Output = Result<TokenSet, RefreshError>>,

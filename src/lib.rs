@@ -101,7 +101,6 @@ pub mod events;
 pub mod layers;
 pub mod pool;
 pub mod providers;
-mod replayable;
 pub mod store;
 mod sync;
 pub mod tokens;

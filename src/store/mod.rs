@@ -22,7 +22,7 @@
 //! reads the record again meanwhile, and only then begins one. A store that can run out of room reserves the room for the end
 //! of a refresh together with its intent.
 
-mod book;
+mod all_records;
 mod changes;
 #[cfg(feature = "file-store")]
 mod file;

@@ -12,8 +12,8 @@ use super::MarathonBody;
 use crate::error::BoxError;
 use crate::layers::classify::ClassifyBody;
 use crate::layers::credential::{CredentialService, LeaseBody};
+use crate::layers::replayable::ReplayableBody;
 use crate::layers::{classify, notify, retry};
-use crate::replayable::ReplayableBody;
 
 type Inner<S, B, RB> = notify::ResponseFuture<
     retry::ResponseFuture<CredentialService<classify::Classify<S>>, B, LeaseBody<ClassifyBody<RB>>>,

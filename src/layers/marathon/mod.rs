@@ -20,10 +20,10 @@ use crate::error::BoxError;
 use crate::layers::classify::{Classify, ClassifyLayer};
 use crate::layers::credential::{CredentialLayer, CredentialService};
 use crate::layers::notify::{Notify, NotifyLayer};
+use crate::layers::replayable::ReplayableBody;
 use crate::layers::retry::{Retry, RetryLayer};
 use crate::pool::Pool;
 use crate::providers::failures::ProviderRules;
-use crate::replayable::ReplayableBody;
 use crate::verdict::Classifier;
 
 /// Keeps a request running across the credentials of a pool: notify, retry, credential and classify, in this order.

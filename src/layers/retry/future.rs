@@ -11,7 +11,7 @@ use super::progress::Go;
 use super::run::Run;
 use crate::clock;
 use crate::error::{BoxError, TimeLimit};
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 use crate::sync::time::Sleep;
 
 pin_project! {

@@ -2,11 +2,11 @@
 
 use http::{Request, Response};
 
+use super::best::{Best, Rank};
 use super::progress::{Go, Progress};
-use super::rank::{Best, Rank};
 use super::spare::Spare;
 use crate::error::{BoxError, Error, ErrorKind, TimedOut};
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 use crate::verdict::{Kind, Lost, Scope, Verdict};
 
 /// One request on its way: its progress, the copy that later attempts start from, and the best answer so far.

@@ -193,7 +193,7 @@ fn a_draft_that_a_living_writer_holds_is_not_cleaned_away() {
 #[test]
 fn leases_of_different_keys_have_different_files_without_strange_names() {
     let (_folder, path) = place();
-    let shared = Shared::open(&path).unwrap();
+    let shared = SharedFile::open(&path).unwrap();
     let keys = [("a", "b"), ("a/b", ""), ("", "a/b"), ("a", "../b"), ("a", "b\u{f6}"), ("a", "b\u{e4}")];
     let mut names: Vec<_> =
         keys.iter().map(|(provider, id)| shared.lease_path(&StoreKey::new(*provider, *id))).collect();

@@ -8,23 +8,23 @@ use crate::verdict::Verdict;
 /// An attempt that is settled once the model's name is known. The name is needed only after the failure, and by then the body
 /// of the request is gone here.
 #[derive(Debug)]
-pub(super) struct Late {
+pub(super) struct UnsettledAttempt {
     lease: Option<Lease>,
     verdict: Verdict,
     answer: Option<Remembered>,
 }
 
-impl Late {
+impl UnsettledAttempt {
     /// Leaves it in the context, for the layer that names the model.
     pub(super) fn leave(context: &RequestContext, lease: Lease, verdict: Verdict, answer: Option<Remembered>) {
-        let late: Box<dyn Unsettled> = Box::new(Self { lease: Some(lease), verdict, answer });
-        let before = context.call().unsettled.replace(late);
+        let unsettled: Box<dyn Unsettled> = Box::new(Self { lease: Some(lease), verdict, answer });
+        let before = context.call().unsettled.replace(unsettled);
         // An earlier one settles itself when it is dropped, outside of the lock.
         drop(before);
     }
 }
 
-impl Unsettled for Late {
+impl Unsettled for UnsettledAttempt {
     fn settle(mut self: Box<Self>, context: &RequestContext) {
         let answer = self.answer.take();
         if let Some(lease) = self.lease.take() {
@@ -34,7 +34,7 @@ impl Unsettled for Late {
 }
 
 /// Without a name, the failure counts for the requests whose model is unknown.
-impl Drop for Late {
+impl Drop for UnsettledAttempt {
     fn drop(&mut self) {
         let Some(lease) = self.lease.take() else { return };
         let request = Request {

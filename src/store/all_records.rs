@@ -8,39 +8,39 @@ use crate::error::{Error, ErrorKind};
 
 /// All records, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Book {
+pub(super) struct AllRecords {
     /// The last revision that was given out.
     pub(super) revision: u64,
-    pub(super) providers: BTreeMap<String, Shelf>,
+    pub(super) providers: BTreeMap<String, ProviderRecords>,
 }
 
 /// The records of one provider.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Shelf {
+pub(super) struct ProviderRecords {
     pub(super) entries: Vec<Entry>,
     /// The latest generation among the records that were removed.
     pub(super) removed: Generation,
 }
 
-impl Shelf {
+impl ProviderRecords {
     fn position(&self, id: &CredentialId) -> Option<usize> {
         self.entries.iter().position(|entry| entry.record.credential.id == *id)
     }
 }
 
-impl Book {
+impl AllRecords {
     pub(super) fn get(&self, key: &StoreKey) -> Option<&Entry> {
-        let shelf = self.providers.get(key.provider())?;
-        shelf.entries.iter().find(|entry| entry.record.credential.id == *key.credential())
+        let records = self.providers.get(key.provider())?;
+        records.entries.iter().find(|entry| entry.record.credential.id == *key.credential())
     }
 
     pub(super) fn all(&self, provider: &str) -> Vec<Entry> {
-        self.providers.get(provider).map(|shelf| shelf.entries.clone()).unwrap_or_default()
+        self.providers.get(provider).map(|records| records.entries.clone()).unwrap_or_default()
     }
 
     /// The providers that have records.
     pub(super) fn names(&self) -> Vec<String> {
-        let filled = self.providers.iter().filter(|(_, shelf)| !shelf.entries.is_empty());
+        let filled = self.providers.iter().filter(|(_, records)| !records.entries.is_empty());
         filled.map(|(name, _)| name.clone()).collect()
     }
 
@@ -58,36 +58,36 @@ impl Book {
             fits(key, next, held)?;
         }
         let revision = self.next_revision()?;
-        let shelf = self.providers.entry(key.provider().to_owned()).or_default();
-        let position = shelf.position(key.credential());
+        let records = self.providers.entry(key.provider().to_owned()).or_default();
+        let position = records.position(key.credential());
         let Some(mut record) = next else {
             if let Some(position) = position {
-                let gone = shelf.entries.remove(position);
-                shelf.removed = shelf.removed.max(gone.record.generation);
+                let gone = records.entries.remove(position);
+                records.removed = records.removed.max(gone.record.generation);
             }
             return Ok(CasOutcome::Removed);
         };
-        if position.is_none() && shelf.removed > Generation::default() {
-            record.generation = record.generation.max(shelf.removed.next());
+        if position.is_none() && records.removed > Generation::default() {
+            record.generation = record.generation.max(records.removed.next());
         }
         let entry = Entry::new(record, revision);
-        match position.and_then(|position| shelf.entries.get_mut(position)) {
+        match position.and_then(|position| records.entries.get_mut(position)) {
             Some(held) => *held = entry.clone(),
-            None => shelf.entries.push(entry.clone()),
+            None => records.entries.push(entry.clone()),
         }
         Ok(CasOutcome::Stored(entry))
     }
 
     /// Puts the records in this order, and says whether that changed anything.
     pub(super) fn set_order(&mut self, provider: &str, order: &[CredentialId]) -> bool {
-        let Some(shelf) = self.providers.get_mut(provider) else { return false };
-        let ids = |shelf: &Shelf| -> Vec<_> {
-            shelf.entries.iter().map(|entry| entry.record.credential.id.clone()).collect()
+        let Some(records) = self.providers.get_mut(provider) else { return false };
+        let ids = |records: &ProviderRecords| -> Vec<_> {
+            records.entries.iter().map(|entry| entry.record.credential.id.clone()).collect()
         };
-        let before = ids(shelf);
+        let before = ids(records);
         let rank = |entry: &Entry| order.iter().position(|id| *id == entry.record.credential.id).unwrap_or(order.len());
-        shelf.entries.sort_by_key(rank);
-        ids(shelf) != before
+        records.entries.sort_by_key(rank);
+        ids(records) != before
     }
 
     /// Applies a change of health, and says whether that changed anything.

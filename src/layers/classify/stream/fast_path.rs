@@ -1,11 +1,11 @@
 //! The fast path for chunks of a running stream: most are one frame in the usual form, in which nothing can matter.
 
 use super::scan::Scanner;
-use super::words::{has_error, is_one_line, is_plain};
+use super::search::{has_error, is_one_line, is_plain};
 
 /// What a chunk holds that begins where a frame does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Glance<'a> {
+pub(super) enum FastPath<'a> {
     /// One event of the usual name.
     Usual,
     /// One frame without a name, whose data holds no error; it may be the last content.
@@ -14,16 +14,16 @@ pub(super) enum Glance<'a> {
     Else,
 }
 
-/// Judges a chunk at a glance. If it returns more than [`Glance::Else`], the result is the same as by reading.
+/// Judges a chunk without reading it. If it returns more than [`FastPath::Else`], the result is the same as by reading.
 #[inline]
-pub(super) fn glance<'a>(scanner: &Scanner, chunk: &'a [u8], usual: &[u8]) -> Glance<'a> {
+pub(super) fn fast_path<'a>(scanner: &Scanner, chunk: &'a [u8], usual: &[u8]) -> FastPath<'a> {
     let data = match scanner {
         Scanner::EventStream(_) => {
-            let Some(event) = chunk.strip_suffix(b"\n\n") else { return Glance::Else };
+            let Some(event) = chunk.strip_suffix(b"\n\n") else { return FastPath::Else };
             if let Some(named) = event.strip_prefix(b"event: ") {
                 let data = named.strip_prefix(usual).and_then(|rest| rest.strip_prefix(b"\ndata: "));
                 let is_usual = !usual.is_empty() && data.is_some_and(is_one_line);
-                return if is_usual { Glance::Usual } else { Glance::Else };
+                return if is_usual { FastPath::Usual } else { FastPath::Else };
             }
             event.strip_prefix(b"data: ")
         }
@@ -35,8 +35,8 @@ pub(super) fn glance<'a>(scanner: &Scanner, chunk: &'a [u8], usual: &[u8]) -> Gl
         Some(data @ [b'{', .., b'}'])
             if !data.starts_with(br#"{"type""#) && (is_plain(data) || is_one_line(data) && !has_error(data)) =>
         {
-            Glance::Unread(data)
+            FastPath::Unread(data)
         }
-        _ => Glance::Else,
+        _ => FastPath::Else,
     }
 }

@@ -173,6 +173,21 @@ impl Credential {
         }
     }
 
+    /// The same account with another secret. A store that keeps secrets apart from records puts them in with it.
+    ///
+    /// ```
+    /// use oauth_marathon::{Credential, Secret};
+    ///
+    /// let kept = Credential::new("work", Secret::new("in the vault")).label("Work");
+    /// let whole = kept.clone().with_material(Secret::new("key"));
+    /// assert_eq!(whole, Credential::new("work", Secret::new("key")).label("Work"));
+    /// ```
+    #[must_use]
+    pub fn with_material(mut self, material: impl Into<Material>) -> Self {
+        self.material = material.into();
+        self
+    }
+
     /// What people call this account, for notices. The id by default.
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {

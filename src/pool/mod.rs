@@ -41,7 +41,7 @@ mod prepared;
 mod recovery;
 mod refresh;
 mod snapshot;
-pub mod state;
+mod state;
 mod strategy;
 #[cfg(all(test, shuttle))]
 mod tests;

@@ -137,7 +137,20 @@ impl ProviderRules {
     /// error, so every frame that could be one may be asked about. Reads at most the first 128 KiB. The verdict has the
     /// status that the object states, if any. The provider has accepted the request, so it counts as maybe processed
     /// unless the error refuses it.
-    pub(crate) fn error_object(&self, head: &Answer<'_>, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
+    ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode};
+    /// use oauth_marathon::providers::failures::ProviderRules;
+    /// use oauth_marathon::verdict::{Answer, Kind};
+    ///
+    /// let (rules, headers) = (ProviderRules::for_provider("anthropic"), HeaderMap::new());
+    /// let head = Answer::new(StatusCode::OK, &headers, std::time::SystemTime::now());
+    /// let judge = |data: &str| rules.error_object(&head, None, data.as_bytes()).map(|verdict| verdict.kind());
+    /// assert_eq!(judge(r#"{"type":"error","error":{"type":"overloaded_error"}}"#), Some(Kind::Overloaded));
+    /// assert_eq!(judge(r#"{"type":"ping"}"#), None);
+    /// ```
+    #[must_use]
+    pub fn error_object(&self, head: &Answer<'_>, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
         let verdict = self.judge(&Failure::inside(head, event, data)?);
         Some(match verdict.kind() {
             Kind::Overloaded | Kind::ServerError => verdict.with_processed(Processed::Maybe),
@@ -157,14 +170,4 @@ impl Classifier for ProviderRules {
     fn answer(&self, answer: &Answer<'_>) -> Option<Verdict> {
         (answer.status().as_u16() >= 400).then(|| self.judge(&Failure::of_answer(answer)))
     }
-}
-
-/// How many bytes of a body are kept while it is judged.
-#[cfg(feature = "test-util")]
-pub(crate) fn kept(body: &[u8]) -> usize {
-    let document = document::ErrorDocument::read(body);
-    let texts =
-        document.codes.iter().chain(document.quotas.iter().map(String::as_bytes)).map(<[u8]>::len).sum::<usize>();
-    let fields = document.fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
-    texts + fields + document.message.len()
 }

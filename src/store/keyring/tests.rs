@@ -41,15 +41,6 @@ fn has_entry(keyring: &mock::Store, name: &str) -> bool {
     entry.get_password().is_ok()
 }
 
-#[cfg(feature = "test-util")]
-#[tokio::test]
-async fn it_keeps_the_rules_of_a_store() {
-    for seed in 0..4 {
-        let store = KeyringStore::new(MemoryStore::new(), mock_of(mock::Store::new().unwrap())).unwrap();
-        crate::testing::invariants::check_store(&Arc::new(store), seed).await.unwrap();
-    }
-}
-
 #[tokio::test]
 async fn secrets_are_in_the_keyring_alone_and_other_processes_find_them() {
     let (records, keyring) = (MemoryStore::new(), mock::Store::new().unwrap());

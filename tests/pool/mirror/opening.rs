@@ -8,10 +8,10 @@ use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{
     CasOutcome, Cooldown, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey,
 };
-use oauth_marathon::testing::ScriptedStore;
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{BoxError, Credential, ErrorKind, Generation, Pool, Secret};
+use oauth_marathon_test::ScriptedStore;
 
 use crate::mirror::stores::{builder, cooldown, held, ids, key, out, put, put_record, send, static_key, store_of};
 use crate::support::accounts::{ORIGIN, day, look, seconds};

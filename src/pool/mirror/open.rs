@@ -29,9 +29,9 @@ impl Pool {
     /// use oauth_marathon::{Credential, Pool, Secret};
     /// # use http::{Request, Response};
     /// # use http_body_util::Full;
-    /// # let http = tower::service_fn(async |_: Request<Full<bytes::Bytes>>| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+    /// # let http = tower::service_fn(async |_: Request<Full<bytes::Bytes>>| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
     /// let store = MemoryStore::new();
     /// let oauth: ProviderOAuth = serde_json::from_str(r#"{ "origins": ["https://api.example.com"] }"#)?;
     /// let pool = Pool::open("openai", store.clone(), &oauth, http.clone()).await?;

@@ -73,7 +73,8 @@ impl TokenSet {
 pub struct Generation(u64);
 
 impl Generation {
-    pub(crate) const FIRST: Self = Self(1);
+    /// The generation of a secret that is new.
+    pub const FIRST: Self = Self(1);
 
     /// A generation as a store has kept it.
     #[must_use]
@@ -81,8 +82,9 @@ impl Generation {
         Self(count)
     }
 
+    /// The generation of the secret that replaces one of this generation.
     #[must_use]
-    pub(crate) const fn next(self) -> Self {
+    pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 

@@ -25,18 +25,18 @@
 mod book;
 mod changes;
 #[cfg(feature = "file-store")]
-mod file;
+mod content;
 #[cfg(feature = "file-store")]
+mod file;
 mod format;
 mod health;
-#[cfg(feature = "file-store")]
-mod import;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod lease;
 mod memory;
 mod object;
 mod record;
+mod text;
 
 use std::future::Future;
 use std::time::Duration;
@@ -44,13 +44,11 @@ use std::time::Duration;
 pub use self::changes::{ChangeNotifier, Changes};
 #[cfg(feature = "file-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
-pub use self::file::FileStore;
-#[cfg(feature = "cli")]
-pub(crate) use self::format::text_of;
-pub use self::health::{Cooldown, Health, HealthChange, LastStatus};
+pub use self::content::StoreContent;
 #[cfg(feature = "file-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
-pub use self::import::{Form, Import, Imported, LeftOut};
+pub use self::file::FileStore;
+pub use self::health::{Cooldown, Health, HealthChange, LastStatus};
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;

@@ -5,10 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::document::UNCHECKED;
 use super::*;
 use crate::credentials::Credential;
+use crate::credentials::Generation;
 use crate::credentials::Secret;
 use crate::credentials::TokenSet;
+use crate::store::book::Book;
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
 use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope};

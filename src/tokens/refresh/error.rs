@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::code;
 use crate::credentials::Secret;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// Why a refresh failed.
 ///
@@ -143,6 +143,14 @@ impl RefreshError {
         })
     }
 
+    /// The kind of [`Error`] that a caller gets for it.
+    pub(crate) fn error_kind(&self) -> ErrorKind {
+        match self.kind {
+            RefreshErrorKind::LoginNeeded => ErrorKind::LoginNeeded,
+            RefreshErrorKind::Transient | RefreshErrorKind::Misconfigured => ErrorKind::Refresh,
+        }
+    }
+
     /// What the failure means for the credential.
     #[must_use]
     pub fn kind(&self) -> RefreshErrorKind {
@@ -171,6 +179,12 @@ impl RefreshError {
 impl fmt::Display for RefreshError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         code::write(f, &self.message, self.status, self.code())
+    }
+}
+
+impl From<RefreshError> for Error {
+    fn from(error: RefreshError) -> Self {
+        Self::new(error.error_kind(), error.to_string()).with_retry_after(error.retry_after()).with_source(error)
     }
 }
 

@@ -57,9 +57,8 @@ pub(super) fn refuse_or_answer<B: Body>(
 fn with_refresh(error: Error, refresh: Option<RefreshError>) -> Error {
     let Some(refresh) = refresh else { return error };
     let retry_after = error.retry_after().or(refresh.retry_after());
-    Error::new(refresh.error_kind(), format!("{error}: the token could not be refreshed: {refresh}"))
-        .with_retry_after(retry_after)
-        .with_source(refresh)
+    let message = format!("{error}: the token could not be refreshed: {refresh}");
+    refresh.into_error(message).with_retry_after(retry_after)
 }
 
 fn seconds(time: std::time::Duration) -> u64 {

@@ -48,7 +48,7 @@ impl Pool {
         let ended = done.await.unwrap_or_else(|_| Err(RefreshError::transient("the refresh was cut short")));
         ended.map_err(|error| {
             let message = format!("the token of {id:?} could not be refreshed: {error}");
-            Error::new(error.error_kind(), message).with_retry_after(error.retry_after()).with_source(error)
+            error.into_error(message)
         })?;
         let mut kept = record_turn.kept().await;
         let key = StoreKey::new(self.0.provider.clone(), id);

@@ -143,12 +143,13 @@ impl RefreshError {
         })
     }
 
-    /// The kind of [`Error`] that a caller gets for it.
-    pub(crate) fn error_kind(&self) -> ErrorKind {
-        match self.kind {
+    /// The error that a caller gets for it, with this message.
+    pub(crate) fn into_error(self, message: impl Into<String>) -> Error {
+        let kind = match self.kind {
             RefreshErrorKind::LoginNeeded => ErrorKind::LoginNeeded,
             RefreshErrorKind::Transient | RefreshErrorKind::Misconfigured => ErrorKind::Refresh,
-        }
+        };
+        Error::new(kind, message).with_retry_after(self.retry_after).with_source(self)
     }
 
     /// What the failure means for the credential.
@@ -179,12 +180,6 @@ impl RefreshError {
 impl fmt::Display for RefreshError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         code::write(f, &self.message, self.status, self.code())
-    }
-}
-
-impl From<RefreshError> for Error {
-    fn from(error: RefreshError) -> Self {
-        Self::new(error.error_kind(), error.to_string()).with_retry_after(error.retry_after()).with_source(error)
     }
 }
 

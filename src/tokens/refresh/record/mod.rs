@@ -148,7 +148,8 @@ impl<'a, S: Store, T: TokenSource> RecordRefresh<'a, S, T> {
                 if let Some(unstored) = unstored {
                     let _ = keep(self.store, &key, *unstored, &mut news).await;
                 }
-                Err(error.into())
+                let message = error.to_string();
+                Err(error.into_error(message))
             }
         }
     }

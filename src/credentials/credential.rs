@@ -4,9 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
 use crate::credentials::origin::Shown;
+use crate::credentials::{Secret, TokenSet};
 
 /// The id of a credential, unique in its pool. It appears in events and errors, so it must hold no secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,6 +178,21 @@ impl Credential {
         }
     }
 
+    /// The same account with another secret. A store that keeps secrets apart from records puts them in with it.
+    ///
+    /// ```
+    /// use oauth_marathon::{Credential, Secret};
+    ///
+    /// let kept = Credential::new("work", Secret::new("in the vault")).label("Work");
+    /// let whole = kept.clone().with_material(Secret::new("key"));
+    /// assert_eq!(whole, Credential::new("work", Secret::new("key")).label("Work"));
+    /// ```
+    #[must_use]
+    pub fn with_material(mut self, material: impl Into<Material>) -> Self {
+        self.material = material.into();
+        self
+    }
+
     /// What people call this account, for notices. The id by default.
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {
@@ -230,13 +244,6 @@ impl Credential {
         self
     }
 
-    /// The same account with another secret.
-    #[must_use]
-    pub fn with_material(mut self, material: impl Into<Material>) -> Self {
-        self.material = material.into();
-        self
-    }
-
     /// The id.
     #[must_use]
     pub fn id(&self) -> &CredentialId {
@@ -248,6 +255,7 @@ impl Credential {
     pub fn material(&self) -> &Material {
         &self.material
     }
+
     /// The label, if one was set with [`Credential::label`].
     #[must_use]
     pub fn label_ref(&self) -> Option<&str> {

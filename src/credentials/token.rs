@@ -82,7 +82,8 @@ impl Generation {
         Self(count)
     }
 
-    /// The generation of the secret that replaces one of this generation.
+    /// The generation of the token that replaces this one. A record that is put again after it was removed has at least this
+    /// one in a [`Store`](crate::store::Store).
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

@@ -11,9 +11,9 @@ use super::handle::{Pool, account};
 use super::prepared::{Access, Slot};
 use super::state::end_cooldown::Bearing;
 use super::state::probe::ProbeTarget;
-use crate::config::TimedOut;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
+use crate::error::TimedOut;
 use crate::events::Event;
 
 /// A credential that is in use: it counts as in flight until the lease is dropped.

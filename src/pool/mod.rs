@@ -40,11 +40,11 @@ mod mirror;
 mod prepared;
 mod recovery;
 mod refresh;
-#[cfg(all(test, shuttle))]
-mod schedules;
 mod snapshot;
-pub mod state;
+mod state;
 mod strategy;
+#[cfg(all(test, shuttle))]
+mod tests;
 
 pub(crate) use self::acquire::{Acquired, Unavailable};
 pub use self::builder::PoolBuilder;

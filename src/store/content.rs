@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::book::{Book, Shelf};
+use super::all_records::{AllRecords, ProviderRecords};
 use super::format::{Document, Problem};
 use super::{Entry, Store};
 use crate::credentials::{Generation, Secret};
@@ -60,14 +60,15 @@ impl StoreContent {
     ///
     /// Of kind [`Store`](ErrorKind::Store), if it cannot be written as JSON.
     pub fn to_text(&self) -> Result<Secret, Error> {
-        let mut book = Book::default();
+        let mut all = AllRecords::default();
         for (name, entries) in &self.providers {
             let newest = entries.iter().map(|entry| entry.revision.get()).max();
-            book.revision = book.revision.max(newest.unwrap_or(0));
-            book.providers.insert(name.clone(), Shelf { entries: entries.clone(), removed: Generation::default() });
+            all.revision = all.revision.max(newest.unwrap_or(0));
+            let records = ProviderRecords { entries: entries.clone(), removed: Generation::default() };
+            all.providers.insert(name.clone(), records);
         }
         let mut document = Document::default();
-        document.update(&book);
+        document.update(&all);
         let failed = |problem: Problem| Error::new(ErrorKind::Store, problem.to_string());
         document.secret().map_err(failed)
     }
@@ -79,8 +80,8 @@ impl StoreContent {
     /// Of kind [`StoreCorrupt`](ErrorKind::StoreCorrupt), with the place and what would be right there. It shows no value.
     pub fn from_text(text: &[u8]) -> Result<Self, Error> {
         let corrupt = |problem: Problem| Error::new(ErrorKind::StoreCorrupt, problem.to_string());
-        let book = Document::parse(text).and_then(|document| document.book()).map_err(corrupt)?;
-        let providers = book.providers.into_iter().map(|(provider, shelf)| (provider, shelf.entries)).collect();
+        let all = Document::parse(text).and_then(|document| document.records()).map_err(corrupt)?;
+        let providers = all.providers.into_iter().map(|(provider, records)| (provider, records.entries)).collect();
         Ok(Self { providers })
     }
 }

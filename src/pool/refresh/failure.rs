@@ -39,12 +39,12 @@ impl Failure {
 
 impl From<RefreshError> for Failure {
     fn from(error: RefreshError) -> Self {
-        across::Failure::from(error).into()
+        across::RefreshFailure::from(error).into()
     }
 }
 
-impl From<across::Failure> for Failure {
-    fn from(across::Failure { error, login, busy, .. }: across::Failure) -> Self {
+impl From<across::RefreshFailure> for Failure {
+    fn from(across::RefreshFailure { error, login, busy, .. }: across::RefreshFailure) -> Self {
         let why = match login {
             Some(reason) => Why::Login(reason),
             None if busy => Why::Busy,

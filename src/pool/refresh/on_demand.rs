@@ -46,6 +46,8 @@ impl Pool {
         let (sender, done) = oneshot::channel();
         let record_turn = self.demand(id, sender)?;
         let ended = done.await.unwrap_or_else(|_| Err(RefreshError::transient("the refresh was cut short")));
+        // A removal wins over a refresh.
+        self.generation_of(id)?;
         ended.map_err(|error| {
             let message = format!("the token of {id:?} could not be refreshed: {error}");
             error.into_error(message)
@@ -59,6 +61,10 @@ impl Pool {
             );
             Error::new(kind, message).with_source(source)
         })?;
+        self.generation_of(id)
+    }
+
+    fn generation_of(&self, id: &str) -> Result<Generation, Error> {
         let state = self.state();
         let entry = state.place_of(id).and_then(|place| state.entry(place));
         entry.map(|entry| entry.access.generation).ok_or_else(|| self.0.not_held(id))

@@ -23,9 +23,7 @@ pub(crate) mod probe_plan;
 pub(crate) mod ready;
 pub(crate) mod refresh_state;
 pub(crate) mod removed;
-/// Public for this repository's benches alone; no promise covers it.
-#[doc(hidden)]
-pub mod rotation;
+pub(crate) mod rotation;
 pub(crate) mod settle;
 pub(crate) mod stored;
 

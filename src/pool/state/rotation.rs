@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 
 /// Places are numbers; the owner of the credentials gives them out.
 #[derive(Debug, Default)]
-pub struct Rotation {
+pub(crate) struct Rotation {
     places: Vec<Place>,
     queue: Ends,
     /// Ordered by recovery; the turn keeps those that recover together in the order in which they failed.
@@ -54,7 +54,7 @@ impl Default for Ends {
 
 impl Rotation {
     /// Puts `place` at the back of the queue, wherever it was.
-    pub fn to_back(&mut self, place: u32) {
+    pub(crate) fn to_back(&mut self, place: u32) {
         self.take_out(place);
         self.turn += 1;
         let seat = self.turn;
@@ -68,7 +68,7 @@ impl Rotation {
     }
 
     /// Moves `place` to the timetable until then, wherever it was.
-    pub fn cool(&mut self, place: u32, until: Instant) {
+    pub(crate) fn cool(&mut self, place: u32, until: Instant) {
         self.take_out(place);
         self.turn += 1;
         let turn = self.turn;
@@ -79,7 +79,7 @@ impl Rotation {
     }
 
     /// Takes `place` out of the rotation.
-    pub fn take_out(&mut self, place: u32) {
+    pub(crate) fn take_out(&mut self, place: u32) {
         let Some(slot) = self.places.get_mut(place as usize) else { return };
         match std::mem::take(slot) {
             Place::Out => {}
@@ -103,7 +103,7 @@ impl Rotation {
 
     /// Moves those whose cooldown is over to the back of the queue, a few at a time, and reports each to `joined`.
     #[inline]
-    pub fn join(&mut self, now: Instant, mut joined: impl FnMut(u32)) {
+    pub(crate) fn join(&mut self, now: Instant, mut joined: impl FnMut(u32)) {
         if self.due.is_none_or(|due| due > now) {
             return;
         }
@@ -119,17 +119,17 @@ impl Rotation {
 
     /// The front of the queue.
     #[inline]
-    pub fn first(&self) -> Option<u32> {
+    pub(crate) fn first(&self) -> Option<u32> {
         (self.queue.front != NONE).then_some(self.queue.front)
     }
 
     /// The queue, front first.
-    pub fn queued(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn queued(&self) -> impl Iterator<Item = u32> {
         self.queued_from(self.first())
     }
 
     /// The queue from this place on.
-    pub fn queued_from(&self, place: Option<u32>) -> impl Iterator<Item = u32> {
+    pub(crate) fn queued_from(&self, place: Option<u32>) -> impl Iterator<Item = u32> {
         std::iter::successors(place, |&place| match self.places.get(place as usize) {
             Some(Place::Queued { after, .. }) if *after != NONE => Some(*after),
             _ => None,
@@ -137,23 +137,23 @@ impl Rotation {
     }
 
     /// Those that cool, the first to recover first.
-    pub fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
+    pub(crate) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
         self.cooling.iter().map(|&(until, _, place)| (until, place))
     }
 
     /// When the first of those that cool recovers.
     #[inline]
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// Whether `place` is in the queue.
-    pub fn is_queued(&self, place: u32) -> bool {
+    pub(crate) fn is_queued(&self, place: u32) -> bool {
         matches!(self.places.get(place as usize), Some(Place::Queued { .. }))
     }
 
     /// Where in the queue `place` stands: another number each time that it is put there.
-    pub fn seat(&self, place: u32) -> Option<u64> {
+    pub(crate) fn seat(&self, place: u32) -> Option<u64> {
         match self.places.get(place as usize) {
             Some(Place::Queued { seat, .. }) => Some(*seat),
             _ => None,
@@ -161,7 +161,7 @@ impl Rotation {
     }
 
     /// Until when `place` cools.
-    pub fn cools_until(&self, place: u32) -> Option<Instant> {
+    pub(crate) fn cools_until(&self, place: u32) -> Option<Instant> {
         match self.places.get(place as usize) {
             Some(Place::Cooling { until, .. }) => Some(*until),
             _ => None,

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::members::{self, At, Problem};
 use super::{checksum, record, wipe};
 use crate::credentials::{Generation, Secret};
-use crate::store::book::{Book, Shelf};
+use crate::store::all_records::{AllRecords, ProviderRecords};
 
 /// The version that is written. A text of a later version is read as far as it is understood, and never written.
 const VERSION: u64 = 1;
@@ -61,29 +61,30 @@ impl Document {
     }
 
     /// The records in it, as far as this version understands them.
-    pub(in crate::store) fn book(&self) -> Result<Book, Problem> {
+    pub(in crate::store) fn records(&self) -> Result<AllRecords, Problem> {
         let at = At::root();
-        let mut book = Book { revision: at.optional_number(&self.root, "revision")?.unwrap_or(0), ..Book::default() };
-        let Some(providers) = at.optional_object(&self.root, "providers")? else { return Ok(book) };
+        let mut all =
+            AllRecords { revision: at.optional_number(&self.root, "revision")?.unwrap_or(0), ..AllRecords::default() };
+        let Some(providers) = at.optional_object(&self.root, "providers")? else { return Ok(all) };
         let at = at.key("providers");
         for (name, value) in providers {
             let at = at.key(name);
-            let shelf = shelf(&at, at.object(value)?)?;
+            let records = read_provider(&at, at.object(value)?)?;
             // A person who edits the text may forget the count.
-            let newest = shelf.entries.iter().map(|entry| entry.revision.get()).max();
-            book.revision = book.revision.max(newest.unwrap_or(0));
-            book.providers.insert(name.clone(), shelf);
+            let newest = records.entries.iter().map(|entry| entry.revision.get()).max();
+            all.revision = all.revision.max(newest.unwrap_or(0));
+            all.providers.insert(name.clone(), records);
         }
-        Ok(book)
+        Ok(all)
     }
 
-    /// Takes over the changes of `book`.
-    pub(in crate::store) fn update(&mut self, book: &Book) {
+    /// Takes over the changes in `all`.
+    pub(in crate::store) fn update(&mut self, all: &AllRecords) {
         self.root.insert("version".to_owned(), VERSION.into());
-        self.root.insert("revision".to_owned(), book.revision.into());
+        self.root.insert("revision".to_owned(), all.revision.into());
         members::within(&mut self.root, "providers", |providers| {
-            for (name, shelf) in &book.providers {
-                members::within(providers, name, |provider| write_shelf(provider, shelf));
+            for (name, records) in &all.providers {
+                members::within(providers, name, |provider| write_provider(provider, records));
             }
         });
         self.root.insert("checksum".to_owned(), checksum::of(&self.root).into());
@@ -113,31 +114,31 @@ impl Drop for Document {
     }
 }
 
-fn shelf(at: &At<'_>, provider: &Map<String, Value>) -> Result<Shelf, Problem> {
+fn read_provider(at: &At<'_>, provider: &Map<String, Value>) -> Result<ProviderRecords, Problem> {
     let removed = at.optional_number(provider, "removed")?.unwrap_or(0);
-    let mut shelf = Shelf { entries: Vec::new(), removed: Generation::new(removed) };
+    let mut records = ProviderRecords { entries: Vec::new(), removed: Generation::new(removed) };
     let credentials = at.optional_array(provider, "credentials")?.map_or(&[][..], Vec::as_slice);
     for (index, value) in credentials.iter().enumerate() {
         let at = at.key("credentials");
         let at = at.index(index);
         let entry = record::read_entry(&at, at.object(value)?)?;
         let id = &entry.record.credential.id;
-        if shelf.entries.iter().any(|other| other.record.credential.id == *id) {
+        if records.entries.iter().any(|other| other.record.credential.id == *id) {
             return Err(at.problem(format!("the id {id:?} comes twice")));
         }
-        shelf.entries.push(entry);
+        records.entries.push(entry);
     }
-    Ok(shelf)
+    Ok(records)
 }
 
-fn write_shelf(provider: &mut Map<String, Value>, shelf: &Shelf) {
-    let removed = Some(shelf.removed.get()).filter(|removed| *removed > 0);
+fn write_provider(provider: &mut Map<String, Value>, records: &ProviderRecords) {
+    let removed = Some(records.removed.get()).filter(|removed| *removed > 0);
     members::set(provider, "removed", removed);
     let mut old = match provider.remove("credentials") {
         Some(Value::Array(old)) => old,
         _ => Vec::new(),
     };
-    let credentials: Vec<_> = shelf.entries.iter().map(|entry| record::updated(&mut old, entry)).collect();
+    let credentials: Vec<_> = records.entries.iter().map(|entry| record::updated(&mut old, entry)).collect();
     members::set(provider, "credentials", (!credentials.is_empty()).then_some(credentials));
     old.iter_mut().for_each(wipe);
 }

@@ -8,9 +8,7 @@ use serde_json::{Map, Value};
 
 use super::members::{At, Problem, millis, set, within};
 use super::words;
-use crate::credentials::Secret;
-use crate::credentials::{Credential, Material};
-use crate::credentials::{Generation, TokenSet};
+use crate::credentials::{Credential, Generation, Material, Secret, TokenSet};
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record};
 #[cfg(feature = "file-store")]
 use crate::store::{Entry, Revision};

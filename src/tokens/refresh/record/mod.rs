@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::across::{self, Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
+use super::across::{self, Ended, Held, Known, Refresh, RefreshFailure, Saved, Times, Unstored, lease, save};
 use super::{RefreshError, RefreshRequest, TokenSource};
 use crate::clock::SystemClock;
 use crate::config::Settings;
@@ -128,23 +128,23 @@ impl<'a, S: Store, T: TokenSource> RecordRefresh<'a, S, T> {
             insists: true,
             begun: None,
         };
-        let turn = Turn { store: self.store, key: &key, wall: &SystemClock, held: &held, times };
+        let refresh = Refresh { store: self.store, key: &key, wall: &SystemClock, held: &held, times };
         let mut waits = false;
-        let mut pass_on = |word: across::Told<'_>| match word {
-            across::Told::Stored(_) | across::Told::Begun(_) => {}
-            across::Told::UnderWay(intent) => {
+        let mut pass_on = |word: across::RefreshNews<'_>| match word {
+            across::RefreshNews::Stored(_) | across::RefreshNews::Begun(_) => {}
+            across::RefreshNews::UnderWay(intent) => {
                 if !std::mem::replace(&mut waits, true) {
                     news(RecordRefreshNews::UnderWay(intent));
                 }
             }
-            across::Told::Interrupted(intent) => news(RecordRefreshNews::Interrupted(intent)),
+            across::RefreshNews::Interrupted(intent) => news(RecordRefreshNews::Interrupted(intent)),
         };
-        match turn.run(|request, left| self.ask(request, (left, times)), &mut pass_on).await {
+        match refresh.run(|request, left| self.ask(request, (left, times)), &mut pass_on).await {
             Ok(Ended::New(record)) => Ok(RecordRefreshed::New(record)),
             Ok(Ended::Adopted(record)) => Ok(RecordRefreshed::Adopted(record)),
             Ok(Ended::Removed) => Ok(RecordRefreshed::Removed),
             Ok(Ended::Unstored(unstored)) => Ok(keep(self.store, &key, unstored, &mut news).await),
-            Err(Failure { error, unstored, .. }) => {
+            Err(RefreshFailure { error, unstored, .. }) => {
                 if let Some(unstored) = unstored {
                     let _ = keep(self.store, &key, *unstored, &mut news).await;
                 }

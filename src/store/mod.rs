@@ -13,6 +13,8 @@
 //! | cooldowns that others see, off the path of a request | [`note_health`](Store::note_health) |
 //! | learn of others' changes | [`watch`](Store::watch) |
 //!
+//! [`Record::to_text`] is a text of one record, for stores that keep texts.
+//!
 //! A refresh across processes takes the lease, loads the record and adopts it where its generation is later than one's
 //! own, sets it with an [`Intent`], exchanges the refresh token, sets the record with the new tokens and without the
 //! intent, and only then uses them. A refresh token can often be spent only once, so its successor must not be lost.

@@ -1,8 +1,8 @@
 //! The command `marathon`, which looks after the accounts of a store in a terminal.
 //!
-//! It works on a store and an OAuth server, and runs no pool: a pool lives in another process, which reads the changes from the
-//! store. Of the library it uses what every program can use. `accounts` has the commands that change the store, `auth_files` reads the files
-//! of other programs, and only `terminal` prints.
+//! It works on a store and an OAuth server, and runs no pool: a pool lives in another process, which reads the changes from
+//! the store. Of the library it uses what every program can use. `accounts` has the commands that change the store,
+//! `auth_files` reads the files of other programs, and only `terminal` prints.
 
 #![cfg_attr(
     not(test),

@@ -267,7 +267,7 @@ impl Inner {
         self.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST, self.moment()).map(drop)
     }
 
-    fn not_held(&self, id: &str) -> Error {
+    pub(super) fn not_held(&self, id: &str) -> Error {
         Error::new(
             ErrorKind::UnknownCredential,
             format!("the pool of {:?} does not hold the credential {id:?}", self.provider),

@@ -54,7 +54,8 @@ pub(in crate::pool) fn is_turn_of_this_task(record_turn: &Arc<RecordTurn>) -> bo
 }
 
 impl Pool {
-    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. `None` means that there
+    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. With `insists`, a refresh
+    /// token that is known to be refused is sent again. `None` means that there
     /// is nothing to publish: the store does not hold the credential any more, or its token has been replaced meanwhile.
     pub(in crate::pool) async fn exchange(
         &self,
@@ -62,6 +63,7 @@ impl Pool {
         replaces: &mut Generation,
         record_turn: &Arc<RecordTurn>,
         kept: &mut Kept,
+        insists: bool,
     ) -> Result<Option<Record>, Failure> {
         let Self(inner) = self;
         if inner.source.is_none() {
@@ -77,6 +79,7 @@ impl Pool {
         let Some(mut held) = self.held(slot, *replaces) else { return Ok(None) };
         *replaces = held.generation;
         held.begun = kept.begun.clone();
+        held.insists = insists;
         if let Some(unsaved) = kept.unsaved.as_ref().filter(|_| !held.known.is_put_in()) {
             // The refresh token in the store is spent. One that a person has put in is not.
             held.credential.material = unsaved.credential.material.clone();

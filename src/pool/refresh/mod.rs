@@ -2,13 +2,14 @@
 //!
 //! This room may start tasks, call the token source and the store, and wait. It changes the pool only through transitions of
 //! `state`, and never holds the pool's lock across an await. The steps with the store and the token endpoint are in
-//! `tokens::refresh::across`, which the command uses too; here they get a task, an end that is published even if the task is
+//! `tokens::refresh::across`, which programs without a pool use too; here they get a task, an end that is published even if the task is
 //! dropped (`Ticket`), and a place in memory for a token that could not be stored (`saver`). It is not one await in the
 //! request, because a caller may go away at any time, and a refresh token may be spent only once: a new token must not get
 //! lost between the answer and the store.
 
 pub(super) mod exchange;
 pub(super) mod failure;
+mod on_demand;
 pub(super) mod record_turn;
 pub(super) mod saver;
 
@@ -79,6 +80,7 @@ impl Pool {
             slot: entry.access.slot.clone(),
             record_turn: entry.record_turn.clone(),
             replaces: entry.access.generation,
+            insists: false,
             result: None,
             runtime,
             kept: None,
@@ -252,6 +254,8 @@ pub(super) struct Ticket {
     record_turn: Arc<RecordTurn>,
     /// The generation of the token that is being refreshed.
     replaces: Generation,
+    /// A refresh token that is known to be refused is sent again.
+    insists: bool,
     result: Option<Result<Option<Record>, Failure>>,
     runtime: Handle,
     /// Released after the outcome is published, so that no other writer stores the old token.
@@ -270,7 +274,7 @@ impl Ticket {
 
     async fn run(mut self) {
         let kept = self.kept.insert(self.record_turn.kept().await);
-        let exchange = self.pool.exchange(&self.slot, &mut self.replaces, &self.record_turn, kept);
+        let exchange = self.pool.exchange(&self.slot, &mut self.replaces, &self.record_turn, kept, self.insists);
         self.result = Some(Refreshing::new(&self.slot, &self.record_turn).scope(exchange).await);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::credentials::Credential;
 use crate::credentials::Generation;
-use crate::pool::state::Entry;
+use crate::pool::state::PoolEntry;
 use crate::store::Record;
 use crate::tokens::refresh::across::{Known, Newer, new_start, newer};
 
@@ -38,8 +38,8 @@ pub(in crate::pool) enum Write {
 }
 
 impl<'a> Ours<'a> {
-    pub(in crate::pool) fn of(entry: &'a Entry) -> Self {
-        Self { credential: &entry.credential, generation: entry.access.generation, known: entry.known }
+    pub(in crate::pool) fn of(entry: &'a PoolEntry) -> Self {
+        Self { credential: entry.credential(), generation: entry.access().generation, known: entry.known() }
     }
 
     fn put(&self, next: Record) -> Together {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -12,7 +12,6 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use shuttle::rand::{Rng, thread_rng};
 
-use super::world::wall;
 use crate::credentials::Credential;
 use crate::credentials::TokenSet;
 use crate::sync::atomic::AtomicU32;
@@ -21,6 +20,11 @@ use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 
 /// How long an access token lasts.
 pub(super) const LIFE: Duration = Duration::from_secs(3600);
+
+/// The time of day.
+pub(super) fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_900_000_000) + time::elapsed()
+}
 
 /// The server and the provider. Clones are the same ones.
 #[derive(Clone, Default)]

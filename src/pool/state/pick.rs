@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::State;
-use super::ask::Ask;
-use super::probe::ProbeTarget;
+use super::{ProbeTarget, RequestView, State};
+use crate::config::WhenAllCooling;
 use crate::credentials::CredentialId;
 
 /// What the pool offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Pick {
+pub(in crate::pool) enum Pick {
     /// The credential at this place.
     Ready(u32),
     /// A cooling one, for a probe.
@@ -22,39 +21,40 @@ pub(crate) enum Pick {
 
 impl State {
     /// Picks a credential for the next attempt, without marking anything. Credentials whose cooldown is over have
-    /// [joined](State::join) the queue before.
-    pub(crate) fn pick(&mut self, now: Instant, ask: &Ask<'_>) -> Pick {
+    /// [joined](State::join) the queue before. `mode` says what is done while every credential cools.
+    pub(in crate::pool) fn pick(&mut self, now: Instant, request: &RequestView<'_>, mode: WhenAllCooling) -> Pick {
         let place_of = |id: &CredentialId| self.place_of(id.as_str());
-        if let Some(pin) = ask.pin {
+        if let Some(pin) = request.pin {
             let Some(place) = place_of(pin) else { return Pick::Unknown };
-            return match self.is_ready(place, ask.model) {
-                true if ask.same.is_some() || !(ask.tried)(pin) => Pick::Ready(place),
+            return match self.is_ready(place, request.model) {
+                true if request.same.is_some() || !(request.tried)(pin) => Pick::Ready(place),
                 true => Pick::Cooling(None),
-                false => self.cooling(now, ask, Some(place)),
+                false => self.cooling(now, request, mode, Some(place)),
             };
         }
-        if let Some(place) = ask.same.and_then(place_of).filter(|place| self.is_ready(*place, ask.model)) {
+        if let Some(place) = request.same.and_then(place_of).filter(|place| self.is_ready(*place, request.model)) {
             return Pick::Ready(place);
         }
-        if let Some(book) = ask.model.and_then(|model| self.models.book_mut(model)) {
-            book.advance(&self.rotation);
+        if let Some(schedule) = request.model.and_then(|model| self.models.schedule_mut(model)) {
+            schedule.advance(&self.rotation);
         }
         // Each place is in the queue once, so this reads at most one more than were tried.
-        let ready = self.ready(ask.model).find(|place| self.is_untried(*place, ask));
-        ready.map_or_else(|| self.cooling(now, ask, None), Pick::Ready)
+        let ready = self.ready(request.model).find(|place| self.is_untried(*place, request));
+        ready.map_or_else(|| self.cooling(now, request, mode, None), Pick::Ready)
     }
 
     /// The pick while no credential is ready: a probe, if one is permitted, or the time until the first recovery.
-    fn cooling(&mut self, now: Instant, ask: &Ask<'_>, pinned: Option<u32>) -> Pick {
+    fn cooling(&mut self, now: Instant, request: &RequestView<'_>, mode: WhenAllCooling, pinned: Option<u32>) -> Pick {
         let first = match pinned {
-            Some(place) => self.cools_until(place, ask.model).map(|until| (until, place)),
-            None => self.first_recovery(ask.model),
+            Some(place) => self.cools_until(place, request.model).map(|until| (until, place)),
+            None => self.first_recovery(request.model),
         };
         let Some((until, place)) = first else { return Pick::Cooling(None) };
         // While another one is ready, no probe goes out, even if this request has tried that one.
-        let none_ready = pinned.is_some() || self.ready(ask.model).next().is_none();
-        let probe =
-            none_ready.then(|| self.due_probe(now, ask, pinned).or_else(|| self.probe(place, now, ask))).flatten();
+        let none_ready = pinned.is_some() || self.ready(request.model).next().is_none();
+        let probe = none_ready
+            .then(|| self.due_probe(now, request, mode, pinned).or_else(|| self.probe(place, now, request, mode)))
+            .flatten();
         match probe {
             Some((place, probe)) => Pick::Probe(place, probe),
             None => Pick::Cooling(Some(until.saturating_duration_since(now))),

@@ -39,11 +39,11 @@ mod prepared;
 mod record_turn;
 mod recovery;
 mod refresh;
-#[cfg(all(test, shuttle))]
-mod schedules;
 mod selection;
 mod snapshot;
 pub mod state;
+#[cfg(all(test, shuttle))]
+mod tests;
 
 pub use self::builder::PoolBuilder;
 pub use self::handle::Pool;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 
 use super::handle::Pool;
-use super::state::{CooldownView, PoolEntry, State};
+use super::state::{CooldownLeft, PoolEntry, State};
 use crate::clock;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
@@ -131,7 +131,7 @@ impl CredentialSnapshot {
         let cooldown = entry.cooldown(now);
         let standing = match (entry.out(), cooldown) {
             (Some(reason), _) => Standing::Out { reason },
-            (None, Some(CooldownView { left, cause, .. })) => Standing::Cooling { cooldown: left, cause },
+            (None, Some(CooldownLeft { left, cause, .. })) => Standing::Cooling { cooldown: left, cause },
             (None, None) => Standing::Ready,
         };
         let mut models: Vec<_> = state.model_cooldowns(entry, now).map(ModelSnapshot::of).collect();
@@ -156,8 +156,8 @@ impl CredentialSnapshot {
 }
 
 impl ModelSnapshot {
-    fn of((model, cooldown): (Arc<str>, CooldownView)) -> Self {
-        let CooldownView { left, cause, next_probe } = cooldown;
+    fn of((model, cooldown): (Arc<str>, CooldownLeft)) -> Self {
+        let CooldownLeft { left, cause, next_probe } = cooldown;
         Self { model: model.to_string(), cooldown: left, cause, next_probe }
     }
 }

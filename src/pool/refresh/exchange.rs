@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::failure::RefreshFailure;
+use super::failure::NoToken;
 use crate::clock;
 use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
@@ -62,7 +62,7 @@ impl Pool {
         replaces: &mut Generation,
         record_turn: &Arc<RecordTurn>,
         pending: &mut Pending,
-    ) -> Result<Option<Record>, RefreshFailure> {
+    ) -> Result<Option<Record>, NoToken> {
         let Self(inner) = self;
         if inner.source.is_none() {
             return Err(RefreshError::misconfigured("the pool has no token source").into());
@@ -107,7 +107,7 @@ impl Pool {
                     inner.tell_unstored(slot, &unstored.error);
                     inner.keep_trying(key, record_turn, pending, unstored.record, lease);
                 }
-                return Err(RefreshFailure::from(failure).refused(refused.load(Relaxed)));
+                return Err(NoToken::from(failure).refused(refused.load(Relaxed)));
             }
         };
         match ended {
@@ -170,7 +170,7 @@ impl Inner {
         exchanged
     }
 
-    async fn lease(&self, key: &StoreKey) -> Result<StoreLease, RefreshFailure> {
+    async fn lease(&self, key: &StoreKey) -> Result<StoreLease, NoToken> {
         let failed = |source: BoxError| {
             let message = format!("the refresh was not begun, as the token store gives out no lease: {source}");
             RefreshError::transient(message).with_source(source)
@@ -178,10 +178,7 @@ impl Inner {
         lease(&*self.store, key, LEASE_PATIENCE).await.map_err(failed)?.ok_or_else(|| {
             let seconds = LEASE_PATIENCE.as_secs();
             let message = format!("another process refreshes it, and has not ended within {seconds} s");
-            RefreshFailure {
-                error: RefreshError::transient(message).with_retry_after(LEASE_PATIENCE),
-                why: WhyNoToken::Busy,
-            }
+            NoToken { error: RefreshError::transient(message).with_retry_after(LEASE_PATIENCE), why: WhyNoToken::Busy }
         })
     }
 }

@@ -5,12 +5,12 @@ use crate::tokens::refresh::{RefreshError, across};
 
 /// Why a refresh brought no token.
 #[derive(Debug)]
-pub(super) struct RefreshFailure {
+pub(super) struct NoToken {
     pub(super) error: RefreshError,
     pub(super) why: WhyNoToken,
 }
 
-impl RefreshFailure {
+impl NoToken {
     /// Notes whether the failure is the server's refusal.
     pub(super) fn refused(self, is_refused: bool) -> Self {
         let why = if is_refused && self.why == WhyNoToken::ForNow { WhyNoToken::Refused } else { self.why };
@@ -18,13 +18,13 @@ impl RefreshFailure {
     }
 }
 
-impl From<RefreshError> for RefreshFailure {
+impl From<RefreshError> for NoToken {
     fn from(error: RefreshError) -> Self {
         across::Failure::from(error).into()
     }
 }
 
-impl From<across::Failure> for RefreshFailure {
+impl From<across::Failure> for NoToken {
     fn from(across::Failure { error, login, busy, .. }: across::Failure) -> Self {
         let why = match login {
             Some(reason) => WhyNoToken::Login(reason),

@@ -14,7 +14,7 @@ pub(super) mod saver;
 use std::sync::Arc;
 
 use self::exchange::{Refreshing, is_refreshed_by_this_task};
-use self::failure::RefreshFailure;
+use self::failure::NoToken;
 use self::saver::Counted;
 use super::handle::{Inner, Pool, account};
 use super::prepared::Slot;
@@ -76,7 +76,7 @@ impl Pool {
     }
 
     /// Ends a refresh: publishes the new token or the failure, and wakes the waiters.
-    fn end_refresh(&self, slot: &Arc<Slot>, replaces: Generation, result: Result<Option<Record>, RefreshFailure>) {
+    fn end_refresh(&self, slot: &Arc<Slot>, replaces: Generation, result: Result<Option<Record>, NoToken>) {
         let moment = self.0.moment();
         let now = moment.now;
         let mut gone = None;
@@ -98,7 +98,7 @@ impl Pool {
                 Ok(())
             }
             Err(_) if is_overtaken => Ok(()),
-            Err(RefreshFailure { error, why }) => {
+            Err(NoToken { error, why }) => {
                 let stated = error.retry_after();
                 let (is_news, effects) = state.refresh_failed(slot, why, stated, &self.0.settings, now);
                 events.extend(is_news.then(|| self.0.refresh_failed(slot, &error.to_string())));
@@ -128,7 +128,7 @@ impl Pool {
         slot: &Arc<Slot>,
         stored: Record,
         moment: Moment,
-    ) -> Result<Option<Event>, RefreshFailure> {
+    ) -> Result<Option<Event>, NoToken> {
         let Self(inner) = self;
         let (generation, settings) = (stored.generation, &inner.settings);
         let Some(credential) = state.learn_refreshed(slot, stored, inner.follows, settings, moment.now) else {
@@ -136,7 +136,7 @@ impl Pool {
         };
         let prepared = inner.prepare(&credential, slot.clone(), generation, moment);
         // The next exchange would most probably bring another token that cannot be sent.
-        let refused = |message: String| RefreshFailure::from(RefreshError::transient(message)).refused(true);
+        let refused = |message: String| NoToken::from(RefreshError::transient(message)).refused(true);
         let access = prepared.map_err(|error| refused(error.to_string()))?;
         match state.publish(slot, credential, Arc::new(access), settings, moment.now) {
             Published::Replaced => Ok(Some(inner.refreshed(slot, generation))),
@@ -163,7 +163,7 @@ impl Inner {
 pub(super) struct Ticket {
     pool: Pool,
     begun: BegunRefresh,
-    result: Option<Result<Option<Record>, RefreshFailure>>,
+    result: Option<Result<Option<Record>, NoToken>>,
     runtime: Handle,
     /// Released after the outcome is published, so that no other writer stores the old token.
     turn: Option<OwnedMutexGuard<Pending>>,

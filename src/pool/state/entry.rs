@@ -35,7 +35,7 @@ pub(in crate::pool) struct PoolEntry {
 
 /// A cooldown, for people: the one with the latest end.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::pool) struct CooldownView {
+pub(in crate::pool) struct CooldownLeft {
     pub(in crate::pool) cause: Kind,
     /// For how long it lasts still.
     pub(in crate::pool) left: Duration,
@@ -96,8 +96,8 @@ impl PoolEntry {
     }
 
     /// The cooldown of the whole credential, if it cools.
-    pub(in crate::pool) fn cooldown(&self, now: Instant) -> Option<CooldownView> {
-        CooldownView::of(&self.cooldowns, now)
+    pub(in crate::pool) fn cooldown(&self, now: Instant) -> Option<CooldownLeft> {
+        CooldownLeft::of(&self.cooldowns, now)
     }
 
     pub(super) fn is_of(&self, slot: &Arc<Slot>) -> bool {
@@ -112,7 +112,7 @@ impl PoolEntry {
     }
 }
 
-impl CooldownView {
+impl CooldownLeft {
     fn of(cooldowns: &Cooldowns, now: Instant) -> Option<Self> {
         let latest = cooldowns.latest().filter(|latest| latest.until > now)?;
         let next_probe = cooldowns.probe_plan().map(|plan| plan.at().saturating_duration_since(now));
@@ -126,11 +126,11 @@ impl State {
         &self,
         entry: &PoolEntry,
         now: Instant,
-    ) -> impl Iterator<Item = (Arc<str>, CooldownView)> {
+    ) -> impl Iterator<Item = (Arc<str>, CooldownLeft)> {
         let place = entry.access.slot.place;
         let of = move |model: &Arc<str>| {
             let cooldowns = self.models.schedule(model)?.cooldowns(place)?;
-            Some((model.clone(), CooldownView::of(cooldowns, now)?))
+            Some((model.clone(), CooldownLeft::of(cooldowns, now)?))
         };
         entry.models.iter().filter_map(of)
     }

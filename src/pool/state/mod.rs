@@ -44,7 +44,7 @@ use std::time::{Duration, Instant};
 use self::cooldowns::models::ModelCooldowns;
 pub(in crate::pool) use self::cooldowns::probe::ProbeTarget;
 use self::cooldowns::probe::Probing;
-pub(in crate::pool) use self::entry::{CooldownView, PoolEntry};
+pub(in crate::pool) use self::entry::{CooldownLeft, PoolEntry};
 pub(crate) use self::last_answer::{Remembered, invented};
 pub(in crate::pool) use self::members::Arrival;
 pub(in crate::pool) use self::pick::Pick;

@@ -1,6 +1,6 @@
 //! A pool over a store in memory, requests over it, and what holds when all is over.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -8,12 +8,12 @@ use http_body_util::{BodyExt, Full};
 use shuttle::future::JoinHandle;
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::super::handle::Pool;
 use super::server::{Server, wall};
 use crate::MarathonLayer;
 use crate::clock::clock_fn;
 use crate::credentials::Credential;
 use crate::error::BoxError;
+use crate::pool::Pool;
 use crate::store::{MemoryStore, Record, Store};
 use crate::sync::{spawn, time};
 

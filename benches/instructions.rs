@@ -29,7 +29,6 @@ use arc_swap::ArcSwapOption;
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use oauth_marathon::Pool;
 
-use self::crowd::Crowd;
 use self::notify::Unheard;
 use self::paths::{Case, Subject};
 use self::world::{LARGE, SMALL};
@@ -43,9 +42,7 @@ const FAIL_OVER_IN_EXTENSIONS: u64 = 31_401;
 const FAIL_OVER: u64 = 29_766;
 const FAIL_OVER_OF_2: u64 = 30_571;
 const LAST_READY: u64 = 8_719;
-const PICK_OF_2: u64 = 38;
-const PICK_AND_COOL_OF_2: u64 = 494;
-const PICK_AND_COOL: u64 = 1_724;
+const ALL_DUE_OF_16: u64 = 20_000;
 const CANCELED: u64 = 1_243;
 
 /// A count over the limit is an error.
@@ -100,6 +97,15 @@ fn last_ready(mut path: Boxed) -> Boxed {
     path
 }
 
+// However many cooldowns end at once, a pick has bounded work.
+#[library_benchmark]
+#[bench::of_16(args = (Box::new(crowd::all_due(16)) as Boxed), config = about(ALL_DUE_OF_16))]
+#[bench::of_10_000(args = (Box::new(crowd::all_due(10_000)) as Boxed), config = about(ALL_DUE_OF_16))]
+fn all_due(mut path: Boxed) -> Boxed {
+    path.send();
+    path
+}
+
 #[library_benchmark]
 #[bench::nobody_to_tell(args = (Unheard::without_notifiers()), config = about(CANCELED))]
 #[bench::nobody_listens(args = (Unheard::with_notifiers()), config = at_most(CANCELED + 50))]
@@ -117,10 +123,10 @@ fn warm_pool() -> Pool {
 // A hundred times each, so that a figure is not the call of the benchmark function itself. Each ends with giving back what
 // it has got.
 #[library_benchmark]
-#[bench::active_100_times(args = (warm_pool()), config = at_most(100 * 60))]
+#[bench::active_100_times(args = (warm_pool()), config = at_most(100 * 100))]
 fn find(pool: Pool) -> Pool {
     for _ in 0..100 {
-        black_box(black_box(&pool).has_active());
+        black_box(black_box(&pool).active());
     }
     pool
 }
@@ -156,26 +162,6 @@ fn load(active: ArcSwapOption<u64>) -> ArcSwapOption<u64> {
     active
 }
 
-#[library_benchmark]
-#[bench::of_2(args = (Crowd::one_ready(2)), config = about(PICK_OF_2))]
-#[bench::of_1_000(args = (Crowd::one_ready(1_000)), config = at_most(PICK_OF_2 * 31 / 10))]
-#[bench::of_100_000(args = (Crowd::one_ready(100_000)), config = at_most(PICK_OF_2 * 31 / 10))]
-#[bench::of_1_000_000(args = (Crowd::one_ready(1_000_000)), config = at_most(PICK_OF_2 * 31 / 10))]
-#[bench::of_1_000_000_at_once_due(args = (Crowd::all_due(1_000_000)), config = at_most(10_000))]
-fn pick(mut crowd: Box<Crowd>) -> Box<Crowd> {
-    black_box(crowd.pick());
-    crowd
-}
-
-#[library_benchmark]
-#[bench::of_2(args = (Crowd::few_ready(2)), config = about(PICK_AND_COOL_OF_2))]
-#[bench::of_1_000(args = (Crowd::few_ready(1_000)), config = about(PICK_AND_COOL))]
-#[bench::of_1_000_000(args = (Crowd::few_ready(1_000_000)), config = about(PICK_AND_COOL))]
-fn pick_and_cool(mut crowd: Box<Crowd>) -> Box<Crowd> {
-    black_box(crowd.pick_and_cool());
-    crowd
-}
-
-library_benchmark_group!(name = whole, benchmarks = [ok, fail_over, last_ready, canceled]);
-library_benchmark_group!(name = choice, benchmarks = [find, lease, lease_and_token, load, pick, pick_and_cool]);
+library_benchmark_group!(name = whole, benchmarks = [ok, fail_over, last_ready, all_due, canceled]);
+library_benchmark_group!(name = choice, benchmarks = [find, lease, lease_and_token, load]);
 main!(library_benchmark_groups = [whole, choice]);

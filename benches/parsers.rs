@@ -8,12 +8,12 @@
 #![allow(missing_docs, unreachable_pub, reason = "what gungraun's macros make is public")]
 
 use std::hint::black_box;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use http::{HeaderMap, StatusCode};
 use oauth_marathon::providers::failures::{Family, ProviderRules};
-use oauth_marathon::testing::parsers::{self, Sample};
+use oauth_marathon::verdict::{Answer, Classifier};
 
 /// The most that is read of a body.
 const BYTES: usize = 128 * 1024;
@@ -30,9 +30,23 @@ fn at_most(limit: u64) -> LibraryBenchmarkConfig {
     config
 }
 
+/// A failed answer that arrived at `now`.
+struct Sample {
+    headers: HeaderMap,
+    body: String,
+    now: SystemTime,
+}
+
+impl Sample {
+    fn judge(&self, family: Family) {
+        let answer = Answer::new(StatusCode::TOO_MANY_REQUESTS, &self.headers, self.now);
+        black_box(ProviderRules::new(family).answer(&answer.with_body(self.body.as_bytes(), true)));
+    }
+}
+
 fn sample(body: impl Into<String>) -> Sample {
     let now = UNIX_EPOCH + Duration::from_secs(1_795_336_380);
-    Sample::new(StatusCode::TOO_MANY_REQUESTS, HeaderMap::new(), body.into(), now)
+    Sample { headers: HeaderMap::new(), body: body.into(), now }
 }
 
 fn usual() -> Sample {
@@ -52,7 +66,7 @@ fn long(before: &str, part: &str, after: &str) -> Sample {
 #[bench::google(args = (Family::CodeAssist, usual()), config = at_most(USUAL))]
 #[bench::unknown(args = (Family::Generic, usual()), config = at_most(USUAL))]
 fn usual_answer(family: Family, sample: Sample) -> Sample {
-    black_box(parsers::answer(&ProviderRules::new(family), &sample));
+    sample.judge(family);
     sample
 }
 
@@ -75,7 +89,7 @@ fn usual_answer(family: Family, sample: Sample) -> Sample {
 #[bench::html(Family::OpenAi, long("<html>", "quota ", "</html>"))]
 #[bench::text(Family::Copilot, long("", "try again in 1", "s"))]
 fn long_answer(family: Family, sample: Sample) -> Sample {
-    black_box(parsers::answer(&ProviderRules::new(family), &sample));
+    sample.judge(family);
     sample
 }
 

@@ -37,8 +37,8 @@ fn main() {
     for case in [Case::Ok, Case::FailOver] {
         paths_beside_the_floor(case);
     }
-    threads("pool.has_active()", 2.5, |pool| {
-        black_box(pool.has_active());
+    threads("pool.active()", 6.0, |pool| {
+        black_box(pool.active());
     });
     threads("try_lease and the token's header", 6.0, |pool| {
         if let Some(lease) = pool.try_lease() {

@@ -19,40 +19,20 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use self::crowd::Crowd;
+const COUNTS: [usize; 4] = [2, 16, 1_000, 100_000];
 
-const COUNTS: [u32; 5] = [2, 16, 1_000, 100_000, 1_000_000];
-
-fn pick(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("pick the one that is ready of");
+fn fail_over(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fail over to the other one that is ready, of");
     for count in COUNTS {
-        let mut crowd = Crowd::one_ready(count);
-        group.bench_function(count.to_string(), |bencher| bencher.iter(|| crowd.pick()));
-    }
-    group.finish();
-}
-
-fn pick_and_cool(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("pick, cool and let the next one join, of");
-    for count in COUNTS {
-        let mut crowd = Crowd::one_ready(count);
-        group.bench_function(count.to_string(), |bencher| bencher.iter(|| crowd.pick_cool_and_join()));
-    }
-    group.finish();
-}
-
-fn all_due(criterion: &mut Criterion) {
-    let count = 1_000_000;
-    criterion.bench_function("the first picks after a million cooldowns end at once", |bencher| {
-        // Each takes eight out of the million, so one crowd is enough for many.
-        let mut crowd = Crowd::all_due(count);
-        bencher.iter(|| {
-            if crowd.rotation.due().is_none_or(|due| due > crowd.now) {
-                crowd = Crowd::all_due(count);
-            }
-            crowd.pick()
+        let mut path = crowd::failing_over(count);
+        group.bench_function(count.to_string(), |bencher| {
+            bencher.iter(|| {
+                path.send();
+                path.reset();
+            });
         });
-    });
+    }
+    group.finish();
 }
 
 fn lease(criterion: &mut Criterion) {
@@ -72,5 +52,5 @@ fn settings() -> Criterion {
         .without_plots()
 }
 
-criterion_group! { name = benches; config = settings(); targets = pick, pick_and_cool, all_due, lease }
+criterion_group! { name = benches; config = settings(); targets = fail_over, lease }
 criterion_main!(benches);

@@ -7,10 +7,12 @@
 //! cargo run --example axum_backend
 //! ```
 
+mod support;
+
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -20,7 +22,10 @@ use http_body_util::{BodyExt, Full};
 use oauth_marathon::clients::HttpClient;
 use oauth_marathon::{BoxError, Credential, Error, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tower::{ServiceBuilder, ServiceExt};
+
+use self::support::{Provider, Trouble};
 
 /// What the handlers share. Clones share the pool and its connections.
 #[derive(Clone)]
@@ -65,55 +70,37 @@ async fn ask(backend: Backend, text: String) -> Result<(StatusCode, String), Box
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
+fn routes(origin: &str) -> Result<Router, BoxError> {
+    let pool = Pool::builder("provider")
+        .origin(origin)
+        .credential(Credential::new("work", TokenSet::new("work-access-1")))
+        .credential(Credential::new("home", TokenSet::new("home-access-1")))
+        .build()?;
+    let provider = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(HttpClient::new()?);
+    let backend = Backend { provider, url: format!("{origin}/v1/chat") };
+    Ok(Router::new().route("/summarize", post(summarize)).with_state(backend))
+}
+
+/// The check: a user of the backend asks three times. In between, the account that answered is limited.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
-    let origin = serve(Router::new().route("/v1/summaries", post(provider))).await?;
-    let pool = Pool::builder("provider")
-        .origin(&origin)
-        .credential(Credential::new("work", TokenSet::new("work-token")))
-        .credential(Credential::new("home", TokenSet::new("home-token")))
-        .build()?;
-    let http = HttpClient::new()?;
-    let provider = ServiceBuilder::new().layer(MarathonLayer::new(pool.clone())).service(http.clone());
-    let backend = Backend { provider, url: format!("{origin}/v1/summaries") };
-    let backend = serve(Router::new().route("/summarize", post(summarize)).with_state(backend)).await?;
+    let provider = Provider::start(["work", "home"]).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/summarize", listener.local_addr()?);
+    tokio::spawn(axum::serve(listener, routes(&provider.origin)?).into_future());
 
-    // From here on this is a user of the backend.
-    for (text, accounts) in [
-        ("a short text", &["work"][..]),
-        ("a text of far too many words for one", &["work", "home"]),
-        ("another short text", &["home"]),
-    ] {
-        let request = Request::post(format!("{backend}/summarize")).body(Full::<Bytes>::from(text))?;
-        let response = http.clone().oneshot(request).await?;
-        let status = response.status();
-        let answer: Value = serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
-        println!(
-            "POST /summarize {text:?}\n  {status}\n  served by {}\n  attempts  {}",
-            answer["served_by"], answer["attempts"]
-        );
-        let went: Vec<_> =
-            answer["attempts"].as_array().into_iter().flatten().map(|attempt| &attempt["account"]).collect();
-        if status != 200 || went != accounts {
-            return Err(format!("{accounts:?} were to be asked, and the answer was {answer}").into());
-        }
-    }
-    pool.shutdown().await;
+    assert_eq!(accounts_that_serve(&url, "a short text").await?, ["work"]);
+    provider.trouble("work", Trouble::Limited(60));
+    assert_eq!(accounts_that_serve(&url, "another text").await?, ["work", "home"]);
+    assert_eq!(accounts_that_serve(&url, "the last text").await?, ["home"]);
     Ok(())
 }
 
-/// A provider. Long texts use up the quota of its account `work`.
-async fn provider(headers: HeaderMap, text: String) -> Response {
-    let words = text.split(' ').count();
-    if words > 5 && headers.get("authorization").is_some_and(|token| token == "Bearer work-token") {
-        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "60")]).into_response();
-    }
-    format!("{words} words").into_response()
-}
-
-async fn serve(app: Router) -> Result<String, BoxError> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let origin = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok(origin)
+async fn accounts_that_serve(url: &str, text: &'static str) -> Result<Vec<String>, BoxError> {
+    let request = Request::post(url).body(Full::<Bytes>::from(text))?;
+    let response = HttpClient::new()?.oneshot(request).await?;
+    let answer: Value = serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
+    println!("POST /summarize {text:?}\n  answer    {answer}");
+    let attempts = answer["attempts"].as_array().ok_or("an answer without attempts")?;
+    Ok(attempts.iter().filter_map(|attempt| attempt["account"].as_str()).map(str::to_owned).collect())
 }

@@ -7,20 +7,19 @@
 //! cargo run --example custom_classifier
 //! ```
 
+mod support;
+
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use bytes::Bytes;
 use http_body_util::Full;
 use oauth_marathon::clients::HttpClient;
 use oauth_marathon::pool::{Candidate, Choice, Strategy};
-use oauth_marathon::verdict::{Answer, classify_fn};
-use oauth_marathon::verdict::{Kind, Verdict};
-use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool, RequestContext, Secret};
+use oauth_marathon::verdict::{Answer, Kind, Verdict, classify_fn};
+use oauth_marathon::{BoxError, Credential, Marathon, MarathonLayer, Pool, Secret};
 use tower::{ServiceBuilder, ServiceExt};
+
+use self::support::{Provider, Trouble};
 
 /// `{"code": "quota", "resets_in": 90}` under any status. `None` leaves the answer to the standard classifier.
 fn quota(answer: &Answer<'_>) -> Option<Verdict> {
@@ -38,63 +37,44 @@ impl Strategy for LeastUsed {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), BoxError> {
-    let origin = provider().await?;
+type Client = Marathon<HttpClient<Full<Bytes>>>;
+
+fn client(origin: &str) -> Result<(Client, Pool), BoxError> {
     let pool = Pool::builder("habits")
-        .origin(&origin)
-        .credential(Credential::new("one", Secret::new("k1")).header("x-api-key"))
-        .credential(Credential::new("two", Secret::new("k2")).header("x-api-key"))
-        .credential(Credential::new("three", Secret::new("k3")).header("x-api-key"))
+        .origin(origin)
+        .credential(Credential::new("one", Secret::new("one-key")).header("x-api-key"))
+        .credential(Credential::new("two", Secret::new("two-key")).header("x-api-key"))
+        .credential(Credential::new("three", Secret::new("three-key")).header("x-api-key"))
         .strategy(LeastUsed)
         .build()?;
-    let mut events = pool.events();
-    let client = ServiceBuilder::new()
-        .layer(MarathonLayer::new(pool.clone()).classifier(classify_fn(quota)))
-        .service(HttpClient::<Full<Bytes>>::new()?);
+    let layer = MarathonLayer::new(pool.clone()).classifier(classify_fn(quota));
+    Ok((ServiceBuilder::new().layer(layer).service(HttpClient::new()?), pool))
+}
 
-    for (path, status, accounts) in [
-        ("/ask", 200, &["one", "two"][..]), // `one` has no quota left
-        ("/ask", 200, &["three"]),          // `two` has answered once
-        ("/typo", 400, &["two"]),           // another 400 is still the request's own fault
-    ] {
-        let request = http::Request::post(format!("{origin}{path}")).body(Full::default())?;
-        let context = RequestContext::new();
-        let response = context.clone().scope(client.clone().oneshot(request)).await?;
-        println!("POST {path}: {}", response.status());
-        let attempts = context.attempts();
-        for attempt in &attempts {
-            let account = attempt.credential.as_ref().map_or("-", |id| id.as_str());
-            println!(
-                "  try    {account:<5}  {}",
-                attempt.verdict.map(|verdict| verdict.to_string()).unwrap_or_default()
-            );
-        }
+/// The check: `one` has no quota left, `two` has answered once then, and another 400 is still the request's own fault.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let mut provider = Provider::start(["one", "two", "three"]).await?;
+    let url = format!("{}/v1/chat", provider.origin);
+    let (client, pool) = client(&provider.origin)?;
+    let mut events = pool.events();
+    let mut ask = async || {
+        let request = http::Request::post(&url).body(Full::default())?;
+        let status = client.clone().oneshot(request).await?.status();
+        println!("POST /v1/chat: {status}");
         while let Some(event) = events.try_recv() {
             println!("  event  {event}");
         }
-        let went: Vec<_> =
-            attempts.iter().filter_map(|attempt| attempt.credential.as_ref()).map(|id| id.as_str()).collect();
-        if response.status() != status || went != accounts {
-            return Err(format!("{status} by {accounts:?} was to come, and {went:?} went").into());
-        }
-    }
+        Ok::<_, BoxError>(status)
+    };
+
+    provider.trouble("one", Trouble::Says(400, r#"{"code": "quota", "resets_in": 90}"#));
+    assert_eq!(ask().await?, 200);
+    assert_eq!(provider.seen(), ["one: 400", "two: 200"]);
+    assert_eq!(ask().await?, 200);
+    assert_eq!(provider.seen(), ["three: 200"]);
+    provider.trouble("two", Trouble::Says(400, r#"{"code": "typo"}"#));
+    assert_eq!(ask().await?, 400);
+    assert_eq!(provider.seen(), ["two: 400"]);
     Ok(())
-}
-
-async fn provider() -> Result<String, BoxError> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let origin = format!("http://{}", listener.local_addr()?);
-    let app = Router::new()
-        .route("/ask", post(ask))
-        .route("/typo", post(async || (StatusCode::BAD_REQUEST, r#"{"code": "unknown_model"}"#)));
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok(origin)
-}
-
-async fn ask(headers: HeaderMap) -> Response {
-    if headers.get("x-api-key").is_some_and(|key| key == "k1") {
-        return (StatusCode::BAD_REQUEST, r#"{"code": "quota", "resets_in": 90}"#).into_response();
-    }
-    "an answer".into_response()
 }

@@ -1,31 +1,29 @@
 //! Two accounts under reqwest-middleware. The first one is rate limited, and a middleware of ours logs every attempt.
 //!
-//! The provider is a small server on a free port of this machine; for a real one only its origin changes.
+//! The provider is a server on a free port of this machine; for a real one only its origin changes.
 //!
 //! ```text
 //! cargo run --example reqwest_client
 //! ```
 
+mod support;
+
 use async_trait::async_trait;
-use axum::Router;
-use axum::http::{Extensions, HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use http::Extensions;
 use oauth_marathon::clients::reqwest::{MarathonMiddleware, redirect_policy};
 use oauth_marathon::events::Event;
 use oauth_marathon::{BoxError, Credential, Pool, RequestContext, Secret};
-use reqwest_middleware::{ClientBuilder, Middleware, Next};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), BoxError> {
-    let origin = provider().await?;
+use self::support::{Provider, Trouble};
+
+fn client(origin: &str) -> Result<ClientWithMiddleware, BoxError> {
     let pool = Pool::builder("openai")
-        .origin(&origin)
-        .credential(Credential::new("work", Secret::new("limited")).header("x-api-key"))
-        .credential(Credential::new("home", Secret::new("fresh")).header("x-api-key"))
+        .origin(origin)
+        .credential(Credential::new("work", Secret::new("work-key")).header("x-api-key"))
+        .credential(Credential::new("home", Secret::new("home-key")).header("x-api-key"))
         .notifier(|event: &Event| eprintln!("event:   {event}"))
         .build()?;
-
     // reqwest would take `x-api-key` along to wherever it is redirected.
     let client = reqwest::Client::builder().redirect(redirect_policy(&pool)).build()?;
     let client = ClientBuilder::new(client)
@@ -33,22 +31,7 @@ async fn main() -> Result<(), BoxError> {
         // Below ours, so it runs once for each attempt.
         .with(LogAttempts)
         .build();
-
-    let context = RequestContext::new();
-    let url = format!("{origin}/v1/chat");
-    let response = client.post(url).body("hello").with_extension(context.clone()).send().await?;
-    let (status, url) = (response.status(), response.url().clone());
-    let body = response.text().await?;
-    println!("answer:  {status} from {url}: {body}");
-    for attempt in context.attempts() {
-        if let (Some(credential), Some(verdict)) = (attempt.credential, attempt.verdict) {
-            println!("attempt: {} with {credential}: {verdict}", attempt.number);
-        }
-    }
-    if status != 200 || body != "home says hello" || context.attempts().len() != 2 {
-        return Err("the second account was to answer".into());
-    }
-    Ok(())
+    Ok(client)
 }
 
 /// Any other middleware of the chain sees which attempt it is part of.
@@ -68,19 +51,24 @@ impl Middleware for LogAttempts {
     }
 }
 
-/// A provider that has seen enough of one of the two keys. Says where it is.
-async fn provider() -> Result<String, BoxError> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let origin = format!("http://{}", listener.local_addr()?);
-    let app = Router::new().route("/v1/chat", post(chat));
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok(origin)
-}
+/// The check: the first account is over its limit, so the second one answers.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let mut provider = Provider::start(["work", "home"]).await?;
+    provider.trouble("work", Trouble::Limited(20));
 
-async fn chat(headers: HeaderMap, prompt: String) -> Response {
-    match headers.get("x-api-key").map(|value| value.as_bytes()) {
-        Some(b"fresh") => format!("home says {prompt}").into_response(),
-        Some(b"limited") => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "20")], "slow down").into_response(),
-        _ => StatusCode::UNAUTHORIZED.into_response(),
+    let context = RequestContext::new();
+    let request = client(&provider.origin)?.post(format!("{}/v1/chat", provider.origin));
+    let answer = request.body("hello").with_extension(context.clone()).send().await?.text().await?;
+    println!("answer:  {answer}");
+    for attempt in context.attempts() {
+        if let (Some(credential), Some(verdict)) = (attempt.credential, attempt.verdict) {
+            println!("attempt: {} with {credential}: {verdict}", attempt.number);
+        }
     }
+
+    assert_eq!(answer, "home says hello");
+    assert_eq!(context.attempts().len(), 2);
+    assert_eq!(provider.seen(), ["work: 429, retry-after: 20", "home: 200"]);
+    Ok(())
 }

@@ -66,7 +66,9 @@
 //! | `keyring` | `store::KeyringStore`: the secrets in the keyring of the operating system, all else in another store |
 //! | `full` | all of the above |
 //! | `cli` | the command `marathon`, which looks after the accounts in a terminal; not in `full` |
-//! | `test-util` | a test kit: a scripted provider, a clock set by hand, a probe, rules for your own parts; not in `full` |
+//!
+//! The crate `oauth-marathon-test` is a test kit, for your `dev-dependencies`: a provider, a token source and a store by
+//! script, a clock set by hand, a probe, and rules for your own parts.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -99,12 +101,8 @@ pub mod events;
 pub mod layers;
 pub mod pool;
 pub mod providers;
-mod replayable;
 pub mod store;
 mod sync;
-#[cfg(feature = "test-util")]
-#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
-pub mod testing;
 pub mod tokens;
 pub mod verdict;
 

@@ -1,90 +1,26 @@
 //! Many credentials, most of them cooling.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::convert::Infallible;
+use std::future::Ready;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
+use http::{Request, Response, StatusCode};
 use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::layers::credential::CredentialLayer;
-use oauth_marathon::pool::state::rotation::Rotation;
 use oauth_marathon::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
+use oauth_marathon::verdict::Scope;
 use oauth_marathon::{Credential, Marathon, MarathonLayer, Pool, TokenSet};
+use tokio::runtime::{Builder, Runtime};
 use tower::ServiceBuilder;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::paths::{self, Case, Path};
-use super::world::{ORIGIN, Provider, SMALL, at_once, request, token};
-
-/// A rotation, and what time it is for it.
-#[derive(Debug)]
-pub(crate) struct Crowd {
-    pub(crate) rotation: Rotation,
-    pub(crate) now: Instant,
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-impl Crowd {
-    /// The first is ready; the others are cooling, each a little longer than the one before.
-    pub(crate) fn one_ready(count: u32) -> Box<Self> {
-        let now = now();
-        let mut rotation = Rotation::default();
-        rotation.to_back(0);
-        for place in 1..count {
-            rotation.cool(place, later(now, place));
-        }
-        Box::new(Self { rotation, now })
-    }
-
-    /// One in a hundred is ready, at least two; one more is due.
-    pub(crate) fn few_ready(count: u32) -> Box<Self> {
-        let mut crowd = Self::one_ready(count + 1);
-        for place in 1..(count / 100).max(2) {
-            crowd.rotation.to_back(place);
-        }
-        crowd.rotation.cool(count, crowd.now);
-        crowd
-    }
-
-    /// All are cooling, and all cooldowns end now.
-    pub(crate) fn all_due(count: u32) -> Box<Self> {
-        let now = now();
-        let mut rotation = Rotation::default();
-        for place in 0..count {
-            rotation.cool(place, now);
-        }
-        Box::new(Self { rotation, now })
-    }
-
-    /// What a request does to find a credential.
-    #[inline(never)]
-    pub(crate) fn pick(&mut self) -> Option<u32> {
-        self.rotation.join(self.now, |_| ());
-        self.rotation.first()
-    }
-
-    /// The same; then the time moves on to where the first one recovers.
-    pub(crate) fn pick_cool_and_join(&mut self) -> Option<u32> {
-        let place = self.pick()?;
-        self.rotation.cool(place, self.now + Duration::from_secs(7 * 24 * 3600));
-        self.now = self.rotation.due()?;
-        Some(place)
-    }
-
-    /// The same, and then the credential is limited for longer than all others.
-    #[inline(never)]
-    pub(crate) fn pick_and_cool(&mut self) -> Option<u32> {
-        let place = self.pick()?;
-        self.rotation.cool(place, self.now + Duration::from_secs(7 * 24 * 3600));
-        Some(place)
-    }
-}
-
-fn later(now: Instant, place: u32) -> Instant {
-    now + Duration::from_secs(3600) + Duration::from_millis(u64::from(place))
-}
+use super::paths::{self, Case, Path, Subject};
+use super::world::{Body, ORIGIN, Provider, SMALL, at_once, request, token};
 
 /// A pool of `count` OAuth accounts with refresh tokens and expiries. All but `ready` of them have been limited, each by a
 /// request of its own.
@@ -117,6 +53,67 @@ pub(crate) fn marathon(count: usize, ready: usize) -> Path<Marathon<Provider>> {
     let pool = limited(count, ready);
     drop(paths::marathon(Case::FailOver, SMALL).warm());
     Path::new(request(SMALL), MarathonLayer::new(pool).layer(provider()), || ())
+}
+
+/// The whole stack over a pool of two or more, two of them ready. Each request is limited once and answered once; the reset
+/// ends the cooldown.
+pub(crate) fn failing_over(count: usize) -> Path<Marathon<EverySecond>> {
+    let pool = limited(count, 2);
+    let service = MarathonLayer::new(pool.clone()).layer(EverySecond::default());
+    let ready = [format!("account-{}", count - 1), format!("account-{count}")];
+    Path::new(request(SMALL), service, move || {
+        for id in &ready {
+            pool.clear(id, Scope::Credential);
+        }
+    })
+}
+
+/// Limits every first request, and serves every second.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EverySecond(Arc<AtomicUsize>);
+
+impl Service<Request<Body>> for EverySecond {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let is_first = self.0.fetch_add(1, Relaxed).is_multiple_of(2);
+        let mut provider = if is_first { Provider::limiting("") } else { Provider::generous() };
+        provider.call(request)
+    }
+}
+
+/// The first request after the cooldowns of all `count` credentials have ended at once.
+pub(crate) fn all_due(count: usize) -> AllDue {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let path = runtime.block_on(async {
+        let pool = limited(count, 0);
+        assert_eq!(pool.active(), None);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        drop(paths::marathon(Case::FailOver, SMALL).warm());
+        Path::new(request(SMALL), MarathonLayer::new(pool).layer(Provider::generous()), || ())
+    });
+    AllDue { runtime, path }
+}
+
+/// A path in a runtime whose time has been moved on.
+pub(crate) struct AllDue {
+    runtime: Runtime,
+    path: Path<Marathon<Provider>>,
+}
+
+impl Subject for AllDue {
+    fn send(&mut self) {
+        let _time = self.runtime.enter();
+        self.path.send();
+    }
+
+    fn reset(&self) {}
 }
 
 struct NoSource;

@@ -5,7 +5,7 @@ use oauth_marathon::pool::Standing;
 use oauth_marathon::verdict::Kind;
 
 use crate::story::Story;
-use crate::world::Trouble;
+use crate::support::Trouble;
 
 pub(crate) async fn play(story: &mut Story) -> Result<(), BoxError> {
     all_is_well(story).await?;
@@ -25,7 +25,7 @@ async fn all_is_well(story: &mut Story) -> Result<(), BoxError> {
 
 async fn rate_limited(story: &mut Story) -> Result<(), BoxError> {
     story.scene("Rate limited: the next account answers", "The provider limits work for 30 s.");
-    story.world.set_trouble("work", Trouble::Limited(30));
+    story.provider.trouble("work", Trouble::Limited(30));
     let outcome = story.ask("the first mile").await?;
     let attempts = [("work", Kind::Throttled), ("home", Kind::Success)];
     story.expect(&outcome, 200, &attempts, &["cooling_down", "failed_over"])
@@ -33,7 +33,7 @@ async fn rate_limited(story: &mut Story) -> Result<(), BoxError> {
 
 async fn expired(story: &mut Story) -> Result<(), BoxError> {
     story.scene("Token expired: refreshed, and the same account answers", "The access token of home expires.");
-    story.world.set_trouble("home", Trouble::Expired);
+    story.provider.trouble("home", Trouble::Expired);
     let outcome = story.ask("a sip of water").await?;
     let attempts = [("home", Kind::Unauthorized), ("home", Kind::Success)];
     story.expect(&outcome, 200, &attempts, &["refreshed"])
@@ -44,7 +44,7 @@ async fn broken(story: &mut Story) -> Result<(), BoxError> {
         "Connection broken: tried again at once, then after a pause, then the next account answers",
         "The provider drops the next three connections of home.",
     );
-    story.world.set_trouble("home", Trouble::Breaks(3));
+    story.provider.trouble("home", Trouble::Breaks(3));
     let outcome = story.ask("a loose shoelace").await?;
     let home = ("home", Kind::Network);
     story.expect(&outcome, 200, &[home, home, home, ("spare", Kind::Success)], &["failed_over"])
@@ -55,7 +55,7 @@ async fn revoked(story: &mut Story) -> Result<(), BoxError> {
         "Login revoked: a person has to log in again, and the next account answers",
         "The login of spare is revoked, its refresh token too.",
     );
-    story.world.set_trouble("spare", Trouble::Revoked);
+    story.provider.trouble("spare", Trouble::Revoked);
     let outcome = story.ask("a stitch in the side").await?;
     let attempts = [("spare", Kind::Unauthorized), ("home", Kind::Success)];
     story.expect(&outcome, 200, &attempts, &["out", "failed_over"])
@@ -66,7 +66,7 @@ async fn all_cooling(story: &mut Story) -> Result<(), BoxError> {
         "All cooling: the last answer, with the time to come back",
         "The provider limits home for 2 s. No other account is left.",
     );
-    story.world.set_trouble("home", Trouble::Limited(2));
+    story.provider.trouble("home", Trouble::Limited(2));
     let outcome = story.ask("the wall").await?;
     story.expect(&outcome, 429, &[("home", Kind::Throttled)], &["cooling_down", "exhausted"])?;
 
@@ -79,7 +79,7 @@ async fn all_cooling(story: &mut Story) -> Result<(), BoxError> {
     }
 
     story.paint.setting("The caller waits for as long as it was told.");
-    story.world.set_trouble("home", Trouble::Nothing);
+    story.provider.trouble("home", Trouble::Nothing);
     match story.recovery().await?.as_str() {
         "home" => Ok(()),
         other => Err(format!("home was to recover, and {other} did").into()),
@@ -109,7 +109,7 @@ pub(crate) fn curtain(story: &mut Story) -> Result<(), BoxError> {
         let (good, bad) = (credential.successes, credential.failures);
         story.paint.account(credential.id.as_str(), &format!("{good} answered, {bad} failed, {standing}"));
     }
-    if story.world.leaks_in(story.paint.printed()) {
+    if story.provider.leaks_in(story.paint.printed()) {
         return Err("a token was printed".into());
     }
     let lines = story.paint.printed().lines().count();

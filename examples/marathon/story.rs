@@ -1,7 +1,6 @@
 //! Asks through the stack, and prints what happens while it does.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,24 +12,24 @@ use oauth_marathon::context::Attempt;
 use oauth_marathon::events::{Event, EventStream};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{BoxError, Marathon, MarathonBody, Pool, RequestContext};
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
 
 use crate::paint::Paint;
-use crate::world::{Seen, World};
+use crate::support::Provider;
 
 pub(crate) type Client = Marathon<HttpClient<Full<Bytes>>>;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How fast the provider writes.
+const BETWEEN_WORDS: Duration = Duration::from_millis(150);
+
 pub(crate) struct Story {
-    pub(crate) world: Arc<World>,
+    pub(crate) provider: Provider,
     pub(crate) pool: Pool,
     pub(crate) client: Client,
-    pub(crate) url: String,
-    pub(crate) wire: UnboundedReceiver<Seen>,
     pub(crate) events: EventStream,
     pub(crate) paint: Paint,
     pub(crate) scene: usize,
@@ -55,7 +54,7 @@ impl Story {
 
     /// Asks, and prints the whole answer.
     pub(crate) async fn ask(&mut self, prompt: &str) -> Result<Outcome, BoxError> {
-        let (response, outcome) = self.send(prompt, false).await?;
+        let (response, outcome) = self.send("/v1/chat", prompt).await?;
         let wait = outcome.retry_after.map(|seconds| format!(", retry-after: {seconds}")).unwrap_or_default();
         let body = response.into_body().collect().await?.to_bytes();
         let text = String::from_utf8_lossy(&body).into_owned();
@@ -66,7 +65,8 @@ impl Story {
     /// Asks for a stream, and prints each part as it arrives. Says how many there were.
     pub(crate) async fn ask_for_stream(&mut self, prompt: &str) -> Result<(Outcome, usize), BoxError> {
         let begin = Instant::now();
-        let (response, outcome) = self.send(prompt, true).await?;
+        self.provider.send_words(1);
+        let (response, outcome) = self.send("/v1/stream", prompt).await?;
         let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         self.paint.answer(outcome.status.is_success(), format_args!("{}  {media_type}", outcome.status.as_u16()));
         let mut body = pin!(response.into_body());
@@ -76,6 +76,8 @@ impl Story {
             parts += 1;
             let text = String::from_utf8_lossy(&data).trim().to_owned();
             self.paint.answer(true, format_args!("     {text:<14}  after {:>4} ms", begin.elapsed().as_millis()));
+            sleep(BETWEEN_WORDS).await;
+            self.provider.send_words(1);
         }
         Ok((outcome, parts))
     }
@@ -93,12 +95,11 @@ impl Story {
 
     async fn send(
         &mut self,
+        path: &str,
         prompt: &str,
-        stream: bool,
     ) -> Result<(Response<MarathonBody<ResponseBody>>, Outcome), BoxError> {
         self.paint.ask(format_args!("\"{prompt}\""));
-        let question = serde_json::json!({ "prompt": prompt, "stream": stream }).to_string();
-        let request = Request::post(&self.url).body(Full::from(question))?;
+        let request = Request::post(format!("{}{path}", self.provider.origin)).body(Full::from(prompt.to_owned()))?;
         // The context that surrounds the call shows its attempts afterwards.
         let context = RequestContext::new();
         let mut call = pin!(context.clone().scope(timeout(PATIENCE, self.client.clone().oneshot(request))));
@@ -106,7 +107,7 @@ impl Story {
         let response = loop {
             tokio::select! {
                 biased;
-                Some(sight) = self.wire.recv() => {
+                Some(sight) = self.provider.next_seen() => {
                     seen += 1;
                     self.paint.wire(sight.server, &sight.account, &sight.did);
                 }

@@ -54,7 +54,7 @@ async fn source(provider: &str, args: &args::Server) -> Result<(Source, Duration
         None => Login::new(found.server, http.clone()).discover().await?,
     };
     let exchange = found.settings.exchange_timeout;
-    let mut source: Source = server.token_source(http)?.timeout(exchange);
+    let mut source: Source = OAuth2::for_server(&server, http)?.timeout(exchange);
     if let Some(secret) = server::client_secret(args)? {
         source = source.client_secret(secret);
     }

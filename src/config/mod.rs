@@ -12,11 +12,10 @@ mod server;
 mod settings;
 #[cfg(feature = "config")]
 mod substitute;
-pub(crate) mod time_limit;
 
 #[cfg(feature = "config")]
 pub use self::opencode::OpencodeConfig;
 pub use self::provider::ProviderOAuth;
 pub use self::server::OAuthServer;
 pub use self::settings::{OnBan, Resend, Settings, StrategyName, WhenAllCooling};
-pub use self::time_limit::{TimeLimit, TimedOut};
+pub use crate::error::{TimeLimit, TimedOut};

@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use http::{HeaderName, HeaderValue, Request};
+use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize};
-use tower_service::Service;
 
-use crate::credentials::Credential;
-use crate::credentials::Secret;
 use crate::credentials::origin::{BaseUrl, Origin, Shown};
+use crate::credentials::{Credential, Secret};
 use crate::error::Error;
-use crate::tokens::refresh::OAuth2;
 
 /// Where to log in and to refresh, and how the token is sent. All keys are optional, none has a built-in value.
 ///
@@ -64,21 +61,6 @@ impl OAuthServer {
         let extra_headers = self.extra_headers.iter();
         extra_headers
             .fold(credential, |credential, (name, value)| credential.extra_header(name.as_str(), value.clone()))
-    }
-
-    /// The source that refreshes this server's tokens through `http`.
-    ///
-    /// # Errors
-    ///
-    /// Of kind [`Config`](crate::ErrorKind::Config), if `tokenUrl` or `clientId` is not set.
-    pub fn token_source<C, B>(&self, http: C) -> Result<OAuth2<C, B>, Error>
-    where
-        C: Service<Request<B>>,
-    {
-        let missing = |key: &str| Error::config(format!("{key}: must be set for tokens to be refreshed"));
-        let token_url = self.token_url.as_deref().ok_or_else(|| missing("tokenUrl"))?;
-        let client_id = self.client_id.as_deref().ok_or_else(|| missing("clientId"))?;
-        Ok(OAuth2::new(token_url, client_id, http))
     }
 
     /// The first impossible value: its key, and what would be right.

@@ -8,9 +8,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::RequestContext;
-use crate::config::TimedOut;
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
+use crate::error::TimedOut;
 use crate::verdict::{Kind, Lost, Verdict};
 
 /// One send with one credential.
@@ -31,6 +30,25 @@ pub struct Attempt {
     pub next: Option<Next>,
     /// The time limit that cut it short, if one did: until its answer began, or in the answer's body.
     pub timed_out: Option<TimedOut>,
+}
+
+impl Attempt {
+    /// An attempt of this number in this round, of which nothing is known yet. A stack makes them; make one to test code
+    /// that reads the attempts of a request.
+    ///
+    /// ```
+    /// use oauth_marathon::context::Attempt;
+    /// use oauth_marathon::verdict::{Kind, Verdict};
+    ///
+    /// let mut attempt = Attempt::new(1, 1);
+    /// attempt.credential = Some("work".into());
+    /// attempt.verdict = Some(Verdict::new(Kind::Throttled));
+    /// # let _ = attempt;
+    /// ```
+    #[must_use]
+    pub const fn new(number: u32, round: u32) -> Self {
+        Self { number, round, credential: None, generation: None, verdict: None, next: None, timed_out: None }
+    }
 }
 
 /// What could follow an attempt.

@@ -4,9 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
 use crate::credentials::origin::Shown;
+use crate::credentials::{Secret, TokenSet};
 
 /// The id of a credential, unique in its pool. It appears in events and errors, so it must hold no secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -172,6 +171,21 @@ impl Credential {
             extra_headers: Vec::new(),
             base_url: None,
         }
+    }
+
+    /// The same account with another secret. A store that keeps secrets apart from records puts them in with it.
+    ///
+    /// ```
+    /// use oauth_marathon::{Credential, Secret};
+    ///
+    /// let kept = Credential::new("work", Secret::new("in the vault")).label("Work");
+    /// let whole = kept.clone().with_material(Secret::new("key"));
+    /// assert_eq!(whole, Credential::new("work", Secret::new("key")).label("Work"));
+    /// ```
+    #[must_use]
+    pub fn with_material(mut self, material: impl Into<Material>) -> Self {
+        self.material = material.into();
+        self
     }
 
     /// What people call this account, for notices. The id by default.

@@ -81,8 +81,10 @@ impl Generation {
         Self(count)
     }
 
+    /// The generation of the token that replaces this one. A record that is put again after it was removed has at least this
+    /// one in a [`Store`](crate::store::Store).
     #[must_use]
-    pub(crate) const fn next(self) -> Self {
+    pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 

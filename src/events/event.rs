@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::config::TimedOut;
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
+use crate::error::TimedOut;
 use crate::verdict::{Kind, OutReason};
 
 /// Something that happened to a credential, a pool or a request.

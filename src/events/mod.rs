@@ -16,18 +16,11 @@ mod toast;
 pub(crate) mod trace;
 mod worker;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 pub use self::event::{Account, Event};
 pub use self::hub::Notifiers;
 pub use self::notifier::Notifier;
 pub use self::stream::EventStream;
 pub use self::toast::{Severity, Toast};
-
-/// Runs foreign code and catches its panic; `None` if it panicked.
-pub(crate) fn shielded<T>(f: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(f)).ok()
-}
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -5,10 +5,9 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::{Account, Event};
-use crate::config::TimeLimit;
 use crate::credentials::Generation;
-use crate::verdict::Kind;
-use crate::verdict::OutReason;
+use crate::error::TimeLimit;
+use crate::verdict::{Kind, OutReason};
 
 pub(super) fn account(name: &str) -> Account {
     Account { id: name.into(), label: format!("{name} account").into() }

@@ -10,7 +10,8 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::event::Event;
 use super::notifier::Notifier;
-use super::{shielded, trace};
+use super::trace;
+use crate::sync::shielded;
 
 /// How many events may wait for one listener.
 pub(super) const CAPACITY: usize = 1024;

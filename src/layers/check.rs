@@ -5,7 +5,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::error::BoxError;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 /// Compiles if `service` can stand below [`MarathonLayer`](crate::MarathonLayer) for requests with the body `B`.
 ///

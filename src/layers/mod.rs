@@ -27,4 +27,5 @@ pub mod credential;
 pub(crate) mod marathon;
 pub mod notify;
 pub mod replay;
+pub(crate) mod replayable;
 pub mod retry;

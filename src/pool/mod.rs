@@ -41,7 +41,7 @@ mod recovery;
 mod refresh;
 mod selection;
 mod snapshot;
-pub mod state;
+mod state;
 #[cfg(all(test, shuttle))]
 mod tests;
 

@@ -3,7 +3,7 @@
 
 use memchr::memchr2;
 
-use super::eight::{first, is_before, marks};
+use super::byte_search::{first, is_before, marks};
 
 /// A place in JSON text. Each method reads from the place and moves it on; `None` means that the text is not as
 /// expected.

@@ -6,7 +6,7 @@
 //! one folder for each question and one file for each family of providers, and what a provider changes is mended in one
 //! place.
 
-pub(crate) mod eight;
+pub(crate) mod byte_search;
 pub mod failures;
 pub(crate) mod json;
 pub mod model;

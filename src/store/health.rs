@@ -4,8 +4,7 @@ use std::time::SystemTime;
 
 use http::StatusCode;
 
-use crate::verdict::OutReason;
-use crate::verdict::{Kind, Scope};
+use crate::verdict::{Kind, OutReason, Scope};
 
 /// What keeps a credential from being used, and its last status.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -107,11 +106,11 @@ impl Cooldown {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HealthChange {
-    steps: Vec<Step>,
+    steps: Vec<HealthStep>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+enum HealthStep {
     Cooled(Cooldown),
     Ended(Kind, Scope, Option<String>),
     Out(Option<OutReason>),
@@ -129,31 +128,31 @@ impl HealthChange {
     /// Adds that a cooldown begins. If one of the same cause, scope and model lasts, the later end counts.
     #[must_use]
     pub fn cooled(self, cooldown: Cooldown) -> Self {
-        self.and(Step::Cooled(cooldown))
+        self.and(HealthStep::Cooled(cooldown))
     }
 
     /// Adds that the cooldown of this cause, scope and model ends.
     #[must_use]
     pub fn ended(self, cause: Kind, scope: Scope, model: Option<&str>) -> Self {
-        self.and(Step::Ended(cause, scope, model.map(Into::into)))
+        self.and(HealthStep::Ended(cause, scope, model.map(Into::into)))
     }
 
     /// Adds that the credential is out until a person acts, or (`None`) that it is not any more.
     #[must_use]
     pub fn out(self, reason: Option<OutReason>) -> Self {
-        self.and(Step::Out(reason))
+        self.and(HealthStep::Out(reason))
     }
 
     /// Adds a status. Of several the one that is noted last counts.
     #[must_use]
     pub fn answered(self, last: LastStatus) -> Self {
-        self.and(Step::Answered(last))
+        self.and(HealthStep::Answered(last))
     }
 
     /// Adds that nothing keeps the credential from being used any more. Its last status stays.
     #[must_use]
     pub fn cleared(self) -> Self {
-        self.and(Step::Cleared)
+        self.and(HealthStep::Cleared)
     }
 
     /// This change, followed by `later`.
@@ -176,22 +175,22 @@ impl HealthChange {
     }
 
     /// Adds a step, and drops the steps that have no effect beside it, so that notes that wait for long stay few.
-    fn and(mut self, step: Step) -> Self {
+    fn and(mut self, step: HealthStep) -> Self {
         match &step {
-            Step::Cleared => self.steps.retain(|earlier| matches!(earlier, Step::Answered(_))),
-            Step::Answered(_) => self.steps.retain(|earlier| !matches!(earlier, Step::Answered(_))),
-            Step::Out(_) => self.steps.retain(|earlier| !matches!(earlier, Step::Out(_))),
-            Step::Ended(cause, scope, model) => self.steps.retain(|earlier| match earlier {
-                Step::Cooled(cooldown) => !cooldown.is_of(*cause, *scope, model.as_deref()),
+            HealthStep::Cleared => self.steps.retain(|earlier| matches!(earlier, HealthStep::Answered(_))),
+            HealthStep::Answered(_) => self.steps.retain(|earlier| !matches!(earlier, HealthStep::Answered(_))),
+            HealthStep::Out(_) => self.steps.retain(|earlier| !matches!(earlier, HealthStep::Out(_))),
+            HealthStep::Ended(cause, scope, model) => self.steps.retain(|earlier| match earlier {
+                HealthStep::Cooled(cooldown) => !cooldown.is_of(*cause, *scope, model.as_deref()),
                 earlier => *earlier != step,
             }),
-            Step::Cooled(next) => {
+            HealthStep::Cooled(next) => {
                 let same = |held: &Cooldown| held.is_of(next.cause, next.scope, next.model.as_deref());
-                let later = |step: &Step| matches!(step, Step::Cooled(held) if same(held) && held.until >= next.until);
+                let later = |step: &HealthStep| matches!(step, HealthStep::Cooled(held) if same(held) && held.until >= next.until);
                 if self.steps.iter().any(later) {
                     return self;
                 }
-                self.steps.retain(|earlier| !matches!(earlier, Step::Cooled(held) if same(held)));
+                self.steps.retain(|earlier| !matches!(earlier, HealthStep::Cooled(held) if same(held)));
             }
         }
         self.steps.push(step);
@@ -199,7 +198,7 @@ impl HealthChange {
     }
 }
 
-impl Step {
+impl HealthStep {
     fn apply(&self, health: &mut Health) {
         match self {
             Self::Cooled(next) => {
@@ -288,10 +287,10 @@ mod tests {
         });
         assert!(many.steps.len() <= 2, "{}", many.steps.len());
         let many = (0..10_000).fold(HealthChange::new(), |change, at| change.cooled(throttled(at % 97)));
-        assert_eq!(many.steps, [Step::Cooled(throttled(96))]);
+        assert_eq!(many.steps, [HealthStep::Cooled(throttled(96))]);
         let many =
             (0..10_000).fold(HealthChange::new(), |change, _| change.answered(answered(429)).answered(answered(200)));
-        assert_eq!(many.steps, [Step::Answered(answered(200))]);
+        assert_eq!(many.steps, [HealthStep::Answered(answered(200))]);
     }
 
     #[test]

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::book::Book;
+use super::all_records::AllRecords;
 use super::{CasOutcome, ChangeNotifier, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::BoxError;
 use crate::sync::{AsyncMutex, Mutex, MutexGuard, lock, time};
 
@@ -20,7 +19,7 @@ pub struct MemoryStore(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    book: Mutex<Book>,
+    records: Mutex<AllRecords>,
     leases: Mutex<HashMap<StoreKey, Arc<AsyncMutex<()>>>>,
     changed: ChangeNotifier,
 }
@@ -32,14 +31,14 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        lock(&self.0.book)
+    fn records(&self) -> MutexGuard<'_, AllRecords> {
+        lock(&self.0.records)
     }
 }
 
 impl Store for MemoryStore {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
-        Ok(self.book().get(key).cloned())
+        Ok(self.records().get(key).cloned())
     }
 
     async fn compare_and_set(
@@ -48,7 +47,7 @@ impl Store for MemoryStore {
         expected: Option<Revision>,
         next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
-        let outcome = self.book().compare_and_set(key, expected, next)?;
+        let outcome = self.records().compare_and_set(key, expected, next)?;
         if !matches!(outcome, CasOutcome::Conflict(_)) {
             self.0.changed.notify();
         }
@@ -56,15 +55,15 @@ impl Store for MemoryStore {
     }
 
     async fn load_all(&self, provider: &str) -> Result<Vec<Entry>, BoxError> {
-        Ok(self.book().all(provider))
+        Ok(self.records().all(provider))
     }
 
     async fn providers(&self) -> Result<Vec<String>, BoxError> {
-        Ok(self.book().names())
+        Ok(self.records().names())
     }
 
     async fn set_order(&self, provider: &str, order: &[CredentialId]) -> Result<(), BoxError> {
-        if self.book().set_order(provider, order) {
+        if self.records().set_order(provider, order) {
             self.0.changed.notify();
         }
         Ok(())
@@ -87,7 +86,7 @@ impl Store for MemoryStore {
 
     fn note_health(&self, key: &StoreKey, generation: Generation, change: HealthChange) {
         // It fails only when all revisions are used up.
-        if self.book().note(key, generation, &change).unwrap_or(false) {
+        if self.records().note(key, generation, &change).unwrap_or(false) {
             self.0.changed.notify();
         }
     }
@@ -97,8 +96,7 @@ impl Store for MemoryStore {
 mod tests {
     use super::super::DynStore;
     use super::*;
-    use crate::credentials::Credential;
-    use crate::credentials::TokenSet;
+    use crate::credentials::{Credential, TokenSet};
 
     fn record(token: &str, generation: u64) -> Record {
         Record::new(Credential::new("work", TokenSet::new(token)), Generation::new(generation))
@@ -162,7 +160,7 @@ mod tests {
     #[test]
     fn a_store_never_shows_its_tokens() {
         let store = MemoryStore::new();
-        let _ = store.book().compare_and_set(&key(), None, Some(record("at-secret", 1))).unwrap();
+        let _ = store.records().compare_and_set(&key(), None, Some(record("at-secret", 1))).unwrap();
         let shown = format!("{store:?}");
         assert!(shown.contains("work") && !shown.contains("at-secret"), "{shown}");
     }

@@ -22,7 +22,7 @@
 //! reads the record again meanwhile, and only then begins one. A store that can run out of room reserves the room for the end
 //! of a refresh together with its intent.
 
-mod book;
+mod all_records;
 mod changes;
 #[cfg(feature = "file-store")]
 mod file;
@@ -58,8 +58,7 @@ pub use self::lease::StoreLease;
 pub use self::memory::MemoryStore;
 pub(crate) use self::object::DynStore;
 pub use self::record::{CasOutcome, Entry, Intent, Record, Revision, StoreKey};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// Keeps credentials, one [`Record`] for each [`StoreKey`].

@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::BoxError;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::health::Health;
-use crate::credentials::Generation;
-use crate::credentials::{Credential, CredentialId};
+use crate::credentials::{Credential, CredentialId, Generation};
 
 /// Which record is meant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,6 +7,8 @@
 //! This room holds no rule. Rooms that share state take these types from here and not from `std` or `tokio`, because a race
 //! between a refresh, a writer and a request shows only in an order of steps that no ordinary test meets.
 //!
+//! What survives a panic stands here too: a lock that one has poisoned, and a call of foreign code.
+//!
 //! The channels are tokio's in both cases: they need no runtime, and there is a lock, an atomic or a wait around each use.
 
 #[cfg(shuttle)]
@@ -18,6 +20,7 @@ pub(crate) use std::{
     thread_local,
 };
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
 #[cfg(not(shuttle))]
@@ -38,4 +41,10 @@ pub(crate) use self::scripted::{ArcSwap, Guard, Handle, spawn, task_local, time}
 #[inline]
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls foreign code; `None` if it panicked.
+#[inline]
+pub(crate) fn shielded<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
 }

@@ -43,14 +43,30 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// An answer whose body was not read.
-    pub(crate) fn new(status: StatusCode, headers: &'a HeaderMap, now: SystemTime) -> Self {
+    /// An answer whose head arrived at `now`, and whose body was not read. A stack makes it for its classifiers; make one
+    /// to ask a classifier yourself, as in a test.
+    ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode};
+    /// use oauth_marathon::providers::failures::ProviderRules;
+    /// use oauth_marathon::verdict::{Answer, Classifier, Kind};
+    ///
+    /// let headers = HeaderMap::new();
+    /// let answer = Answer::new(StatusCode::TOO_MANY_REQUESTS, &headers, std::time::SystemTime::now());
+    /// let rules = ProviderRules::for_provider("openai");
+    /// assert_eq!(rules.answer(&answer).map(|verdict| verdict.kind()), Some(Kind::Throttled));
+    ///
+    /// let answer = answer.with_body(br#"{"error":{"code":"insufficient_quota"}}"#, true);
+    /// assert_ne!(rules.answer(&answer).map(|verdict| verdict.kind()), Some(Kind::Throttled));
+    /// ```
+    #[must_use]
+    pub fn new(status: StatusCode, headers: &'a HeaderMap, now: SystemTime) -> Self {
         Self { status, headers, body: None, body_is_complete: false, now }
     }
 
     /// Adds what was read of the body, and whether that is all of it.
     #[must_use]
-    pub(crate) fn with_body(mut self, body: &'a [u8], is_complete: bool) -> Self {
+    pub fn with_body(mut self, body: &'a [u8], is_complete: bool) -> Self {
         self.body = Some(body);
         self.body_is_complete = is_complete;
         self

@@ -7,11 +7,7 @@
 //! can be about the request, the credential, its token or the provider, and each calls for something else.
 
 mod classifier;
-#[cfg(feature = "hyper-client")]
-mod hyper;
 mod out_reason;
-#[cfg(feature = "reqwest")]
-mod reqwest;
 mod retry_after;
 pub(crate) mod standard;
 pub(crate) mod times;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, Request, Uri};
 use http_body_util::Full;
-use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::{Credential, Secret, TokenSet};
+use oauth_marathon_test::{Recorded, Reply, ScriptedProvider};
 use tower_http::follow_redirect::policy::{Limited, Policy, PolicyExt, Standard, clone_body_fn};
 
 pub(crate) const CODES: [u16; 5] = [301, 302, 303, 307, 308];

@@ -7,7 +7,7 @@ use http::Request;
 use http_body_util::Full;
 use oauth_marathon::events::Event;
 use oauth_marathon::pool::PoolBuilder;
-use oauth_marathon::testing::{Exchange, Reply, ScriptedProvider, ScriptedTokens};
+use oauth_marathon_test::{Exchange, Reply, ScriptedProvider, ScriptedTokens};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 

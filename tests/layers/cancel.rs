@@ -6,8 +6,8 @@ use http_body_util::BodyExt;
 use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::events::EventStream;
 use oauth_marathon::pool::Standing;
-use oauth_marathon::testing::{BodyStep, BodyWatch, Reply, ScriptedBody, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Marathon, MarathonLayer, Pool, RequestContext};
+use oauth_marathon_test::{BodyStep, BodyWatch, Reply, ScriptedBody, ScriptedProvider, ScriptedTokens};
 use tokio_test::task;
 use tower::{Layer, ServiceExt};
 

@@ -7,10 +7,10 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use oauth_marathon::events::Event;
 use oauth_marathon::pool::{Candidate, Choice, PoolBuilder, Standing, Strategy};
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::{Answer, Classifier};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{ErrorKind as Failure, MarathonLayer, Pool};
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, pass, pool, post, seconds};
 

@@ -9,9 +9,9 @@ use oauth_marathon::layers::notify::NotifyLayer;
 use oauth_marathon::layers::replay::ReplayLayer;
 use oauth_marathon::layers::retry::RetryLayer;
 use oauth_marathon::pool::Standing;
-use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::verdict::{Kind, Verdict};
 use oauth_marathon::{Credential, ErrorKind, MarathonLayer, Pool, RequestContext, Secret};
+use oauth_marathon_test::{Recorded, Reply, ScriptedProvider};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
 use crate::support::accounts::{self, ORIGIN, keys, look, names, post, refusing, settle};

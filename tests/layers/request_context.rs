@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::layers::credential::CredentialLayer;
-use oauth_marathon::testing::{ProbeLayer, ScriptedProvider};
 use oauth_marathon::{MarathonLayer, RequestContext};
+use oauth_marathon_test::{ProbeLayer, ScriptedProvider};
 use tokio_test::task;
 use tower::{Layer, Service, ServiceExt, service_fn};
 

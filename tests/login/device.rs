@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oauth_marathon::testing::Reply;
 use oauth_marathon::tokens::login::{LoggedIn, LoginError, LoginErrorKind, Progress};
+use oauth_marathon_test::Reply;
 
 use crate::support::login::{Script, says, value};
 

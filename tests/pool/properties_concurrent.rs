@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::pool::CredentialSnapshot;
-use oauth_marathon::testing::{Exchange, Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Scope;
 use oauth_marathon::{Credential, MarathonLayer, Pool, RequestContext, Secret, TokenSet};
+use oauth_marathon_test::{Exchange, Grant, Reply, ScriptedProvider, ScriptedTokens};
 use proptest::prelude::*;
 use tower::{ServiceBuilder, ServiceExt};
 

@@ -7,9 +7,9 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::pool::{Candidate, Choice, Standing, Strategy};
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool, Secret};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tower::{Layer, Service, ServiceExt};
 
 use crate::support::accounts::{ORIGIN, day, keys, look, post, seconds, wall};

@@ -9,11 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use oauth_marathon::providers::failures::{Family, ProviderRules};
-use oauth_marathon::testing::parsers::{self, Sample};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use serde_json::Value;
 
-use super::answers::now;
+use super::answers::{Sample, now};
 
 const EXAMPLES: &str = include_str!("../fixtures/responses.jsonl");
 
@@ -55,11 +54,11 @@ fn judge(example: &Value) -> Option<Verdict> {
         _ => ProviderRules::for_provider(example["provider"].as_str().unwrap()),
     };
     if sample.status.as_u16() >= 400 {
-        return parsers::answer(&rules, &sample);
+        return sample.judged_by(&rules);
     }
-    assert_eq!(parsers::answer(&rules, &sample), None, "no failure by its status");
+    assert_eq!(sample.judged_by(&rules), None, "no failure by its status");
     let frames = frames(&sample.body);
-    frames.iter().find_map(|(event, data)| parsers::error_object(&rules, &sample, event.as_deref(), data))
+    frames.iter().find_map(|(event, data)| sample.event_judged_by(&rules, event.as_deref(), data))
 }
 
 fn sample(example: &Value) -> Sample {
@@ -82,7 +81,7 @@ fn sample(example: &Value) -> Sample {
         None => example["body"].as_str().unwrap().as_bytes().to_vec(),
     };
     let status = StatusCode::from_u16(example["status"].as_u64().unwrap() as u16).unwrap();
-    Sample::new(status, headers, body, example["now"].as_str().map_or_else(now, rfc3339))
+    Sample { status, headers, body, now: example["now"].as_str().map_or_else(now, rfc3339) }
 }
 
 /// `2026-03-23T23:08:46.305Z`, by way of the HTTP-date.

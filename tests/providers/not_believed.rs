@@ -7,11 +7,11 @@ use http::Request;
 use http_body_util::Full;
 use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::providers::failures::{Family, ProviderRules, Rule};
-use oauth_marathon::testing::invariants::check_classifier;
-use oauth_marathon::testing::{Reply, ScriptedProvider, parsers};
 use oauth_marathon::verdict::classify_fn;
 use oauth_marathon::verdict::{Kind, Remedy, Scope, TimeSource, Verdict};
 use oauth_marathon::{Credential, MarathonLayer, Pool, RequestContext, Secret};
+use oauth_marathon_test::invariants::check_classifier;
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tower::{ServiceBuilder, ServiceExt};
 
 use super::answers::{inside, judge, said, sample};
@@ -61,11 +61,11 @@ fn what_a_request_said_is_not_believed() {
     for family in FAMILIES {
         for body in &quoted {
             let rules = ProviderRules::new(family);
-            let verdict = parsers::answer(&rules, &sample(400, &[], &body.to_string())).unwrap();
+            let verdict = sample(400, &[], &body.to_string()).judged_by(&rules).unwrap();
             assert_eq!(said(&verdict), (Kind::Rejected, Scope::Request, None), "{family:?} {body}");
         }
         let html = format!("<html><body>{WORDS}</body></html>");
-        let verdict = parsers::answer(&ProviderRules::new(family), &sample(404, &[], &html)).unwrap();
+        let verdict = sample(404, &[], &html).judged_by(&ProviderRules::new(family)).unwrap();
         assert_eq!(said(&verdict), (Kind::Rejected, Scope::Request, None), "{family:?}");
     }
 }
@@ -180,8 +180,7 @@ fn no_frame_of_a_good_stream_is_an_error() {
     ];
     for family in FAMILIES {
         for frame in frames {
-            let verdict =
-                parsers::error_object(&ProviderRules::new(family), &sample(200, &[], ""), None, frame.as_bytes());
+            let verdict = sample(200, &[], "").event_judged_by(&ProviderRules::new(family), None, frame.as_bytes());
             assert_eq!(verdict, None, "{family:?} {frame}");
         }
     }
@@ -192,7 +191,7 @@ fn a_window_that_the_answer_itself_used_up_is_no_reason_for_another_failure() {
     let windows = [("x-codex-primary-used-percent", "100"), ("x-codex-primary-reset-after-seconds", "77")];
     let event = r#"{"error":{"type":"server_error","message":"x"}}"#;
     let rules = ProviderRules::for_provider("codex");
-    let verdict = parsers::error_object(&rules, &sample(200, &windows, ""), None, event.as_bytes()).unwrap();
+    let verdict = sample(200, &windows, "").event_judged_by(&rules, None, event.as_bytes()).unwrap();
     assert_eq!(said(&verdict), (Kind::ServerError, Scope::Provider, None));
     assert_eq!(said(&judge("codex", 503, &windows, "")), (Kind::Overloaded, Scope::Provider, None));
     assert_eq!(said(&judge("codex", 429, &windows, "")), (Kind::QuotaExhausted, Scope::Credential, Some(77_000)));
@@ -204,7 +203,7 @@ fn an_answer_that_did_not_fail_is_not_judged() {
         let exhausted = [("x-codex-primary-used-percent", "100"), ("retry-after", "9")];
         let body = r#"{"error":{"code":"insufficient_quota"}}"#;
         for family in FAMILIES {
-            assert_eq!(parsers::answer(&ProviderRules::new(family), &sample(status, &exhausted, body)), None);
+            assert_eq!(sample(status, &exhausted, body).judged_by(&ProviderRules::new(family)), None);
         }
     }
 }
@@ -216,8 +215,7 @@ fn a_rule_of_the_users_goes_first_and_gets_the_stated_time() {
         .rule(Rule::new(Verdict::new(Kind::Overloaded)).message("Model Is Busy"))
         .rule(Rule::new(Verdict::new(Kind::Banned)).header("X-Account", "closed"))
         .rule(Rule::new(Verdict::new(Kind::Billing)).code("fair_use"));
-    let judge =
-        |status, headers: &[(&str, &str)], body: &str| parsers::answer(&rules, &sample(status, headers, body)).unwrap();
+    let judge = |status, headers: &[(&str, &str)], body: &str| sample(status, headers, body).judged_by(&rules).unwrap();
     let fair_use = judge(429, &[("retry-after", "7")], r#"{"error":{"code":"FAIR_USE:daily"}}"#);
     assert_eq!(
         (said(&fair_use), fair_use.remedy()),

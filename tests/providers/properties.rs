@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use oauth_marathon::providers::failures::ProviderRules;
-use oauth_marathon::testing::parsers::{self, Sample};
 use oauth_marathon::verdict::Kind;
 use proptest::prelude::*;
 
-use super::answers::{now, sample};
+use super::answers::sample;
 use super::not_believed::FAMILIES;
 
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -73,10 +72,10 @@ proptest! {
         family in prop::sample::select(&FAMILIES[..]),
     ) {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let head = sample(status, &fields, "");
-        let sample = Sample::new(head.status, head.headers.clone(), body.clone(), now());
+        let mut sample = sample(status, &fields, "");
+        sample.body = body.clone();
         let rules = ProviderRules::new(family);
-        let verdict = parsers::answer(&rules, &sample).unwrap();
+        let verdict = sample.judged_by(&rules).unwrap();
         prop_assert!(!verdict.is_success() && !matches!(verdict.kind(), Kind::Network | Kind::Canceled));
         prop_assert_eq!(verdict.status().map(|status| status.as_u16()), Some(status));
         prop_assert_eq!(verdict.retry_after().is_some(), verdict.time_source().is_some());
@@ -85,7 +84,7 @@ proptest! {
             prop_assert_eq!(wait.subsec_nanos() % 1_000_000, 0);
         }
         for event in [None, Some("error"), Some("throttlingException")] {
-            let verdict = parsers::error_object(&rules, &sample, event, &body);
+            let verdict = sample.event_judged_by(&rules, event, &body);
             prop_assert!(verdict.is_none_or(|verdict| verdict.retry_after().is_none_or(|wait| wait <= LONGEST)));
         }
     }
@@ -101,7 +100,7 @@ proptest! {
         let most = (body.len() as f64 * share) as usize;
         let end = (0..=most).rev().find(|end| body.is_char_boundary(*end)).unwrap();
         let rules = ProviderRules::new(family);
-        let of = |body: &str| parsers::answer(&rules, &sample(429, &[], body)).unwrap();
+        let of = |body: &str| sample(429, &[], body).judged_by(&rules).unwrap();
         prop_assert_eq!(of(&body[..end]), of(""));
     }
 }

@@ -1,7 +1,6 @@
 //! Answers of our own making, family by family.
 
 use oauth_marathon::providers::failures::{Family, ProviderRules};
-use oauth_marathon::testing::parsers;
 use oauth_marathon::verdict::{Kind, Remedy, Scope, TimeSource};
 
 use super::answers::{inside, judge, said, sample};
@@ -872,7 +871,7 @@ fn aws() {
 #[test]
 fn an_oauth_server() {
     let rules = ProviderRules::new(Family::OAuthServer);
-    let judge = |status, body: &str| said(&parsers::answer(&rules, &sample(status, &[], body)).unwrap());
+    let judge = |status, body: &str| said(&sample(status, &[], body).judged_by(&rules).unwrap());
     let code = |code: &str| format!(r#"{{"error":"{code}","error_description":"Please try again in 5s."}}"#);
     assert_eq!(judge(400, &code("invalid_grant")), (Kind::Revoked, CREDENTIAL, None));
     assert_eq!(judge(401, r#"{"error":{"code":"token_expired","message":"x"}}"#), (Kind::Revoked, CREDENTIAL, None));

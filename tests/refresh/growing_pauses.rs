@@ -5,9 +5,9 @@ use std::time::Duration;
 use oauth_marathon::config::WhenAllCooling;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::RefreshError;
 use oauth_marathon::{Generation, MarathonLayer, Pool, RequestContext, TokenSet};
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use tower::Layer;
 
 use crate::support::accounts::{ORIGIN, day, look, names, oauth, rotating, seconds, settle, wall};

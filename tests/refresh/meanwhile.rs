@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use oauth_marathon::pool::Standing;
-use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::{RefreshError, token_source_fn};
 use oauth_marathon::{Credential, Error, ErrorKind, Marathon, MarathonLayer, Pool, Secret, TokenSet};
+use oauth_marathon_test::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use tokio_test::task;
 use tower::{Layer, ServiceExt};
 

@@ -40,7 +40,8 @@ async fn by_code(peer: &Peer, browser: &Browser, user: &str) -> LoggedIn {
 
 /// Refreshes with a source of its own, as a process does that has just started.
 async fn refresh(peer: &Peer, tokens: &TokenSet) -> Result<TokenSet, RefreshErrorKind> {
-    let source: OAuth2<_, Full<Bytes>> = login(peer).discover().await.unwrap().token_source(http()).unwrap();
+    let server = login(peer).discover().await.unwrap();
+    let source: OAuth2<_, Full<Bytes>> = OAuth2::for_server(&server, http()).unwrap();
     let request = RefreshRequest::new("test", "alice", tokens.clone());
     source.refresh(request).await.map_err(|error| error.kind())
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::pool::{PoolBuilder, Standing};
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::{RefreshError, RefreshErrorKind};
 use oauth_marathon::{BoxError, Error, ErrorKind, Marathon, MarathonLayer, Pool, RequestContext, TokenSet};
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};

@@ -179,7 +179,8 @@ async fn what_came_of_an_answer_that_exchange_timeout_cuts_is_stored() {
     let oauth: ProviderOAuth = serde_json::from_value(oauth).unwrap();
     let store = MemoryStore::new();
     let tokens = TokenSet::new("a1").with_refresh("r1").expires_at(UNIX_EPOCH);
-    let pool = Pool::builder("test").oauth(&oauth).unwrap().store(store.clone());
+    let pool =
+        Pool::builder("test").oauth(&oauth, HttpClient::<Full<Bytes>>::new().unwrap()).unwrap().store(store.clone());
     let pool = pool.credential(Credential::new("work", tokens)).build().unwrap();
     let stack = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(HttpClient::new().unwrap());
     within(stack.oneshot(post(&origin))).await.unwrap_err();

@@ -2,8 +2,8 @@
 
 use http::Request;
 use http_body_util::Full;
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{BoxError, Credential, MarathonLayer, Pool, Secret, TokenSet};
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use tower::{Layer, ServiceExt};
 
 #[tokio::test(start_paused = true)]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{CasOutcome, Cooldown, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::{Grant, Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens, StoreCall};
 use oauth_marathon::tokens::refresh::RefreshError;
 use oauth_marathon::verdict::{Kind, Scope};
 use oauth_marathon::{Credential, Error, ErrorKind, Generation, Marathon, MarathonLayer, Material, Pool, TokenSet};
+use oauth_marathon_test::{Grant, Reply, Save, ScriptedProvider, ScriptedStore, ScriptedTokens, StoreCall};
 use tower::{Layer, ServiceExt};
 
 use crate::support::accounts::{ORIGIN, day, look, names, oauth, post, rotating, seconds, settle, wall};

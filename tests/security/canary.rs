@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use oauth_marathon::events::Event;
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::{BoxError, Credential, Secret, TokenSet};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::accounts::{day, wall};
 

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use oauth_marathon::testing::Reply;
 use oauth_marathon::tokens::login::{LoggedIn, Login, LoginError};
+use oauth_marathon_test::Reply;
 
 use crate::canary::{CANARY, Shown};
 use crate::support::browser::Browser;

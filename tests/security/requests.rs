@@ -1,7 +1,7 @@
 //! Known secrets go through every kind of failure; none shows in answers, errors, events or logs.
 
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::{MarathonLayer, RequestContext};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tower::{Layer, ServiceExt};
 
 use crate::canary::{CANARY, Shown, key, oauth, subscription};

@@ -12,9 +12,9 @@ use oauth_marathon::layers::notify::NotifyLayer;
 use oauth_marathon::layers::replay::ReplayLayer;
 use oauth_marathon::layers::retry::RetryLayer;
 use oauth_marathon::store::{MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::ScriptedProvider;
 use oauth_marathon::tokens::refresh::{RefreshRequest, TokenSource};
 use oauth_marathon::{Credential, Generation, MarathonLayer, Material, Secret, TokenSet};
+use oauth_marathon_test::ScriptedProvider;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::canary::{CANARY, Shown, key, oauth, secret, subscription, tokens};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oauth_marathon::store::{CasOutcome, FileStore, Intent, KeyringStore, Record, Store, StoreKey};
-use oauth_marathon::testing::invariants::check_store;
 use oauth_marathon::{Credential, Error, ErrorKind, Generation, Pool, TokenSet};
+use oauth_marathon_test::invariants::check_store;
 
 /// Set by `.ci/keyring`: `unlocked`, `locked` or `absent`.
 const STATE: &str = "OAUTH_MARATHON_KEYRING";

@@ -2,5 +2,6 @@
 
 mod file_store;
 mod keyring;
+mod rules;
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,9 +2,9 @@
 
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::testing::{BodyStep, ScriptedBody};
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
+use oauth_marathon_test::{BodyStep, ScriptedBody};
 use tower::ServiceExt;
 
 use crate::scripted::{LIMITED, START, STOP, Stage, TEXT, data, read, stream, streamed};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use oauth_marathon::RequestContext;
-use oauth_marathon::testing::{BodyStep, Reply, ScriptedBody};
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Verdict};
+use oauth_marathon_test::{BodyStep, Reply, ScriptedBody};
 use tokio::time::Instant;
 use tower::ServiceExt;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
-use oauth_marathon::testing::{BodyStep, ScriptedBody};
+use oauth_marathon_test::{BodyStep, ScriptedBody};
 
 use crate::scripted::{PING, START, STOP, Stage, TEXT, data, streamed, trailers};
 use crate::support::accounts::settle;

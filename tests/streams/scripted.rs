@@ -5,9 +5,9 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::pool::{PoolBuilder, Standing};
-use oauth_marathon::testing::{BodyStep, Reply, ScriptedBody, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{BoxError, MarathonBody, MarathonLayer, Pool};
+use oauth_marathon_test::{BodyStep, Reply, ScriptedBody, ScriptedProvider};
 use tower::{Layer, Service, ServiceExt};
 
 use crate::support::accounts::{keys, look, post};

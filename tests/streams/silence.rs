@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use oauth_marathon::config::{Settings, TimedOut};
-use oauth_marathon::testing::{BodyStep, Reply, ScriptedBody};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{BoxError, Error, ErrorKind, RequestContext};
+use oauth_marathon_test::{BodyStep, Reply, ScriptedBody};
 use tokio::time::Instant;
 use tower::ServiceExt;
 

@@ -8,8 +8,8 @@ use http_body_util::Full;
 use oauth_marathon::clock::WallClock;
 use oauth_marathon::events::EventStream;
 use oauth_marathon::pool::{CredentialSnapshot, PoolBuilder};
-use oauth_marathon::testing::{ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Credential, Pool, Secret, TokenSet};
+use oauth_marathon_test::{ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 
 pub(crate) const ORIGIN: &str = "https://api.example.com";
 

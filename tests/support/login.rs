@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use oauth_marathon::config::OAuthServer;
-use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::tokens::login::Login;
+use oauth_marathon_test::{Recorded, Reply, ScriptedProvider};
 use tokio::time::Instant;
 
 pub(crate) fn says(status: u16, body: &str) -> Reply {

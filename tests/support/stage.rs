@@ -10,10 +10,10 @@ use oauth_marathon::context::Attempt;
 use oauth_marathon::events::{Event, EventStream};
 use oauth_marathon::layers::replay::ReplayableBody;
 use oauth_marathon::pool::{CredentialSnapshot, PoolBuilder, Standing};
-use oauth_marathon::testing::ScriptedProvider;
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{BoxError, Credential, Error, Marathon, MarathonLayer, Pool, RequestContext, Secret, TokenSet};
+use oauth_marathon_test::ScriptedProvider;
 use tower::{Layer, ServiceExt};
 
 /// An account that can be refreshed, where the pool has a token source. Its token is its id.

@@ -7,10 +7,10 @@ use http_body_util::Full;
 use oauth_marathon::clock::WallClock;
 use oauth_marathon::config::OpencodeConfig;
 use oauth_marathon::pool::PoolBuilder;
-use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Credential, ErrorKind, Pool, RequestContext, Secret, TokenSet};
+use oauth_marathon_test::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{self, Stage, key, login, pass, pool, post, seconds, settings, under};
 

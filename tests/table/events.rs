@@ -8,8 +8,8 @@ use oauth_marathon::config::WhenAllCooling;
 use oauth_marathon::events::{Event, EventStream};
 use oauth_marathon::layers::replay::ReplayBody;
 use oauth_marathon::pool::PoolBuilder;
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{Credential, RequestContext, TokenSet};
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use tokio::time::Instant;
 
 use crate::support::stage::{self, Stage, key, login, pass, pool, post, seconds, settings, under};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oauth_marathon::Pool;
 use oauth_marathon::config::Settings;
-use oauth_marathon::testing::{Reply, ScriptedProvider, ScriptedTokens};
+use oauth_marathon_test::{Reply, ScriptedProvider, ScriptedTokens};
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -1,7 +1,7 @@
 //! Accounts of several kinds in one pool: each goes out in its own way, and as a whole.
 
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::{Credential, Secret};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, key, login, pool, post};
 

@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 
 use oauth_marathon::TokenSet;
 use oauth_marathon::config::WhenAllCooling;
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, login, names, pass, pool, seconds, settings};
 

@@ -1,8 +1,8 @@
 //! Changing the pool while it is in use.
 
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::{Kind, Scope};
 use oauth_marathon::{ErrorKind, Secret, TokenSet};
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, key, login, pass, pool, post, seconds};
 

@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use oauth_marathon::testing::invariants::check_attempts;
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{BoxError, Error, ErrorKind, RequestContext};
+use oauth_marathon_test::invariants::check_attempts;
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use tokio::time::Instant;
 
 use crate::support::stage::{Answer, Stage, key, pass, pool, post, seconds, settings, under};

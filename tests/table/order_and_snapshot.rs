@@ -5,8 +5,8 @@ use std::time::UNIX_EPOCH;
 use oauth_marathon::TokenSet;
 use oauth_marathon::config::StrategyName;
 use oauth_marathon::pool::Standing;
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, login, pass, pool, seconds, settings};
 

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use oauth_marathon::pool::PoolBuilder;
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::{Answer, Classifier, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, seconds};
 

@@ -10,7 +10,9 @@ use crate::credentials::TokenSet;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 use crate::tokens::refresh::across;
-use crate::tokens::refresh::across::{Ended, Failure, Held, Known, Saved, Times, Turn, Unstored, lease, save};
+use crate::tokens::refresh::across::{
+    Ended, Held, Known, Refresh, RefreshFailure as Failure, Saved, Times, Unstored, lease, save,
+};
 use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 
 /// How long to wait at the least for another process that holds the lease, or is in the middle of an exchange without
@@ -81,16 +83,16 @@ pub(super) async fn refresh(
         insists: true,
         begun: None,
     };
-    let turn = Turn { store, key: &key, wall: &SystemClock, held: &held, times };
+    let turn = Refresh { store, key: &key, wall: &SystemClock, held: &held, times };
     let mut waits = false;
-    let mut pass_on = |word: across::Told<'_>| match word {
-        across::Told::Stored(_) | across::Told::Begun(_) => {}
-        across::Told::UnderWay(intent) => {
+    let mut pass_on = |word: across::RefreshNews<'_>| match word {
+        across::RefreshNews::Stored(_) | across::RefreshNews::Begun(_) => {}
+        across::RefreshNews::UnderWay(intent) => {
             if !std::mem::replace(&mut waits, true) {
                 told(Told::UnderWay(intent));
             }
         }
-        across::Told::Interrupted(intent) => told(Told::Interrupted(intent)),
+        across::RefreshNews::Interrupted(intent) => told(Told::Interrupted(intent)),
     };
     match turn.run(|request, left| ask(source, request, (left, times)), &mut pass_on).await {
         Ok(Ended::New(record)) => Ok(Refreshed::New(record)),

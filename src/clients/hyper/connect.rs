@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::config::TimeLimit;
+use crate::error::TimeLimit;
 use crate::error::{BoxError, Error};
 
 /// How much longer one address may take than connecting as a whole: the limit of the whole is to strike first, as it
@@ -60,7 +60,7 @@ impl Service<Uri> for Connector {
             None => connecting,
             Some(limit) => Box::pin(async move {
                 let connection = tokio::time::timeout(limit, connecting).await;
-                connection.unwrap_or_else(|_| Err(TimeLimit::Connect.ran_out(limit).error().into()))
+                connection.unwrap_or_else(|_| Err(Error::of_time_limit(TimeLimit::Connect.ran_out(limit)).into()))
             }),
         }
     }

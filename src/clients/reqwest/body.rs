@@ -10,7 +10,7 @@ use http_body_util::{Empty, Full};
 
 use crate::error::BoxError;
 use crate::layers::replay::ReplayBody;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 /// The body of a request on its way to reqwest: bytes, which are copied for free and can be sent again, or a stream, which
 /// is sent once.

@@ -113,10 +113,8 @@ mod convert;
 mod middleware;
 mod next;
 mod redirect;
-mod source;
 
 pub use self::adapter::{ReqwestLayer, ReqwestService, ResponseFuture};
 pub use self::body::RequestBody;
 pub use self::middleware::MarathonMiddleware;
 pub use self::redirect::redirect_policy;
-pub(crate) use self::source::beneath;

@@ -209,8 +209,9 @@ impl Settings {
         }
     }
 
-    /// Most credentials that one round of a request tries.
-    pub(crate) fn most_attempts(&self) -> usize {
+    /// Most credentials that one round of a request tries: [`max_attempts`](Self::max_attempts), or 16 where that is not set.
+    #[must_use]
+    pub fn most_attempts(&self) -> usize {
         self.max_attempts.map_or(USUAL_ATTEMPTS, NonZeroU32::get) as usize
     }
 

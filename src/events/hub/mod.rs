@@ -10,8 +10,9 @@ use tokio::sync::broadcast::Sender;
 use super::event::Event;
 use super::notifier::Notifier;
 use super::stream::EventStream;
+use super::trace;
 use super::worker::{CAPACITY, Worker};
-use super::{shielded, trace};
+use crate::sync::shielded;
 
 /// Hands events to all listeners. Clones share them.
 ///

@@ -1,8 +1,8 @@
 //! Events as `tracing` events. They carry ids and no labels: a label may be a person's address.
 
 use super::event::Event;
-use super::shielded;
 use crate::credentials::CredentialId;
+use crate::sync::shielded;
 
 const TARGET: &str = "oauth_marathon";
 

@@ -13,9 +13,8 @@ use super::judge::Judge;
 use super::read::Reading;
 use super::stream::{Asked, Patience, Stream};
 use super::watched::Watched;
-use crate::config::TimedOut;
 use crate::context::RequestContext;
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, TimedOut};
 use crate::verdict::{Kind, Lost, Verdict};
 
 pin_project! {

@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use http::response::Parts;
 
 use crate::clock::WallClock;
 use crate::providers::failures::ProviderRules;
-use crate::verdict::{Answer, Classifier, StandardClassifier};
-use crate::verdict::{Kind, Verdict};
+use crate::sync::shielded;
+use crate::verdict::{Answer, Classifier, Kind, StandardClassifier, Verdict};
 
 #[derive(Clone)]
 pub(crate) struct Judge {
@@ -46,11 +45,11 @@ impl Judge {
 
     /// Judges an error inside an answer that began well; `event` is its name.
     pub(super) fn in_stream(&self, answer: &Answer<'_>, event: Option<&str>) -> Verdict {
-        let by_user = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
+        let by_user = self.classifiers.iter().find_map(|classifier| verdict_of(|| classifier.answer(answer)));
         let by_rules = || {
             let generic = ProviderRules::default();
             let rules = self.rules.as_ref().unwrap_or(&generic);
-            shielded(|| rules.error_object(answer, event, answer.body().unwrap_or_default()))
+            verdict_of(|| rules.error_object(answer, event, answer.body().unwrap_or_default()))
         };
         let unknown = Verdict::new(Kind::ServerError);
         let verdict = by_user.or_else(by_rules).unwrap_or(unknown);
@@ -59,13 +58,13 @@ impl Judge {
 
     /// Judges an error that came in place of an answer.
     pub(super) fn error(&self, error: &(dyn StdError + 'static)) -> Verdict {
-        let by_user = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.error(error)));
+        let by_user = self.classifiers.iter().find_map(|classifier| verdict_of(|| classifier.error(error)));
         by_user.or_else(|| self.standard.error(error)).unwrap_or(Verdict::new(Kind::Network))
     }
 
     fn ask(&self, answer: &Answer<'_>, status: StatusCode) -> Verdict {
-        let by_user = self.classifiers.iter().find_map(|classifier| shielded(|| classifier.answer(answer)));
-        let by_rules = || shielded(|| self.rules.as_ref()?.answer(answer));
+        let by_user = self.classifiers.iter().find_map(|classifier| verdict_of(|| classifier.answer(answer)));
+        let by_rules = || verdict_of(|| self.rules.as_ref()?.answer(answer));
         let verdict =
             by_user.or_else(by_rules).or_else(|| self.standard.answer(answer)).unwrap_or(Verdict::new(Kind::Rejected));
         if verdict.status().is_some() { verdict } else { verdict.with_status(status) }
@@ -73,8 +72,8 @@ impl Judge {
 }
 
 /// Calls a classifier. One that panics has no verdict; the panic costs nothing else.
-fn shielded(judge: impl FnOnce() -> Option<Verdict>) -> Option<Verdict> {
-    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
+fn verdict_of(classifier: impl FnOnce() -> Option<Verdict>) -> Option<Verdict> {
+    shielded(classifier).unwrap_or_else(|| {
         tracing::warn!(target: "oauth_marathon", "a classifier panicked; the next verdict counts");
         None
     })

@@ -30,14 +30,14 @@ pin_project! {
         read: Bytes,
         // What came after the first chunk: most failures have one.
         more: Option<BytesMut>,
-        end: Option<End>,
+        end: Option<ReadEnd>,
         // Armed only if the body is not there at once.
         limit: Option<Pin<Box<Sleep>>>,
     }
 }
 
 /// How the reading ended, and what is still to be passed on after what was read.
-enum End {
+enum ReadEnd {
     Complete(Option<HeaderMap>),
     Failed(Option<BoxError>),
     /// A bound was reached: the caller reads what is left.
@@ -60,10 +60,10 @@ where
             match this.body.as_mut().poll_frame(cx) {
                 Poll::Pending => {
                     ready!(poll_limit(this.limit, cx));
-                    *this.end = Some(End::Left);
+                    *this.end = Some(ReadEnd::Left);
                 }
-                Poll::Ready(None) => *this.end = Some(End::Complete(None)),
-                Poll::Ready(Some(Err(error))) => *this.end = Some(End::Failed(Some(error))),
+                Poll::Ready(None) => *this.end = Some(ReadEnd::Complete(None)),
+                Poll::Ready(Some(Err(error))) => *this.end = Some(ReadEnd::Failed(Some(error))),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => {
                         if this.read.is_empty() {
@@ -72,13 +72,13 @@ where
                             this.more.get_or_insert_default().extend_from_slice(&data);
                         }
                         if this.read.len() + this.more.as_ref().map_or(0, BytesMut::len) > BYTES {
-                            *this.end = Some(End::Left);
+                            *this.end = Some(ReadEnd::Left);
                         }
                     }
                     // Nothing follows trailers (RFC 9110 section 6.5).
                     Err(frame) => {
                         if let Ok(trailers) = frame.into_trailers() {
-                            *this.end = Some(End::Complete(Some(trailers)));
+                            *this.end = Some(ReadEnd::Complete(Some(trailers)));
                         }
                     }
                 },
@@ -106,7 +106,7 @@ where
 
     /// Whether the whole body was read.
     pub(super) fn is_complete(&self) -> bool {
-        matches!(self.end, Some(End::Complete(_)))
+        matches!(self.end, Some(ReadEnd::Complete(_)))
     }
 
     /// The body from its start.
@@ -119,29 +119,31 @@ where
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(this.read)))));
         }
         match this.end {
-            Some(End::Complete(trailers)) => Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))),
-            Some(End::Failed(error)) => Poll::Ready(error.take().map(Err)),
-            Some(End::Left) | None => this.body.poll_frame(cx),
+            Some(ReadEnd::Complete(trailers)) => {
+                Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+            Some(ReadEnd::Failed(error)) => Poll::Ready(error.take().map(Err)),
+            Some(ReadEnd::Left) | None => this.body.poll_frame(cx),
         }
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
         self.read.is_empty()
             && match &self.end {
-                Some(End::Complete(trailers)) => trailers.is_none(),
-                Some(End::Failed(error)) => error.is_none(),
-                Some(End::Left) | None => self.body.is_end_stream(),
+                Some(ReadEnd::Complete(trailers)) => trailers.is_none(),
+                Some(ReadEnd::Failed(error)) => error.is_none(),
+                Some(ReadEnd::Left) | None => self.body.is_end_stream(),
             }
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
         let read = self.read.len() as u64;
         let rest = match &self.end {
-            Some(End::Complete(_)) => return SizeHint::with_exact(read),
+            Some(ReadEnd::Complete(_)) => return SizeHint::with_exact(read),
             // Its full length is unknown, and the length of what has come would make it look whole.
-            Some(End::Failed(Some(_))) => SizeHint::new(),
-            Some(End::Failed(None)) => SizeHint::with_exact(0),
-            Some(End::Left) | None => self.body.size_hint(),
+            Some(ReadEnd::Failed(Some(_))) => SizeHint::new(),
+            Some(ReadEnd::Failed(None)) => SizeHint::with_exact(0),
+            Some(ReadEnd::Left) | None => self.body.size_hint(),
         };
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(read));

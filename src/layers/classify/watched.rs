@@ -10,8 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::clock;
-use crate::config::TimeLimit;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, TimeLimit};
 
 pin_project! {
     /// The inner body, with its data as `Bytes` and its errors boxed. A silence that lasts too long ends it with an error.
@@ -82,7 +81,7 @@ where
                 let limit = ready!(this.silence.poll(cx));
                 this.body.set(None);
                 this.silence.timer = None;
-                Poll::Ready(Some(Err(TimeLimit::StreamIdle.ran_out(limit).error().into())))
+                Poll::Ready(Some(Err(Error::of_time_limit(TimeLimit::StreamIdle.ran_out(limit)).into())))
             }
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::Response;
 
-use super::late::Late;
 use super::settle::settle;
+use super::unsettled::UnsettledAttempt;
 use crate::context::{Plan, RequestContext, Used};
 use crate::credentials::CredentialId;
 use crate::error::{Error, ErrorKind};
@@ -173,7 +173,7 @@ impl OpenAttempt {
         if verdict.scope() == Scope::Model && self.context.awaits_model() {
             let body = self.context.call().failed_body.clone();
             let answer = body.map(|body| Remembered::new(lease.credential().clone(), response, body));
-            Late::leave(&self.context, lease, verdict, answer);
+            UnsettledAttempt::leave(&self.context, lease, verdict, answer);
             return None;
         }
         if lease.may_be_cooling() {
@@ -208,7 +208,7 @@ impl OpenAttempt {
         self.tell_time_limit(&lease);
         match self.verdict() {
             Some(verdict) if verdict.scope() == Scope::Model && self.context.awaits_model() => {
-                Late::leave(&self.context, lease, verdict, None);
+                UnsettledAttempt::leave(&self.context, lease, verdict, None);
             }
             // There is no answer to remember.
             Some(verdict) => settle(&self.context, &lease, verdict, |_, _| None),

@@ -7,10 +7,9 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::config::TimedOut;
 use crate::context::RequestContext;
 use crate::context::ending::StreamNews;
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, TimedOut};
 use crate::pool::Lease;
 
 pin_project! {
@@ -28,7 +27,7 @@ pin_project! {
         Live {
             #[pin]
             body: B,
-            held: Option<Held>,
+            held: Option<HeldLease>,
         },
         /// An answer that the pool remembered.
         Memory {
@@ -38,7 +37,7 @@ pin_project! {
 }
 
 /// A lease whose answer is under way.
-struct Held {
+struct HeldLease {
     lease: Lease,
     /// The call that it belongs to.
     context: RequestContext,
@@ -48,7 +47,7 @@ struct Held {
     settled: bool,
 }
 
-impl Held {
+impl HeldLease {
     fn settle(&mut self) {
         if self.settled {
             return;
@@ -106,7 +105,8 @@ impl<B: Body> LeaseBody<B> {
         const WITHOUT_BODY: [StatusCode; 3] =
             [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         let ended = without_body || WITHOUT_BODY.contains(&response.status()) || response.body().is_end_stream();
-        let mut held = held.filter(|_| !ended).map(|(lease, context)| Held { lease, context, news, settled: false });
+        let mut held =
+            held.filter(|_| !ended).map(|(lease, context)| HeldLease { lease, context, news, settled: false });
         // The stream may have failed in the same chunk in which it began.
         if let Some(held) = &mut held {
             held.settle();

@@ -11,12 +11,12 @@ mod attempt;
 mod body;
 mod future;
 mod inject;
-mod late;
 mod layer;
 mod origin_guard;
 mod service;
 mod settle;
 mod unavailable;
+mod unsettled;
 mod wait;
 
 pub use self::body::LeaseBody;

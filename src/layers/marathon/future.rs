@@ -12,9 +12,8 @@ use super::MarathonBody;
 use crate::error::BoxError;
 use crate::layers::classify::ClassifyBody;
 use crate::layers::credential::{CredentialService, LeaseBody};
-use crate::layers::notify;
-use crate::layers::{classify, retry};
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
+use crate::layers::{classify, notify, retry};
 
 type Inner<S, B, RB> = notify::ResponseFuture<
     retry::ResponseFuture<CredentialService<classify::Classify<S>>, B, LeaseBody<ClassifyBody<RB>>>,

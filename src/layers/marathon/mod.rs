@@ -20,10 +20,10 @@ use crate::error::BoxError;
 use crate::layers::classify::{Classify, ClassifyLayer};
 use crate::layers::credential::{CredentialLayer, CredentialService};
 use crate::layers::notify::{Notify, NotifyLayer};
+use crate::layers::replayable::ReplayableBody;
 use crate::layers::retry::{Retry, RetryLayer};
 use crate::pool::Pool;
 use crate::providers::failures::ProviderRules;
-use crate::replayable::ReplayableBody;
 use crate::verdict::Classifier;
 
 /// Keeps a request running across the credentials of a pool: notify, retry, credential and classify, in this order.
@@ -70,7 +70,7 @@ impl MarathonLayer {
     /// Failed answers are judged by the rules of the pool's provider. They are found by its id, else by its origins.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
-        let rules = ProviderRules::for_pool(&pool);
+        let rules = ProviderRules::for_provider_at(pool.provider(), pool.origins());
         Self {
             notify: NotifyLayer::with_notifiers(pool.notifiers().clone()).context_in_extensions(false),
             retry: RetryLayer::for_pool(&pool),

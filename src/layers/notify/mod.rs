@@ -5,10 +5,10 @@
 //! the drop of the answer's future. Response bodies and spawned tasks are outside of it, and carry a clone where they need
 //! one.
 
+#[cfg(test)]
+mod doubles;
 mod future;
 mod guard;
-#[cfg(test)]
-mod inner;
 mod layer;
 mod service;
 

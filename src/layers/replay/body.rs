@@ -9,9 +9,9 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
 use super::DEFAULT_LIMIT;
-use super::state::{Cursor, Polled, State, Step};
+use super::state::{Polled, ReadPosition, ReadStep, ReplayState};
 use crate::error::BoxError;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 /// One handle of a request body that can be read several times, one handle for each send.
 ///
@@ -30,8 +30,8 @@ use crate::replayable::ReplayableBody;
 /// would be the alternative: it had begun to read and a later handle has taken over the caller's body, or it was made
 /// early and first read after the body had failed or passed the limit.
 pub struct ReplayBody<B> {
-    shared: Arc<Mutex<State<Pin<Box<B>>>>>,
-    cursor: Cursor,
+    shared: Arc<Mutex<ReplayState<Pin<Box<B>>>>>,
+    cursor: ReadPosition,
 }
 
 impl<B: Body> ReplayBody<B> {
@@ -40,7 +40,7 @@ impl<B: Body> ReplayBody<B> {
         let hint = body.size_hint();
         let source = if body.is_end_stream() { None } else { Some(Box::pin(body)) };
         let limit = u64::try_from(cap).unwrap_or(u64::MAX);
-        Self { shared: Arc::new(Mutex::new(State::new(source, hint, limit))), cursor: Cursor::default() }
+        Self { shared: Arc::new(Mutex::new(ReplayState::new(source, hint, limit))), cursor: ReadPosition::default() }
     }
 }
 
@@ -80,10 +80,10 @@ where
         let (step, effects) = lock(&this.shared).next(&mut this.cursor, cx.waker());
         effects.run();
         match step {
-            Step::Yield(frame) => Poll::Ready(frame.map(Ok)),
-            Step::Fail(fault) => Poll::Ready(Some(Err(fault.into()))),
-            Step::Pull(source) => this.pull(source, cx),
-            Step::Wait => Poll::Pending,
+            ReadStep::Yield(frame) => Poll::Ready(frame.map(Ok)),
+            ReadStep::Fail(fault) => Poll::Ready(Some(Err(fault.into()))),
+            ReadStep::Pull(source) => this.pull(source, cx),
+            ReadStep::Wait => Poll::Pending,
         }
     }
 
@@ -103,7 +103,7 @@ where
 {
     fn try_clone(&self) -> Option<Self> {
         let replayable = lock(&self.shared).is_replayable(&self.cursor);
-        replayable.then(|| Self { shared: Arc::clone(&self.shared), cursor: Cursor::default() })
+        replayable.then(|| Self { shared: Arc::clone(&self.shared), cursor: ReadPosition::default() })
     }
 
     fn source_failed(&self) -> bool {
@@ -144,6 +144,6 @@ impl<B> fmt::Debug for ReplayBody<B> {
     }
 }
 
-fn lock<S>(state: &Mutex<State<S>>) -> MutexGuard<'_, State<S>> {
+fn lock<S>(state: &Mutex<ReplayState<S>>) -> MutexGuard<'_, ReplayState<S>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -35,7 +35,7 @@ mod tests;
 pub use self::body::ReplayBody;
 pub use self::layer::ReplayLayer;
 pub use self::service::Replay;
-pub use crate::replayable::ReplayableBody;
+pub use crate::layers::replayable::ReplayableBody;
 
 /// The default of `replayLimitBytes`: 1 MiB.
 const DEFAULT_LIMIT: usize = 1024 * 1024;

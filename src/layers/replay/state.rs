@@ -16,7 +16,7 @@ use crate::error::BoxError;
 pub(super) type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
 /// The shared half: `S` is the caller's body.
-pub(super) struct State<S> {
+pub(super) struct ReplayState<S> {
     source: Source<S>,
     tape: Tape,
     /// What the source promised before anything was read.
@@ -39,7 +39,7 @@ enum Source<S> {
 
 /// The part of the state that each handle has for itself: how far it has read.
 #[derive(Debug, Default)]
-pub(super) struct Cursor {
+pub(super) struct ReadPosition {
     phase: Phase,
     /// Frames of the tape that it has yielded.
     at: usize,
@@ -67,10 +67,10 @@ pub(super) enum Fault {
 }
 
 /// What a handle does next.
-pub(super) enum Step<S> {
+pub(super) enum ReadStep<S> {
     Yield(Option<Frame<Bytes>>),
     Fail(Fault),
-    /// Poll the source, then [`State::settle`].
+    /// Poll the source, then [`ReplayState::settle`].
     Pull(S),
     /// Another thread is polling the source and will wake us.
     Wait,
@@ -86,7 +86,7 @@ pub(super) struct Effects {
     discard: (Option<Waker>, Vec<Bytes>),
 }
 
-impl<S> State<S> {
+impl<S> ReplayState<S> {
     /// The state of an unread body; a `source` of `None` is one that has ended.
     pub(super) fn new(source: Option<S>, hint: SizeHint, limit: u64) -> Self {
         let tape = Tape::new(limit, hint.lower());
@@ -95,10 +95,10 @@ impl<S> State<S> {
     }
 
     /// The next step of a handle: from the tape while it lasts, then from the source.
-    pub(super) fn next(&mut self, cursor: &mut Cursor, waker: &Waker) -> (Step<S>, Effects) {
+    pub(super) fn next(&mut self, cursor: &mut ReadPosition, waker: &Waker) -> (ReadStep<S>, Effects) {
         match cursor.phase {
-            Phase::Done => return Step::Yield(None).alone(),
-            Phase::Broken(fault) => return Step::Fail(fault).alone(),
+            Phase::Done => return ReadStep::Yield(None).alone(),
+            Phase::Broken(fault) => return ReadStep::Fail(fault).alone(),
             Phase::Live(reader) if reader != self.reader => return self.fail(cursor, Fault::Superseded).alone(),
             Phase::Fresh => {
                 self.active += 1;
@@ -109,20 +109,20 @@ impl<S> State<S> {
         if cursor.at < self.tape.len() {
             let Some(chunk) = self.tape.chunk(cursor.at) else { return self.fail(cursor, Fault::Forgotten).alone() };
             cursor.pass(&chunk);
-            return Step::Yield(Some(Frame::data(chunk))).alone();
+            return ReadStep::Yield(Some(Frame::data(chunk))).alone();
         }
         match self.source {
             Source::Here(_) | Source::Out(_) => self.take(cursor, waker),
             Source::Ended => {
                 self.retire(cursor, Phase::Done);
-                Step::Yield(self.tape.trailers().cloned().map(Frame::trailers)).alone()
+                ReadStep::Yield(self.tape.trailers().cloned().map(Frame::trailers)).alone()
             }
             Source::Failed => self.fail(cursor, Fault::SourceFailed).alone(),
         }
     }
 
     /// Takes the source out for `cursor`, whose handle becomes its one reader.
-    fn take(&mut self, cursor: &mut Cursor, waker: &Waker) -> (Step<S>, Effects) {
+    fn take(&mut self, cursor: &mut ReadPosition, waker: &Waker) -> (ReadStep<S>, Effects) {
         let mut effects = Effects::default();
         if cursor.phase != Phase::Live(self.reader) {
             self.reader += 1;
@@ -131,11 +131,11 @@ impl<S> State<S> {
             effects.wake = self.waker.take();
         }
         match std::mem::replace(&mut self.source, Source::Out(self.reader)) {
-            Source::Here(source) => (Step::Pull(source), effects),
+            Source::Here(source) => (ReadStep::Pull(source), effects),
             Source::Out(other) if other != self.reader => {
                 self.source = Source::Out(other);
                 effects.discard.0 = self.waker.replace(waker.clone());
-                (Step::Wait, effects)
+                (ReadStep::Wait, effects)
             }
             // This handle owned the source already; it panicked in the last poll, and is gone.
             _ => {
@@ -150,7 +150,7 @@ impl<S> State<S> {
     /// Returns a fault where another reader took over during a poll that came to nothing.
     pub(super) fn settle(
         &mut self,
-        cursor: &mut Cursor,
+        cursor: &mut ReadPosition,
         source: Option<S>,
         polled: &Polled,
         waker: &Waker,
@@ -178,7 +178,7 @@ impl<S> State<S> {
         (None, effects)
     }
 
-    fn record(&mut self, cursor: &mut Cursor, frame: &Frame<Bytes>) -> Vec<Bytes> {
+    fn record(&mut self, cursor: &mut ReadPosition, frame: &Frame<Bytes>) -> Vec<Bytes> {
         if let Some(trailers) = frame.trailers_ref() {
             self.tape.end(trailers);
             self.retire(cursor, Phase::Done);
@@ -194,7 +194,7 @@ impl<S> State<S> {
     }
 
     /// A handle is dropped.
-    pub(super) fn leave(&mut self, cursor: &mut Cursor) -> Effects {
+    pub(super) fn leave(&mut self, cursor: &mut ReadPosition) -> Effects {
         let mut effects = Effects::default();
         if let Phase::Live(reader) = cursor.phase {
             if matches!(self.source, Source::Out(holder) if holder == reader) {
@@ -210,7 +210,7 @@ impl<S> State<S> {
     }
 
     /// Whether a new handle, made from the handle of `cursor`, would surely yield the whole body.
-    pub(super) fn is_replayable(&self, cursor: &Cursor) -> bool {
+    pub(super) fn is_replayable(&self, cursor: &ReadPosition) -> bool {
         let unread_by_others = self.active == usize::from(cursor.is_active());
         self.tape.is_complete()
             && match self.source {
@@ -229,7 +229,7 @@ impl<S> State<S> {
         matches!(self.source, Source::Failed)
     }
 
-    pub(super) fn is_end(&self, cursor: &Cursor) -> bool {
+    pub(super) fn is_end(&self, cursor: &ReadPosition) -> bool {
         match cursor.phase {
             Phase::Done => true,
             Phase::Broken(_) => false,
@@ -239,7 +239,7 @@ impl<S> State<S> {
     }
 
     /// What is still to come for the handle of `cursor`: exact once the end is known.
-    pub(super) fn size_hint(&self, cursor: &Cursor) -> SizeHint {
+    pub(super) fn size_hint(&self, cursor: &ReadPosition) -> SizeHint {
         let read = self.tape.bytes();
         if cursor.phase == Phase::Done || matches!(self.source, Source::Ended) {
             return SizeHint::with_exact(read.saturating_sub(cursor.bytes));
@@ -252,18 +252,18 @@ impl<S> State<S> {
         hint
     }
 
-    fn fail(&mut self, cursor: &mut Cursor, fault: Fault) -> Step<S> {
+    fn fail(&mut self, cursor: &mut ReadPosition, fault: Fault) -> ReadStep<S> {
         self.retire(cursor, Phase::Broken(fault));
-        Step::Fail(fault)
+        ReadStep::Fail(fault)
     }
 
-    fn retire(&mut self, cursor: &mut Cursor, phase: Phase) {
+    fn retire(&mut self, cursor: &mut ReadPosition, phase: Phase) {
         self.active = self.active.saturating_sub(usize::from(cursor.is_active()));
         cursor.phase = phase;
     }
 }
 
-impl Cursor {
+impl ReadPosition {
     fn pass(&mut self, chunk: &Bytes) {
         self.at += usize::from(!chunk.is_empty());
         self.bytes = self.bytes.saturating_add(chunk.len() as u64);
@@ -274,7 +274,7 @@ impl Cursor {
     }
 }
 
-impl<S> Step<S> {
+impl<S> ReadStep<S> {
     fn alone(self) -> (Self, Effects) {
         (self, Effects::default())
     }

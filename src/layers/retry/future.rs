@@ -10,9 +10,8 @@ use tower_service::Service;
 use super::progress::Go;
 use super::run::Run;
 use crate::clock;
-use crate::config::TimeLimit;
-use crate::error::BoxError;
-use crate::replayable::ReplayableBody;
+use crate::error::{BoxError, TimeLimit};
+use crate::layers::replayable::ReplayableBody;
 use crate::sync::time::Sleep;
 
 pin_project! {

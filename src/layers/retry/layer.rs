@@ -14,7 +14,7 @@ use crate::providers::model::Models;
 /// [`ClassifyLayer`](crate::layers::classify::ClassifyLayer), which note for each attempt what came back and what could come next.
 /// Over a service without them it sends again after errors only.
 ///
-/// The request body has to be a [`ReplayableBody`](crate::replayable::ReplayableBody); one that cannot be replayed is sent
+/// The request body has to be a [`ReplayableBody`](crate::layers::replayable::ReplayableBody); one that cannot be replayed is sent
 /// once.
 ///
 /// ```

@@ -8,13 +8,13 @@
 //! to a provider that fails: the pool's budget pays for it, and each one follows a pause, except the first one after an old
 //! connection broke.
 
+mod best;
 mod decide;
 mod future;
 mod layer;
 #[cfg(feature = "tower")]
 mod policy;
 mod progress;
-mod rank;
 mod run;
 mod service;
 mod spare;

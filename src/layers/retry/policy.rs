@@ -10,14 +10,14 @@ use http::{Request, Response};
 use tower::retry::Policy;
 
 use super::progress::{Go, Progress, Shared};
-use super::spare::{is_idempotent, is_whole};
+use super::spare::{is_idempotent, is_whole, model_of};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::RequestContext;
 use crate::error::BoxError;
+use crate::layers::replayable::ReplayableBody;
 use crate::pool::Pool;
 use crate::providers::model::Models;
-use crate::replayable::ReplayableBody;
 use crate::sync::time::Sleep;
 use crate::verdict::Scope;
 
@@ -101,7 +101,7 @@ where
         }
         let failed = judged.is_some_and(|verdict| !verdict.is_success());
         if judged.is_some_and(|verdict| verdict.scope() == Scope::Model) {
-            progress.settle_model(|models| models.find(request.uri(), request.headers(), request.body()));
+            progress.settle_model(|models| model_of(models, request.uri(), request.headers(), request.body()));
         }
         let go = if failed && is_whole(request.body()) { progress.go() } else { None };
         match go {

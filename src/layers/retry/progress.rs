@@ -7,16 +7,17 @@ use http::header::HeaderName;
 use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::decide::{Decision, Limits, Situation, decide};
+use super::spare::model_of;
 use crate::clock;
 use crate::config::Settings;
 use crate::context::{Plan, RequestContext};
 use crate::credentials::header::state_recovery;
 use crate::error::{BoxError, Error};
 use crate::events::{Event, Notifiers};
+use crate::layers::replayable::ReplayableBody;
 use crate::pool::Pool;
 use crate::pool::budget::Budget;
 use crate::providers::model::Models;
-use crate::replayable::ReplayableBody;
 use crate::verdict::{Kind, Verdict};
 
 /// The field that tells the official SDKs whether to send the request again.
@@ -66,7 +67,7 @@ impl Shared {
     #[inline]
     pub(super) fn tell_model<B: ReplayableBody>(&self, context: &RequestContext, request: &Request<B>) {
         if let Some(models) = self.models.as_ref().filter(|models| models.are_wanted()) {
-            name_model(models, context, |models| models.find(request.uri(), request.headers(), request.body()));
+            name_model(models, context, |models| model_of(models, request.uri(), request.headers(), request.body()));
         }
     }
 }

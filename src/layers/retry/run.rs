@@ -2,12 +2,11 @@
 
 use http::{Request, Response};
 
+use super::best::{Best, Rank};
 use super::progress::{Go, Progress};
-use super::rank::{Best, Rank};
 use super::spare::Spare;
-use crate::config::TimedOut;
-use crate::error::{BoxError, Error, ErrorKind};
-use crate::replayable::ReplayableBody;
+use crate::error::{BoxError, Error, ErrorKind, TimedOut};
+use crate::layers::replayable::ReplayableBody;
 use crate::verdict::{Kind, Lost, Scope, Verdict};
 
 /// One request on its way: its progress, the copy that later attempts start from, and the best answer so far.
@@ -87,7 +86,7 @@ impl<B: ReplayableBody, RB> Run<B, RB> {
         let mut call = self.progress.context.call();
         call.judge(Verdict::new(Kind::Network).with_lost(Lost::TimedOut));
         call.time_out(timed_out);
-        timed_out.error().into()
+        Error::of_time_limit(timed_out).into()
     }
 }
 

@@ -10,7 +10,7 @@ use super::run::Run;
 use super::spare::{Spare, is_idempotent};
 use crate::context::RequestContext;
 use crate::error::BoxError;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 /// The service of [`RetryLayer`](super::RetryLayer).
 #[derive(Debug, Clone)]

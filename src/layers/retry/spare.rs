@@ -6,8 +6,8 @@ use http::header::HeaderName;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use crate::context::RequestContext;
+use crate::layers::replayable::ReplayableBody;
 use crate::providers::model::Models;
-use crate::replayable::ReplayableBody;
 
 /// A whole request, untouched by any attempt.
 ///
@@ -61,7 +61,7 @@ impl<B: ReplayableBody> Spare<B> {
     /// The model that the request asks for.
     #[cold]
     pub(crate) fn model(&self, models: &Models) -> Option<Arc<str>> {
-        models.find(&self.uri, &self.headers(), &self.body)
+        model_of(models, &self.uri, &self.headers(), &self.body)
     }
 
     /// Whether it can be sent.
@@ -80,6 +80,18 @@ impl<B: ReplayableBody> Spare<B> {
     }
 }
 
+/// The model that a request asks for, as far as its body is in memory.
+#[cold]
+pub(crate) fn model_of(
+    models: &Models,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &impl ReplayableBody,
+) -> Option<Arc<str>> {
+    let found = body.peek(|body: &[u8]| models.find(uri, headers, Some(body)));
+    found.unwrap_or_else(|| models.find(uri, headers, None))
+}
+
 /// Whether a body can be sent from its start. If the caller's own body failed, no caller waits for an answer.
 pub(crate) fn is_whole(body: &impl ReplayableBody) -> bool {
     !body.source_failed() && body.try_clone().is_some()
@@ -96,4 +108,40 @@ pub(crate) fn is_idempotent<B>(request: &Request<B>) -> bool {
 /// map costs nothing.
 fn own_extensions(extensions: &Extensions, with_context: bool) -> Extensions {
     if extensions.len() == usize::from(with_context) { Extensions::new() } else { extensions.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt, Empty, Full};
+
+    use super::*;
+    use crate::layers::replay::ReplayBody;
+    use crate::providers::model::ModelRequest;
+
+    fn found<B: ReplayableBody>(models: &Models, body: B) -> Option<String> {
+        let request = Request::post("https://api.example.com/v1/chat").body(body).unwrap();
+        model_of(models, request.uri(), request.headers(), request.body()).map(|name| name.to_string())
+    }
+
+    fn full(text: &'static str) -> Full<Bytes> {
+        Full::from(text)
+    }
+
+    #[test]
+    fn a_body_that_is_not_in_memory_is_not_read() {
+        let length = |request: &ModelRequest<'_>| request.body().map(|body| format!("{} bytes", body.len()));
+        let models = Models::new(Some(Box::new(length)));
+        assert_eq!(found(&models, Empty::<Bytes>::new()), None);
+        assert_eq!(found(&models, full("four")).as_deref(), Some("4 bytes"));
+        assert_eq!(found(&models, ReplayBody::new(full("four"), 100)), None);
+    }
+
+    #[tokio::test]
+    async fn what_a_body_has_recorded_is_read_after_it_was_sent() {
+        let first = ReplayBody::new(full(r#"{"model":"m"}"#), 100);
+        let spare = first.try_clone().unwrap();
+        first.collect().await.unwrap();
+        assert_eq!(found(&Models::new(None), spare).as_deref(), Some("m"));
+    }
 }

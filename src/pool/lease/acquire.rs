@@ -47,12 +47,38 @@ impl Pool {
         Some(Lease::new(access, self.clone(), self.changes(), None))
     }
 
-    /// Whether [`try_lease`](Pool::try_lease) would find one. Public for this repository's benches alone; no promise covers it.
-    #[doc(hidden)]
+    /// The active credential: the front of the order, which the next request begins with if neither a pin, nor a limit of its
+    /// model, nor a [`Strategy`](crate::pool::Strategy) of yours says otherwise. `None` while none is ready.
+    ///
+    /// It takes no lock while that credential's token is fresh, so a status page may ask as often as it likes. A
+    /// [`snapshot`](Pool::snapshot) says more and costs more.
+    ///
+    /// ```
+    /// use oauth_marathon::{Credential, Pool, Secret};
+    ///
+    /// let pool = Pool::builder("openai")
+    ///     .origin("https://api.example.com")
+    ///     .credential(Credential::new("work", Secret::new("key-1")))
+    ///     .credential(Credential::new("home", Secret::new("key-2")))
+    ///     .build()?;
+    /// assert_eq!(pool.active(), Some("work".into()));
+    /// pool.remove("work");
+    /// assert_eq!(pool.active(), Some("home".into()));
+    /// # Ok::<_, oauth_marathon::Error>(())
+    /// ```
     #[inline]
     #[must_use]
-    pub fn has_active(&self) -> bool {
-        self.0.active.has_fresh()
+    pub fn active(&self) -> Option<CredentialId> {
+        match self.0.active.find_fresh() {
+            Some(access) => Some(access.slot.id.clone()),
+            None => self.front(clock::now()),
+        }
+    }
+
+    /// The front of the order, or the credential that joins it next where its cooldown is over.
+    #[cold]
+    fn front(&self, now: Instant) -> Option<CredentialId> {
+        self.state().front(now).map(|entry| entry.credential().id.clone())
     }
 
     /// Leases a credential by all the rules. One whose token is about to expire is refreshed meanwhile.

@@ -19,9 +19,9 @@ pub(crate) use self::acquire::{Acquired, Unavailable};
 use super::handle::{Pool, account};
 use super::prepared::{Access, Slot};
 use super::state::{AttemptRef, ProbeTarget};
-use crate::config::TimedOut;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
+use crate::error::TimedOut;
 use crate::events::{Account, Event};
 use crate::verdict::Verdict;
 

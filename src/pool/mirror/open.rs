@@ -2,57 +2,75 @@
 
 use std::sync::Arc;
 
+use http::Request;
+use tower_service::Service;
+
 use super::pull::{Follower, LastRead};
 use crate::config::ProviderOAuth;
-use crate::credentials::Generation;
-use crate::credentials::{Credential, CredentialId};
+use crate::credentials::{Credential, CredentialId, Generation};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::builder::PoolBuilder;
 use crate::pool::handle::Pool;
 use crate::store::{CasOutcome, Entry, Record, Store, StoreKey};
 use crate::sync::Handle;
 use crate::tokens::refresh::across::{STORE_LIMIT, limited};
+use crate::tokens::refresh::{OAuth2, TokenSource};
 
 impl Pool {
     /// Opens the pool of a provider over a store, by what `provider.<id>.oauth` says: its settings, the origins that
     /// credentials may be sent to, and the OAuth server that refreshes them.
     ///
     /// This is the short way for [`Pool::builder`] with [`PoolBuilder::oauth`], [`PoolBuilder::store`] and
-    /// [`PoolBuilder::open`]. Notifiers can be added to [`Pool::notifiers`].
+    /// [`PoolBuilder::open`]. `http` is the client that refreshes. Notifiers can be added to [`Pool::notifiers`].
     ///
     /// ```
     /// use oauth_marathon::config::ProviderOAuth;
     /// use oauth_marathon::store::MemoryStore;
     /// use oauth_marathon::{Credential, Pool, Secret};
+    /// # use http::{Request, Response};
+    /// # use http_body_util::Full;
+    /// # let http = tower::service_fn(async |_: Request<Full<bytes::Bytes>>| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
     /// let store = MemoryStore::new();
     /// let oauth: ProviderOAuth = serde_json::from_str(r#"{ "origins": ["https://api.example.com"] }"#)?;
-    /// let pool = Pool::open("openai", store.clone(), &oauth).await?;
+    /// let pool = Pool::open("openai", store.clone(), &oauth, http.clone()).await?;
     /// pool.add(Credential::new("work", Secret::new("sk-1")))?;
     /// // It is in the store, for the next start and for other processes.
     /// pool.flush().await?;
-    /// let other = Pool::open("openai", store, &oauth).await?;
+    /// let other = Pool::open("openai", store, &oauth, http).await?;
     /// assert_eq!(other.snapshot().credentials[0].id, "work");
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     /// As [`PoolBuilder::oauth`] and [`PoolBuilder::open`].
-    pub async fn open(provider: impl Into<Arc<str>>, store: impl Store, oauth: &ProviderOAuth) -> Result<Self, Error> {
-        Self::builder(provider).oauth(oauth)?.store(store).open().await
+    pub async fn open<C, B>(
+        provider: impl Into<Arc<str>>,
+        store: impl Store,
+        oauth: &ProviderOAuth,
+        http: C,
+    ) -> Result<Self, Error>
+    where
+        C: Service<Request<B>>,
+        OAuth2<C, B>: TokenSource,
+    {
+        Self::builder(provider).oauth(oauth, http)?.store(store).open().await
     }
 }
 
 impl PoolBuilder {
     /// Takes over what `provider.<id>.oauth` says: the settings, the `origins`, and with `tokenUrl` and `clientId` the way
-    /// to refresh tokens, over the client of the feature `hyper-client`.
+    /// to refresh tokens, over `http`. That is any client that [`OAuth2`] takes, such as a clone of the one below the
+    /// layers. It keeps the `connectTimeoutMs` that it was made with.
     ///
     /// # Errors
-    /// If a value is malformed; if it names an OAuth server and no `tokenUrl` or no `clientId`; and without that feature, if
-    /// it names a `tokenUrl`: then set the `settings` and the `origins`, and give the
-    /// [token source](PoolBuilder::token_source) a client of your own.
-    pub fn oauth(self, oauth: &ProviderOAuth) -> Result<Self, Error> {
+    /// If a value is malformed; if it names an OAuth server and no `tokenUrl` or no `clientId`.
+    pub fn oauth<C, B>(self, oauth: &ProviderOAuth, http: C) -> Result<Self, Error>
+    where
+        C: Service<Request<B>>,
+        OAuth2<C, B>: TokenSource,
+    {
         oauth.validate()?;
         let builder = oauth
             .server
@@ -63,20 +81,7 @@ impl PoolBuilder {
         if server.token_url.is_none() && server.issuer.is_none() && server.client_id.is_none() {
             return Ok(builder);
         }
-        #[cfg(feature = "hyper-client")]
-        {
-            let http = crate::clients::HttpClient::<http_body_util::Full<bytes::Bytes>>::with_connect_timeout(
-                oauth.settings.connect_timeout,
-            )?;
-            let source = server.token_source(http)?.timeout(oauth.settings.exchange_timeout);
-            Ok(builder.token_source(source))
-        }
-        #[cfg(not(feature = "hyper-client"))]
-        {
-            let message = "tokenUrl: without the feature hyper-client there is no HTTP client to refresh tokens with; \
-                           use PoolBuilder::settings, PoolBuilder::origin and PoolBuilder::token_source";
-            Err(Error::config(message))
-        }
+        Ok(builder.token_source(OAuth2::for_server(server, http)?.timeout(oauth.settings.exchange_timeout)))
     }
 
     /// Opens the pool of the credentials that the [store](PoolBuilder::store) holds for this provider, in its order and with

@@ -63,13 +63,6 @@ impl Active {
         found.unwrap_or_else(|| self.access().clone().filter(|access| access.is_fresh()))
     }
 
-    /// Whether [`find_fresh`](Self::find_fresh) would find one.
-    #[inline]
-    pub(in crate::pool) fn has_fresh(&self) -> bool {
-        let found = self.with_found(|found| found.is_some_and(|found| is_ahead(found.refresh_at)));
-        found.unwrap_or_else(|| self.access().as_ref().is_some_and(|access| access.is_fresh()))
-    }
-
     /// Passes what this thread remembers to `at`, brought up to date first. `None` in a thread that is ending.
     #[inline]
     fn with_found<R>(&self, at: impl FnOnce(Option<&CachedAccess>) -> R) -> Option<R> {
@@ -146,7 +139,7 @@ mod tests {
         let active = Active::default();
         let access = access("a");
         active.set(Some(&access));
-        assert!(active.find_fresh().is_some() && active.has_fresh());
+        assert!(active.find_fresh().is_some());
         let remembered = Arc::downgrade(&access);
         drop((active, access));
         assert!(remembered.upgrade().is_none());

@@ -17,7 +17,7 @@ use crate::pool::state::{LEASE_PATIENCE, WhyNoToken};
 use crate::store::{Record, StoreKey, StoreLease};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{spawn, task_local, time};
-use crate::tokens::refresh::across::{Ended, Known, Times, Told, Turn, Unstored, lease};
+use crate::tokens::refresh::across::{Ended, Known, Refresh, RefreshNews, Times, Unstored, lease};
 use crate::tokens::refresh::{RefreshError, RefreshRequest};
 
 task_local! {
@@ -85,21 +85,22 @@ impl Pool {
             held.known = Known::stored(unsaved.generation);
         }
         let times = Times { exchange: inner.settings.exchange_timeout, patience: LEASE_PATIENCE };
-        let turn = Turn { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held, times };
-        let mut told = |told: Told<'_>| match told {
-            Told::Stored(record) => self.state().has_held(record_turn, record),
-            Told::Begun(intent) => pending.begun = Some(intent.clone()),
-            Told::UnderWay(intent) => {
+        let refresh = Refresh { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held, times };
+        let mut told = |told: RefreshNews<'_>| match told {
+            RefreshNews::Stored(record) => self.state().has_held(record_turn, record),
+            RefreshNews::Begun(intent) => pending.begun = Some(intent.clone()),
+            RefreshNews::UnderWay(intent) => {
                 tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; waiting for the other process");
             }
-            Told::Interrupted(intent) => {
+            RefreshNews::Interrupted(intent) => {
                 tracing::info!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "an earlier refresh has no known end; its refresh token is sent once more");
             }
         };
         let refused = AtomicBool::new(false);
         let refreshing = Refreshing::new(slot, record_turn);
-        let ended =
-            turn.run(|request, left| inner.ask(refreshing.clone(), request, (left, times), &refused), &mut told).await;
+        let ended = refresh
+            .run(|request, left| inner.ask(refreshing.clone(), request, (left, times), &refused), &mut told)
+            .await;
         let ended = match ended {
             Ok(ended) => ended,
             Err(mut failure) => {

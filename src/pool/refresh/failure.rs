@@ -20,12 +20,12 @@ impl NoToken {
 
 impl From<RefreshError> for NoToken {
     fn from(error: RefreshError) -> Self {
-        across::Failure::from(error).into()
+        across::RefreshFailure::from(error).into()
     }
 }
 
-impl From<across::Failure> for NoToken {
-    fn from(across::Failure { error, login, busy, .. }: across::Failure) -> Self {
+impl From<across::RefreshFailure> for NoToken {
+    fn from(across::RefreshFailure { error, login, busy, .. }: across::RefreshFailure) -> Self {
         let why = match login {
             Some(reason) => WhyNoToken::Login(reason),
             None if busy => WhyNoToken::Busy,

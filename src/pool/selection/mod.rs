@@ -11,7 +11,7 @@ mod strategy;
 
 pub use self::strategy::{Candidate, Choice, Strategy};
 use crate::config::StrategyName;
-use crate::events::shielded;
+use crate::sync::shielded;
 
 /// How a pool selects.
 pub(in crate::pool) enum Selection {

@@ -66,7 +66,9 @@ pub struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    pub(crate) fn new(attempts: usize, group: Option<&'a str>) -> Self {
+    /// The choice for a request of this group, after so many attempts.
+    #[must_use]
+    pub fn new(attempts: usize, group: Option<&'a str>) -> Self {
         Self { attempts, group }
     }
 }
@@ -87,9 +89,23 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// One that has not been used yet.
-    #[cfg(feature = "test-util")]
-    pub(crate) fn unused(id: CredentialId) -> Self {
+    /// One that has not been used yet, with an unknown quota. For tests of a strategy: its counts are public.
+    ///
+    /// ```
+    /// use oauth_marathon::pool::{Candidate, Choice, Strategy};
+    ///
+    /// # struct LeastBusy;
+    /// # impl Strategy for LeastBusy {
+    /// #     fn select(&self, _: &Choice<'_>, ready: &[Candidate]) -> Option<usize> {
+    /// #         (0..ready.len()).min_by_key(|at| ready[*at].in_flight)
+    /// #     }
+    /// # }
+    /// let mut ready = ["work", "home"].map(|id| Candidate::unused(id.into()));
+    /// ready[0].in_flight = 3;
+    /// assert_eq!(LeastBusy.select(&Choice::new(0, None), &ready), Some(1));
+    /// ```
+    #[must_use]
+    pub fn unused(id: CredentialId) -> Self {
         Self { id, in_flight: 0, successes: 0, failures: 0, source: None }
     }
 

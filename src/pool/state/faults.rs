@@ -31,7 +31,7 @@ impl State {
         if entry.faults >= MANY && self.rotation.is_queued(place) {
             let others = self.ready(model).filter(|other| *other != place).take(COMPARED);
             if others.filter_map(|other| self.entry(other)).any(PoolEntry::serves) {
-                self.rotation.to_back(place);
+                self.rotation.move_to_back(place);
             }
         }
     }

@@ -82,7 +82,7 @@ impl State {
         if let Some(vacant) = self.entries.get_mut(at) {
             *vacant = Some(entry);
         }
-        self.rotation.to_back(place);
+        self.rotation.move_to_back(place);
         self.forget_removed(&id);
         if matches!(arrival, Arrival::Given { .. }) {
             self.outbox.change(&id);

@@ -4,8 +4,8 @@
 //!
 //! | state of a credential | where it stands |
 //! |---|---|
-//! | ready | in the queue of the `rotation`; its front is active |
-//! | cooling, as a whole | in the timetable of the `rotation`, by the end of its cooldowns |
+//! | ready | in the queue (`order`); its front is active |
+//! | cooling, as a whole | in the timetable (`order`), by the end of its cooldowns |
 //! | cooling for a model | in the queue, and in the schedule of that model (`cooldowns::models`) |
 //! | probed | where it cools; one request is let through (`cooldowns::probe`) |
 //! | out | in neither; a person acts (`out`) |
@@ -25,15 +25,11 @@ mod entry;
 mod faults;
 mod last_answer;
 mod members;
+mod order;
 mod out;
-mod pick;
-mod ready;
 mod refreshing;
 mod removed;
 mod request;
-/// Public for this repository's benches alone; no promise covers it.
-#[doc(hidden)]
-pub mod rotation;
 mod settle;
 mod stored;
 
@@ -47,7 +43,8 @@ use self::cooldowns::probe::Probing;
 pub(in crate::pool) use self::entry::{CooldownLeft, PoolEntry};
 pub(crate) use self::last_answer::{Remembered, invented};
 pub(in crate::pool) use self::members::Arrival;
-pub(in crate::pool) use self::pick::Pick;
+pub(in crate::pool) use self::order::Pick;
+use self::order::rotation::Rotation;
 pub(crate) use self::refreshing::RefreshOutcome;
 pub(in crate::pool) use self::refreshing::begin::BegunRefresh;
 pub(in crate::pool) use self::refreshing::end::Published;
@@ -55,7 +52,6 @@ pub(in crate::pool) use self::refreshing::{LEASE_PATIENCE, Need, WhyNoToken};
 use self::removed::Removed;
 pub(in crate::pool) use self::request::AttemptRef;
 pub(crate) use self::request::RequestView;
-use self::rotation::Rotation;
 pub(crate) use self::settle::{Outcome, Settled};
 pub(in crate::pool) use self::stored::health::Moment;
 use self::stored::outbox::Outbox;
@@ -177,7 +173,7 @@ impl State {
     /// Puts a ready credential at the back of the order.
     pub(in crate::pool) fn move_to_back(&mut self, place: u32) {
         if self.rotation.is_queued(place) {
-            self.rotation.to_back(place);
+            self.rotation.move_to_back(place);
         }
     }
 
@@ -212,7 +208,7 @@ impl State {
         }
         match until {
             Some(until) => self.rotation.cool(place, until),
-            None if was_out || !self.rotation.is_queued(place) => self.rotation.to_back(place),
+            None if was_out || !self.rotation.is_queued(place) => self.rotation.move_to_back(place),
             None => {}
         }
     }

@@ -1,8 +1,7 @@
 //! The families of providers, and how a provider's id or origin leads to one.
 
-use super::failure::Failure;
-use super::families::*;
-use super::row::{Meaning, Row};
+use super::families::{clouds, gateways, generic, hosts, labs, oauth};
+use super::family_rules::FamilyRules;
 
 /// Providers whose failures are worded alike.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -59,28 +58,6 @@ pub enum Family {
     /// Any other: codes that all share, header fields and the status.
     #[default]
     Generic,
-}
-
-/// The rules of a family.
-#[derive(Debug)]
-pub(super) struct FamilyRules {
-    /// Codes, asked first; of several rows the first that matches counts.
-    pub(super) codes: &'static [Row],
-    /// The family's own header fields.
-    pub(super) fields: fn(&Failure<'_>) -> Option<Meaning>,
-    /// Sentences of its messages. None is believed of an unknown provider.
-    pub(super) texts: &'static [Row],
-    /// Where a status means something else than usual.
-    pub(super) statuses: &'static [(u16, Meaning)],
-    /// Whether times are read from its messages, even without a known code.
-    pub(super) reads_times: bool,
-    /// Whether a day's limit is worded like a minute's, so that only the length of the wait tells them apart.
-    pub(super) hides_quotas: bool,
-}
-
-impl FamilyRules {
-    pub(super) const NONE: Self =
-        Self { codes: &[], fields: |_| None, texts: &[], statuses: &[], reads_times: true, hides_quotas: false };
 }
 
 /// Ids in small letters; other spellings are brought to it.
@@ -209,31 +186,31 @@ impl Family {
 
     pub(super) fn rules(self) -> &'static FamilyRules {
         match self {
-            Self::OpenAi => &openai::OPENAI,
-            Self::Codex => &openai::CODEX,
-            Self::AzureOpenAi => &azure::RULES,
+            Self::OpenAi => &labs::openai::OPENAI,
+            Self::Codex => &labs::openai::CODEX,
+            Self::AzureOpenAi => &clouds::azure::RULES,
             // The same service; header fields show what subscriptions add.
-            Self::Anthropic | Self::ClaudeSubscription => &anthropic::RULES,
-            Self::Gemini => &google::GEMINI,
-            Self::Vertex => &google::VERTEX,
-            Self::CodeAssist => &google::CODE_ASSIST,
-            Self::Copilot => &copilot::RULES,
-            Self::OpenRouter => &openrouter::RULES,
-            Self::Groq => &groq::RULES,
-            Self::Mistral => &mistral::RULES,
-            Self::XAi => &xai::RULES,
-            Self::DeepSeek => &hosts::DEEPSEEK,
-            Self::Together => &hosts::TOGETHER,
-            Self::Fireworks => &hosts::FIREWORKS,
-            Self::Cohere => &cohere::RULES,
-            Self::Bedrock => &aws::BEDROCK,
-            Self::Kiro => &aws::KIRO,
-            Self::DashScope => &dashscope::RULES,
-            Self::Kimi => &kimi::RULES,
-            Self::Zai => &zai::RULES,
-            Self::Ollama => &hosts::OLLAMA,
+            Self::Anthropic | Self::ClaudeSubscription => &labs::anthropic::RULES,
+            Self::Gemini => &clouds::google::GEMINI,
+            Self::Vertex => &clouds::google::VERTEX,
+            Self::CodeAssist => &clouds::google::CODE_ASSIST,
+            Self::Copilot => &gateways::copilot::RULES,
+            Self::OpenRouter => &gateways::openrouter::RULES,
+            Self::Groq => &hosts::groq::RULES,
+            Self::Mistral => &labs::mistral::RULES,
+            Self::XAi => &labs::xai::RULES,
+            Self::DeepSeek => &labs::deepseek::RULES,
+            Self::Together => &hosts::together::RULES,
+            Self::Fireworks => &hosts::fireworks::RULES,
+            Self::Cohere => &labs::cohere::RULES,
+            Self::Bedrock => &clouds::aws::BEDROCK,
+            Self::Kiro => &clouds::aws::KIRO,
+            Self::DashScope => &clouds::dashscope::RULES,
+            Self::Kimi => &labs::kimi::RULES,
+            Self::Zai => &labs::zai::RULES,
+            Self::Ollama => &hosts::ollama::RULES,
             Self::OAuthServer => &oauth::RULES,
-            Self::Generic => &hosts::GENERIC,
+            Self::Generic => &generic::RULES,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use http::header::WWW_AUTHENTICATE;
 
-use super::document::Shape;
+use super::document::BodyForm;
 use super::failure::Failure;
 use super::row::*;
 use crate::providers::quota::{Window, WindowScope};
@@ -14,7 +14,7 @@ pub(super) fn meaning(failure: &Failure<'_>) -> Option<Meaning> {
 
 /// Whether a network in front of the provider has answered.
 fn edge(failure: &Failure<'_>) -> Option<Meaning> {
-    let html = failure.document.shape == Shape::Html;
+    let html = failure.document.shape == BodyForm::Html;
     let cloudflare = || failure.header("server").is_some_and(|server| server.eq_ignore_ascii_case("cloudflare"));
     match failure.status? {
         403 | 429 | 503 if failure.header("cf-mitigated").is_some() => Some(EGRESS),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::codes::{SHARED, WEAK};
 use super::failure::Failure;
-use super::family::{Family, FamilyRules};
+use super::family::Family;
+use super::family_rules::FamilyRules;
 use super::fields;
 use super::row::*;
 use super::wait::wait;

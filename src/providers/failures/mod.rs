@@ -45,15 +45,15 @@
 //! that is whole again the latest ([`Quota`](crate::providers::quota::Quota)); a sentence such as "try again in 11.054s" of a known family.
 //! Times are rounded up to whole milliseconds, and are at most ten years.
 
-use crate::pool::Pool;
-use crate::verdict::{Answer, Classifier};
-use crate::verdict::{Kind, Processed, Verdict};
+use crate::credentials::origin::Origin;
+use crate::verdict::{Answer, Classifier, Kind, Processed, Verdict};
 
 mod codes;
 mod document;
 mod failure;
 mod families;
 mod family;
+mod family_rules;
 mod fields;
 mod judge;
 mod row;
@@ -105,10 +105,10 @@ impl ProviderRules {
         Self::new(Family::of_origin(origin).unwrap_or_default())
     }
 
-    /// The family of the pool's id, or of its origins where that is a part of the same house or the id is unknown.
-    pub(crate) fn for_pool(pool: &Pool) -> Self {
-        let by_origin = pool.origins().iter().find_map(|origin| Family::of_origin(&origin.to_string()));
-        Self::new(match (Family::of_provider(pool.provider()), by_origin) {
+    /// The rules of the provider's id, or of its origins where that is a part of the same house or the id is unknown.
+    pub(crate) fn for_provider_at(id: &str, origins: &[Origin]) -> Self {
+        let by_origin = origins.iter().find_map(|origin| Family::of_origin(&origin.to_string()));
+        Self::new(match (Family::of_provider(id), by_origin) {
             (Some(Family::OpenAi), Some(part @ (Family::Codex | Family::AzureOpenAi))) => part,
             (Some(Family::Gemini), Some(part @ (Family::Vertex | Family::CodeAssist))) => part,
             (Some(by_id), _) => by_id,
@@ -137,7 +137,20 @@ impl ProviderRules {
     /// error, so every frame that could be one may be asked about. Reads at most the first 128 KiB. The verdict has the
     /// status that the object states, if any. The provider has accepted the request, so it counts as maybe processed
     /// unless the error refuses it.
-    pub(crate) fn error_object(&self, head: &Answer<'_>, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
+    ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode};
+    /// use oauth_marathon::providers::failures::ProviderRules;
+    /// use oauth_marathon::verdict::{Answer, Kind};
+    ///
+    /// let (rules, headers) = (ProviderRules::for_provider("anthropic"), HeaderMap::new());
+    /// let head = Answer::new(StatusCode::OK, &headers, std::time::SystemTime::now());
+    /// let judge = |data: &str| rules.error_object(&head, None, data.as_bytes()).map(|verdict| verdict.kind());
+    /// assert_eq!(judge(r#"{"type":"error","error":{"type":"overloaded_error"}}"#), Some(Kind::Overloaded));
+    /// assert_eq!(judge(r#"{"type":"ping"}"#), None);
+    /// ```
+    #[must_use]
+    pub fn error_object(&self, head: &Answer<'_>, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
         let verdict = self.judge(&Failure::inside(head, event, data)?);
         Some(match verdict.kind() {
             Kind::Overloaded | Kind::ServerError => verdict.with_processed(Processed::Maybe),
@@ -157,14 +170,4 @@ impl Classifier for ProviderRules {
     fn answer(&self, answer: &Answer<'_>) -> Option<Verdict> {
         (answer.status().as_u16() >= 400).then(|| self.judge(&Failure::of_answer(answer)))
     }
-}
-
-/// How many bytes of a body are kept while it is judged.
-#[cfg(feature = "test-util")]
-pub(crate) fn kept(body: &[u8]) -> usize {
-    let document = document::ErrorDocument::read(body);
-    let texts =
-        document.codes.iter().chain(document.quotas.iter().map(String::as_bytes)).map(<[u8]>::len).sum::<usize>();
-    let fields = document.fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
-    texts + fields + document.message.len()
 }

@@ -14,14 +14,13 @@
 //! it.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use http::{HeaderMap, Uri};
 
-use crate::replayable::ReplayableBody;
 use crate::sync::atomic::AtomicBool;
+use crate::sync::shielded;
 
 mod standard;
 
@@ -134,23 +133,19 @@ impl Models {
         self.0.wanted.store(wanted, Relaxed);
     }
 
-    /// The model that a request asks for, as far as its body is in memory.
+    /// The model that a request asks for. `body` is as much of its body as is in memory.
     #[cold]
-    pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap, body: &impl ReplayableBody) -> Option<Arc<str>> {
-        let found = body.peek(|body: &[u8]| self.ask(&ModelRequest { uri, headers, body: Some(body) }));
-        found.unwrap_or_else(|| self.ask(&ModelRequest { uri, headers, body: None }))
-    }
-
-    fn ask(&self, request: &ModelRequest<'_>) -> Option<Arc<str>> {
-        let own = self.0.source.as_deref().and_then(|source| shielded(|| source.model(request)));
+    pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap, body: Option<&[u8]>) -> Option<Arc<str>> {
+        let request = &ModelRequest { uri, headers, body };
+        let own = self.0.source.as_deref().and_then(|source| said_by(|| source.model(request)));
         let found = own.or_else(|| StandardModelSource.model(request));
         found.filter(|name| (1..=LONGEST).contains(&name.len())).map(Arc::from)
     }
 }
 
-/// Runs the user's source. If it panics, the result is `None`, and the request goes on.
-fn shielded(ask: impl FnOnce() -> Option<String>) -> Option<String> {
-    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+/// Asks the user's source. If it panics, the result is `None`, and the request goes on.
+fn said_by(source: impl FnOnce() -> Option<String>) -> Option<String> {
+    shielded(source).unwrap_or_else(|| {
         tracing::warn!(target: "oauth_marathon", "a model source panicked; the standard one is asked");
         None
     })
@@ -164,20 +159,13 @@ impl fmt::Debug for Models {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http::Request;
-    use http_body_util::{Empty, Full};
 
     use super::*;
-    use crate::layers::replay::ReplayBody;
 
-    fn found<B: ReplayableBody>(models: &Models, body: B) -> Option<String> {
-        let request = Request::post("https://api.example.com/v1/chat").header("x-model", "own").body(body).unwrap();
-        models.find(request.uri(), request.headers(), request.body()).map(|name| name.to_string())
-    }
-
-    fn full(text: &'static str) -> Full<Bytes> {
-        Full::from(text)
+    fn found(models: &Models, body: &str) -> Option<String> {
+        let request = Request::post("https://api.example.com/v1/chat").header("x-model", "own").body(()).unwrap();
+        models.find(request.uri(), request.headers(), Some(body.as_bytes())).map(|name| name.to_string())
     }
 
     fn with(source: impl ModelSource) -> Models {
@@ -189,35 +177,18 @@ mod tests {
         let own = with(|request: &ModelRequest<'_>| {
             request.headers().get("x-model").and_then(|name| name.to_str().ok()).map(str::to_owned)
         });
-        assert_eq!(found(&own, full(r#"{"model":"m"}"#)).as_deref(), Some("own"));
+        assert_eq!(found(&own, r#"{"model":"m"}"#).as_deref(), Some("own"));
         let none = with(|_: &ModelRequest<'_>| None);
-        assert_eq!(found(&none, full(r#"{"model":"m"}"#)).as_deref(), Some("m"));
+        assert_eq!(found(&none, r#"{"model":"m"}"#).as_deref(), Some("m"));
         let panics = with(|_: &ModelRequest<'_>| -> Option<String> { panic!("no idea") });
-        assert_eq!(found(&panics, full(r#"{"model":"m"}"#)).as_deref(), Some("m"));
-    }
-
-    #[test]
-    fn a_body_that_is_not_in_memory_is_not_read() {
-        let models = with(|request: &ModelRequest<'_>| request.body().map(|body| format!("{} bytes", body.len())));
-        assert_eq!(found(&models, Empty::<Bytes>::new()), None);
-        assert_eq!(found(&models, full("four")).as_deref(), Some("4 bytes"));
-        assert_eq!(found(&models, ReplayBody::new(full("four"), 100)), None);
-    }
-
-    #[tokio::test]
-    async fn what_a_body_has_recorded_is_read_after_it_was_sent() {
-        use http_body_util::BodyExt;
-        let first = ReplayBody::new(full(r#"{"model":"m"}"#), 100);
-        let spare = first.try_clone().unwrap();
-        first.collect().await.unwrap();
-        assert_eq!(found(&Models::new(None), spare).as_deref(), Some("m"));
+        assert_eq!(found(&panics, r#"{"model":"m"}"#).as_deref(), Some("m"));
     }
 
     #[test]
     fn a_name_without_end_is_none() {
         let long = |length: usize| with(move |_: &ModelRequest<'_>| Some("m".repeat(length)));
-        assert!(found(&long(256), full("")).is_some());
-        assert_eq!(found(&long(257), full("")), None);
-        assert_eq!(found(&long(0), full("")), None);
+        assert!(found(&long(256), "").is_some());
+        assert_eq!(found(&long(257), ""), None);
+        assert_eq!(found(&long(0), ""), None);
     }
 }

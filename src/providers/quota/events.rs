@@ -10,10 +10,10 @@ const MOST_LIMITS: usize = 4;
 
 /// The latest event of each limit, oldest first.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Events(Vec<Event>);
+pub(super) struct Events(Vec<LimitEvent>);
 
 #[derive(Debug, Clone)]
-struct Event {
+struct LimitEvent {
     limit: String,
     at: Instant,
     data: Box<[u8]>,
@@ -28,7 +28,7 @@ impl Events {
         if self.0.len() >= MOST_LIMITS {
             self.0.remove(0);
         }
-        self.0.push(Event { limit, at, data: data.into() });
+        self.0.push(LimitEvent { limit, at, data: data.into() });
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::shared::Shared;
+use super::shared::SharedFile;
 use crate::credentials::Generation;
 use crate::store::{HealthChange, StoreKey};
 
@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Notes a change, and starts the task that writes it, unless it runs. Without a runtime only a flush writes it.
-pub(super) fn note(shared: &Arc<Shared>, key: &StoreKey, generation: Generation, change: HealthChange) {
+pub(super) fn note(shared: &Arc<SharedFile>, key: &StoreKey, generation: Generation, change: HealthChange) {
     if change.is_empty() || shared.notes.add(key.clone(), generation, change) {
         return;
     }
@@ -31,7 +31,7 @@ pub(super) fn note(shared: &Arc<Shared>, key: &StoreKey, generation: Generation,
 
 /// Writes the notes of a store until there are none.
 struct Attendant {
-    shared: Arc<Shared>,
+    shared: Arc<SharedFile>,
     done: bool,
 }
 

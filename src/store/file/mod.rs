@@ -24,10 +24,9 @@ use std::time::Duration;
 
 use self::blocking::blocking;
 use self::room::Room;
-use self::shared::Shared;
+use self::shared::SharedFile;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease, format};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::{BoxError, Error};
 
 /// A [`Store`] in a file. A clone is the same store; several processes may open the same file.
@@ -68,7 +67,7 @@ use crate::error::{BoxError, Error};
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct FileStore(Arc<Shared>);
+pub struct FileStore(Arc<SharedFile>);
 
 impl FileStore {
     /// Opens the store of this user: `oauth-marathon/credentials.json` in the folder that the platform has for the data of
@@ -92,7 +91,7 @@ impl FileStore {
     /// cannot be read.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
-        let shared = blocking(move || Shared::open(&path)).await?;
+        let shared = blocking(move || SharedFile::open(&path)).await?;
         Ok(Self(Arc::new(shared)))
     }
 
@@ -106,7 +105,7 @@ impl FileStore {
 impl Store for FileStore {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, BoxError> {
         let key = key.clone();
-        Ok(self.0.read(move |book| book.get(&key).cloned()).await?)
+        Ok(self.0.read(move |records| records.get(&key).cloned()).await?)
     }
 
     async fn compare_and_set(
@@ -116,9 +115,9 @@ impl Store for FileStore {
         next: Option<Record>,
     ) -> Result<CasOutcome, BoxError> {
         let (key, next) = (key.clone(), next.map(format::cut));
-        let change = move |book: &mut super::book::Book| {
-            let room = Room::of(&key, book.get(&key).map(|held| &held.record), next.as_ref());
-            let outcome = book.compare_and_set(&key, expected, next.clone())?;
+        let change = move |records: &mut super::all_records::AllRecords| {
+            let room = Room::of(&key, records.get(&key).map(|held| &held.record), next.as_ref());
+            let outcome = records.compare_and_set(&key, expected, next.clone())?;
             let changed = !matches!(outcome, CasOutcome::Conflict(_));
             Ok((outcome, changed.then_some(room)))
         };
@@ -127,17 +126,18 @@ impl Store for FileStore {
 
     async fn load_all(&self, provider: &str) -> Result<Vec<Entry>, BoxError> {
         let provider = provider.to_owned();
-        Ok(self.0.read(move |book| book.all(&provider)).await?)
+        Ok(self.0.read(move |records| records.all(&provider)).await?)
     }
 
     async fn providers(&self) -> Result<Vec<String>, BoxError> {
-        Ok(self.0.read(super::book::Book::names).await?)
+        Ok(self.0.read(super::all_records::AllRecords::names).await?)
     }
 
     async fn set_order(&self, provider: &str, order: &[CredentialId]) -> Result<(), BoxError> {
         let (provider, order) = (provider.to_owned(), order.to_vec());
-        let change =
-            move |book: &mut super::book::Book| Ok(((), book.set_order(&provider, &order).then_some(Room::AsNeeded)));
+        let change = move |records: &mut super::all_records::AllRecords| {
+            Ok(((), records.set_order(&provider, &order).then_some(Room::AsNeeded)))
+        };
         Ok(self.0.change(change).await?)
     }
 

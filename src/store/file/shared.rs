@@ -19,14 +19,14 @@ use super::save::{self, Draft, Placed};
 use super::{folder, guard, lock};
 use crate::error::{Error, ErrorKind};
 use crate::store::StoreKey;
-use crate::store::book::Book;
+use crate::store::all_records::AllRecords;
 use crate::store::format::Document;
 
 /// How often a change begins again because another file stands there by then. Writers that keep the lock never need it.
 const TRIES: usize = 16;
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedFile {
     path: PathBuf,
     lock: PathBuf,
     /// One thread at a time waits for the lock of writers.
@@ -37,13 +37,13 @@ pub(super) struct Shared {
     seen: AtomicBool,
 }
 
-impl Shared {
+impl SharedFile {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let path = folder::prepare(path)?;
         let lock = beside(&path, "lock");
         let (turn, notes, rooms) = (Arc::default(), Notes::default(), Rooms::default());
         let shared = Self { path, lock, turn, notes, rooms, seen: AtomicBool::new(false) };
-        shared.book()?;
+        shared.records()?;
         shared.clean()?;
         Ok(shared)
     }
@@ -68,16 +68,16 @@ impl Shared {
 
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        read: impl FnOnce(&Book) -> T + Send + 'static,
+        read: impl FnOnce(&AllRecords) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let shared = self.clone();
-        blocking(move || shared.book().map(|book| read(&book))).await
+        blocking(move || shared.records().map(|records| read(&records))).await
     }
 
     /// Changes the content, if `change` says that it did, and what room that needs.
     pub(super) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
-        change: impl Fn(&mut Book) -> Result<(T, Option<Room>), Error> + Send + 'static,
+        change: impl Fn(&mut AllRecords) -> Result<(T, Option<Room>), Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.in_turn(move |shared| shared.rewrite(change)).await
     }
@@ -89,10 +89,10 @@ impl Shared {
         }
         let write = |shared: &Self| {
             let notes = shared.notes.take();
-            let written = shared.rewrite(|book| {
+            let written = shared.rewrite(|records| {
                 let mut changed = false;
                 for (key, generation, change) in notes.iter() {
-                    changed |= book.note(key, generation, change)?;
+                    changed |= records.note(key, generation, change)?;
                 }
                 Ok(((), changed.then_some(Room::AsNeeded)))
             });
@@ -118,17 +118,17 @@ impl Shared {
         .await
     }
 
-    fn rewrite<T>(&self, change: impl Fn(&mut Book) -> Result<(T, Option<Room>), Error>) -> Result<T, Error> {
+    fn rewrite<T>(&self, change: impl Fn(&mut AllRecords) -> Result<(T, Option<Room>), Error>) -> Result<T, Error> {
         for _ in 0..TRIES {
             let _lock: File = lock::wait(&self.lock, lock::PATIENCE)?;
             let (mut document, before) = self.held_document()?;
             if let Some(version) = document.later_version() {
                 return Err(later_version(&self.path, version));
             }
-            let mut book = document.book().map_err(|problem| corrupt(&self.path, &problem))?;
-            let (value, room) = change(&mut book)?;
+            let mut records = document.records().map_err(|problem| corrupt(&self.path, &problem))?;
+            let (value, room) = change(&mut records)?;
             let Some(room) = room else { return Ok(value) };
-            document.update(&book);
+            document.update(&records);
             let text = document.text().map_err(|problem| corrupt(&self.path, &problem))?;
             let placed = self.write(&room, &text, before.as_ref());
             if placed.map_err(|source| failed(&self.path, "written", source))? == Placed::Done {
@@ -161,8 +161,8 @@ impl Shared {
         Ok(placed)
     }
 
-    fn book(&self) -> Result<Book, Error> {
-        self.document()?.0.book().map_err(|problem| corrupt(&self.path, &problem))
+    fn records(&self) -> Result<AllRecords, Error> {
+        self.document()?.0.records().map_err(|problem| corrupt(&self.path, &problem))
     }
 
     /// The content, and the file that holds it. Only a file that was never there is an empty store.

@@ -1,14 +1,11 @@
 //! Tests of behaviour that cannot be seen from outside.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::credentials::Credential;
-use crate::credentials::TokenSet;
+use crate::credentials::{Credential, TokenSet};
 use crate::store::{Cooldown, Health, Intent};
-use crate::testing::invariants::{check_shared_store, check_store};
 use crate::verdict::Kind;
 
 /// A place in memory if there is such a folder, so that no test depends on how long a disk takes.
@@ -35,25 +32,6 @@ async fn put(store: &FileStore, id: &str, generation: u64) -> Entry {
 
 fn throttled(seconds: u64) -> HealthChange {
     HealthChange::new().cooled(Cooldown::new(Kind::Throttled, UNIX_EPOCH + Duration::from_secs(seconds)))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_keeps_the_rules_of_stores() {
-    let (_folder, path) = place();
-    let store = FileStore::open(&path).await.unwrap();
-    check_store(&Arc::new(store.clone()), 1).await.unwrap();
-}
-
-/// The runtime's time stands still while files are touched, so that no wait is for real.
-#[tokio::test(start_paused = true)]
-async fn it_keeps_the_rules_of_stores_that_several_processes_share() {
-    let (_folder, path) = place();
-    let store = FileStore::open(&path).await.unwrap();
-    let other = FileStore::open(&path).await.unwrap();
-    for seed in 0..3 {
-        check_shared_store(&store, &other, seed).await.unwrap();
-    }
-    check_shared_store(&store, &store.clone(), 3).await.unwrap();
 }
 
 #[tokio::test]
@@ -215,7 +193,7 @@ fn a_draft_that_a_living_writer_holds_is_not_cleaned_away() {
 #[test]
 fn leases_of_different_keys_have_different_files_without_strange_names() {
     let (_folder, path) = place();
-    let shared = Shared::open(&path).unwrap();
+    let shared = SharedFile::open(&path).unwrap();
     let keys = [("a", "b"), ("a/b", ""), ("", "a/b"), ("a", "../b"), ("a", "b\u{f6}"), ("a", "b\u{e4}")];
     let mut names: Vec<_> =
         keys.iter().map(|(provider, id)| shared.lease_path(&StoreKey::new(*provider, *id))).collect();

@@ -34,26 +34,26 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct At<'a> {
     outer: Option<&'a At<'a>>,
-    step: Step<'a>,
+    step: PathStep<'a>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Step<'a> {
+enum PathStep<'a> {
     Key(&'a str),
     Index(usize),
 }
 
 impl<'a> At<'a> {
     pub(in crate::store) fn root() -> Self {
-        Self { outer: None, step: Step::Key("") }
+        Self { outer: None, step: PathStep::Key("") }
     }
 
     pub(in crate::store) fn key(&'a self, key: &'a str) -> Self {
-        Self { outer: Some(self), step: Step::Key(key) }
+        Self { outer: Some(self), step: PathStep::Key(key) }
     }
 
     pub(in crate::store) fn index(&'a self, index: usize) -> Self {
-        Self { outer: Some(self), step: Step::Index(index) }
+        Self { outer: Some(self), step: PathStep::Index(index) }
     }
 
     pub(in crate::store) fn problem(&self, what: impl fmt::Display) -> Problem {
@@ -153,9 +153,9 @@ impl fmt::Display for At<'_> {
             fmt::Display::fmt(outer, f)?;
         }
         match self.step {
-            Step::Key("") if self.outer.is_none() => Ok(()),
-            Step::Key(key) => write!(f, "/{key}"),
-            Step::Index(index) => write!(f, "/{index}"),
+            PathStep::Key("") if self.outer.is_none() => Ok(()),
+            PathStep::Key(key) => write!(f, "/{key}"),
+            PathStep::Index(index) => write!(f, "/{index}"),
         }
     }
 }

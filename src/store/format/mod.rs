@@ -23,7 +23,7 @@ pub(super) use self::members::Problem;
 pub(super) use self::record::cut;
 #[cfg(feature = "cli")]
 use super::Entry;
-use super::book::{Book, Shelf};
+use super::all_records::{AllRecords, ProviderRecords};
 use crate::credentials::Generation;
 #[cfg(feature = "cli")]
 use crate::error::{Error, ErrorKind};
@@ -81,29 +81,30 @@ impl Document {
     }
 
     /// The records in it, as far as this version understands them.
-    pub(super) fn book(&self) -> Result<Book, Problem> {
+    pub(super) fn records(&self) -> Result<AllRecords, Problem> {
         let at = At::root();
-        let mut book = Book { revision: at.optional_number(&self.root, "revision")?.unwrap_or(0), ..Book::default() };
-        let Some(providers) = at.optional_object(&self.root, "providers")? else { return Ok(book) };
+        let mut all =
+            AllRecords { revision: at.optional_number(&self.root, "revision")?.unwrap_or(0), ..AllRecords::default() };
+        let Some(providers) = at.optional_object(&self.root, "providers")? else { return Ok(all) };
         let at = at.key("providers");
         for (name, value) in providers {
             let at = at.key(name);
-            let shelf = shelf(&at, at.object(value)?)?;
+            let records = read_provider(&at, at.object(value)?)?;
             // A person who edits the text may forget the count.
-            let newest = shelf.entries.iter().map(|entry| entry.revision.get()).max();
-            book.revision = book.revision.max(newest.unwrap_or(0));
-            book.providers.insert(name.clone(), shelf);
+            let newest = records.entries.iter().map(|entry| entry.revision.get()).max();
+            all.revision = all.revision.max(newest.unwrap_or(0));
+            all.providers.insert(name.clone(), records);
         }
-        Ok(book)
+        Ok(all)
     }
 
-    /// Takes over the changes of `book`.
-    pub(super) fn update(&mut self, book: &Book) {
+    /// Takes over the changes in `all`.
+    pub(super) fn update(&mut self, all: &AllRecords) {
         self.root.insert("version".to_owned(), VERSION.into());
-        self.root.insert("revision".to_owned(), book.revision.into());
+        self.root.insert("revision".to_owned(), all.revision.into());
         members::within(&mut self.root, "providers", |providers| {
-            for (name, shelf) in &book.providers {
-                members::within(providers, name, |provider| write_shelf(provider, shelf));
+            for (name, records) in &all.providers {
+                members::within(providers, name, |provider| write_provider(provider, records));
             }
         });
         self.root.insert("checksum".to_owned(), checksum::of(&self.root).into());
@@ -129,42 +130,42 @@ impl Drop for Document {
 /// Records of providers as the text of a store of their own.
 #[cfg(feature = "cli")]
 pub(crate) fn text_of(providers: Vec<(String, Vec<Entry>)>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut book = Book::default();
+    let mut all = AllRecords::default();
     for (name, entries) in providers {
         let newest = entries.iter().map(|entry| entry.revision.get()).max();
-        book.revision = book.revision.max(newest.unwrap_or(0));
-        book.providers.insert(name, Shelf { entries, removed: Generation::default() });
+        all.revision = all.revision.max(newest.unwrap_or(0));
+        all.providers.insert(name, ProviderRecords { entries, removed: Generation::default() });
     }
     let mut document = Document::default();
-    document.update(&book);
+    document.update(&all);
     document.text().map_err(|problem| Error::new(ErrorKind::Store, problem.to_string()))
 }
 
-fn shelf(at: &At<'_>, provider: &Map<String, Value>) -> Result<Shelf, Problem> {
+fn read_provider(at: &At<'_>, provider: &Map<String, Value>) -> Result<ProviderRecords, Problem> {
     let removed = at.optional_number(provider, "removed")?.unwrap_or(0);
-    let mut shelf = Shelf { entries: Vec::new(), removed: Generation::new(removed) };
+    let mut records = ProviderRecords { entries: Vec::new(), removed: Generation::new(removed) };
     let credentials = at.optional_array(provider, "credentials")?.map_or(&[][..], Vec::as_slice);
     for (index, value) in credentials.iter().enumerate() {
         let at = at.key("credentials");
         let at = at.index(index);
         let entry = record::read(&at, at.object(value)?)?;
         let id = &entry.record.credential.id;
-        if shelf.entries.iter().any(|other| other.record.credential.id == *id) {
+        if records.entries.iter().any(|other| other.record.credential.id == *id) {
             return Err(at.problem(format!("the id {id:?} comes twice")));
         }
-        shelf.entries.push(entry);
+        records.entries.push(entry);
     }
-    Ok(shelf)
+    Ok(records)
 }
 
-fn write_shelf(provider: &mut Map<String, Value>, shelf: &Shelf) {
-    let removed = Some(shelf.removed.get()).filter(|removed| *removed > 0);
+fn write_provider(provider: &mut Map<String, Value>, records: &ProviderRecords) {
+    let removed = Some(records.removed.get()).filter(|removed| *removed > 0);
     members::set(provider, "removed", removed);
     let mut old = match provider.remove("credentials") {
         Some(Value::Array(old)) => old,
         _ => Vec::new(),
     };
-    let credentials: Vec<_> = shelf.entries.iter().map(|entry| record::updated(&mut old, entry)).collect();
+    let credentials: Vec<_> = records.entries.iter().map(|entry| record::updated(&mut old, entry)).collect();
     members::set(provider, "credentials", (!credentials.is_empty()).then_some(credentials));
     old.iter_mut().for_each(wipe);
 }

@@ -7,9 +7,7 @@ use serde_json::{Map, Value};
 
 use super::members::{At, Problem, millis, set, within};
 use super::words;
-use crate::credentials::Secret;
-use crate::credentials::{Credential, Material};
-use crate::credentials::{Generation, TokenSet};
+use crate::credentials::{Credential, Generation, Material, Secret, TokenSet};
 use crate::store::{Cooldown, Entry, Health, Intent, LastStatus, Record, Revision};
 use crate::verdict::OutReason;
 

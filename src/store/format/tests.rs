@@ -6,12 +6,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::credentials::Credential;
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
+use crate::credentials::{Credential, Secret, TokenSet};
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
-use crate::verdict::OutReason;
-use crate::verdict::{Kind, Scope};
+use crate::verdict::{Kind, OutReason, Scope};
 
 fn record(id: &str, generation: u64) -> Record {
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
@@ -32,43 +29,43 @@ fn an_intent_says_whether_its_exchange_is_over() {
     for ended in [false, true] {
         let mut record = record("work", 3);
         record.intent = record.intent.map(|intent| Intent { ended, ..intent });
-        let mut book = Book::default();
-        add(&mut book, record.clone());
+        let mut records = AllRecords::default();
+        add(&mut records, record.clone());
         let mut document = Document::default();
-        document.update(&book);
+        document.update(&records);
         let text = document.text().unwrap();
-        let read = Document::parse(&text).unwrap().book().unwrap();
+        let read = Document::parse(&text).unwrap().records().unwrap();
         assert_eq!(read.get(&StoreKey::new("openai", "work")).unwrap().record, record);
         // One that a version before this has written is one that may be under way.
         assert_eq!(std::str::from_utf8(&text).unwrap().contains("\"ended\""), ended);
     }
 }
 
-fn add(book: &mut Book, record: Record) {
+fn add(records: &mut AllRecords, record: Record) {
     let key = StoreKey::new("openai", &record.credential.id);
-    let _ = book.compare_and_set(&key, None, Some(record)).unwrap();
+    let _ = records.compare_and_set(&key, None, Some(record)).unwrap();
 }
 
-fn book() -> Book {
-    let mut book = Book::default();
-    add(&mut book, record("work", 3));
+fn records() -> AllRecords {
+    let mut records = AllRecords::default();
+    add(&mut records, record("work", 3));
     let mut banned = record("home", 1);
     banned.health = Health { out: Some(OutReason::Banned), ..Health::default() };
-    add(&mut book, banned);
+    add(&mut records, banned);
     let key =
         Credential::new("key", Secret::new("sk-1")).header("x-api-key").scheme("").base_url("https://eu.example.com");
-    add(&mut book, Record::new(key, Generation::new(1)));
-    book
+    add(&mut records, Record::new(key, Generation::new(1)));
+    records
 }
 
-fn text_of(book: &Book) -> Vec<u8> {
+fn text_of(records: &AllRecords) -> Vec<u8> {
     let mut document = Document::default();
-    document.update(book);
+    document.update(records);
     document.text().unwrap().to_vec()
 }
 
-fn read(text: &[u8]) -> Result<Book, Problem> {
-    Document::parse(text)?.book()
+fn read(text: &[u8]) -> Result<AllRecords, Problem> {
+    Document::parse(text)?.records()
 }
 
 /// The text with other members, and with the checksum that a person sets.
@@ -81,14 +78,14 @@ fn edited(text: &[u8], edit: impl FnOnce(&mut Value)) -> Vec<u8> {
 
 #[test]
 fn what_is_written_is_read() {
-    let book = book();
-    assert_eq!(read(&text_of(&book)).unwrap(), book);
-    assert_eq!(Document::default().book().unwrap(), Book::default());
+    let records = records();
+    assert_eq!(read(&text_of(&records)).unwrap(), records);
+    assert_eq!(Document::default().records().unwrap(), AllRecords::default());
 }
 
 #[test]
 fn a_text_that_ends_too_early_is_an_error_at_every_byte() {
-    let text = text_of(&book());
+    let text = text_of(&records());
     // The last byte is a line feed.
     for length in 0..text.len() - 1 {
         assert!(read(&text[..length]).is_err(), "{length}");
@@ -98,8 +95,8 @@ fn a_text_that_ends_too_early_is_an_error_at_every_byte() {
 
 #[test]
 fn every_flipped_bit_is_an_error_or_says_the_same() {
-    let book = book();
-    let text = text_of(&book);
+    let records = records();
+    let text = text_of(&records);
     assert!(text.len() > 2_000, "{}", text.len());
     let mut same = 0;
     for bit in 0..text.len() * 8 {
@@ -110,7 +107,7 @@ fn every_flipped_bit_is_an_error_or_says_the_same() {
                 assert!(!["at-", "rt-", "sk-", "org-"].iter().any(|secret| problem.to_string().contains(secret)))
             }
             Ok(read) => {
-                assert_eq!(read, book, "bit {bit}");
+                assert_eq!(read, records, "bit {bit}");
                 same += 1;
             }
         }
@@ -122,7 +119,7 @@ fn every_flipped_bit_is_an_error_or_says_the_same() {
 #[test]
 fn members_that_are_not_known_are_kept_at_every_level() {
     let strange = json!({ "deep": [1, 2.5, null, { "x": "y" }] });
-    let old = edited(&text_of(&book()), |value| {
+    let old = edited(&text_of(&records()), |value| {
         value["new"] = strange.clone();
         value["providers"]["new"] = strange.clone();
         let provider = &mut value["providers"]["openai"];
@@ -143,17 +140,17 @@ fn members_that_are_not_known_are_kept_at_every_level() {
         provider["credentials"][1]["new"] = strange.clone();
     });
     let mut document = Document::parse(&old).unwrap();
-    let mut book = document.book().unwrap();
+    let mut records = document.records().unwrap();
     let key = StoreKey::new("openai", "work");
-    let held = book.get(&key).unwrap().clone();
+    let held = records.get(&key).unwrap().clone();
     // The reason is unknown, but the credential is out.
     assert_eq!((held.record.health.out, held.record.health.cooldowns.len()), (Some(OutReason::Banned), 2));
     let mut next = held.record;
     next.generation = next.generation.next();
     next.credential.material = TokenSet::new("at-new").into();
-    let _ = book.compare_and_set(&key, Some(held.revision), Some(next)).unwrap();
-    book.set_order("openai", &["home".into()]);
-    document.update(&book);
+    let _ = records.compare_and_set(&key, Some(held.revision), Some(next)).unwrap();
+    records.set_order("openai", &["home".into()]);
+    document.update(&records);
 
     let value: Value = serde_json::from_slice(&document.text().unwrap()).unwrap();
     assert_eq!(value["new"], strange);
@@ -174,37 +171,37 @@ fn members_that_are_not_known_are_kept_at_every_level() {
 /// As it was written before the last status was kept.
 #[test]
 fn a_text_without_a_last_status_is_read_and_written() {
-    let old = edited(&text_of(&book()), |value| {
+    let old = edited(&text_of(&records()), |value| {
         let health = value["providers"]["openai"]["credentials"][0]["health"].as_object_mut().unwrap();
         assert!(health.remove("lastStatus").is_some());
     });
     let mut document = Document::parse(&old).unwrap();
-    let mut book = document.book().unwrap();
+    let mut records = document.records().unwrap();
     let key = StoreKey::new("openai", "work");
-    let held = book.get(&key).unwrap().record.clone();
+    let held = records.get(&key).unwrap().record.clone();
     assert_eq!((held.health.last_status, held.health.cooldowns.len()), (None, 2));
     let last = LastStatus::new(http::StatusCode::OK, UNIX_EPOCH + Duration::from_secs(1_800_000_009));
-    assert!(book.note(&key, held.generation, &crate::store::HealthChange::new().answered(last)).unwrap());
-    document.update(&book);
+    assert!(records.note(&key, held.generation, &crate::store::HealthChange::new().answered(last)).unwrap());
+    document.update(&records);
     let written: Value = serde_json::from_slice(&document.text().unwrap()).unwrap();
     let health = &written["providers"]["openai"]["credentials"][0]["health"];
     assert_eq!(health["lastStatus"], json!({ "status": 200, "at": 1_800_000_009_000_u64 }));
-    assert_eq!(read(&document.text().unwrap()).unwrap(), book);
+    assert_eq!(read(&document.text().unwrap()).unwrap(), records);
 }
 
 #[test]
 fn a_later_version_is_read_and_known_as_such() {
-    let book = book();
-    let later = edited(&text_of(&book), |value| value["version"] = json!(2));
+    let records = records();
+    let later = edited(&text_of(&records), |value| value["version"] = json!(2));
     let document = Document::parse(&later).unwrap();
     assert_eq!(document.later_version(), Some(2));
-    assert_eq!(document.book().unwrap(), book);
-    assert_eq!(Document::parse(&text_of(&book)).unwrap().later_version(), None);
+    assert_eq!(document.records().unwrap(), records);
+    assert_eq!(Document::parse(&text_of(&records)).unwrap().later_version(), None);
 }
 
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
-    let text = text_of(&book());
+    let text = text_of(&records());
     type Edit = fn(&mut Value);
     let cases: [(Edit, &str); 13] = [
         (|value| value["version"] = json!("sk-1"), "at /version: a whole number from 0 was expected"),
@@ -263,9 +260,9 @@ fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
 
 #[test]
 fn the_checksum_stands_on_what_is_said_and_not_on_how() {
-    let text = text_of(&book());
+    let text = text_of(&records());
     let value: Value = serde_json::from_slice(&text).unwrap();
-    assert_eq!(read(&serde_json::to_vec(&value).unwrap()).unwrap(), book());
+    assert_eq!(read(&serde_json::to_vec(&value).unwrap()).unwrap(), records());
 }
 
 /// An inexact reader takes the shortest form of some numbers for the form of a neighbour.
@@ -273,7 +270,7 @@ fn the_checksum_stands_on_what_is_said_and_not_on_how() {
 fn a_number_of_any_size_is_read_as_it_was_written() {
     for number in ["3.5906999999999998e78", "1e-300", "18446744073709551617", "0.1"] {
         let mut text =
-            String::from_utf8(edited(&text_of(&book()), |root| root["checksum"] = json!("unchecked"))).unwrap();
+            String::from_utf8(edited(&text_of(&records()), |root| root["checksum"] = json!("unchecked"))).unwrap();
         let end = text.rfind('}').unwrap();
         text.insert_str(end, &format!(",\"x\":{number}"));
         let written = text_of(&read(text.as_bytes()).unwrap());
@@ -316,13 +313,13 @@ proptest! {
         if let Ok(status) = http::StatusCode::from_u16(status) {
             record.health.last_status = Some(LastStatus::new(status, at(until)));
         }
-        let mut book = Book::default();
-        add(&mut book, record);
-        let text = text_of(&book);
-        prop_assert_eq!(read(&text).unwrap(), book.clone());
+        let mut records = AllRecords::default();
+        add(&mut records, record);
+        let text = text_of(&records);
+        prop_assert_eq!(read(&text).unwrap(), records.clone());
         // Written again, nothing moves.
         let mut document = Document::parse(&text).unwrap();
-        document.update(&book);
+        document.update(&records);
         prop_assert_eq!(&**document.text().unwrap(), &text[..]);
     }
 

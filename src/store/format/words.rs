@@ -1,7 +1,6 @@
 //! The words that the text uses for our enums.
 
-use crate::verdict::OutReason;
-use crate::verdict::{Kind, Scope};
+use crate::verdict::{Kind, OutReason, Scope};
 
 /// Both directions at once; the compiler asks for a word for every meaning.
 macro_rules! words {

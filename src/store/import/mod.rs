@@ -121,7 +121,7 @@ impl Import {
     }
 
     fn fill_from_store(&mut self, text: &[u8]) -> Result<(), Problem> {
-        let book = Document::parse(text)?.book()?;
+        let book = Document::parse(text)?.records()?;
         for (provider, shelf) in book.providers {
             let of_provider = |entry: super::Entry| Imported { provider: provider.clone(), record: entry.record };
             self.credentials.extend(shelf.entries.into_iter().map(of_provider));

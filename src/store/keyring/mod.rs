@@ -19,8 +19,7 @@ use keyring_core::CredentialStore;
 use self::secrets::Secrets;
 use self::vault::Vault;
 use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, StoreKey, StoreLease};
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// How often a record is read again because its secrets were replaced meanwhile.

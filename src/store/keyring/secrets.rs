@@ -3,9 +3,7 @@
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::credentials::Material;
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
+use crate::credentials::{Material, Secret, TokenSet};
 use crate::store::{Record, StoreKey};
 
 /// The beginning of what stands in a record in place of its token; the name of the keyring's entry follows.
@@ -99,8 +97,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::credentials::Credential;
-    use crate::credentials::Generation;
+    use crate::credentials::{Credential, Generation};
 
     #[test]
     fn what_is_taken_out_is_put_in_again_and_nothing_secret_stays() {

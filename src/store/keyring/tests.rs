@@ -3,8 +3,7 @@ use std::sync::mpsc;
 use keyring_core::mock;
 
 use super::*;
-use crate::credentials::Credential;
-use crate::credentials::TokenSet;
+use crate::credentials::{Credential, TokenSet};
 use crate::store::{Intent, MemoryStore};
 
 type Opened = keyring_core::Result<Arc<CredentialStore>>;
@@ -40,15 +39,6 @@ async fn name(records: &MemoryStore) -> String {
 fn has_entry(keyring: &mock::Store, name: &str) -> bool {
     let entry = keyring_core::api::CredentialStoreApi::build(keyring, "oauth-marathon", name, None).unwrap();
     entry.get_password().is_ok()
-}
-
-#[cfg(feature = "test-util")]
-#[tokio::test]
-async fn it_keeps_the_rules_of_a_store() {
-    for seed in 0..4 {
-        let store = KeyringStore::new(MemoryStore::new(), mock_of(mock::Store::new().unwrap())).unwrap();
-        crate::testing::invariants::check_store(&Arc::new(store), seed).await.unwrap();
-    }
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::secrets::Secrets;
 use crate::error::{Error, ErrorKind};
+use crate::sync::shielded;
 
 /// How long a call may take. A keyring that is unlocked answers in milliseconds.
 const LIMIT: Duration = Duration::from_millis(900);
@@ -124,7 +124,7 @@ fn work(queue: &Receiver<Job>) {
     let mut opened = None;
     while let Ok(job) = queue.recv() {
         // Foreign code: its panic costs this call.
-        if catch_unwind(AssertUnwindSafe(|| job(&mut opened))).is_err() {
+        if shielded(|| job(&mut opened)).is_none() {
             opened = None;
         }
     }

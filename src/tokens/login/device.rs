@@ -17,9 +17,8 @@ use super::pace::Pace;
 use super::progress::{Progress, Reporter};
 use super::protocol::{self, Asking, Soon, Step};
 use super::session::Session;
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
 use crate::credentials::origin::Shown;
+use crate::credentials::{Secret, TokenSet};
 
 /// A login with a code for another device that has begun; made by [`Login::by_device`](super::Login::by_device).
 ///

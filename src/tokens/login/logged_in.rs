@@ -1,7 +1,6 @@
 //! The result of a login, and where it belongs among the known credentials.
 
-use crate::credentials::TokenSet;
-use crate::credentials::{Credential, CredentialId};
+use crate::credentials::{Credential, CredentialId, TokenSet};
 
 /// The result of a login: the tokens, and whose they are.
 ///

@@ -68,7 +68,7 @@
 //!
 //! [`merge`] says whether a login belongs to a credential that is there or to a new one. The tokens are refreshed through
 //! [`OAuth2`](crate::tokens::refresh::OAuth2) at the same token endpoint:
-//! [`OAuthServer::token_source`](crate::config::OAuthServer::token_source).
+//! [`OAuth2::for_server`](crate::tokens::refresh::OAuth2::for_server).
 
 mod answer;
 mod callback;

@@ -1,9 +1,10 @@
 //! What a login reports while it runs.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
+
+use crate::sync::shielded;
 
 /// A step of a login, for people: no variant holds a secret. `Display` prints one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,9 +118,9 @@ impl Reporter {
     }
 
     pub(super) fn report(&self, progress: Progress) {
-        let _ = catch_unwind(|| tracing::debug!(target: "oauth_marathon::tokens::login", "{progress}"));
+        let _ = shielded(|| tracing::debug!(target: "oauth_marathon::tokens::login", "{progress}"));
         if let Some(report) = &self.0 {
-            let _ = catch_unwind(AssertUnwindSafe(|| report(&progress)));
+            let _ = shielded(|| report(&progress));
         }
     }
 }

@@ -183,7 +183,7 @@ impl Login {
     }
 
     /// The server, with the endpoints that are not set by hand taken from its issuer's metadata. If a server is set by its
-    /// issuer alone, [`OAuthServer::token_source`] needs this to refresh the tokens of a login.
+    /// issuer alone, [`OAuth2::for_server`](crate::tokens::refresh::OAuth2::for_server) needs this to refresh the tokens of a login.
     ///
     /// # Errors
     ///

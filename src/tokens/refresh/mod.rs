@@ -23,8 +23,7 @@ use std::sync::Arc;
 
 pub use self::error::{RefreshError, RefreshErrorKind};
 pub use self::oauth2::OAuth2;
-use crate::credentials::CredentialId;
-use crate::credentials::TokenSet;
+use crate::credentials::{CredentialId, TokenSet};
 use crate::error::Error;
 
 /// Where new tokens come from. [`OAuth2`] is the usual one; [`token_source_fn`] makes one of a closure.

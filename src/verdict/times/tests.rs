@@ -169,7 +169,9 @@ proptest! {
         let before = ["", "try again in ", "reset at ", "limit reached|"];
         for before in before {
             let text = format!("{before}{text}");
-            for wait in [go(&text), reset(&text, now()), stated(&text, now()), words(&text)].into_iter().flatten() {
+            let date = point(&text).map(|date| until(date, now()));
+            let waits = [go(&text), reset(&text, now()), stated(&text, now()), words(&text), date, decimal(&text, SECOND)];
+            for wait in waits.into_iter().flatten() {
                 prop_assert!(wait <= LONGEST);
                 prop_assert_eq!(wait.subsec_nanos() % 1_000_000, 0);
             }

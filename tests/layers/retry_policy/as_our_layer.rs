@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use oauth_marathon::config::{Resend, StrategyName, WhenAllCooling};
-use oauth_marathon::testing::Reply;
+use oauth_marathon_test::Reply;
 
 use super::stacks::{Case, ours, pool, through_ours, through_tower, towers};
 

@@ -11,7 +11,7 @@ use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::layers::credential::CredentialLayer;
 use oauth_marathon::layers::notify::NotifyLayer;
 use oauth_marathon::layers::retry::{RetryLayer, RetryPolicy};
-use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
 use super::stacks::{Case, pool, through_ours, through_tower};

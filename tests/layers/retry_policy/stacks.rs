@@ -11,10 +11,10 @@ use oauth_marathon::layers::classify::ClassifyLayer;
 use oauth_marathon::layers::credential::CredentialLayer;
 use oauth_marathon::layers::notify::NotifyLayer;
 use oauth_marathon::layers::retry::{RetryLayer, RetryPolicy};
-use oauth_marathon::testing::{ProbeLayer, Reply, ScriptedProvider};
 use oauth_marathon::tokens::refresh::{RefreshRequest, token_source_fn};
 use oauth_marathon::verdict::Verdict;
 use oauth_marathon::{BoxError, Credential, Pool, RequestContext, Secret, TokenSet};
+use oauth_marathon_test::{ProbeLayer, Reply, ScriptedProvider};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 /// One request, and what each token is answered.

@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use oauth_marathon::testing::{Probe, ProbeLayer, Reply, ScriptedProvider};
 use oauth_marathon::{BoxError, Error, ErrorKind, Marathon, MarathonLayer, Pool};
+use oauth_marathon_test::{Probe, ProbeLayer, Reply, ScriptedProvider};
 use tower::{Layer, ServiceExt};
 
 use super::requests::{limited, pool, request};

@@ -7,7 +7,7 @@ use http::{HeaderName, Request, Response};
 use http_body_util::{BodyExt, Full};
 use oauth_marathon::MarathonLayer;
 use oauth_marathon::layers::credential::OriginGuardLayer;
-use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::decompression::DecompressionLayer;
 use tower_http::follow_redirect::FollowRedirectLayer;

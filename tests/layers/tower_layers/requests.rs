@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use oauth_marathon::testing::Reply;
 use oauth_marathon::{Credential, Pool, Secret};
+use oauth_marathon_test::Reply;
 
 /// Two accounts, whose tokens are `t-work` and `t-home`.
 pub(crate) fn pool() -> Pool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oauth_marathon::MarathonLayer;
-use oauth_marathon::testing::{ProbeLayer, Reply, ScriptedProvider};
+use oauth_marathon_test::{ProbeLayer, Reply, ScriptedProvider};
 use tower::timeout::TimeoutLayer;
 use tower::timeout::error::Elapsed;
 use tower::{ServiceBuilder, ServiceExt};

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oauth_marathon::config::OAuthServer;
-use oauth_marathon::testing::Reply;
 use oauth_marathon::tokens::login::{LoginErrorKind, Progress};
+use oauth_marathon_test::Reply;
 
 use crate::code::common::{TOKENS, within};
 use crate::support::browser::Browser;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oauth_marathon::store::{MemoryStore, Record, Store};
-use oauth_marathon::testing::{Save, ScriptedStore, ScriptedTokens};
 use oauth_marathon::{Credential, MarathonLayer, Material, Pool, TokenSet};
+use oauth_marathon_test::{Save, ScriptedStore, ScriptedTokens};
 use tower::{Layer, ServiceExt};
 
 use crate::mirror::stores::{HOUR, builder, held, ids, put, remove, send, two_seconds};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use oauth_marathon::Generation;
 use oauth_marathon::clock::WallClock;
 use oauth_marathon::store::{Cooldown, HealthChange, Store};
-use oauth_marathon::testing::ManualClock;
 use oauth_marathon::verdict::Kind;
+use oauth_marathon_test::ManualClock;
 
 use crate::mirror::stores::{HOUR, builder, cooldown, held, key, put, remove, send, static_key, store_of, two_seconds};
 use crate::support::accounts::{day, look, oauth, rotating, seconds, settle, wall};

@@ -1,8 +1,8 @@
 //! Records that others change, and those that are changed here.
 
 use oauth_marathon::store::{Record, Store};
-use oauth_marathon::testing::ScriptedStore;
 use oauth_marathon::{Credential, ErrorKind, Generation, Secret};
+use oauth_marathon_test::ScriptedStore;
 
 use crate::mirror::stores::{
     builder, held, ids, put, put_record, remove, scripted_of, send, static_key, store_of, two_seconds,

@@ -2,11 +2,11 @@
 
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{Cooldown, HealthChange, Store};
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{Generation, MarathonLayer, RequestContext};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tower::{Layer, ServiceExt};
 
 use crate::mirror::stores::{builder, cooldown, held, key, out, scripted_of, send, static_key, store_of, two_seconds};

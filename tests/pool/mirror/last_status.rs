@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use oauth_marathon::MarathonLayer;
 use oauth_marathon::store::{MemoryStore, Store};
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tower::{Layer, ServiceExt};
 
 use crate::mirror::stores::{HOUR, builder, held, key, out, send, store_of, two_seconds};

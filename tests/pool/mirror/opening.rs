@@ -1,14 +1,17 @@
 //! What a pool begins with, and what it cannot begin with.
 
+use bytes::Bytes;
+use http_body_util::Full;
+use oauth_marathon::clients::HttpClient;
 use oauth_marathon::events::Event;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{
     CasOutcome, Cooldown, Entry, HealthChange, MemoryStore, Record, Revision, Store, StoreKey,
 };
-use oauth_marathon::testing::ScriptedStore;
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{BoxError, Credential, ErrorKind, Generation, Pool, Secret};
+use oauth_marathon_test::ScriptedStore;
 
 use crate::mirror::stores::{builder, cooldown, held, ids, key, out, put, put_record, send, static_key, store_of};
 use crate::support::accounts::{ORIGIN, day, look, seconds};
@@ -89,11 +92,15 @@ fn a_pool_is_opened_in_a_runtime() {
     assert!(outcome.unwrap_err().to_string().contains("tokio runtime"));
 }
 
+fn http() -> HttpClient<Full<Bytes>> {
+    HttpClient::new().unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_the_configuration_lacks_is_said() {
     let open = async |json: &str| {
         let oauth = serde_json::from_str(json).unwrap();
-        Pool::open("openai", MemoryStore::new(), &oauth).await.map(|pool| pool.snapshot().credentials.len())
+        Pool::open("openai", MemoryStore::new(), &oauth, http()).await.map(|pool| pool.snapshot().credentials.len())
     };
     let cases = [
         ("{}", "has no origin"),

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use oauth_marathon::store::{Intent, MemoryStore, Record, Store};
-use oauth_marathon::testing::{Grant, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Generation, MarathonLayer};
+use oauth_marathon_test::{Grant, ScriptedProvider, ScriptedTokens};
 use tower::{Layer, ServiceExt};
 
 use crate::mirror::stores::{HOUR, builder, held, ids, out, put, put_record, remove, send, store_of, two_seconds};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use oauth_marathon::pool::{PoolBuilder, Standing};
 use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::ScriptedStore;
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, MarathonLayer, Pool, Secret};
+use oauth_marathon_test::ScriptedStore;
 use tower::{Layer, ServiceExt};
 
 use crate::support::accounts::{ORIGIN, look, post, refusing, seconds, wall};

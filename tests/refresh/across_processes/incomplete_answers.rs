@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use oauth_marathon::store::MemoryStore;
-use oauth_marathon::testing::{Reply, Save, ScriptedProvider, ScriptedStore};
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{MarathonLayer, Pool, TokenSet};
+use oauth_marathon_test::{Reply, Save, ScriptedProvider, ScriptedStore};
 use tower::{Layer, ServiceExt};
 
 use super::{HOUR, endpoint, held, out, process, refused, send, server, spent};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use oauth_marathon::events::Event;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{MemoryStore, Store};
-use oauth_marathon::testing::{Grant, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Error, ErrorKind, MarathonLayer, Pool};
+use oauth_marathon_test::{Grant, ScriptedProvider, ScriptedTokens};
 use tower::{Layer, ServiceExt};
 
 use super::{

@@ -11,10 +11,10 @@ use http_body_util::Full;
 use oauth_marathon::events::EventStream;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{CasOutcome, Intent, MemoryStore, Record, Store, StoreKey};
-use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::tokens::refresh::{OAuth2, RefreshError, TokenSource, token_source_fn};
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, Generation, Marathon, MarathonLayer, Pool, Secret, TokenSet};
+use oauth_marathon_test::{Recorded, Reply, ScriptedProvider};
 use tower::{Layer, ServiceExt};
 
 use crate::support::accounts::{ORIGIN, day, look, oauth, post, seconds, wall};

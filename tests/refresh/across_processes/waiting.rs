@@ -5,8 +5,8 @@ use std::time::Duration;
 use oauth_marathon::config::Settings;
 use oauth_marathon::pool::Standing;
 use oauth_marathon::store::{CasOutcome, Entry, MemoryStore, Record, Revision, Store, StoreKey};
-use oauth_marathon::testing::ScriptedProvider;
 use oauth_marathon::{BoxError, MarathonLayer, Pool};
+use oauth_marathon_test::ScriptedProvider;
 use tower::{Layer, ServiceExt};
 
 use super::{EXCHANGE, HOUR, begun, endpoint, fresh, key, process, put, send, server, spent, theirs};

@@ -9,10 +9,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_marathon::events::Event;
 use oauth_marathon::store::{CasOutcome, Cooldown, FileStore, HealthChange, Record, Store, StoreKey};
-use oauth_marathon::testing::ScriptedProvider;
 use oauth_marathon::tokens::refresh::{RefreshRequest, TokenSource, token_source_fn};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{BoxError, Credential, Error, ErrorKind, Generation, MarathonLayer, Pool, TokenSet};
+use oauth_marathon_test::ScriptedProvider;
 use tokio::sync::Notify;
 use tower::{Layer, ServiceExt};
 

@@ -6,8 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_marathon::ErrorKind as Failure;
 use oauth_marathon::config::WhenAllCooling;
-use oauth_marathon::testing::{ManualClock, Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon_test::{ManualClock, Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, pass, pool, post, seconds, settings};
 

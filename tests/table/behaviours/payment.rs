@@ -1,8 +1,8 @@
 //! Accounts that have to pay, and tokens that are put in from outside.
 
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Secret, TokenSet};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, pass, pool, seconds};
 

@@ -8,7 +8,7 @@ use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use oauth_marathon::layers::replay::{ReplayBody, ReplayableBody};
-use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, pool, post, seconds};
 

@@ -2,10 +2,10 @@
 
 use oauth_marathon::Material;
 use oauth_marathon::store::{MemoryStore, Store, StoreKey};
-use oauth_marathon::testing::{Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::verdict::OutReason;
+use oauth_marathon_test::{Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, pool, seconds};
 

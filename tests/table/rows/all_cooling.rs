@@ -2,8 +2,8 @@
 
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::{Settings, WhenAllCooling};
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tokio::time::Instant;
 
 use crate::support::stage::{Stage, pass, pool, post, seconds, settings, under};

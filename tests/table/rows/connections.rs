@@ -3,9 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::{Error, ErrorKind as Failure, RequestContext};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, login, pool, post, seconds, settings, under};
 

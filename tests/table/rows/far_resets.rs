@@ -2,9 +2,9 @@
 
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::{OnBan, WhenAllCooling};
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::verdict::OutReason;
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tokio::time::Instant;
 
 use crate::scripted_verdicts::{banned, chat, cooling_models, model_used_up, stage, used_up};

@@ -2,8 +2,8 @@
 
 use oauth_marathon::RequestContext;
 use oauth_marathon::config::WhenAllCooling;
-use oauth_marathon::testing::{Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon_test::{Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, key, pool, post, seconds, settings, under};
 

@@ -2,10 +2,10 @@
 
 use oauth_marathon::events::Event;
 use oauth_marathon::pool::PoolBuilder;
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, pass, pool, seconds};
 

@@ -10,10 +10,10 @@ use oauth_marathon::layers::credential::CredentialLayer;
 use oauth_marathon::layers::replay::ReplayBody;
 use oauth_marathon::layers::retry::RetryLayer;
 use oauth_marathon::providers::model::ModelRequest;
-use oauth_marathon::testing::{Reply, ScriptedProvider};
 use oauth_marathon::verdict::{Answer, classify_fn};
 use oauth_marathon::verdict::{Kind, Scope, Verdict};
 use oauth_marathon::{RequestContext, TokenSet};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 

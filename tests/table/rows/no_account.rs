@@ -1,7 +1,7 @@
 //! Nobody to send the request with.
 
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{ErrorKind, RequestContext};
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, key, login, pool, post, under};
 

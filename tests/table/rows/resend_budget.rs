@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use oauth_marathon::config::WhenAllCooling;
 use oauth_marathon::events::Event;
-use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
 use oauth_marathon::verdict::Scope;
 use oauth_marathon::{MarathonLayer, RequestContext};
+use oauth_marathon_test::{Recorded, Reply, ScriptedProvider};
 use tokio::time::Instant;
 use tower::Layer;
 

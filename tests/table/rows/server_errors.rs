@@ -1,7 +1,7 @@
 //! The provider fails: not the account's fault.
 
 use oauth_marathon::RequestContext;
-use oauth_marathon::testing::{Recorded, Reply, ScriptedProvider};
+use oauth_marathon_test::{Recorded, Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, pool, post, seconds, under};
 

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use http::Method;
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::{ErrorKind, RequestContext};
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use tower::ServiceExt;
 
 use crate::support::stage::{Stage, key, names, pass, pool, post, seconds, settings, under};

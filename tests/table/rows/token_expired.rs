@@ -3,10 +3,10 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_marathon::pool::PoolBuilder;
-use oauth_marathon::testing::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
 use oauth_marathon::verdict::OutReason;
 use oauth_marathon::{Credential, ErrorKind, TokenSet};
+use oauth_marathon_test::{Grant, ManualClock, Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, names, pass, pool, post, seconds};
 

@@ -1,7 +1,7 @@
 //! 401: a token that is not accepted.
 
-use oauth_marathon::testing::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 use oauth_marathon::verdict::Kind;
+use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};
 
 use crate::support::stage::{Stage, key, pass, pool, seconds};
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use oauth_marathon::config::Resend;
-use oauth_marathon::testing::{Reply, ScriptedProvider};
+use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, get, pool, post, seconds, settings};
 

@@ -21,12 +21,12 @@ pub(super) struct Frame<'a> {
 
 /// The part of a frame that came in earlier chunks.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct FrameBuffer {
     bytes: Vec<u8>,
     is_cut: bool,
 }
 
-impl Kept {
+impl FrameBuffer {
     #[inline]
     pub(super) fn push(&mut self, more: &[u8]) {
         let room = FRAME.saturating_sub(self.bytes.len());

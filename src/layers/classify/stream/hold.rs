@@ -17,14 +17,12 @@ use super::format::Format;
 use super::frame::Frame;
 use super::track::{Phase, Rules, Track};
 use crate::clock;
-use crate::config::TimedOut;
 use crate::context::ending::StreamNews;
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, TimedOut};
 use crate::layers::classify::judge::Judge;
 use crate::layers::classify::read;
 use crate::layers::classify::watched::Watched;
-use crate::verdict::Answer;
-use crate::verdict::Verdict;
+use crate::verdict::{Answer, Verdict};
 
 /// The most that is held. Some providers repeat a whole prompt in the event that says that they have received it.
 pub(super) const BYTES: usize = 256 * 1024;
@@ -45,14 +43,14 @@ pin_project! {
         held_bytes: usize,
         track: Track,
         judge: HeadJudge,
-        end: Option<End>,
-        wait: Wait,
+        end: Option<StreamEnd>,
+        wait: HoldTimer,
         news: StreamNews,
     }
 }
 
 /// How the body ended, and what of that is still to be passed on.
-enum End {
+enum StreamEnd {
     Complete(Option<HeaderMap>),
     Failed(Option<BoxError>),
 }
@@ -66,7 +64,7 @@ pub(crate) struct Patience {
 }
 
 /// A timer that is armed at the first poll that has to wait.
-struct Wait {
+struct HoldTimer {
     patience: Patience,
     /// The stream has failed, and is only read to its end.
     drains: bool,
@@ -100,7 +98,7 @@ where
         if patience.time.is_zero() {
             track.begin();
         }
-        let wait = Wait { patience, drains: false, timer: None };
+        let wait = HoldTimer { patience, drains: false, timer: None };
         Self { body, head: Some(head), good, held: VecDeque::new(), held_bytes: 0, track, judge, end: None, wait, news }
     }
 
@@ -126,22 +124,22 @@ where
                                 this.held.push_back(data);
                             }
                             if this.body.is_end_stream() {
-                                *this.end = Some(End::Complete(None));
+                                *this.end = Some(StreamEnd::Complete(None));
                                 this.track.finish(this.judge);
                             }
                         }
                         // Nothing follows trailers (RFC 9110 section 6.5).
                         Err(frame) => {
-                            *this.end = Some(End::Complete(frame.into_trailers().ok()));
+                            *this.end = Some(StreamEnd::Complete(frame.into_trailers().ok()));
                             this.track.finish(this.judge);
                         }
                     },
                     Poll::Ready(None) => {
-                        *this.end = Some(End::Complete(None));
+                        *this.end = Some(StreamEnd::Complete(None));
                         this.track.finish(this.judge);
                     }
                     Poll::Ready(Some(Err(error))) => {
-                        *this.end = Some(End::Failed(Some(error)));
+                        *this.end = Some(StreamEnd::Failed(Some(error)));
                         this.track.break_off();
                     }
                 },
@@ -167,7 +165,7 @@ where
     /// The time limit that ended it before it had begun, if one did.
     pub(crate) fn timed_out(&self) -> Option<TimedOut> {
         match &self.end {
-            Some(End::Failed(Some(error))) => Error::find(&**error)?.timed_out(),
+            Some(StreamEnd::Failed(Some(error))) => Error::find(&**error)?.timed_out(),
             _ => None,
         }
     }
@@ -187,10 +185,10 @@ where
             return Poll::Ready(Some(Ok(BodyFrame::data(data))));
         }
         match this.end {
-            Some(End::Complete(trailers)) => {
+            Some(StreamEnd::Complete(trailers)) => {
                 return Poll::Ready(trailers.take().map(|trailers| Ok(BodyFrame::trailers(trailers))));
             }
-            Some(End::Failed(error)) => return Poll::Ready(error.take().map(Err)),
+            Some(StreamEnd::Failed(error)) => return Poll::Ready(error.take().map(Err)),
             None => {}
         }
         let frame = ready!(this.body.as_mut().poll_frame(cx));
@@ -214,8 +212,8 @@ where
     pub(crate) fn is_end_stream(&self) -> bool {
         self.held.is_empty()
             && match &self.end {
-                Some(End::Complete(trailers)) => trailers.is_none(),
-                Some(End::Failed(error)) => error.is_none(),
+                Some(StreamEnd::Complete(trailers)) => trailers.is_none(),
+                Some(StreamEnd::Failed(error)) => error.is_none(),
                 None => self.body.is_end_stream(),
             }
     }
@@ -223,10 +221,10 @@ where
     pub(crate) fn size_hint(&self) -> SizeHint {
         let held = self.held_bytes as u64;
         let rest = match &self.end {
-            Some(End::Complete(_)) => return SizeHint::with_exact(held),
+            Some(StreamEnd::Complete(_)) => return SizeHint::with_exact(held),
             // Its full length is unknown, and the length of what has come would make it look whole.
-            Some(End::Failed(Some(_))) => SizeHint::new(),
-            Some(End::Failed(None)) => SizeHint::with_exact(0),
+            Some(StreamEnd::Failed(Some(_))) => SizeHint::new(),
+            Some(StreamEnd::Failed(None)) => SizeHint::with_exact(0),
             None => self.body.size_hint(),
         };
         let mut hint = SizeHint::new();
@@ -245,7 +243,7 @@ fn tell(track: &Track, news: &StreamNews) {
     }
 }
 
-impl Wait {
+impl HoldTimer {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.timer.is_none() {
             let Patience { time, deadline } = self.patience;

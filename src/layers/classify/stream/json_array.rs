@@ -1,19 +1,19 @@
 //! The elements of one JSON array that comes bit by bit.
 
-use super::frame::{BOM, Frame, Kept};
+use super::frame::{BOM, Frame, FrameBuffer};
 
 /// The scanner. A value that is no array is its own only element.
 #[derive(Debug, Default)]
 pub(super) struct Elements {
-    element: Kept,
+    element: FrameBuffer,
     nesting: Nesting,
-    place: Place,
+    position: Position,
     /// Whether `element` has been given.
     given: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     #[default]
     Before,
     Between,
@@ -30,29 +30,30 @@ impl Elements {
             self.element.clear();
         }
         while let Some((first, rest)) = input.split_first() {
-            match (self.place, first) {
-                (Place::Closed, _) => *input = &[],
-                (Place::Inside | Place::Alone, _) => {
+            match (self.position, first) {
+                (Position::Closed, _) => *input = &[],
+                (Position::Inside | Position::Alone, _) => {
                     let (taken, is_over) = self.nesting.take(input);
                     self.element.push(taken);
                     *input = input.get(taken.len()..).unwrap_or_default();
                     if is_over {
-                        self.place = if self.place == Place::Inside { Place::Between } else { Place::Closed };
+                        self.position =
+                            if self.position == Position::Inside { Position::Between } else { Position::Closed };
                         self.given = true;
                         return self.frame();
                     }
                 }
-                (Place::Before, b'[') => {
-                    self.place = Place::Between;
+                (Position::Before, b'[') => {
+                    self.position = Position::Between;
                     *input = rest;
                 }
-                (Place::Between, b']') => self.place = Place::Closed,
-                (Place::Before, byte) if BOM.contains(byte) => *input = rest,
+                (Position::Between, b']') => self.position = Position::Closed,
+                (Position::Before, byte) if BOM.contains(byte) => *input = rest,
                 // A value begins with none of these.
                 (_, byte) if byte.is_ascii_whitespace() || matches!(byte, b',' | b'}' | b']') => *input = rest,
-                (place, _) => {
+                (position, _) => {
                     self.nesting = Nesting::default();
-                    self.place = if place == Place::Before { Place::Alone } else { Place::Inside };
+                    self.position = if position == Position::Before { Position::Alone } else { Position::Inside };
                 }
             }
         }
@@ -64,7 +65,7 @@ impl Elements {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.place == Place::Closed
+        self.position == Position::Closed
     }
 
     fn frame(&self) -> Option<Frame<'_>> {

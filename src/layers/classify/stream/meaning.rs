@@ -10,20 +10,20 @@
 use memchr::memchr;
 
 use super::frame::Frame;
-use super::words::{has_error, is_flat};
+use super::search::{has_error, is_flat};
 use crate::providers::json::{Cursor, Shape};
 use crate::providers::stream_events::{Named, named, promises_an_end};
 
 /// What a frame means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Meaning {
-    pub(super) what: What,
+pub(super) struct FrameMeaning {
+    pub(super) kind: FrameKind,
     /// Streams of this dialect end in a frame that says so.
     pub(super) promises_an_end: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum FrameKind {
     /// Nothing of the answer.
     Lifecycle,
     /// What is left of the account's limits; nothing of the answer.
@@ -40,7 +40,7 @@ pub(super) enum What {
 
 /// What a frame means. Once content has come, further content need not be read.
 #[inline]
-pub(super) fn meaning(frame: &Frame<'_>, has_begun: bool) -> Meaning {
+pub(super) fn meaning(frame: &Frame<'_>, has_begun: bool) -> FrameMeaning {
     if !frame.event.is_empty()
         && let Some(known) = named(frame.event)
     {
@@ -55,22 +55,22 @@ pub(super) fn meaning(frame: &Frame<'_>, has_begun: bool) -> Meaning {
         return by_name(name, known, frame.data, has_begun);
     }
     if has_begun && !could_matter(data) {
-        return Meaning { what: What::Unread, promises_an_end: false };
+        return FrameMeaning { kind: FrameKind::Unread, promises_an_end: false };
     }
     by_shape(data)
 }
 
-fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> Meaning {
-    let what = match known {
-        Named::Alive | Named::Lifecycle => What::Lifecycle,
-        Named::Limits => What::Limits,
-        Named::Opening if has_begun => What::Content,
-        Named::Opening if is_blank(&mut Cursor::new(data)) == Some(true) => What::Lifecycle,
-        Named::Opening | Named::Content => What::Content,
-        Named::Error => What::Error,
-        Named::End => What::End,
+fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> FrameMeaning {
+    let kind = match known {
+        Named::Alive | Named::Lifecycle => FrameKind::Lifecycle,
+        Named::Limits => FrameKind::Limits,
+        Named::Opening if has_begun => FrameKind::Content,
+        Named::Opening if is_blank(&mut Cursor::new(data)) == Some(true) => FrameKind::Lifecycle,
+        Named::Opening | Named::Content => FrameKind::Content,
+        Named::Error => FrameKind::Error,
+        Named::End => FrameKind::End,
     };
-    Meaning { what, promises_an_end: promises_an_end(name) }
+    FrameMeaning { kind, promises_an_end: promises_an_end(name) }
 }
 
 /// Whether data without a name could be more than content. Most frames of a running stream are only tested by this.
@@ -82,7 +82,7 @@ fn could_matter(data: &[u8]) -> bool {
 
 /// What was found in the members of an object.
 #[derive(Debug, Default)]
-struct Seen<'a> {
+struct Found<'a> {
     /// The name of the event, in the data.
     name: Option<&'a [u8]>,
     is_error: bool,
@@ -93,45 +93,45 @@ struct Seen<'a> {
     is_end: bool,
 }
 
-fn by_shape(data: &[u8]) -> Meaning {
-    let of = |what| Meaning { what, promises_an_end: false };
+fn by_shape(data: &[u8]) -> FrameMeaning {
+    let of = |kind| FrameMeaning { kind, promises_an_end: false };
     let mut cursor = Cursor::new(data);
-    let mut seen = Seen::default();
+    let mut found = Found::default();
     match cursor.shape() {
-        None => return of(What::Lifecycle),
+        None => return of(FrameKind::Lifecycle),
         Some(Shape::Object) => match choices_alone(data) {
-            Some(choices) => seen = choices,
+            Some(choices) => found = choices,
             // What could be read counts, even if the data is cut off.
-            None => drop(seen.object(&mut cursor, true)),
+            None => drop(found.object(&mut cursor, true)),
         },
         Some(Shape::Array) if data.trim_ascii_end() == b"[DONE]" => {
-            return Meaning { what: What::End, promises_an_end: true };
+            return FrameMeaning { kind: FrameKind::End, promises_an_end: true };
         }
         // An error may come wrapped in an array.
         Some(Shape::Array) => {
-            cursor.elements(|element| seen.object(element, true));
+            cursor.elements(|element| found.object(element, true));
         }
-        Some(_) => return of(What::Content),
+        Some(_) => return of(FrameKind::Content),
     }
-    if let Some(name) = seen.name
+    if let Some(name) = found.name
         && let Some(known) = named(name)
-        && !seen.is_error
+        && !found.is_error
     {
         return by_name(name, known, data, false);
     }
-    let what = match seen {
-        Seen { is_error: true, .. } => What::Error,
-        Seen { is_end: true, .. } => What::End,
-        Seen { is_last: true, .. } => What::Last,
-        Seen { is_known: true, has_content: false, .. } => What::Lifecycle,
-        _ => What::Content,
+    let kind = match found {
+        Found { is_error: true, .. } => FrameKind::Error,
+        Found { is_end: true, .. } => FrameKind::End,
+        Found { is_last: true, .. } => FrameKind::Last,
+        Found { is_known: true, has_content: false, .. } => FrameKind::Lifecycle,
+        _ => FrameKind::Content,
     };
-    Meaning { what, promises_an_end: seen.is_known }
+    FrameMeaning { kind, promises_an_end: found.is_known }
 }
 
 /// What was found in the array of choices, if nothing else in the chunk can matter.
 #[inline]
-fn choices_alone(data: &[u8]) -> Option<Seen<'_>> {
+fn choices_alone(data: &[u8]) -> Option<Found<'_>> {
     let (before, choices) = data.split_at_checked(memchr(b'[', data)?)?;
     let members = before.get(1..)?;
     // As a member of another object it would mean something else.
@@ -139,13 +139,13 @@ fn choices_alone(data: &[u8]) -> Option<Seen<'_>> {
     if before.last_chunk() != Some(br#""choices":"#) || !is_alone() {
         return None;
     }
-    let mut seen = Seen { is_known: true, ..Seen::default() };
+    let mut found = Found { is_known: true, ..Found::default() };
     let mut cursor = Cursor::new(choices);
-    cursor.elements(|choice| seen.choice(choice))?;
-    (cursor.rest() == b"}" || !has_error(cursor.rest())).then_some(seen)
+    cursor.elements(|choice| found.choice(choice))?;
+    (cursor.rest() == b"}" || !has_error(cursor.rest())).then_some(found)
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Found<'a> {
     /// `may_wrap` says whether the object may hold the real one.
     fn object(&mut self, cursor: &mut Cursor<'a>, may_wrap: bool) -> Option<()> {
         cursor.members(|key, value| match key {

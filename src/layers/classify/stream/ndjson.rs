@@ -2,12 +2,12 @@
 
 use memchr::memchr;
 
-use super::frame::{BOM, Frame, Kept};
+use super::frame::{BOM, Frame, FrameBuffer};
 
 /// The scanner. Empty lines are skipped; a carriage return before the line feed does not belong to the line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    begun: Kept,
+    begun: FrameBuffer,
     /// Whether a line has been given that lies in `begun`.
     given: bool,
     /// Whether a line has ended before.

@@ -4,12 +4,12 @@ use super::format::Format;
 use super::frame::Frame;
 use super::json_array::Elements;
 use super::ndjson::Lines;
-use super::sse::EventStream;
+use super::sse::SseEvents;
 
 /// A scanner of one of the formats.
 #[derive(Debug)]
 pub(super) enum Scanner {
-    EventStream(EventStream),
+    EventStream(SseEvents),
     Lines(Lines),
     Array(Elements),
 }
@@ -17,7 +17,7 @@ pub(super) enum Scanner {
 impl Scanner {
     pub(super) fn new(format: Format) -> Self {
         match format {
-            Format::EventStream => Self::EventStream(EventStream::default()),
+            Format::EventStream => Self::EventStream(SseEvents::default()),
             Format::Lines => Self::Lines(Lines::default()),
             Format::Array => Self::Array(Elements::default()),
         }

@@ -2,9 +2,9 @@
 
 use memchr::memchr2;
 
-use super::frame::{BOM, FRAME, Frame, Kept};
+use super::frame::{BOM, FRAME, Frame, FrameBuffer};
 use super::json_array::Nesting;
-use crate::providers::eight::{first, marks};
+use crate::providers::byte_search::{first, marks};
 
 /// The longest name of an event that can mean something to us.
 const NAME: usize = 64;
@@ -15,11 +15,11 @@ const NAME: usize = 64;
 /// known field; some providers put the JSON of an error there, on one line or on many, so it is yielded as the data of an
 /// event without a name.
 #[derive(Debug, Default)]
-pub(super) struct EventStream {
+pub(super) struct SseEvents {
     /// The beginning of a line whose end has not come.
-    line: Kept,
+    line: FrameBuffer,
     /// The data lines of the event so far, each after the first with a line feed before it.
-    data: Kept,
+    data: FrameBuffer,
     has_data: bool,
     name: Vec<u8>,
     /// Set within JSON that has no field name.
@@ -31,7 +31,7 @@ pub(super) struct EventStream {
     given: bool,
 }
 
-impl EventStream {
+impl SseEvents {
     pub(super) fn next<'a, 'b: 'a>(&'a mut self, input: &mut &'b [u8]) -> Option<Frame<'a>> {
         self.forget_given();
         if input.is_empty() {

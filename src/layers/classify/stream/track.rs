@@ -1,11 +1,11 @@
 //! Follows a stream from its first byte to its end: the pure part of holding it.
 
+use super::fast_path::{FastPath, fast_path};
 use super::format::Format;
 use super::frame::Frame;
-use super::glance::{Glance, glance};
-use super::meaning::{What, meaning};
+use super::meaning::{FrameKind, meaning};
 use super::scan::Scanner;
-use super::words::could_be_last;
+use super::search::could_be_last;
 use crate::context::ending::Ending;
 use crate::providers::stream_events::{Named, named};
 use crate::verdict::{Kind, Verdict};
@@ -98,10 +98,10 @@ impl Track {
     #[inline]
     pub(super) fn feed(&mut self, bytes: &[u8], rules: &impl Rules) {
         if self.between {
-            match glance(&self.scanner, bytes, &self.usual) {
-                Glance::Usual => return,
-                Glance::Unread(data) => return self.remember(data),
-                Glance::Else => {}
+            match fast_path(&self.scanner, bytes, &self.usual) {
+                FastPath::Usual => return,
+                FastPath::Unread(data) => return self.remember(data),
+                FastPath::Else => {}
             }
         }
         self.read(bytes, rules);
@@ -117,31 +117,31 @@ impl Track {
             }
             let meaning = meaning(&frame, matches!(self.phase, Phase::Begun));
             self.promises_an_end |= meaning.promises_an_end;
-            match meaning.what {
-                What::Lifecycle => self.count(),
-                What::Limits => {
+            match meaning.kind {
+                FrameKind::Lifecycle => self.count(),
+                FrameKind::Limits => {
                     if frame.is_whole {
                         rules.limits(frame.data);
                     }
                     self.count();
                 }
-                What::Content => {
+                FrameKind::Content => {
                     if named(frame.event) == Some(Named::Content) {
                         self.usual.clear();
                         self.usual.extend_from_slice(frame.event);
                     }
                     self.phase = Phase::Begun;
                 }
-                What::Unread => {
+                FrameKind::Unread => {
                     let latest = next_of(&mut self.recent, &mut self.turn);
                     keep_tail(latest, frame.data);
                 }
-                What::Last => {
+                FrameKind::Last => {
                     self.had_last = true;
                     self.phase = Phase::Begun;
                 }
-                What::End => self.phase = Phase::Over(Ending::Clean),
-                What::Error => self.phase = failed(self.phase, &frame, rules),
+                FrameKind::End => self.phase = Phase::Over(Ending::Clean),
+                FrameKind::Error => self.phase = failed(self.phase, &frame, rules),
             }
         }
     }
@@ -159,11 +159,11 @@ impl Track {
         if let Some(frame) = self.scanner.finish() {
             let meaning = meaning(&frame, self.phase == Phase::Begun);
             self.promises_an_end |= meaning.promises_an_end;
-            match meaning.what {
-                What::End | What::Last => self.had_last = true,
-                What::Error => self.phase = failed(self.phase, &frame, rules),
+            match meaning.kind {
+                FrameKind::End | FrameKind::Last => self.had_last = true,
+                FrameKind::Error => self.phase = failed(self.phase, &frame, rules),
                 // A frame that was cut off does not count.
-                What::Lifecycle | What::Limits | What::Content | What::Unread => {}
+                FrameKind::Lifecycle | FrameKind::Limits | FrameKind::Content | FrameKind::Unread => {}
             }
         }
         self.had_last |= self.recent.iter().any(|data| could_be_last(data));

@@ -6,10 +6,11 @@ use tokio_test::{assert_ready, task};
 use tower::{Layer, Service, service_fn};
 
 use super::*;
+use crate::events::samples;
 use crate::events::trace::capture::capture;
-use crate::events::{samples, shielded};
 use crate::layers::notify::NotifyLayer;
-use crate::layers::notify::inner::{Seen, slow, uses};
+use crate::layers::notify::doubles::{Seen, slow, uses};
+use crate::sync::shielded;
 
 #[tokio::test]
 async fn a_dropped_call_is_reported_once_at_any_point_and_a_complete_one_never() {

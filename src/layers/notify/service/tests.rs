@@ -13,7 +13,7 @@ use tower_test::mock;
 use super::*;
 use crate::credentials::Generation;
 use crate::layers::notify::NotifyLayer;
-use crate::layers::notify::inner::{Seen, slow, used, uses};
+use crate::layers::notify::doubles::{Seen, slow, used, uses};
 
 #[test]
 fn requests_and_answers_pass_and_readiness_is_forwarded() {

@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 
 use super::support::{Act, Script, chunk, error, read, text, trailers};
 use crate::layers::replay::ReplayBody;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 #[tokio::test]
 async fn a_body_that_grows_over_the_limit_is_sent_whole_but_not_again() {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::support::{Act, Script, trailers};
 use crate::layers::replay::ReplayBody;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 /// One handle and what it has yielded.
 struct Reader {

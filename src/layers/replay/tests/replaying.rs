@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Empty, Full};
 
 use super::support::{Act, Script, chunk, data, error, read, text, trailers};
 use crate::layers::replay::ReplayBody;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 #[tokio::test]
 async fn chunks_and_trailers_replay_again_and_again() {

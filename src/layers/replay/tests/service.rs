@@ -13,7 +13,7 @@ use tower_test::mock;
 use super::support::{Script, text};
 use crate::error::BoxError;
 use crate::layers::replay::{Replay, ReplayBody, ReplayLayer};
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 type Wrapped = Request<ReplayBody<Full<Bytes>>>;
 

@@ -15,7 +15,7 @@ use tokio_test::{assert_pending, assert_ready};
 use super::support::{Act, Script, chunk, data, error, text};
 use crate::error::BoxError;
 use crate::layers::replay::ReplayBody;
-use crate::replayable::ReplayableBody;
+use crate::layers::replayable::ReplayableBody;
 
 #[tokio::test]
 async fn a_superseded_reader_gets_an_error_and_the_later_one_the_whole() {

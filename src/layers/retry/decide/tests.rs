@@ -1,6 +1,5 @@
 use super::*;
-use crate::credentials::CredentialId;
-use crate::credentials::Generation;
+use crate::credentials::{CredentialId, Generation};
 
 /// `(credential, verdict, next)` of each attempt.
 type Attempts<'a> = &'a [(&'a str, Verdict, Option<Next>)];

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::probe::Probing;
 use super::{Cooldowns, RunningCooldown};
 use crate::pool::state::last_answer::Remembered;
-use crate::pool::state::rotation::Rotation;
+use crate::pool::state::order::rotation::Rotation;
 
 /// How many models of one credential can cool at once. Beyond that, the cooldown that ends first becomes one of the whole
 /// credential: too much cools for a short time, but nothing is sent earlier than allowed.
@@ -236,7 +236,7 @@ mod tests {
             let mut naive: HashMap<u32, u64> = HashMap::new();
             for (step, place, seconds) in steps {
                 match step {
-                    0 => rotation.to_back(place),
+                    0 => rotation.move_to_back(place),
                     1 => rotation.cool(place, at(now + seconds)),
                     2 => rotation.take_out(place),
                     3 => {

@@ -32,7 +32,7 @@ const WRAPS: u8 = 3;
 /// The machine's part of a failure.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ErrorDocument {
-    pub(super) shape: Shape,
+    pub(super) shape: BodyForm,
     /// Whether it is an error by its own account, not only by the answer's status.
     pub(super) is_error: bool,
     /// Everything that is meant as a code, wherever it stands.
@@ -69,7 +69,7 @@ pub(super) struct BodyTimes {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum BodyForm {
     #[default]
     Empty,
     Json,
@@ -85,15 +85,15 @@ impl ErrorDocument {
         let mut document = Self::default();
         match body.first() {
             None => {}
-            Some(b'<') => document.shape = Shape::Html,
+            Some(b'<') => document.shape = BodyForm::Html,
             Some(b'{' | b'[') => {
-                document.shape = Shape::Json;
+                document.shape = BodyForm::Json;
                 if let Some(node) = json::parse(body) {
                     document.add(&node, WRAPS);
                 }
             }
             Some(_) => {
-                document.shape = Shape::Text;
+                document.shape = BodyForm::Text;
                 document.say(&String::from_utf8_lossy(body.get(..MESSAGE).unwrap_or(body)));
             }
         }

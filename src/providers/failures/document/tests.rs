@@ -143,11 +143,56 @@ fn what_is_kept_is_bounded() {
     assert_eq!(read(&wrapped).codes, Codes::default());
 }
 
+/// How many bytes of a body are kept while it is judged.
+fn kept(body: &[u8]) -> usize {
+    let document = ErrorDocument::read(body);
+    let quotas = document.quotas.iter().map(String::as_bytes);
+    let texts: usize = document.codes.iter().chain(quotas).map(<[u8]>::len).sum();
+    let fields: usize = document.fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    texts + fields + document.message.len()
+}
+
+#[test]
+fn of_the_longest_bodies_little_is_kept() {
+    let long = |before: &str, part: &str, after: &str| format!("{before}{}{after}", part.repeat(BYTES / part.len()));
+    for body in [
+        long(r#"{"error":{"message":""#, "Try again in 5 apples. ", r#""}}"#),
+        long("", "try again in 1", "s"),
+        long(r#"{"errors":["#, r#"{"reason":"a_reason_of_some_length"},"#, "1]}"),
+        long(r#"{"error":{"details":["#, r#"{"violations":[{"quotaId":"PerDay"}]},"#, "1]}}"),
+        long(r#"{"error":{"metadata":{"headers":{"#, r#""x-ratelimit-a":"1","#, r#""b":"1"}}}}"#),
+        format!(r#"{{"error":{{"metadata":{{"headers":{{"x-a":"{}"}}}}}}}}"#, "1".repeat(100_000)),
+    ] {
+        assert!(kept(body.as_bytes()) <= 64 * 1024, "{} of {}", kept(body.as_bytes()), &body[..60]);
+    }
+}
+
+/// A known member with a value of any kind and length.
+fn member() -> impl Strategy<Value = String> {
+    let names = ["message", "code", "type", "reason", "status", "error", "headers", "details", "quotaId", "metadata"];
+    let text = (prop::sample::select(&["x", "try again in 5s. ", "\\u00e9", "a:b"][..]), 0_usize..20_000)
+        .prop_map(|(part, times)| format!("\"{}\"", part.repeat(times)));
+    let fields = (0_usize..2_000, 0_usize..60).prop_map(|(count, length)| {
+        let field = |at: usize| format!("\"x-{at}\":\"{}\"", "1".repeat(length));
+        format!("{{{}}}", (0..count).map(field).collect::<Vec<_>>().join(","))
+    });
+    (prop::sample::select(names.to_vec()), prop_oneof![text, fields])
+        .prop_map(|(name, value)| format!("\"{name}\":{value}"))
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read(body in prop::collection::vec(any::<u8>(), 0..300)) {
         let document = ErrorDocument::read(&body);
         prop_assert!(document.message.len() <= MESSAGE * 3);
+        prop_assert!(kept(&body) <= 64 * 1024);
+    }
+
+    #[test]
+    fn of_any_members_little_is_kept(members in prop::collection::vec(member(), 0..6), nested in any::<bool>()) {
+        let object = format!("{{{}}}", members.join(","));
+        let body = if nested { format!(r#"{{"error":{object}}}"#) } else { object };
+        prop_assert!(kept(body.as_bytes()) <= 64 * 1024);
     }
 
     #[test]

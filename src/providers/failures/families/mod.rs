@@ -1,19 +1,20 @@
-//! One file for each family: its codes, sentences and statuses, as its documentation and answers show them. They are
-//! tables and nothing else; `judge` alone says in which order they count.
+//! One file for each family: its codes, sentences and statuses, as its documentation and answers show them.
+//!
+//! They are tables and nothing else; `judge` alone says in which order they count. A family stands by who runs it:
+//!
+//! | folder | who runs it |
+//! |---|---|
+//! | `labs` | makers of models that serve them under their own name: Anthropic, OpenAI, Mistral |
+//! | `clouds` | clouds, with their own codes around those of the models: AWS, Azure, Google, Alibaba |
+//! | `hosts` | machines for the models of others: Groq, Together, Ollama |
+//! | `gateways` | services that pass requests on to other providers: OpenRouter, GitHub Copilot |
+//!
+//! Families of one maker that share their words share a file. `oauth` is for token endpoints, `generic` for all that is
+//! unknown.
 
-pub(super) mod anthropic;
-pub(super) mod aws;
-pub(super) mod azure;
-pub(super) mod cohere;
-pub(super) mod copilot;
-pub(super) mod dashscope;
-pub(super) mod google;
-pub(super) mod groq;
+pub(super) mod clouds;
+pub(super) mod gateways;
+pub(super) mod generic;
 pub(super) mod hosts;
-pub(super) mod kimi;
-pub(super) mod mistral;
+pub(super) mod labs;
 pub(super) mod oauth;
-pub(super) mod openai;
-pub(super) mod openrouter;
-pub(super) mod xai;
-pub(super) mod zai;

@@ -1,9 +1,9 @@
 //! OAuth servers (RFC 6749 section 5.2, RFC 8628 section 3.5) and the codes that some add.
 
-use super::super::family::FamilyRules;
-use super::super::row::*;
+use crate::providers::failures::family_rules::FamilyRules;
+use crate::providers::failures::row::*;
 
-pub(in super::super) static RULES: FamilyRules = FamilyRules {
+pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         // At this endpoint there is nothing left to refresh with.
         Row::codes(&[

@@ -8,9 +8,8 @@ use serde_json::Value;
 use super::error::{LoginError, LoginErrorKind, in_trouble};
 use super::http::Reply;
 use super::identity::Whose;
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
 use crate::credentials::origin::parse_endpoint;
+use crate::credentials::{Secret, TokenSet};
 use crate::tokens::refresh::{RefreshError, token_response};
 
 /// The interval if the server names none (RFC 8628 section 3.5).

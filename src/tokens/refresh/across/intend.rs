@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::plan::{Held, Plan, plan};
+use super::plan::{Held, RefreshPlan, plan};
 use super::save::{STORE_LIMIT, STORE_TRIES, limited};
-use super::{Ended, Failure, Times, Told, Turn};
+use super::{Ended, Refresh, RefreshFailure, RefreshNews, Times};
 use crate::clock;
 use crate::error::BoxError;
 use crate::store::{CasOutcome, Entry, Intent, Record};
@@ -24,13 +24,13 @@ pub(super) enum Intended {
     Settled(Ended),
 }
 
-impl Turn<'_> {
+impl Refresh<'_> {
     /// Reads the store, and notes there that the refresh begins. Without that note it does not begin.
     pub(super) async fn intend(
         &self,
         held: &mut Held,
-        told: &mut (dyn FnMut(Told<'_>) + Send),
-    ) -> Result<Intended, Failure> {
+        told: &mut (dyn FnMut(RefreshNews<'_>) + Send),
+    ) -> Result<Intended, RefreshFailure> {
         let mut found = self.load().await?;
         let mut waited = Waited::new(clock::now());
         // The intent that this refresh has noted, and whether an earlier refresh has no known end.
@@ -39,16 +39,16 @@ impl Turn<'_> {
         while tries < STORE_TRIES {
             if let Some(found) = &found {
                 held.has_held(&found.record);
-                told(Told::Stored(&found.record));
+                told(RefreshNews::Stored(&found.record));
             }
             let now = self.wall.now();
             let (mut base, is_begun) = match plan(held, found.as_ref().map(|found| &found.record), now) {
-                Plan::Exchange { base, interrupted } => (base, interrupted),
-                Plan::Adopt(record) => return Ok(Intended::Settled(Ended::Adopted(record))),
-                Plan::Removed => return Ok(Intended::Settled(Ended::Removed)),
-                Plan::Out(reason) => {
+                RefreshPlan::Exchange { base, interrupted } => (base, interrupted),
+                RefreshPlan::Adopt(record) => return Ok(Intended::Settled(Ended::Adopted(record))),
+                RefreshPlan::Removed => return Ok(Intended::Settled(Ended::Removed)),
+                RefreshPlan::Out(reason) => {
                     let error = RefreshError::login_needed("the refresh token is known to be refused");
-                    return Err(Failure::needs_login(reason, error));
+                    return Err(RefreshFailure::needs_login(reason, error));
                 }
             };
             let earlier = found.as_ref().and_then(|found| found.record.intent.clone());
@@ -60,7 +60,7 @@ impl Turn<'_> {
                 match waited.step(intent, self.times, now, clock::now()) {
                     Step::Go => {}
                     Step::Wait(pause) => {
-                        told(Told::UnderWay(intent));
+                        told(RefreshNews::UnderWay(intent));
                         crate::sync::time::sleep(pause).await;
                         found = self.load().await?;
                         continue;
@@ -77,14 +77,14 @@ impl Turn<'_> {
             match self.note(revision, base).await? {
                 CasOutcome::Stored(entry) => {
                     held.has_held(&entry.record);
-                    told(Told::Stored(&entry.record));
+                    told(RefreshNews::Stored(&entry.record));
                     if let Some(intent) = &earlier {
-                        told(Told::Interrupted(intent));
+                        told(RefreshNews::Interrupted(intent));
                         interrupted = true;
                     }
                     noted = entry.record.intent.clone();
                     if let Some(intent) = &noted {
-                        told(Told::Begun(intent));
+                        told(RefreshNews::Begun(intent));
                     }
                     if let Some(left) = self.times.left(now, self.wall.now()) {
                         return Ok(Intended::Begun { entry, interrupted, left });
@@ -101,7 +101,7 @@ impl Turn<'_> {
         Err(RefreshError::transient("the refresh was not begun, as its stored record changes all the time").into())
     }
 
-    async fn load(&self) -> Result<Option<Entry>, Failure> {
+    async fn load(&self) -> Result<Option<Entry>, RefreshFailure> {
         let unreadable = |source: BoxError| {
             let message = format!("the token store could not be read: {source}");
             RefreshError::transient(message).with_source(source)
@@ -110,7 +110,7 @@ impl Turn<'_> {
     }
 
     /// Stores the record with the intent, which says that a refresh has begun.
-    async fn note(&self, revision: Option<crate::store::Revision>, next: Record) -> Result<CasOutcome, Failure> {
+    async fn note(&self, revision: Option<crate::store::Revision>, next: Record) -> Result<CasOutcome, RefreshFailure> {
         let unwritable = |source: BoxError| {
             let message = format!("the refresh was not begun, as the token store could not be written: {source}");
             RefreshError::transient(message).with_source(source)
@@ -120,7 +120,7 @@ impl Turn<'_> {
     }
 
     /// Gives an intent that lies in the future the present time, so that it can grow old: a clock has been set back.
-    async fn date(&self, found: &Entry, now: SystemTime) -> Result<Option<Entry>, Failure> {
+    async fn date(&self, found: &Entry, now: SystemTime) -> Result<Option<Entry>, RefreshFailure> {
         let mut next = found.record.clone();
         next.intent = next.intent.map(|intent| Intent { began: now, ..intent });
         Ok(match self.note(Some(found.revision), next).await? {
@@ -131,10 +131,10 @@ impl Turn<'_> {
     }
 }
 
-fn busy(left: Duration) -> Failure {
+fn busy(left: Duration) -> RefreshFailure {
     let message = "another process has begun to refresh it, and may not have ended";
     let error = RefreshError::transient(message).with_retry_after(left);
-    Failure { busy: true, ..Failure::from(error) }
+    RefreshFailure { busy: true, ..RefreshFailure::from(error) }
 }
 
 /// What follows from an exchange that another process has begun.

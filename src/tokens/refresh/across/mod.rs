@@ -22,14 +22,13 @@ pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
 pub(crate) use self::times::Times;
 use super::{RefreshError, RefreshErrorKind, RefreshRequest};
 use crate::clock::WallClock;
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
+use crate::credentials::{Secret, TokenSet};
 use crate::error::BoxError;
 use crate::store::{CasOutcome, DynStore, Entry, Intent, Record, StoreKey, StoreLease};
 use crate::verdict::OutReason;
 
 /// One refresh. The caller holds the store lease of the credential.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Refresh<'a> {
     pub(crate) store: &'a dyn DynStore,
     pub(crate) key: &'a StoreKey,
     pub(crate) wall: &'a dyn WallClock,
@@ -38,7 +37,7 @@ pub(crate) struct Turn<'a> {
 }
 
 /// What is told meanwhile.
-pub(crate) enum Told<'a> {
+pub(crate) enum RefreshNews<'a> {
     /// The store holds this record of the credential.
     Stored(&'a Record),
     /// Another process may be exchanging the refresh token now. The refresh waits until that can no longer be.
@@ -71,7 +70,7 @@ pub(crate) struct Unstored {
 
 /// Why a refresh brought no token.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct RefreshFailure {
     pub(crate) error: RefreshError,
     /// Why the credential needs a login, if it does.
     pub(crate) login: Option<OutReason>,
@@ -81,14 +80,14 @@ pub(crate) struct Failure {
     pub(crate) unstored: Option<Box<Unstored>>,
 }
 
-impl From<RefreshError> for Failure {
+impl From<RefreshError> for RefreshFailure {
     fn from(error: RefreshError) -> Self {
         let login = (error.kind() == RefreshErrorKind::LoginNeeded).then_some(OutReason::RefreshRefused);
         Self { error, login, busy: false, unstored: None }
     }
 }
 
-impl Failure {
+impl RefreshFailure {
     fn needs_login(reason: OutReason, error: RefreshError) -> Self {
         Self { login: Some(reason), ..Self::from(error) }
     }
@@ -103,14 +102,14 @@ pub(crate) async fn lease(
     limited(patience.saturating_add(STORE_LIMIT), store.lease(key, patience)).await
 }
 
-impl Turn<'_> {
+impl Refresh<'_> {
     /// Refreshes the credential. `ask` sends a refresh token, which may be of no more use then, and keeps to the time that is
     /// left for it, but for a [last word](Times::last_word).
     pub(crate) async fn run<F>(
         &self,
         ask: impl Fn(RefreshRequest, Duration) -> F,
-        told: &mut (dyn FnMut(Told<'_>) + Send),
-    ) -> Result<Ended, Failure>
+        told: &mut (dyn FnMut(RefreshNews<'_>) + Send),
+    ) -> Result<Ended, RefreshFailure>
     where
         F: Future<Output = Result<TokenSet, RefreshError>>,
     {
@@ -167,8 +166,8 @@ impl Turn<'_> {
     }
 
     /// Stores a refresh token that came without an access token, beside the old access token, which counts as expired.
-    async fn keep_refresh_token(&self, intended: Entry, refresh: Secret, error: RefreshError) -> Failure {
-        let mut failure = Failure::from(error);
+    async fn keep_refresh_token(&self, intended: Entry, refresh: Secret, error: RefreshError) -> RefreshFailure {
+        let mut failure = RefreshFailure::from(error);
         let Some(old) = intended.record.credential.material.tokens() else { return failure };
         let tokens = old.clone().with_refresh(refresh).expires_at(self.wall.now());
         if let Ended::Unstored(unstored) = self.keep(intended, tokens).await {
@@ -179,7 +178,7 @@ impl Turn<'_> {
 
     /// Ends a refresh whose token was refused for good. If the store holds a later token, that is no failure. Otherwise the
     /// record says so to all processes.
-    async fn give_up(&self, intended: Entry, reason: OutReason, error: RefreshError) -> Option<Failure> {
+    async fn give_up(&self, intended: Entry, reason: OutReason, error: RefreshError) -> Option<RefreshFailure> {
         let before = intended.record.generation;
         // If the store fails now, what it held a moment ago counts.
         let found = limited(STORE_LIMIT, self.store.load(self.key)).await.unwrap_or_else(|_| Some(intended.clone()));
@@ -188,7 +187,7 @@ impl Turn<'_> {
             return None;
         }
         self.end_intent(intended, true, Some(reason)).await;
-        Some(Failure::needs_login(reason, error))
+        Some(RefreshFailure::needs_login(reason, error))
     }
 
     /// Removes the intent from the record if the end of the exchange is known; otherwise notes in it that the exchange is over.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::credentials::Generation;
-use crate::credentials::Material;
+use crate::credentials::{Generation, Material};
 use crate::store::Record;
 
 /// How a secret in memory relates to the records that the store has held of its credential.
@@ -97,9 +96,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::credentials::Credential;
-    use crate::credentials::Secret;
-    use crate::credentials::TokenSet;
+    use crate::credentials::{Credential, Secret, TokenSet};
 
     fn record(generation: u64, token: &str) -> Record {
         let tokens = TokenSet::new(token).with_refresh(format!("refresh {token}"));

@@ -3,12 +3,10 @@
 use std::time::SystemTime;
 
 use super::newer::{Known, Newer, newer};
-use crate::credentials::Credential;
-use crate::credentials::Generation;
 use crate::credentials::header::is_sendable;
+use crate::credentials::{Credential, Generation};
 use crate::store::{HealthChange, Intent, Record};
-use crate::verdict::OutReason;
-use crate::verdict::{Kind, Scope};
+use crate::verdict::{Kind, OutReason, Scope};
 
 /// The credential in memory when its refresh begins.
 #[derive(Debug, Clone)]
@@ -27,7 +25,7 @@ pub(crate) struct Held {
 
 /// What the refresh does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Plan {
+pub(super) enum RefreshPlan {
     /// Another process has replaced the token: this record is used.
     Adopt(Record),
     /// The refresh token of this record is exchanged. The record has no intent yet.
@@ -43,10 +41,10 @@ pub(super) enum Plan {
 }
 
 /// Decides what the refresh does; its caller holds the store lease. `found` is what the store holds.
-pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan {
+pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> RefreshPlan {
     let Some(found) = found else {
         return match held.known.is_stored && !held.known.is_put_in() {
-            true => Plan::Removed,
+            true => RefreshPlan::Removed,
             false => exchange(Record::new(held.credential.clone(), held.generation)),
         };
     };
@@ -59,14 +57,16 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Plan
         return exchange(record);
     }
     if newer == Newer::Theirs && (is_usable(found, now) || found.credential.material.refresh_token().is_none()) {
-        return Plan::Adopt(held.with_secret_of(found));
+        return RefreshPlan::Adopt(held.with_secret_of(found));
     }
     match found.health.out {
-        Some(reason @ (OutReason::RefreshRefused | OutReason::RefreshLost)) if !held.insists => Plan::Out(reason),
+        Some(reason @ (OutReason::RefreshRefused | OutReason::RefreshLost)) if !held.insists => {
+            RefreshPlan::Out(reason)
+        }
         _ => {
             let of_this_token = |intent: &Intent| intent.generation >= found.generation;
             let interrupted = found.intent.as_ref().is_some_and(of_this_token);
-            Plan::Exchange { base: Record { intent: None, ..held.with_secret_of(found) }, interrupted }
+            RefreshPlan::Exchange { base: Record { intent: None, ..held.with_secret_of(found) }, interrupted }
         }
     }
 }
@@ -84,8 +84,8 @@ pub(crate) fn new_start() -> HealthChange {
     causes.fold(HealthChange::new().out(None), |change, (kind, scope)| change.ended(kind, scope, None))
 }
 
-fn exchange(base: Record) -> Plan {
-    Plan::Exchange { base: Record { intent: None, ..base }, interrupted: false }
+fn exchange(base: Record) -> RefreshPlan {
+    RefreshPlan::Exchange { base: Record { intent: None, ..base }, interrupted: false }
 }
 
 /// Whether requests can be sent with this record's token at once.
@@ -115,8 +115,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::credentials::Secret;
-    use crate::credentials::TokenSet;
+    use crate::credentials::{Secret, TokenSet};
     use crate::store::Health;
 
     fn at(seconds: u64) -> SystemTime {
@@ -151,8 +150,8 @@ mod tests {
         Held { credential, generation, known, follows: true, insists: false, begun: None }
     }
 
-    fn exchanges(base: Record, interrupted: bool) -> Plan {
-        Plan::Exchange { base, interrupted }
+    fn exchanges(base: Record, interrupted: bool) -> RefreshPlan {
+        RefreshPlan::Exchange { base, interrupted }
     }
 
     #[test]
@@ -169,22 +168,27 @@ mod tests {
         let ours_as = |generation| Record { generation: Generation::new(generation), ..record(5) };
         let cases = [
             ("nothing there yet", Known::added(), None, exchanges(record(5), false)),
-            ("removed by others", STORED, None, Plan::Removed),
+            ("removed by others", STORED, None, RefreshPlan::Removed),
             ("removed by others, and put in again", STORED.put_in(), None, exchanges(record(5), false)),
             ("as we know it", STORED, Some(record(5)), exchanges(record(5), false)),
             ("its process died meanwhile", STORED, Some(begun(record(5), 5)), exchanges(record(5), true)),
             ("an intent that was left behind", STORED, Some(begun(record(5), 4)), exchanges(record(5), false)),
-            ("later", STORED, Some(record(6)), Plan::Adopt(record(6))),
-            ("later, and being replaced again", STORED, Some(begun(record(6), 6)), Plan::Adopt(begun(record(6), 6))),
-            ("later, and out", STORED, Some(out(record(6), refused)), Plan::Adopt(out(record(6), refused))),
+            ("later", STORED, Some(record(6)), RefreshPlan::Adopt(record(6))),
+            (
+                "later, and being replaced again",
+                STORED,
+                Some(begun(record(6), 6)),
+                RefreshPlan::Adopt(begun(record(6), 6)),
+            ),
+            ("later, and out", STORED, Some(out(record(6), refused)), RefreshPlan::Adopt(out(record(6), refused))),
             ("later, but expired", STORED, Some(expired(6)), exchanges(expired(6), false)),
             ("later, expired, its process died", STORED, Some(begun(expired(6), 6)), exchanges(expired(6), true)),
-            ("later, expired, refused", STORED, Some(out(expired(6), refused)), Plan::Out(refused)),
+            ("later, expired, refused", STORED, Some(out(expired(6), refused)), RefreshPlan::Out(refused)),
             ("later, but not to be sent", STORED, Some(unsendable.clone()), exchanges(unsendable, false)),
-            ("a key", STORED, Some(key.clone()), Plan::Adopt(key)),
-            ("a key that cannot be sent", STORED, Some(unsendable_key.clone()), Plan::Adopt(unsendable_key)),
-            ("known to be refused", STORED, Some(out(record(5), refused)), Plan::Out(refused)),
-            ("known to be lost", STORED, Some(out(begun(record(5), 5), lost)), Plan::Out(lost)),
+            ("a key", STORED, Some(key.clone()), RefreshPlan::Adopt(key)),
+            ("a key that cannot be sent", STORED, Some(unsendable_key.clone()), RefreshPlan::Adopt(unsendable_key)),
+            ("known to be refused", STORED, Some(out(record(5), refused)), RefreshPlan::Out(refused)),
+            ("known to be lost", STORED, Some(out(begun(record(5), 5), lost)), RefreshPlan::Out(lost)),
             (
                 "out for another reason",
                 STORED,
@@ -212,7 +216,7 @@ mod tests {
                 exchanges(ours_as(8), false),
             ),
             ("the same under a later generation", STORED, Some(ours_as(8)), exchanges(ours_as(8), false)),
-            ("added, and others were quicker", Known::added(), Some(record(1)), Plan::Adopt(record(1))),
+            ("added, and others were quicker", Known::added(), Some(record(1)), RefreshPlan::Adopt(record(1))),
         ];
         for (case, known, found, expected) in cases {
             assert_eq!(plan(&held(known), found.as_ref(), at(NOW)), expected, "{case}");
@@ -224,7 +228,7 @@ mod tests {
         let mut held = held(STORED);
         held.follows = false;
         held.credential = held.credential.header("x-ours");
-        let Plan::Adopt(adopted) = plan(&held, Some(&record(6)), at(NOW)) else { panic!() };
+        let RefreshPlan::Adopt(adopted) = plan(&held, Some(&record(6)), at(NOW)) else { panic!() };
         assert_eq!(adopted.credential.header.as_deref(), Some("x-ours"));
         assert_eq!(adopted.credential.material, record(6).credential.material);
     }
@@ -244,6 +248,6 @@ mod tests {
         let ahead = at(NOW) + two_years;
         assert_eq!(plan(&held(STORED), Some(&record(6)), ahead), exchanges(record(6), false));
         let behind = UNIX_EPOCH;
-        assert_eq!(plan(&held(STORED), Some(&expired(6)), behind), Plan::Adopt(expired(6)));
+        assert_eq!(plan(&held(STORED), Some(&expired(6)), behind), RefreshPlan::Adopt(expired(6)));
     }
 }

@@ -15,9 +15,9 @@ use tower_service::Service;
 use super::body::{Came, failed, read_answer};
 use super::{RefreshError, RefreshRequest, TokenSource, token_request, token_response};
 use crate::clock::{SystemClock, WallClock};
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
+use crate::config::OAuthServer;
 use crate::credentials::origin::{Origin, parse_endpoint};
+use crate::credentials::{Secret, TokenSet};
 use crate::error::{BoxError, Error};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -102,6 +102,21 @@ impl<C, B> OAuth2<C, B> {
             http: Mutex::new(http),
             body: PhantomData,
         }
+    }
+
+    /// A source that asks the token endpoint of `server` as the client that its settings name.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Config`](crate::ErrorKind::Config), if `tokenUrl` or `clientId` is not set.
+    pub fn for_server(server: &OAuthServer, http: C) -> Result<Self, Error>
+    where
+        C: Service<Request<B>>,
+    {
+        let missing = |key: &str| Error::config(format!("{key}: must be set for tokens to be refreshed"));
+        let token_url = server.token_url.as_deref().ok_or_else(|| missing("tokenUrl"))?;
+        let client_id = server.client_id.as_deref().ok_or_else(|| missing("clientId"))?;
+        Ok(Self::new(token_url, client_id, http))
     }
 
     /// The secret of a confidential client, sent with HTTP Basic (RFC 6749 section 2.3.1).

@@ -12,7 +12,7 @@ use crate::credentials::Secret;
 
 /// What an answer says.
 #[derive(Default)]
-pub(super) struct Answer {
+pub(super) struct ReadAnswer {
     pub(super) fields: Fields,
     /// Whether it is a whole token response. Otherwise only the readable fields are there.
     pub(super) is_whole: bool,
@@ -42,7 +42,7 @@ enum Field {
     Code,
 }
 
-impl Answer {
+impl ReadAnswer {
     /// Reads a body: a JSON object, or else a form.
     pub(super) fn parse(body: &[u8]) -> Self {
         let body = text(body);

@@ -8,10 +8,9 @@ use http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use self::answer::{Answer, Fields};
+use self::answer::{Fields, ReadAnswer};
 use super::error::{RefreshError, RefreshErrorKind as Kind};
-use crate::credentials::Secret;
-use crate::credentials::TokenSet;
+use crate::credentials::{Secret, TokenSet};
 
 /// Codes that mean that this refresh token will never work again. `invalid_grant` is from RFC 6749 section 5.2; real servers
 /// send the others in its place.
@@ -55,7 +54,7 @@ pub(crate) fn read(
     now: SystemTime,
     previous: &TokenSet,
 ) -> Result<TokenSet, RefreshError> {
-    let Answer { fields, is_whole } = Answer::parse(body);
+    let ReadAnswer { fields, is_whole } = ReadAnswer::parse(body);
     let is_success = status.is_success();
     let sendable = fields.access.as_ref().filter(|access| access.expose().bytes().all(|byte| byte.is_ascii_graphic()));
     if let Some(access) = sendable.filter(|_| is_success && is_whole && !fields.has_error()) {

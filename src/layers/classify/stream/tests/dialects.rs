@@ -5,8 +5,7 @@ use super::super::frame::Frame;
 use super::super::track::{Phase, Rules, Track};
 use crate::context::ending::Ending;
 use crate::providers::failures::ProviderRules;
-use crate::verdict::Answer;
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Answer, Kind, Verdict};
 
 /// What came of a stream: whether it began, and how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

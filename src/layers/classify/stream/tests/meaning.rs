@@ -1,24 +1,24 @@
 use super::super::frame::Frame;
-use super::super::meaning::{What, meaning};
-use super::super::words::could_be_last;
+use super::super::meaning::{FrameKind, meaning};
+use super::super::search::could_be_last;
 
-fn of(event: &str, data: &str, has_begun: bool) -> What {
+fn of(event: &str, data: &str, has_begun: bool) -> FrameKind {
     let frame = Frame { event: event.as_bytes(), data: data.as_bytes(), is_whole: true };
-    match meaning(&frame, has_begun).what {
-        What::Unread if could_be_last(data.as_bytes()) => What::Last,
-        What::Unread => What::Content,
-        what => what,
+    match meaning(&frame, has_begun).kind {
+        FrameKind::Unread if could_be_last(data.as_bytes()) => FrameKind::Last,
+        FrameKind::Unread => FrameKind::Content,
+        kind => kind,
     }
 }
 
 /// Before content, and once it has begun.
-fn both(event: &str, data: &str) -> (What, What) {
+fn both(event: &str, data: &str) -> (FrameKind, FrameKind) {
     (of(event, data, false), of(event, data, true))
 }
 
 #[test]
 fn events_of_responses_and_messages_are_told_by_name_or_type() {
-    use What::{Content, End, Error, Lifecycle, Limits};
+    use FrameKind::{Content, End, Error, Lifecycle, Limits};
     let table = [
         (r#"{"type":"response.created","response":{"status":"in_progress","error":null}}"#, Lifecycle),
         (r#"{"type":"response.queued"}"#, Lifecycle),
@@ -86,7 +86,7 @@ fn events_of_responses_and_messages_are_told_by_name_or_type() {
 
 #[test]
 fn chunks_without_a_name_are_told_by_their_shape() {
-    use What::{Content, End, Error, Last, Lifecycle};
+    use FrameKind::{Content, End, Error, Last, Lifecycle};
     let head = r#""id":"c","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":null"#;
     let table = [
         (
@@ -149,37 +149,40 @@ fn what_is_not_known_lets_the_stream_go() {
     for data in
         ["hello", "1", r#"{"x":1}"#, "{", r#"{"a":"#, r#"{"error""#, "[1]", "[[[[", "\u{0}", r#"{"type":7}"#, "]"]
     {
-        assert_eq!(both("", data), (What::Content, What::Content), "{data}");
+        assert_eq!(both("", data), (FrameKind::Content, FrameKind::Content), "{data}");
     }
-    assert_eq!(of("result", r#"{"output":{"text":"Hel"}}"#, false), What::Content);
-    assert_eq!(of("error", "", false), What::Error);
+    assert_eq!(of("result", r#"{"output":{"text":"Hel"}}"#, false), FrameKind::Content);
+    assert_eq!(of("error", "", false), FrameKind::Error);
     // The prompt was refused, and nothing else will come.
-    assert_eq!(of("", r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, false), What::Last);
+    assert_eq!(of("", r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, false), FrameKind::Last);
     // Nothing at all is a sign of life.
-    assert_eq!(both("", ""), (What::Lifecycle, What::Lifecycle));
-    assert_eq!(both("", "  "), (What::Lifecycle, What::Lifecycle));
+    assert_eq!(both("", ""), (FrameKind::Lifecycle, FrameKind::Lifecycle));
+    assert_eq!(both("", "  "), (FrameKind::Lifecycle, FrameKind::Lifecycle));
 }
 
 #[test]
 fn words_in_the_text_of_an_answer_are_content() {
     for text in [r#"\"error\": {}"#, r#"\"finish_reason\":\"stop\""#, r#"[DONE]"#, r#"\\\"done\\\":true"#] {
         let data = format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}},"finish_reason":null}}]}}"#);
-        assert_eq!(both("", &data), (What::Content, What::Content), "{data}");
+        assert_eq!(both("", &data), (FrameKind::Content, FrameKind::Content), "{data}");
     }
     // A tool's own words stand deeper than ours.
     let data =
         r#"{"choices":[{"delta":{"content":"x","more":{"error":{"code":1},"done":true}},"finish_reason":null}]}"#;
-    assert_eq!(both("", data), (What::Content, What::Content));
+    assert_eq!(both("", data), (FrameKind::Content, FrameKind::Content));
 }
 
 #[test]
 fn what_is_cut_short_is_told_by_what_is_there() {
-    assert_eq!(of("", r#"{"error":{"code":503},"details":"#, false), What::Error);
+    assert_eq!(of("", r#"{"error":{"code":503},"details":"#, false), FrameKind::Error);
     assert_eq!(
         of("response.created", r#"{"type":"response.created","response":{"instructions":"very lo"#, false),
-        What::Lifecycle
+        FrameKind::Lifecycle
     );
-    assert_eq!(of("", r#"{"type":"response.created","response":{"instructions":"very lo"#, false), What::Lifecycle);
+    assert_eq!(
+        of("", r#"{"type":"response.created","response":{"instructions":"very lo"#, false),
+        FrameKind::Lifecycle
+    );
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn every_stream_means_the_same_cut_at_any_byte() {
     }
 }
 
-/// Where each frame is a chunk of its own, most are only glanced at.
+/// Where each frame is a chunk of its own, most take the fast path.
 #[test]
 fn every_stream_means_the_same_frame_by_frame() {
     for (name, format, stream, expected) in streams() {

@@ -1,0 +1,112 @@
+//! What a scripted token source grants.
+
+use std::time::Duration;
+
+use oauth_marathon::TokenSet;
+use oauth_marathon::tokens::refresh::RefreshError;
+
+/// What becomes of one exchange of [`ScriptedTokens`](super::ScriptedTokens).
+///
+/// ```
+/// use oauth_marathon_test::{Grant, ScriptedTokens};
+/// use std::time::Duration;
+///
+/// // Busy twice, then slow, and from then on at once.
+/// let tokens = ScriptedTokens::new().on("work", [Grant::busy(), Grant::busy(), Grant::fresh().after(Duration::from_secs(5))]);
+/// # let _ = tokens;
+/// ```
+#[derive(Debug, Clone)]
+pub struct Grant {
+    what: What,
+    after: Duration,
+    yields: bool,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Fresh,
+    Tokens(TokenSet),
+    Error(RefreshError),
+    Silence,
+    Panic,
+}
+
+impl Grant {
+    /// Fresh tokens.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self::new(What::Fresh)
+    }
+
+    /// These tokens.
+    #[must_use]
+    pub fn tokens(tokens: TokenSet) -> Self {
+        Self::new(What::Tokens(tokens))
+    }
+
+    /// This error.
+    #[must_use]
+    pub fn error(error: RefreshError) -> Self {
+        Self::new(What::Error(error))
+    }
+
+    /// The refresh token no longer works: the account needs a login.
+    #[must_use]
+    pub fn refused() -> Self {
+        Self::error(RefreshError::login_needed("scripted: the refresh token was revoked"))
+    }
+
+    /// It may work later.
+    #[must_use]
+    pub fn busy() -> Self {
+        Self::error(RefreshError::transient("scripted: the server is busy"))
+    }
+
+    /// No answer, for ever.
+    #[must_use]
+    pub fn pending() -> Self {
+        Self::new(What::Silence)
+    }
+
+    /// The token source panics.
+    #[must_use]
+    pub fn panic() -> Self {
+        Self::new(What::Panic)
+    }
+
+    /// The same after this time on tokio's clock.
+    #[must_use]
+    pub fn after(mut self, time: Duration) -> Self {
+        self.after = time;
+        self
+    }
+
+    /// The same at the next poll, so that other tasks come in between.
+    #[must_use]
+    pub fn yielding(mut self) -> Self {
+        self.yields = true;
+        self
+    }
+
+    /// The new tokens, when it is time; `fresh` makes fresh ones.
+    #[allow(clippy::panic, reason = "the script asks for it")]
+    pub(super) async fn give(self, fresh: impl FnOnce() -> TokenSet + Send) -> Result<TokenSet, RefreshError> {
+        if self.yields {
+            tokio::task::yield_now().await;
+        }
+        if !self.after.is_zero() {
+            tokio::time::sleep(self.after).await;
+        }
+        match self.what {
+            What::Fresh => Ok(fresh()),
+            What::Tokens(tokens) => Ok(tokens),
+            What::Error(error) => Err(error),
+            What::Silence => std::future::pending().await,
+            What::Panic => panic!("scripted: the token source panics"),
+        }
+    }
+
+    fn new(what: What) -> Self {
+        Self { what, after: Duration::ZERO, yields: false }
+    }
+}

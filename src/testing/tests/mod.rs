@@ -1,5 +1,0 @@
-mod doubles;
-mod parts;
-mod rules;
-mod scripts;
-mod shared;

@@ -1,0 +1,44 @@
+//! The file and the keyring keep the rules that every store has to keep.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use keyring_core::mock;
+use oauth_marathon::store::{FileStore, KeyringStore, MemoryStore};
+use oauth_marathon_test::invariants::{check_shared_store, check_store};
+
+/// In memory where there is such a place, so that no test depends on how long a disk takes.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+async fn open(folder: &tempfile::TempDir) -> FileStore {
+    FileStore::open(folder.path().join("store/credentials.json")).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_keeps_the_rules_of_stores() {
+    let folder = folder();
+    check_store(&Arc::new(open(&folder).await), 1).await.unwrap();
+}
+
+/// The runtime's time stands still while files are touched, so that no wait is for real.
+#[tokio::test(start_paused = true)]
+async fn a_file_keeps_the_rules_of_stores_that_several_processes_share() {
+    let folder = folder();
+    let (store, other) = (open(&folder).await, open(&folder).await);
+    for seed in 0..3 {
+        check_shared_store(&store, &other, seed).await.unwrap();
+    }
+    check_shared_store(&store, &store.clone(), 3).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_keyring_keeps_the_rules_of_stores() {
+    for seed in 0..4 {
+        let keyring = mock::Store::new().unwrap();
+        let store = KeyringStore::new(MemoryStore::new(), move || Ok(keyring.clone() as _)).unwrap();
+        check_store(&Arc::new(store), seed).await.unwrap();
+    }
+}

@@ -11,7 +11,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::store::{DynStore, Intent, Record, StoreKey, StoreLease};
 use crate::tokens::refresh::across;
 use crate::tokens::refresh::across::{
-    Ended, Held, Known, Refresh, RefreshFailure as Failure, Saved, Times, Unstored, lease, save,
+    Ended, Held, Refresh, RefreshFailure as Failure, Saved, StoreRelation, Times, Unstored, lease, save,
 };
 use crate::tokens::refresh::{RefreshError, RefreshRequest, TokenSource};
 
@@ -78,7 +78,7 @@ pub(super) async fn refresh(
     let held = Held {
         credential: seen.credential.clone(),
         generation: seen.generation,
-        known: Known::stored(seen.generation),
+        relation: StoreRelation::stored(seen.generation),
         follows: true,
         insists: true,
         begun: None,

@@ -17,7 +17,7 @@ use crate::pool::state::{LEASE_PATIENCE, WhyNoToken};
 use crate::store::{Record, StoreKey, StoreLease};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{spawn, task_local, time};
-use crate::tokens::refresh::across::{Ended, Known, Refresh, RefreshNews, Times, Unstored, lease};
+use crate::tokens::refresh::across::{Ended, Refresh, RefreshNews, StoreRelation, Times, Unstored, lease};
 use crate::tokens::refresh::{RefreshError, RefreshRequest};
 
 task_local! {
@@ -78,11 +78,11 @@ impl Pool {
         let Some(mut held) = held else { return Ok(None) };
         *replaces = held.generation;
         held.begun = pending.begun.clone();
-        if let Some(unsaved) = pending.unsaved.as_ref().filter(|_| !held.known.is_put_in()) {
+        if let Some(unsaved) = pending.unsaved.as_ref().filter(|_| !held.relation.is_put_in()) {
             // The refresh token in the store is spent. One that a person has put in is not.
             held.credential.material = unsaved.credential.material.clone();
             held.generation = held.generation.max(unsaved.generation);
-            held.known = Known::stored(unsaved.generation);
+            held.relation = StoreRelation::stored(unsaved.generation);
         }
         let times = Times { exchange: inner.settings.exchange_timeout, patience: LEASE_PATIENCE };
         let refresh = Refresh { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held, times };

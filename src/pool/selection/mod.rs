@@ -70,3 +70,42 @@ impl Selection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Last;
+
+    impl Strategy for Last {
+        fn select(&self, _: &Choice<'_>, ready: &[Candidate]) -> Option<usize> {
+            ready.len().checked_sub(1)
+        }
+    }
+
+    struct Panics;
+
+    impl Strategy for Panics {
+        fn select(&self, _: &Choice<'_>, _: &[Candidate]) -> Option<usize> {
+            panic!("a strategy's fault")
+        }
+    }
+
+    #[test]
+    fn each_selection_answers_the_three_questions() {
+        let ready = ["a", "b", "c"].map(|id| Candidate::unused(id.into()));
+        let built_in = |name| Selection::new(name, None);
+        let custom = |strategy: Box<dyn Strategy>| Selection::new(StrategyName::RoundRobin, Some(strategy));
+        let cases = [
+            ("sticky", built_in(StrategyName::Sticky), (true, false, None, false)),
+            ("round-robin", built_in(StrategyName::RoundRobin), (false, false, None, true)),
+            ("a strategy comes before the setting", custom(Box::new(Last)), (false, true, Some(2), false)),
+            ("a panic costs only the choice", custom(Box::new(Panics)), (false, true, None, false)),
+        ];
+        for (case, selection, expected) in cases {
+            let chosen = selection.select(&Choice::new(0, None), &ready);
+            let answers = (selection.keeps_to_front(), selection.compares(), chosen, selection.moves_to_back());
+            assert_eq!(answers, expected, "{case}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use super::refreshing::{Need, RefreshState};
 use crate::credentials::Credential;
 use crate::pool::prepared::{Access, Slot};
 use crate::pool::record_turn::RecordTurn;
-use crate::tokens::refresh::across::Known;
+use crate::tokens::refresh::across::StoreRelation;
 use crate::verdict::{Kind, OutReason};
 
 /// One credential of a pool.
@@ -29,7 +29,7 @@ pub(in crate::pool) struct PoolEntry {
     pub(super) is_noted_as_failing: bool,
     pub(super) refreshing: RefreshState,
     /// How its secret relates to what the store has held.
-    pub(super) known: Known,
+    pub(super) relation: StoreRelation,
     pub(super) record_turn: Arc<RecordTurn>,
 }
 
@@ -55,8 +55,8 @@ impl PoolEntry {
     }
 
     /// How its secret relates to what the store has held.
-    pub(in crate::pool) fn known(&self) -> Known {
-        self.known
+    pub(in crate::pool) fn relation(&self) -> StoreRelation {
+        self.relation
     }
 
     /// How many attempts over it failed.

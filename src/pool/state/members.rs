@@ -9,7 +9,7 @@ use super::{PoolEntry, State};
 use crate::credentials::{Credential, CredentialId, Generation, Secret};
 use crate::pool::prepared::{Access, Slot};
 use crate::pool::record_turn::RecordTurn;
-use crate::tokens::refresh::across::{Known, is_same};
+use crate::tokens::refresh::across::{StoreRelation, is_same};
 use crate::verdict::Kind;
 
 /// Where a credential comes from that is added to a pool.
@@ -28,7 +28,7 @@ pub(in crate::pool) struct Admission {
     pub(in crate::pool) place: u32,
     pub(in crate::pool) generation: Generation,
     arrival: Arrival,
-    known: Known,
+    relation: StoreRelation,
     record_turn: Arc<RecordTurn>,
 }
 
@@ -44,22 +44,24 @@ impl State {
             (Arrival::Given { .. }, Some(again)) => again.generation,
             (Arrival::Given { .. }, None) => self.newest.next(),
         };
-        let known = match (arrival, again) {
-            (Arrival::Stored(generation), _) => Known::stored(generation),
-            (Arrival::Given { .. }, Some(again)) => again.known_again(),
-            (Arrival::Given { follows: false }, None) => Known::given(generation),
+        let relation = match (arrival, again) {
+            (Arrival::Stored(generation), _) => StoreRelation::stored(generation),
+            (Arrival::Given { .. }, Some(again)) => again.relation_again(),
+            (Arrival::Given { follows: false }, None) => StoreRelation::given(generation),
             // The one before it is still to be removed from the store.
-            (Arrival::Given { follows: true }, None) if self.is_unsaved(&credential.id) => Known::added().put_in(),
-            (Arrival::Given { follows: true }, None) => Known::added(),
+            (Arrival::Given { follows: true }, None) if self.is_unsaved(&credential.id) => {
+                StoreRelation::added().put_in()
+            }
+            (Arrival::Given { follows: true }, None) => StoreRelation::added(),
         };
         let record_turn = again.map_or_else(Arc::default, |again| again.record_turn.clone());
         let place = self.free.pop().unwrap_or_else(|| u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
-        Admission { place, generation, arrival, known, record_turn }
+        Admission { place, generation, arrival, relation, record_turn }
     }
 
     /// Adds a credential at the back of the order. The store is to learn of one that does not come from there.
     pub(in crate::pool) fn insert(&mut self, credential: Credential, access: Arc<Access>, admission: Admission) {
-        let Admission { place, arrival, known, record_turn, .. } = admission;
+        let Admission { place, arrival, relation, record_turn, .. } = admission;
         let id = credential.id.clone();
         self.places.insert(id.clone(), place);
         let entry = PoolEntry {
@@ -72,7 +74,7 @@ impl State {
             faults: 0,
             is_noted_as_failing: false,
             refreshing: RefreshState::default(),
-            known,
+            relation,
             record_turn,
         };
         let at = place as usize;
@@ -128,23 +130,29 @@ impl State {
     /// Gives a credential another secret, label or header, as a person asks. The store is to learn of it.
     pub(in crate::pool) fn put_in(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry(place) else { return };
-        let (is_same, known) = (is_same(&entry.credential.material, &credential.material), entry.known.put_in());
+        let (is_same, relation) = (is_same(&entry.credential.material, &credential.material), entry.relation.put_in());
         self.outbox.change(&credential.id);
         match is_same {
             true => self.relabel(place, credential, access),
-            false => self.replace_secret(place, credential, access, known),
+            false => self.replace_secret(place, credential, access, relation),
         }
     }
 
     /// Gives a credential a new secret. Failures that concern the old secret are forgotten; other cooldowns stay.
-    pub(super) fn replace_secret(&mut self, place: u32, credential: Credential, access: Arc<Access>, known: Known) {
+    pub(super) fn replace_secret(
+        &mut self,
+        place: u32,
+        credential: Credential,
+        access: Arc<Access>,
+        relation: StoreRelation,
+    ) {
         let Some(entry) = self.entry_mut(place) else { return };
         // A secret that the provider refused stays refused until another one replaces it.
         let forced = entry.refreshing.forced && is_same(&entry.credential.material, &credential.material);
         access.slot.set_label(&credential);
         entry.credential = credential;
         entry.access = access;
-        entry.known = known;
+        entry.relation = relation;
         entry.refreshing.settled();
         entry.refreshing.forced = forced;
         let was_out = entry.out.take().is_some();

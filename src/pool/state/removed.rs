@@ -7,14 +7,14 @@ use super::{PoolEntry, State};
 use crate::credentials::{Credential, CredentialId, Generation, Material};
 use crate::pool::record_turn::RecordTurn;
 use crate::store::Record;
-use crate::tokens::refresh::across::{Known, is_same};
+use crate::tokens::refresh::across::{StoreRelation, is_same};
 
 /// What is kept of a credential that was removed.
 #[derive(Debug, Clone)]
 pub(in crate::pool) struct Removed {
     material: Material,
     pub(super) generation: Generation,
-    known: Known,
+    relation: StoreRelation,
     pub(super) record_turn: Arc<RecordTurn>,
 }
 
@@ -23,25 +23,25 @@ impl Removed {
         Self {
             material: entry.credential.material.clone(),
             generation: entry.access.generation,
-            known: entry.known,
+            relation: entry.relation,
             record_turn: entry.record_turn.clone(),
         }
     }
 
     /// How the same secret stands to the store once it is added again: it is stored whatever became of the removal, and
     /// what its refresh has brought replaces it.
-    pub(super) fn known_again(&self) -> Known {
-        let given = Known::given(self.generation);
-        match (self.known.is_put_in(), self.known.is_addition()) {
+    pub(super) fn relation_again(&self) -> StoreRelation {
+        let given = StoreRelation::given(self.generation);
+        match (self.relation.is_put_in(), self.relation.is_addition()) {
             (true, _) => given.put_in(),
-            (_, true) => Known::added(),
+            (_, true) => StoreRelation::added(),
             _ => given,
         }
     }
 
     /// Notes that the store holds or held this record.
     pub(super) fn has_held(&mut self, record: &Record) {
-        self.known.has_held(record, &self.material);
+        self.relation.has_held(record, &self.material);
     }
 }
 

@@ -67,7 +67,7 @@ impl State {
         Some(Held {
             credential: entry.credential.clone(),
             generation: entry.access.generation,
-            known: entry.known,
+            relation: entry.relation,
             follows,
             insists: false,
             begun: None,

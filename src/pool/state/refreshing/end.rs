@@ -11,7 +11,7 @@ use crate::pool::state::cooldowns::begin::NewCooldown;
 use crate::pool::state::{Effects, PoolEntry, State};
 use crate::store::Record;
 use crate::sync::oneshot;
-use crate::tokens::refresh::across::{Known, Newer, is_same, newer};
+use crate::tokens::refresh::across::{Newer, StoreRelation, is_same, newer};
 use crate::verdict::Kind;
 
 /// What has come of publishing a refreshed credential.
@@ -52,7 +52,7 @@ impl State {
     ) -> Option<Credential> {
         let is_unsaved = self.is_unsaved(&slot.id);
         let entry = self.owner(slot)?;
-        match newer(&entry.known, &entry.credential.material, &stored) {
+        match newer(&entry.relation, &entry.credential.material, &stored) {
             Newer::Ours => return None,
             Newer::Same if entry.access.generation == stored.generation => {
                 self.pause_if_early(slot, settings, now);
@@ -61,7 +61,7 @@ impl State {
             Newer::Same | Newer::Theirs => {}
         }
         // A label, header or base URL that was changed in the pool meanwhile stays.
-        let is_whole = follows && (entry.known.is_addition() || !is_unsaved);
+        let is_whole = follows && (entry.relation.is_addition() || !is_unsaved);
         Some(match is_whole {
             true => stored.credential,
             false => Credential { material: stored.credential.material, ..entry.credential.clone() },
@@ -78,13 +78,13 @@ impl State {
         now: Instant,
     ) -> Published {
         let Some(entry) = self.owner(slot) else { return Published::Same };
-        let known = Known::stored(access.generation);
+        let relation = StoreRelation::stored(access.generation);
         if is_same(&entry.credential.material, &credential.material) {
-            entry.known = known;
+            entry.relation = relation;
             self.relabel(slot.place, credential, access);
             return self.same_again(slot, settings, now);
         }
-        self.replace_secret(slot.place, credential, access, known);
+        self.replace_secret(slot.place, credential, access, relation);
         Published::Replaced
     }
 

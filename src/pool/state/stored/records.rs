@@ -8,15 +8,15 @@ use crate::pool::prepared::{Access, Slot};
 use crate::pool::record_turn::RecordTurn;
 use crate::pool::state::State;
 use crate::store::Record;
-use crate::tokens::refresh::across::{Known, Newer, is_same, newer};
+use crate::tokens::refresh::across::{Newer, StoreRelation, is_same, newer};
 
 impl State {
     /// Learns that the store holds this record of the credential at this place. Returns its slot if the record is to be
     /// [taken over](State::take_record): it has a newer secret, or the same one with another label, header or generation.
     pub(in crate::pool) fn learn_stored(&mut self, place: u32, record: &Record) -> Option<Arc<Slot>> {
         let entry = self.entry_mut(place)?;
-        entry.known.has_held(record, &entry.credential.material);
-        let newer = newer(&entry.known, &entry.credential.material, record);
+        entry.relation.has_held(record, &entry.credential.material);
+        let newer = newer(&entry.relation, &entry.credential.material, record);
         let is_alike = entry.access.generation == record.generation && entry.credential == record.credential;
         (newer != Newer::Ours && !is_alike).then(|| entry.access.slot.clone())
     }
@@ -40,7 +40,7 @@ impl State {
         ours: Option<&Credential>,
     ) -> Option<Arc<Slot>> {
         let entry = self.entry_mut(place)?;
-        entry.known.has_held(written, &entry.credential.material);
+        entry.relation.has_held(written, &entry.credential.material);
         let is_other = entry.access.generation != written.generation || entry.credential != written.credential;
         (is_other && ours == Some(&entry.credential)).then(|| entry.access.slot.clone())
     }
@@ -52,8 +52,8 @@ impl State {
         match is_same {
             true => self.relabel(place, credential, access),
             false => {
-                let known = Known::stored(access.generation);
-                self.replace_secret(place, credential, access, known);
+                let relation = StoreRelation::stored(access.generation);
+                self.replace_secret(place, credential, access, relation);
             }
         }
         !is_same
@@ -65,7 +65,7 @@ impl State {
         let place = self.place_of(id.as_str());
         if let Some(entry) = place.and_then(|place| self.entry_mut(place)) {
             if Arc::ptr_eq(&entry.record_turn, record_turn) {
-                entry.known.has_held(record, &entry.credential.material);
+                entry.relation.has_held(record, &entry.credential.material);
             }
         } else if let Some(removed) = self.removed.get_mut(id)
             && Arc::ptr_eq(&removed.record_turn, record_turn)
@@ -78,16 +78,16 @@ impl State {
     pub(in crate::pool) fn removed_from_store(&mut self, id: &CredentialId) {
         let place = self.place_of(id.as_str());
         if let Some(entry) = place.and_then(|place| self.entry_mut(place))
-            && !entry.known.is_put_in()
+            && !entry.relation.is_put_in()
         {
-            entry.known = Known::added();
+            entry.relation = StoreRelation::added();
         }
     }
 
     /// The credentials that the store has held, and that are not among these, which it holds now.
     pub(in crate::pool) fn gone_from_store(&self, ids: &[CredentialId]) -> Vec<CredentialId> {
         let ids: HashSet<_> = ids.iter().collect();
-        let gone = self.entries().filter(|entry| entry.known.is_stored && !ids.contains(&entry.credential.id));
+        let gone = self.entries().filter(|entry| entry.relation.is_stored && !ids.contains(&entry.credential.id));
         let gone = gone.filter(|entry| !self.is_unsaved(&entry.credential.id));
         gone.map(|entry| entry.credential.id.clone()).collect()
     }

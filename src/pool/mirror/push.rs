@@ -83,7 +83,7 @@ impl Pool {
                 let wait = async {
                     match failures.retry_at() {
                         Some(when) => drop(time::timeout_at(when.into(), outgoing.notified()).await),
-                        // Whoever has the turn need not tell when it gives it back.
+                        // The task that has the turn does not report when it gives it back.
                         None if is_later => drop(time::timeout(LATER, outgoing.notified()).await),
                         None => outgoing.notified().await,
                     }

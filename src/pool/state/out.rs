@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::stored::outbox::HealthStep;
+use super::stored::outbox::NotedStep;
 use super::{Effects, PoolEntry, State};
 use crate::verdict::OutReason;
 
@@ -10,7 +10,7 @@ impl State {
     /// Takes a credential out until a person acts, and notes it for the store.
     pub(super) fn take_out(&mut self, place: u32, reason: OutReason, now: Instant) -> Effects {
         if let Some(Some(entry)) = self.entries.get(place as usize) {
-            self.outbox.note(&entry.credential.id, entry.access.generation, || HealthStep::Out(reason));
+            self.outbox.note(&entry.credential.id, entry.access.generation, || NotedStep::Out(reason));
         }
         self.leave(place, reason, now)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::RunningCooldown;
 use super::models::MODELS;
 use super::probe_plan::ProbePlan;
-use crate::pool::state::stored::outbox::HealthStep;
+use crate::pool::state::stored::outbox::NotedStep;
 use crate::pool::state::{Effects, State};
 use crate::verdict::Kind;
 
@@ -30,7 +30,7 @@ impl State {
         if let Some(Some(entry)) = self.entries.get(place as usize) {
             let until = now.checked_add(new.length).unwrap_or(now);
             let step =
-                || HealthStep::Cooled { cause: new.cause, model: new.model.cloned(), until, guessed: new.guessed };
+                || NotedStep::Cooled { cause: new.cause, model: new.model.cloned(), until, guessed: new.guessed };
             self.outbox.note(&entry.credential.id, entry.access.generation, step);
         }
         self.begin_cooldown(place, new, now)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Cooldowns, RunningCooldown};
-use crate::pool::state::stored::outbox::HealthStep;
+use crate::pool::state::stored::outbox::NotedStep;
 use crate::pool::state::{AttemptRef, Effects, State};
 use crate::verdict::{Kind, Scope, Verdict};
 
@@ -61,13 +61,13 @@ impl State {
         let ended = entry.cooldowns.retain(|cooldown| {
             let stays = !all && Verdict::new(cooldown.cause).scope() != scope;
             if !stays {
-                outbox.note(id, generation, || HealthStep::Ended(cooldown.cause, None));
+                outbox.note(id, generation, || NotedStep::Ended(cooldown.cause, None));
             }
             stays
         });
         if all {
             entry.refreshing.end_pause();
-            outbox.note(id, generation, || HealthStep::Cleared);
+            outbox.note(id, generation, || NotedStep::Cleared);
         }
         let was_out = all && entry.end_out();
         if ended || was_out {
@@ -169,7 +169,7 @@ impl State {
                 .collect(),
         };
         for cause in before.iter().filter(|cause| !left.contains(cause)) {
-            outbox.note(&entry.credential.id, entry.access.generation, || HealthStep::Ended(*cause, model.cloned()));
+            outbox.note(&entry.credential.id, entry.access.generation, || NotedStep::Ended(*cause, model.cloned()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::outbox::HealthStep;
+use super::outbox::NotedStep;
 use crate::config::Settings;
 use crate::pool::state::consequence::longest_after_refusals;
 use crate::pool::state::cooldowns::Cooldowns;
@@ -122,8 +122,8 @@ impl State {
         let Some(Some(entry)) = entries.get(place as usize) else { return };
         let (cause, model) = (held.cause, held.model.as_deref().map(Arc::from));
         for step in [
-            HealthStep::Ended(cause, model.clone()),
-            HealthStep::Cooled { cause, model, until: end.at, guessed: end.guessed },
+            NotedStep::Ended(cause, model.clone()),
+            NotedStep::Cooled { cause, model, until: end.at, guessed: end.guessed },
         ] {
             outbox.note(&entry.credential.id, entry.access.generation, || step);
         }

@@ -33,14 +33,14 @@ pub(in crate::pool::state) struct Outbox {
 pub(in crate::pool) struct HealthNote {
     pub(in crate::pool) id: CredentialId,
     pub(in crate::pool) generation: Generation,
-    step: Option<HealthStep>,
+    step: Option<NotedStep>,
     /// The status of the answer that caused the step, or of an answer without a step.
     answered: Option<StatusCode>,
 }
 
 /// One change of health. Its times are monotonic, because the user's wall clock is not read under the pool's lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::pool::state) enum HealthStep {
+pub(in crate::pool::state) enum NotedStep {
     Cooled { cause: Kind, model: Option<Arc<str>>, until: Instant, guessed: bool },
     Ended(Kind, Option<Arc<str>>),
     Out(OutReason),
@@ -67,7 +67,7 @@ impl Outbox {
         &mut self,
         id: &CredentialId,
         generation: Generation,
-        step: impl FnOnce() -> HealthStep,
+        step: impl FnOnce() -> NotedStep,
     ) {
         if self.is_attended {
             self.push(id, generation, step());
@@ -75,7 +75,7 @@ impl Outbox {
     }
 
     #[cold]
-    fn push(&mut self, id: &CredentialId, generation: Generation, step: HealthStep) {
+    fn push(&mut self, id: &CredentialId, generation: Generation, step: NotedStep) {
         // Many failures alike are one note.
         match self.notes.last_mut() {
             Some(last) if last.is_of(id, generation) && last.step.as_ref().is_none_or(|held| held.is_before(&step)) => {
@@ -199,7 +199,7 @@ impl State {
     }
 }
 
-impl HealthStep {
+impl NotedStep {
     /// Whether `later` makes this one superfluous.
     fn is_before(&self, later: &Self) -> bool {
         match (self, later) {
@@ -255,8 +255,8 @@ mod tests {
     use super::*;
     use crate::store::Health;
 
-    fn cooldowns(now: Instant, seconds: u64) -> HealthStep {
-        HealthStep::Cooled {
+    fn cooldowns(now: Instant, seconds: u64) -> NotedStep {
+        NotedStep::Cooled {
             cause: Kind::Throttled,
             model: None,
             until: now + Duration::from_secs(seconds),
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn nothing_is_collected_without_a_task_that_writes_it() {
         let mut outbox = Outbox::default();
-        outbox.note(&"a".into(), Generation::FIRST, || HealthStep::Cleared);
+        outbox.note(&"a".into(), Generation::FIRST, || NotedStep::Cleared);
         outbox.answered(&"a".into(), Generation::FIRST, StatusCode::OK);
         outbox.change(&"a".into());
         outbox.reorder(vec!["a".into()]);
@@ -282,11 +282,11 @@ mod tests {
             outbox.note(&"a".into(), Generation::FIRST, || cooldowns(now, seconds));
             outbox.answered(&"a".into(), Generation::FIRST, StatusCode::TOO_MANY_REQUESTS);
         }
-        outbox.note(&"a".into(), Generation::FIRST, || HealthStep::Ended(Kind::Throttled, None));
-        outbox.note(&"a".into(), Generation::FIRST, || HealthStep::Ended(Kind::Throttled, None));
-        outbox.note(&"b".into(), Generation::FIRST, || HealthStep::Ended(Kind::Throttled, None));
+        outbox.note(&"a".into(), Generation::FIRST, || NotedStep::Ended(Kind::Throttled, None));
+        outbox.note(&"a".into(), Generation::FIRST, || NotedStep::Ended(Kind::Throttled, None));
+        outbox.note(&"b".into(), Generation::FIRST, || NotedStep::Ended(Kind::Throttled, None));
         let notes: Vec<_> = outbox.take_notes().into_iter().map(|note| (note.step.unwrap(), note.answered)).collect();
-        let ended = HealthStep::Ended(Kind::Throttled, None);
+        let ended = NotedStep::Ended(Kind::Throttled, None);
         let limited = Some(StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(notes, [(cooldowns(now, 1000), limited), (ended.clone(), None), (ended, None)]);
     }
@@ -328,10 +328,10 @@ mod tests {
         let mut health = Health::default();
         cooldowns(now, 30).change(wall, now).apply(&mut health);
         assert_eq!(health.cooldowns, [Cooldown::new(Kind::Throttled, wall + Duration::from_secs(30))]);
-        HealthStep::Ended(Kind::Throttled, None).change(wall, now).apply(&mut health);
-        HealthStep::Out(OutReason::Banned).change(wall, now).apply(&mut health);
+        NotedStep::Ended(Kind::Throttled, None).change(wall, now).apply(&mut health);
+        NotedStep::Out(OutReason::Banned).change(wall, now).apply(&mut health);
         assert_eq!(health, Health { out: Some(OutReason::Banned), ..Health::default() });
-        HealthStep::Cleared.change(wall, now).apply(&mut health);
+        NotedStep::Cleared.change(wall, now).apply(&mut health);
         assert_eq!(health, Health::default());
     }
 }

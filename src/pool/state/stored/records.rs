@@ -32,7 +32,7 @@ impl State {
     }
 
     /// Learns what the store has taken of the credential at this place. Returns its slot if the pool is to
-    /// [go on](State::go_on_with) with that: not if it holds something else than `ours` by now, of which the record was made.
+    /// [go on](State::go_on_with) with that: not if it holds something else by now than `ours`, which was written.
     pub(in crate::pool) fn learn_written(
         &mut self,
         place: u32,

@@ -1,6 +1,6 @@
 //! A pool over a store in memory, requests over it, and what holds when all is over.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::record_turn::RecordTurn;
 use crate::credentials::Generation;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::handle::Pool;
+use crate::pool::record_turn::RecordTurn;
 use crate::store::StoreKey;
 use crate::sync::oneshot;
 use crate::tokens::refresh::RefreshError;
@@ -52,9 +52,9 @@ impl Pool {
             let message = format!("the token of {id:?} could not be refreshed: {error}");
             error.into_error(message)
         })?;
-        let mut kept = record_turn.kept().await;
+        let mut pending = record_turn.take().await;
         let key = StoreKey::new(self.0.provider.clone(), id);
-        self.0.save_kept(&key, &mut kept).await.map_err(|source: BoxError| {
+        self.0.save_pending(&key, &mut pending).await.map_err(|source: BoxError| {
             let kind = Error::find(&*source).map_or(ErrorKind::Store, Error::kind);
             let message = format!(
                 "{id:?} has a new token, which could not be stored: {source}; it is in memory alone, and stored as soon as that works"
@@ -67,26 +67,26 @@ impl Pool {
     fn generation_of(&self, id: &str) -> Result<Generation, Error> {
         let state = self.state();
         let entry = state.place_of(id).and_then(|place| state.entry(place));
-        entry.map(|entry| entry.access.generation).ok_or_else(|| self.0.not_held(id))
+        entry.map(|entry| entry.access().generation).ok_or_else(|| self.0.not_held(id))
     }
 
     /// Joins the refresh of a credential, or begins one, and returns the credential's turn.
     fn demand(&self, id: &str, waiter: oneshot::Sender<Result<(), RefreshError>>) -> Result<Arc<RecordTurn>, Error> {
         let mut state = self.state();
-        if state.closed {
+        if state.is_closed() {
             return Err(self.0.closed());
         }
         let place = state.place_of(id);
         let found = place.and_then(|place| state.entry(place).map(|entry| (place, entry)));
         let (place, entry) = found.ok_or_else(|| self.0.not_held(id))?;
         let unable = |why: &str| Error::new(ErrorKind::Refresh, format!("{id:?} cannot be refreshed: {why}"));
-        if entry.credential.material.refresh_token().is_none() {
+        if entry.credential().material.refresh_token().is_none() {
             return Err(unable("it has no refresh token; log in, and hand the new tokens to Pool::update"));
         }
         if self.0.source.is_none() {
             return Err(unable("the pool has no token source; give it one with PoolBuilder::token_source"));
         }
-        let record_turn = entry.record_turn.clone();
+        let record_turn = entry.record_turn().clone();
         let begun = self.join_refresh(&mut state, place, Some(waiter))?;
         drop(state);
         if let Some(mut ticket) = begun {

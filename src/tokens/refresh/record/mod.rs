@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::across::{self, Ended, Held, Known, Refresh, RefreshFailure, Saved, Times, Unstored, lease, save};
+use super::across::{self, Ended, Held, Refresh, RefreshFailure, Saved, StoreRelation, Times, Unstored, lease, save};
 use super::{RefreshError, RefreshRequest, TokenSource};
 use crate::clock::SystemClock;
 use crate::config::Settings;
@@ -123,7 +123,7 @@ impl<'a, S: Store, T: TokenSource> RecordRefresh<'a, S, T> {
         let held = Held {
             credential: seen.credential.clone(),
             generation: seen.generation,
-            known: Known::stored(seen.generation),
+            relation: StoreRelation::stored(seen.generation),
             follows: true,
             insists: true,
             begun: None,

@@ -1,49 +1,49 @@
 //! The cooldowns of single models. A credential that cools for one model stays in the queue for the others.
 //!
-//! Requests read none of this while no model cools. Otherwise a request reads one book: the one of its model.
+//! Requests read none of this while no model cools. Otherwise a request reads one schedule: the one of its model.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cooldown::{Cooldown, Cooldowns};
-use super::last_answer::Remembered;
 use super::probe::Probing;
-use super::rotation::Rotation;
+use super::{Cooldowns, RunningCooldown};
+use crate::pool::state::last_answer::Remembered;
+use crate::pool::state::order::rotation::Rotation;
 
 /// How many models of one credential can cool at once. Beyond that, the cooldown that ends first becomes one of the whole
 /// credential: too much cools for a short time, but nothing is sent earlier than allowed.
-pub(crate) const MODELS: usize = 64;
+pub(super) const MODELS: usize = 64;
 
 /// How many cooldowns of one model end at one pick. It bounds the work where many end at once.
 const END_AT_ONCE: usize = 8;
 
-/// One book for each model that some credential cools for.
+/// One schedule for each model that some credential cools for.
 #[derive(Debug, Default)]
-pub(crate) struct ModelCooldowns {
-    books: HashMap<Arc<str>, Book>,
-    /// The earliest end in all books, so that a pick compares one time.
+pub(in crate::pool::state) struct ModelCooldowns {
+    schedules: HashMap<Arc<str>, ModelSchedule>,
+    /// The earliest end in all schedules, so that a pick compares one time.
     due: Option<Instant>,
 }
 
 /// Which credentials cool for one model, and until when.
 #[derive(Debug, Default)]
-pub(crate) struct Book {
-    cooldowns: HashMap<u32, Place>,
+pub(in crate::pool::state) struct ModelSchedule {
+    cooldowns: HashMap<u32, Scheduled>,
     /// Ordered by recovery; the turn keeps those that recover together in the order in which they failed.
     timetable: BTreeSet<(Instant, u64, u32)>,
     turn: u64,
     /// A place in the queue and its seat. Every credential before it cools for this model.
     from: Option<(u32, u64)>,
     /// Whether a probe for this model is out.
-    pub(crate) probing: Probing,
+    pub(in crate::pool::state) probing: Probing,
     /// The last failed answer after which no credential was ready for this model.
-    pub(crate) remembered: Option<Arc<Remembered>>,
+    pub(in crate::pool::state) remembered: Option<Arc<Remembered>>,
 }
 
-/// One credential in a book.
+/// One credential in a schedule.
 #[derive(Debug, Default)]
-struct Place {
+struct Scheduled {
     cooldowns: Cooldowns,
     /// Its rank among those that end at the same time.
     turn: u64,
@@ -51,100 +51,100 @@ struct Place {
 
 impl ModelCooldowns {
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.books.is_empty()
+    pub(in crate::pool::state) fn is_empty(&self) -> bool {
+        self.schedules.is_empty()
     }
 
-    pub(crate) fn book(&self, model: &str) -> Option<&Book> {
-        self.books.get(model)
+    pub(in crate::pool::state) fn schedule(&self, model: &str) -> Option<&ModelSchedule> {
+        self.schedules.get(model)
     }
 
-    pub(crate) fn book_mut(&mut self, model: &str) -> Option<&mut Book> {
-        self.books.get_mut(model)
+    pub(in crate::pool::state) fn schedule_mut(&mut self, model: &str) -> Option<&mut ModelSchedule> {
+        self.schedules.get_mut(model)
     }
 
     /// Until when a credential cools for a model.
-    pub(crate) fn until(&self, place: u32, model: &str) -> Option<Instant> {
-        self.book(model)?.until(place)
+    pub(in crate::pool::state) fn until(&self, place: u32, model: &str) -> Option<Instant> {
+        self.schedule(model)?.until(place)
     }
 
-    /// The earliest end in all books.
+    /// The earliest end in all schedules.
     #[inline]
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(in crate::pool::state) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// Begins a cooldown of a credential for one model.
-    pub(crate) fn cool(&mut self, place: u32, model: &Arc<str>, cooldown: Cooldown) {
-        self.books.entry(model.clone()).or_default().change(place, |cooldowns| cooldowns.add(cooldown));
+    pub(in crate::pool::state) fn cool(&mut self, place: u32, model: &Arc<str>, cooldown: RunningCooldown) {
+        self.schedules.entry(model.clone()).or_default().change(place, |cooldowns| cooldowns.add(cooldown));
         self.set_due();
     }
 
     /// Changes the cooldowns of a credential for one model, and says whether it still cools for it.
-    pub(crate) fn change<R>(
+    pub(in crate::pool::state) fn change<R>(
         &mut self,
         place: u32,
         model: &str,
         change: impl FnOnce(&mut Cooldowns) -> R,
     ) -> Option<(R, bool)> {
-        let book = self.books.get_mut(model)?;
-        if !book.cooldowns.contains_key(&place) {
+        let schedule = self.schedules.get_mut(model)?;
+        if !schedule.cooldowns.contains_key(&place) {
             return None;
         }
-        let result = book.change(place, change);
-        let still_cools = book.cooldowns.contains_key(&place);
-        if book.cooldowns.is_empty() {
-            self.books.remove(model);
+        let result = schedule.change(place, change);
+        let still_cools = schedule.cooldowns.contains_key(&place);
+        if schedule.cooldowns.is_empty() {
+            self.schedules.remove(model);
         }
         self.set_due();
         Some((result, still_cools))
     }
 
     /// Ends the cooldowns that are over, a few at a time, and reports each to `ended`.
-    pub(crate) fn end(&mut self, now: Instant, mut ended: impl FnMut(u32, &Arc<str>)) {
+    pub(in crate::pool::state) fn end(&mut self, now: Instant, mut ended: impl FnMut(u32, &Arc<str>)) {
         if self.due.is_none_or(|due| due > now) {
             return;
         }
-        self.books.retain(|model, book| {
+        self.schedules.retain(|model, schedule| {
             for _ in 0..END_AT_ONCE {
-                let Some(&(until, _, place)) = book.timetable.first() else { break };
+                let Some(&(until, _, place)) = schedule.timetable.first() else { break };
                 if until > now {
                     break;
                 }
-                book.change(place, Cooldowns::clear);
+                schedule.change(place, Cooldowns::clear);
                 ended(place, model);
             }
-            !book.cooldowns.is_empty()
+            !schedule.cooldowns.is_empty()
         });
         self.set_due();
     }
 
     fn set_due(&mut self) {
-        self.due = self.books.values().filter_map(|book| book.timetable.first()).map(|first| first.0).min();
+        self.due = self.schedules.values().filter_map(|schedule| schedule.timetable.first()).map(|first| first.0).min();
     }
 }
 
-impl Book {
-    pub(crate) fn until(&self, place: u32) -> Option<Instant> {
+impl ModelSchedule {
+    pub(in crate::pool::state) fn until(&self, place: u32) -> Option<Instant> {
         self.cooldowns(place)?.until()
     }
 
-    pub(crate) fn cooldowns(&self, place: u32) -> Option<&Cooldowns> {
+    pub(in crate::pool::state) fn cooldowns(&self, place: u32) -> Option<&Cooldowns> {
         self.cooldowns.get(&place).map(|place| &place.cooldowns)
     }
 
     /// The credentials that cool for this model, the first to recover first.
-    pub(crate) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
+    pub(in crate::pool::state) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
         self.timetable.iter().map(|&(until, _, place)| (until, place))
     }
 
     /// Whether a credential cools for this model.
-    pub(crate) fn holds(&self, place: u32) -> bool {
+    pub(in crate::pool::state) fn holds(&self, place: u32) -> bool {
         self.cooldowns.contains_key(&place)
     }
 
     /// Remembers the first place in the queue that does not cool for this model, so that the next pick begins there.
-    pub(crate) fn advance(&mut self, rotation: &Rotation) {
+    pub(in crate::pool::state) fn advance(&mut self, rotation: &Rotation) {
         let mut walk = rotation.queued_from(self.first(rotation));
         let mut last = None;
         let free = walk.find(|place| {
@@ -155,7 +155,7 @@ impl Book {
     }
 
     /// Where a pick begins. The remembered place is still right unless it has moved itself: nothing comes in before it.
-    pub(crate) fn first(&self, rotation: &Rotation) -> Option<u32> {
+    pub(in crate::pool::state) fn first(&self, rotation: &Rotation) -> Option<u32> {
         let known = self.from.filter(|(place, seat)| rotation.seat(*place) == Some(*seat));
         known.map(|known| known.0).or(rotation.first())
     }
@@ -193,9 +193,9 @@ mod tests {
     use super::*;
     use crate::verdict::Kind;
 
-    fn cooldown(now: Instant, seconds: u64) -> Cooldown {
+    fn cooldown(now: Instant, seconds: u64) -> RunningCooldown {
         let until = now + Duration::from_secs(seconds);
-        Cooldown { cause: Kind::Throttled, began: now, until, since: 1, guessed: false, probe_plan: None }
+        RunningCooldown { cause: Kind::Throttled, began: now, until, since: 1, guessed: false, probe_plan: None }
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
             let mut naive: HashMap<u32, u64> = HashMap::new();
             for (step, place, seconds) in steps {
                 match step {
-                    0 => rotation.to_back(place),
+                    0 => rotation.move_to_back(place),
                     1 => rotation.cool(place, at(now + seconds)),
                     2 => rotation.take_out(place),
                     3 => {
@@ -256,11 +256,11 @@ mod tests {
                     }
                 }
                 let expected: Vec<_> = rotation.queued().filter(|place| !naive.contains_key(place)).collect();
-                let found: Vec<_> = match models.book_mut(&model) {
-                    Some(book) => {
-                        book.advance(&rotation);
-                        let queue = rotation.queued_from(book.first(&rotation));
-                        queue.filter(|place| !book.holds(*place)).collect()
+                let found: Vec<_> = match models.schedule_mut(&model) {
+                    Some(schedule) => {
+                        schedule.advance(&rotation);
+                        let queue = rotation.queued_from(schedule.first(&rotation));
+                        queue.filter(|place| !schedule.holds(*place)).collect()
                     }
                     None => rotation.queued().collect(),
                 };

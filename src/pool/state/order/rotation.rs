@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 
 /// Places are numbers; the owner of the credentials gives them out.
 #[derive(Debug, Default)]
-pub(crate) struct Rotation {
+pub(in crate::pool::state) struct Rotation {
     places: Vec<Place>,
     queue: Ends,
     /// Ordered by recovery; the turn keeps those that recover together in the order in which they failed.
@@ -54,7 +54,7 @@ impl Default for Ends {
 
 impl Rotation {
     /// Puts `place` at the back of the queue, wherever it was.
-    pub(crate) fn to_back(&mut self, place: u32) {
+    pub(in crate::pool::state) fn move_to_back(&mut self, place: u32) {
         self.take_out(place);
         self.turn += 1;
         let seat = self.turn;
@@ -68,7 +68,7 @@ impl Rotation {
     }
 
     /// Moves `place` to the timetable until then, wherever it was.
-    pub(crate) fn cool(&mut self, place: u32, until: Instant) {
+    pub(in crate::pool::state) fn cool(&mut self, place: u32, until: Instant) {
         self.take_out(place);
         self.turn += 1;
         let turn = self.turn;
@@ -79,7 +79,7 @@ impl Rotation {
     }
 
     /// Takes `place` out of the rotation.
-    pub(crate) fn take_out(&mut self, place: u32) {
+    pub(in crate::pool::state) fn take_out(&mut self, place: u32) {
         let Some(slot) = self.places.get_mut(place as usize) else { return };
         match std::mem::take(slot) {
             Place::Out => {}
@@ -103,7 +103,7 @@ impl Rotation {
 
     /// Moves those whose cooldown is over to the back of the queue, a few at a time, and reports each to `joined`.
     #[inline]
-    pub(crate) fn join(&mut self, now: Instant, mut joined: impl FnMut(u32)) {
+    pub(in crate::pool::state) fn join(&mut self, now: Instant, mut joined: impl FnMut(u32)) {
         if self.due.is_none_or(|due| due > now) {
             return;
         }
@@ -112,24 +112,24 @@ impl Rotation {
             if until > now {
                 break;
             }
-            self.to_back(place);
+            self.move_to_back(place);
             joined(place);
         }
     }
 
     /// The front of the queue.
     #[inline]
-    pub(crate) fn first(&self) -> Option<u32> {
+    pub(in crate::pool::state) fn first(&self) -> Option<u32> {
         (self.queue.front != NONE).then_some(self.queue.front)
     }
 
     /// The queue, front first.
-    pub(crate) fn queued(&self) -> impl Iterator<Item = u32> {
+    pub(in crate::pool::state) fn queued(&self) -> impl Iterator<Item = u32> {
         self.queued_from(self.first())
     }
 
     /// The queue from this place on.
-    pub(crate) fn queued_from(&self, place: Option<u32>) -> impl Iterator<Item = u32> {
+    pub(in crate::pool::state) fn queued_from(&self, place: Option<u32>) -> impl Iterator<Item = u32> {
         std::iter::successors(place, |&place| match self.places.get(place as usize) {
             Some(Place::Queued { after, .. }) if *after != NONE => Some(*after),
             _ => None,
@@ -137,23 +137,23 @@ impl Rotation {
     }
 
     /// Those that cool, the first to recover first.
-    pub(crate) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
+    pub(in crate::pool::state) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
         self.cooling.iter().map(|&(until, _, place)| (until, place))
     }
 
     /// When the first of those that cool recovers.
     #[inline]
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(in crate::pool::state) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// Whether `place` is in the queue.
-    pub(crate) fn is_queued(&self, place: u32) -> bool {
+    pub(in crate::pool::state) fn is_queued(&self, place: u32) -> bool {
         matches!(self.places.get(place as usize), Some(Place::Queued { .. }))
     }
 
     /// Where in the queue `place` stands: another number each time that it is put there.
-    pub(crate) fn seat(&self, place: u32) -> Option<u64> {
+    pub(in crate::pool::state) fn seat(&self, place: u32) -> Option<u64> {
         match self.places.get(place as usize) {
             Some(Place::Queued { seat, .. }) => Some(*seat),
             _ => None,
@@ -161,7 +161,7 @@ impl Rotation {
     }
 
     /// Until when `place` cools.
-    pub(crate) fn cools_until(&self, place: u32) -> Option<Instant> {
+    pub(in crate::pool::state) fn cools_until(&self, place: u32) -> Option<Instant> {
         match self.places.get(place as usize) {
             Some(Place::Cooling { until, .. }) => Some(*until),
             _ => None,
@@ -206,7 +206,7 @@ mod tests {
         let start = crate::clock::now();
         let mut rotation = Rotation::default();
         for place in 0..4 {
-            rotation.to_back(place);
+            rotation.move_to_back(place);
         }
         rotation.cool(0, start + Duration::from_secs(30));
         rotation.cool(1, start + Duration::from_secs(10));
@@ -267,7 +267,7 @@ mod tests {
             for (step, place, seconds) in steps {
                 match step {
                     0 => {
-                        rotation.to_back(place);
+                        rotation.move_to_back(place);
                         model.take_out(place);
                         model.queue.push(place);
                     }

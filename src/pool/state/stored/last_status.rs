@@ -4,14 +4,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use http::StatusCode;
 
-use super::end_cooldown::Bearing;
-use super::{Entry, State};
+use crate::pool::state::{AttemptRef, PoolEntry, State};
 use crate::store::LastStatus;
 use crate::verdict::Verdict;
 
 impl State {
     /// Notes the status of a failure that has changed a credential's health, if the failure has a status.
-    pub(in crate::pool) fn note_failure(&mut self, place: u32, verdict: &Verdict) {
+    pub(in crate::pool::state) fn note_failure(&mut self, place: u32, verdict: &Verdict) {
         let Self { entries, outbox, .. } = self;
         let Some(Some(entry)) = entries.get_mut(place as usize) else { return };
         let Some(status) = verdict.status().filter(|_| outbox.is_attended()) else { return };
@@ -21,22 +20,22 @@ impl State {
     }
 
     /// Notes the first success after a noted failure. Later successes say nothing new and take no lock.
-    pub(in crate::pool) fn note_success(&mut self, bearing: Bearing<'_>) {
+    pub(in crate::pool::state) fn note_success(&mut self, attempt: AttemptRef<'_>) {
         let Self { entries, outbox, .. } = self;
-        let Some(Some(entry)) = entries.get_mut(bearing.slot.place as usize) else { return };
-        if !entry.is_noted_as_failing || !entry.is_of(bearing.slot) || entry.access.generation != bearing.generation {
+        let Some(Some(entry)) = entries.get_mut(attempt.slot.place as usize) else { return };
+        if !entry.is_noted_as_failing || !entry.is_of(attempt.slot) || entry.access.generation != attempt.generation {
             return;
         }
-        let status = StatusCode::from_u16(bearing.slot.last_status.load(Relaxed)).unwrap_or(StatusCode::OK);
-        outbox.answered(&entry.credential.id, bearing.generation, status);
+        let status = StatusCode::from_u16(attempt.slot.last_status.load(Relaxed)).unwrap_or(StatusCode::OK);
+        outbox.answered(&entry.credential.id, attempt.generation, status);
         entry.is_noted_as_failing = false;
         entry.set_troubled();
     }
 }
 
-impl Entry {
+impl PoolEntry {
     /// Takes over the last status that is stored.
-    pub(in crate::pool) fn know_last_status(&mut self, stored: Option<LastStatus>) {
+    pub(in crate::pool::state) fn know_last_status(&mut self, stored: Option<LastStatus>) {
         let Some(LastStatus { status, .. }) = stored else { return };
         // An answer that this process has had itself counts more.
         let _ = self.access.slot.last_status.compare_exchange(0, status.as_u16(), Relaxed, Relaxed);

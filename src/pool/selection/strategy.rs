@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::UNIX_EPOCH;
 
-use super::prepared::Slot;
-use super::state::Entry;
 use crate::clock::WallClock;
 use crate::credentials::CredentialId;
+use crate::pool::prepared::Slot;
+use crate::pool::state::PoolEntry;
 use crate::providers::quota::Quota;
 
 /// Chooses among the credentials that are ready.
@@ -85,7 +85,7 @@ pub struct Candidate {
     pub successes: u64,
     /// How many failed.
     pub failures: u64,
-    source: Option<Source>,
+    source: Option<QuotaSource>,
 }
 
 impl Candidate {
@@ -117,28 +117,28 @@ impl Candidate {
         self.source.as_ref().map_or(Quota::unknown(UNIX_EPOCH), |source| source.slot.quota.read(source.wall.now()))
     }
 
-    pub(super) fn of(entry: &Entry, wall: &Arc<dyn WallClock>) -> Self {
-        let slot = &entry.access.slot;
+    pub(in crate::pool) fn of(entry: &PoolEntry, wall: &Arc<dyn WallClock>) -> Self {
+        let slot = &entry.access().slot;
         Self {
             id: slot.id.clone(),
             in_flight: slot.in_flight.load(Relaxed),
             successes: slot.successes.load(Relaxed),
-            failures: entry.failures,
-            source: Some(Source { slot: slot.clone(), wall: wall.clone() }),
+            failures: entry.failures(),
+            source: Some(QuotaSource { slot: slot.clone(), wall: wall.clone() }),
         }
     }
 }
 
 /// What a candidate reads its quota from.
 #[derive(Clone)]
-struct Source {
+struct QuotaSource {
     slot: Arc<Slot>,
     wall: Arc<dyn WallClock>,
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for QuotaSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").finish_non_exhaustive()
+        f.debug_struct("QuotaSource").finish_non_exhaustive()
     }
 }
 

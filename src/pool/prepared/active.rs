@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Weak, atomic};
 use std::time::Instant;
 
-use super::prepared::{Access, is_ahead};
+use super::access::{Access, is_ahead};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Mutex, MutexGuard, lock, thread_local};
 
@@ -20,19 +20,19 @@ thread_local! {
 /// What a thread found last, with its stamp.
 struct Found {
     stamp: u64,
-    access: Option<Remembered>,
+    access: Option<CachedAccess>,
 }
 
 /// A thread's copy of the active credential. It is weak, so that an idle thread keeps no secret alive. The refresh time
 /// stands beside it, so that reading it writes to nothing that other threads read.
-struct Remembered {
+struct CachedAccess {
     access: Weak<Access>,
     refresh_at: Option<Instant>,
 }
 
 /// The published active credential: changed under the pool's lock, read without a lock until it changes again.
 #[derive(Debug, Default)]
-pub(super) struct Active {
+pub(in crate::pool) struct Active {
     /// Each thread reads this once after a change.
     access: Mutex<Option<Arc<Access>>>,
     /// Written after `access` and read before it, so that what is found with a stamp is never older than the stamp.
@@ -41,7 +41,7 @@ pub(super) struct Active {
 
 impl Active {
     /// Makes `next` the active one.
-    pub(super) fn set(&self, next: Option<&Arc<Access>>) {
+    pub(in crate::pool) fn set(&self, next: Option<&Arc<Access>>) {
         let mut access = self.access();
         let same = match (&*access, next) {
             (Some(current), Some(next)) => Arc::ptr_eq(current, next),
@@ -57,7 +57,7 @@ impl Active {
 
     /// The active one, if its token needs no refresh before it is used.
     #[inline]
-    pub(super) fn find_fresh(&self) -> Option<Arc<Access>> {
+    pub(in crate::pool) fn find_fresh(&self) -> Option<Arc<Access>> {
         let found = self
             .with_found(|found| found.filter(|found| is_ahead(found.refresh_at)).and_then(|it| it.access.upgrade()));
         found.unwrap_or_else(|| self.access().clone().filter(|access| access.is_fresh()))
@@ -65,7 +65,7 @@ impl Active {
 
     /// Passes what this thread remembers to `at`, brought up to date first. `None` in a thread that is ending.
     #[inline]
-    fn with_found<R>(&self, at: impl FnOnce(Option<&Remembered>) -> R) -> Option<R> {
+    fn with_found<R>(&self, at: impl FnOnce(Option<&CachedAccess>) -> R) -> Option<R> {
         let stamp = self.stamp.load(Acquire);
         let result = FOUND.try_with(|found| {
             let mut found = found.borrow_mut();
@@ -80,9 +80,9 @@ impl Active {
     #[cold]
     fn learn(&self, stamp: u64) -> Found {
         let access = self.access();
-        let remember =
-            |access: &Arc<Access>| Remembered { access: Arc::downgrade(access), refresh_at: access.refresh_at };
-        Found { stamp, access: access.as_ref().map(remember) }
+        let cache =
+            |access: &Arc<Access>| CachedAccess { access: Arc::downgrade(access), refresh_at: access.refresh_at };
+        Found { stamp, access: access.as_ref().map(cache) }
     }
 
     fn access(&self) -> MutexGuard<'_, Option<Arc<Access>>> {

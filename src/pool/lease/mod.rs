@@ -1,4 +1,12 @@
-//! One credential held for one attempt.
+//! Leases: one credential held for one attempt, from picking it until the attempt is over.
+//!
+//! `acquire` leases, `settle` applies the outcome; both lock the state, call a transition, and send its effects after the lock
+//! is released. This room decides nothing itself: which credential and what an outcome means is said by `state` and
+//! `selection`. It is not one call around a request, because the head of an answer comes long before its end, and a caller
+//! may go away at any time.
+
+mod acquire;
+mod settle;
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,14 +15,15 @@ use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+pub(crate) use self::acquire::{Acquired, Unavailable};
 use super::handle::{Pool, account};
 use super::prepared::{Access, Slot};
-use super::state::end_cooldown::Bearing;
-use super::state::probe::ProbeTarget;
+use super::state::{AttemptRef, ProbeTarget};
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
 use crate::error::TimedOut;
-use crate::events::Event;
+use crate::events::{Account, Event};
+use crate::verdict::Verdict;
 
 /// A credential that is in use: it counts as in flight until the lease is dropped.
 ///
@@ -31,12 +40,7 @@ pub struct Lease {
 
 impl Lease {
     #[inline]
-    pub(super) fn new(
-        access: Arc<Access>,
-        pool: Pool,
-        started: u64,
-        probe: Option<Box<(ProbeTarget, Instant)>>,
-    ) -> Self {
+    fn new(access: Arc<Access>, pool: Pool, started: u64, probe: Option<Box<(ProbeTarget, Instant)>>) -> Self {
         access.slot.in_flight.fetch_add(1, Relaxed);
         Self { access, pool, started, probe }
     }
@@ -96,9 +100,9 @@ impl Lease {
         self.pool.tell_timed_out(&self.access.slot, timed_out);
     }
 
-    /// This attempt, as ending a cooldown needs it; `model` is the model of its request.
-    pub(super) fn bearing<'a>(&'a self, model: Option<&'a str>) -> Bearing<'a> {
-        Bearing { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }
+    /// This attempt, as far as ending a cooldown needs it; `model` is the model of its request.
+    fn attempt<'a>(&'a self, model: Option<&'a str>) -> AttemptRef<'a> {
+        AttemptRef { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }
     }
 }
 
@@ -107,13 +111,25 @@ impl Pool {
     /// removed meanwhile is of no more interest.
     #[cold]
     pub(crate) fn timed_out(&self, id: &CredentialId, timed_out: TimedOut) {
-        let state = self.state();
-        let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
-        let slot = entry.map(|entry| entry.access.slot.clone());
-        drop(state);
+        let slot = self.state().find(id.as_str()).map(|entry| entry.access().slot.clone());
         if let Some(slot) = slot {
             self.tell_timed_out(&slot, timed_out);
         }
+    }
+
+    /// Tells people that a request goes on with another credential.
+    pub(crate) fn failed_over(&self, from: &CredentialId, to: &Lease, verdict: &Verdict) {
+        self.0.events.emit(|| {
+            let known = self.state().find(from.as_str()).map(|entry| account(&entry.access().slot));
+            Event::FailedOver {
+                provider: self.0.provider.clone(),
+                from: known.unwrap_or_else(|| Account { id: from.clone(), label: from.as_str().into() }),
+                to: account(&to.access().slot),
+                status: verdict.status(),
+                kind: verdict.kind(),
+                shown_for: self.0.settings.toast_duration,
+            }
+        });
     }
 
     fn tell_timed_out(&self, slot: &Slot, timed_out: TimedOut) {

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::consequence::longest_after_refusals;
-use super::cool::NewCooldown;
-use super::cooldown::Cooldowns;
-use super::outbox::Step;
-use super::{Effects, State};
+use super::outbox::NotedStep;
 use crate::config::Settings;
+use crate::pool::state::consequence::longest_after_refusals;
+use crate::pool::state::cooldowns::Cooldowns;
+use crate::pool::state::cooldowns::begin::NewCooldown;
+use crate::pool::state::{Effects, State};
 use crate::store::{Cooldown, Health};
-use crate::verdict::OutReason;
 use crate::verdict::Scope;
 
 /// A stored cooldown replaces the pool's own only if it ends later by more than this. A smaller difference is only the delay
@@ -26,7 +25,7 @@ pub(in crate::pool) struct Moment {
 
 /// The end of a stored cooldown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::pool) struct End {
+struct StoredEnd {
     at: Instant,
     guessed: bool,
     /// It is farther away than any cooldown may be, so a clock has jumped since.
@@ -37,7 +36,7 @@ pub(in crate::pool) struct End {
 ///
 /// No cooldown is longer than the settings allow, so an end that is farther away shows that a clock has jumped. Such a
 /// cooldown counts as one without a stated time.
-pub(in crate::pool) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -> Option<End> {
+fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -> Option<StoredEnd> {
     if cooldown.model.is_none() && cooldown.scope == Scope::Model {
         return None;
     }
@@ -52,7 +51,7 @@ pub(in crate::pool) fn end_of(cooldown: &Cooldown, settings: &Settings, moment: 
         true => (settings.rate_limit_cooldown.min(settings.max_cooldown), true),
         false => (left, cooldown.guessed),
     };
-    Some(End { at: moment.now.checked_add(left)?, guessed, jumped })
+    Some(StoredEnd { at: moment.now.checked_add(left)?, guessed, jumped })
 }
 
 impl State {
@@ -99,7 +98,7 @@ impl State {
     }
 
     /// Cools a credential until `end`, if that is later than the end of its own cooldown by more than the slack.
-    fn cool_until(&mut self, place: u32, new: &Cooldown, end: End, now: Instant) {
+    fn cool_until(&mut self, place: u32, new: &Cooldown, end: StoredEnd, now: Instant) {
         let model = new.model.as_deref().map(Arc::from);
         let known = self.cooldowns_of(place, model.as_ref()).and_then(|cooldowns| cooldowns.until_of(new.cause));
         if known.is_some_and(|known| known + SLACK >= end.at) {
@@ -118,13 +117,14 @@ impl State {
     }
 
     /// Notes for the store that `held` has this end.
-    fn correct(&mut self, place: u32, held: &Cooldown, end: End) {
+    fn correct(&mut self, place: u32, held: &Cooldown, end: StoredEnd) {
         let Self { entries, outbox, .. } = self;
         let Some(Some(entry)) = entries.get(place as usize) else { return };
         let (cause, model) = (held.cause, held.model.as_deref().map(Arc::from));
-        for step in
-            [Step::Ended(cause, model.clone()), Step::Cooled { cause, model, until: end.at, guessed: end.guessed }]
-        {
+        for step in [
+            NotedStep::Ended(cause, model.clone()),
+            NotedStep::Cooled { cause, model, until: end.at, guessed: end.guessed },
+        ] {
             outbox.note(&entry.credential.id, entry.access.generation, || step);
         }
     }
@@ -143,32 +143,8 @@ impl State {
     fn cooldowns_of(&self, place: u32, model: Option<&Arc<str>>) -> Option<&Cooldowns> {
         match model {
             None => self.entry(place).map(|entry| &entry.cooldowns),
-            Some(model) => self.models.book(model)?.cooldowns(place),
+            Some(model) => self.models.schedule(model)?.cooldowns(place),
         }
-    }
-
-    /// Takes a credential back in, because another process has.
-    fn back_in(&mut self, place: u32) {
-        let Some(entry) = self.entry_mut(place) else { return };
-        entry.refreshing.login_lost = None;
-        let was_out = entry.out.take().is_some();
-        entry.refreshing.told &= !was_out;
-        self.reschedule(place, was_out);
-    }
-
-    fn out_elsewhere(&mut self, place: u32, reason: OutReason, now: Instant) -> Effects {
-        let Some(entry) = self.entry_mut(place) else { return Effects::default() };
-        if matches!(reason, OutReason::RefreshRefused | OutReason::RefreshLost) {
-            entry.refreshing.login_lost = Some(reason);
-            // The access token may live on without its refresh token.
-            let is_valid = entry.access.expires_at.is_none_or(|end| end > now) && !entry.refreshing.forced;
-            if is_valid {
-                let told = std::mem::replace(&mut entry.refreshing.told, true);
-                let news = (!told).then(|| (entry.access.slot.clone(), reason));
-                return Effects { out: news, ..Effects::default() };
-            }
-        }
-        if entry.out == Some(reason) { Effects::default() } else { self.leave(place, reason, now) }
     }
 }
 
@@ -181,6 +157,7 @@ mod tests {
     use crate::credentials::Generation;
     use crate::credentials::Secret;
     use crate::pool::prepared::{Access, Lifetime, Slot};
+    use crate::pool::state::Arrival;
     use crate::verdict::Kind;
 
     const YEARS: Duration = Duration::from_secs(2 * 365 * 86_400);
@@ -235,7 +212,8 @@ mod tests {
         let slot = Arc::new(Slot::new(&credential, 0));
         let access = Access::prepare(&credential, slot, Generation::FIRST, Lifetime::default()).unwrap();
         let mut state = State::default();
-        state.insert(credential, Arc::new(access));
+        let admission = state.admit(&credential, Arrival::Given { follows: false });
+        state.insert(credential, Arc::new(access), admission);
         let (settings, none) = (Settings::default(), Health::default());
         let end = UNIX_EPOCH + Duration::from_secs(9);
         let health =

@@ -4,39 +4,40 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::cooldown::Cooldown;
+use super::RunningCooldown;
 use super::models::MODELS;
-use super::outbox::Step;
 use super::probe_plan::ProbePlan;
-use super::{Effects, State};
+use crate::pool::state::stored::outbox::NotedStep;
+use crate::pool::state::{Effects, State};
 use crate::verdict::Kind;
 
 /// A cooldown that is to begin.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct NewCooldown<'a> {
-    pub(crate) cause: Kind,
+pub(in crate::pool::state) struct NewCooldown<'a> {
+    pub(in crate::pool::state) cause: Kind,
     /// The model that cools; `None` if the whole credential does.
-    pub(crate) model: Option<&'a Arc<str>>,
-    pub(crate) length: Duration,
+    pub(in crate::pool::state) model: Option<&'a Arc<str>>,
+    pub(in crate::pool::state) length: Duration,
     /// The time is ours, the provider stated none.
-    pub(crate) guessed: bool,
+    pub(in crate::pool::state) guessed: bool,
     /// Gives a number from 0 to 1, where one is needed.
-    pub(crate) jitter: fn() -> f64,
+    pub(in crate::pool::state) jitter: fn() -> f64,
 }
 
 impl State {
     /// Begins a cooldown, and notes it for the store. If one of the same cause lasts, the later end counts.
-    pub(crate) fn cool(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
+    pub(in crate::pool::state) fn cool(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
         if let Some(Some(entry)) = self.entries.get(place as usize) {
             let until = now.checked_add(new.length).unwrap_or(now);
-            let step = || Step::Cooled { cause: new.cause, model: new.model.cloned(), until, guessed: new.guessed };
+            let step =
+                || NotedStep::Cooled { cause: new.cause, model: new.model.cloned(), until, guessed: new.guessed };
             self.outbox.note(&entry.credential.id, entry.access.generation, step);
         }
         self.begin_cooldown(place, new, now)
     }
 
     /// The same as [`State::cool`] for a change that comes from the store, which need not be written back.
-    pub(in crate::pool) fn begin_cooldown(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
+    pub(in crate::pool::state) fn begin_cooldown(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
         self.changes += 1;
         let NewCooldown { cause, length, guessed, jitter, .. } = new;
         let until = now.checked_add(length).unwrap_or(now);
@@ -45,7 +46,7 @@ impl State {
             self.expect_probe(Some(probe_plan.at()));
         }
         let probe_plan = probe_plan.map(Box::new);
-        let cooldown = Cooldown { cause, began: now, until, since: self.changes, guessed, probe_plan };
+        let cooldown = RunningCooldown { cause, began: now, until, since: self.changes, guessed, probe_plan };
         match new.model {
             None => self.cool_whole(place, cooldown, length, now),
             Some(model) => self.cool_model(place, model, cooldown, length, now),
@@ -53,7 +54,7 @@ impl State {
     }
 
     #[inline]
-    fn cool_whole(&mut self, place: u32, cooldown: Cooldown, length: Duration, now: Instant) -> Effects {
+    fn cool_whole(&mut self, place: u32, cooldown: RunningCooldown, length: Duration, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         let cause = cooldown.cause;
@@ -72,7 +73,7 @@ impl State {
         &mut self,
         place: u32,
         model: &Arc<str>,
-        cooldown: Cooldown,
+        cooldown: RunningCooldown,
         length: Duration,
         now: Instant,
     ) -> Effects {
@@ -100,7 +101,7 @@ impl State {
         let Some(entry) = self.entry(place).filter(|entry| entry.models.len() > MODELS) else { return };
         let first = entry.models.iter().min_by_key(|model| self.models.until(place, model)).cloned();
         let Some(first) = first else { return };
-        let latest = self.models.book(&first).and_then(|book| book.cooldowns(place)?.latest().cloned());
+        let latest = self.models.schedule(&first).and_then(|schedule| schedule.cooldowns(place)?.latest().cloned());
         self.forget_models(place, |model| *model == *first);
         if let (Some(entry), Some(latest)) = (self.entry_mut(place), latest) {
             entry.cooldowns.add(latest);

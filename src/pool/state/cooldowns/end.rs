@@ -3,48 +3,36 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cooldown::{Cooldown, Cooldowns};
-use super::outbox::Step;
-use super::{Effects, State};
-use crate::credentials::Generation;
-use crate::pool::prepared::Slot;
+use super::{Cooldowns, RunningCooldown};
+use crate::pool::state::stored::outbox::NotedStep;
+use crate::pool::state::{AttemptRef, Effects, State};
 use crate::verdict::{Kind, Scope, Verdict};
-
-/// What ending a cooldown needs to know about an attempt.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bearing<'a> {
-    pub(crate) slot: &'a Arc<Slot>,
-    pub(crate) generation: Generation,
-    /// The count of changes when the attempt began. Its outcome does not touch a cooldown that began later.
-    pub(crate) started: u64,
-    /// The model of its request, if that was read.
-    pub(crate) model: Option<&'a str>,
-}
 
 impl State {
     /// Ends the cooldowns that a success contradicts: those for limits, used-up quotas, unpaid bills and broken connections
     /// that began before its attempt, of the whole credential and of the same model.
-    pub(crate) fn end_cooldowns(&mut self, bearing: Bearing<'_>) -> Effects {
-        let started = bearing.started;
-        let mut effects = self.end_whole(bearing, |cooldowns| cooldowns.end_contradicted(started));
-        effects.recovered.extend(self.end_model(bearing, |cooldowns| cooldowns.end_contradicted(started)).recovered);
-        self.end_faults(bearing.slot);
-        self.note_success(bearing);
+    pub(in crate::pool) fn end_cooldowns(&mut self, attempt: AttemptRef<'_>) -> Effects {
+        let started = attempt.started;
+        let mut effects = self.end_whole(attempt, |cooldowns| cooldowns.end_contradicted(started));
+        effects.recovered.extend(self.end_model(attempt, |cooldowns| cooldowns.end_contradicted(started)).recovered);
+        self.end_faults(attempt.slot);
+        self.note_success(attempt);
         effects
     }
 
     /// Applies what an answer says about a quota. A quota with room ends the quota cooldown of the same scope that began
     /// before the attempt; a quota without room postpones the next probe. `scope` is [`Scope::Model`] or the whole
     /// credential.
-    pub(crate) fn quota_seen(
+    pub(in crate::pool) fn quota_seen(
         &mut self,
-        bearing: Bearing<'_>,
+        attempt: AttemptRef<'_>,
         scope: Scope,
         has_room: bool,
         now: Instant,
         jitter: f64,
     ) -> Effects {
-        let ends = |cooldown: &Cooldown| cooldown.cause == Kind::QuotaExhausted && cooldown.since <= bearing.started;
+        let ends =
+            |cooldown: &RunningCooldown| cooldown.cause == Kind::QuotaExhausted && cooldown.since <= attempt.started;
         let news = |cooldowns: &mut Cooldowns| {
             if has_room {
                 return cooldowns.retain(|cooldown| !ends(cooldown));
@@ -55,14 +43,14 @@ impl State {
             false
         };
         match scope {
-            Scope::Model => self.end_model(bearing, news),
-            Scope::Credential | Scope::Generation => self.end_whole(bearing, news),
+            Scope::Model => self.end_model(attempt, news),
+            Scope::Credential | Scope::Generation => self.end_whole(attempt, news),
             Scope::Request | Scope::Provider | Scope::Network => Effects::default(),
         }
     }
 
     /// Ends the cooldowns of a scope, for a person. [`Scope::Credential`] ends everything that keeps the credential from use.
-    pub(crate) fn clear(&mut self, place: u32, scope: Scope) {
+    pub(in crate::pool) fn clear(&mut self, place: u32, scope: Scope) {
         let all = scope == Scope::Credential;
         if all || scope == Scope::Model {
             self.forget_models(place, |_| true);
@@ -73,23 +61,29 @@ impl State {
         let ended = entry.cooldowns.retain(|cooldown| {
             let stays = !all && Verdict::new(cooldown.cause).scope() != scope;
             if !stays {
-                outbox.note(id, generation, || Step::Ended(cooldown.cause, None));
+                outbox.note(id, generation, || NotedStep::Ended(cooldown.cause, None));
             }
             stays
         });
         if all {
             entry.refreshing.end_pause();
-            outbox.note(id, generation, || Step::Cleared);
+            outbox.note(id, generation, || NotedStep::Cleared);
         }
-        let was_out = all && entry.out.take().is_some();
-        entry.refreshing.told &= !was_out;
+        let was_out = all && entry.end_out();
         if ended || was_out {
             self.reschedule(place, was_out);
         }
     }
 
+    /// Ends the cooldown of a credential for one model, for a person. Says whether there was one.
+    pub(in crate::pool) fn clear_model(&mut self, place: u32, model: &str) -> bool {
+        let was_cooling = self.models.until(place, model).is_some();
+        self.forget_models(place, |other| other == model);
+        was_cooling
+    }
+
     /// Ends the cooldowns of some models of a credential.
-    pub(crate) fn forget_models(&mut self, place: u32, which: impl Fn(&str) -> bool) {
+    pub(in crate::pool::state) fn forget_models(&mut self, place: u32, which: impl Fn(&str) -> bool) {
         let Some(entry) = self.entry_mut(place) else { return };
         let gone: Vec<_> = entry.models.extract_if(.., |model| which(model)).collect();
         entry.set_troubled();
@@ -101,46 +95,46 @@ impl State {
         }
     }
 
-    fn end_whole(&mut self, bearing: Bearing<'_>, end: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
+    fn end_whole(&mut self, attempt: AttemptRef<'_>, end: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
         let is_told = self.outbox.is_attended();
-        let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
+        let Some(entry) = self.owner(attempt.slot).filter(|entry| entry.access.generation == attempt.generation) else {
             return Effects::default();
         };
         let before: Vec<_> = if is_told { entry.cooldowns.causes().collect() } else { Vec::new() };
         let ended = end(&mut entry.cooldowns);
         if ended {
-            self.note_ended(bearing.slot.place, &before, None);
+            self.note_ended(attempt.slot.place, &before, None);
         }
-        let was_cooling = self.rotation.cools_until(bearing.slot.place).is_some();
+        let was_cooling = self.rotation.cools_until(attempt.slot.place).is_some();
         if ended {
-            self.reschedule(bearing.slot.place, false);
+            self.reschedule(attempt.slot.place, false);
         }
-        let recovered = was_cooling && self.rotation.is_queued(bearing.slot.place);
-        let recovered = if recovered { vec![(bearing.slot.clone(), None)] } else { Vec::new() };
+        let recovered = was_cooling && self.rotation.is_queued(attempt.slot.place);
+        let recovered = if recovered { vec![(attempt.slot.clone(), None)] } else { Vec::new() };
         Effects { recovered, ..Effects::default() }
     }
 
-    fn end_model(&mut self, bearing: Bearing<'_>, end: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
-        let place = bearing.slot.place;
-        let Some(entry) = self.owner(bearing.slot).filter(|entry| entry.access.generation == bearing.generation) else {
+    fn end_model(&mut self, attempt: AttemptRef<'_>, end: impl FnOnce(&mut Cooldowns) -> bool) -> Effects {
+        let place = attempt.slot.place;
+        let Some(entry) = self.owner(attempt.slot).filter(|entry| entry.access.generation == attempt.generation) else {
             return Effects::default();
         };
-        let known = bearing.model.and_then(|model| entry.models.iter().find(|known| ***known == *model));
+        let known = attempt.model.and_then(|model| entry.models.iter().find(|known| ***known == *model));
         let Some(model) = known.cloned() else { return Effects::default() };
         if !self.change_model(place, &model, end) {
             return Effects::default();
         }
-        Effects { recovered: vec![(bearing.slot.clone(), Some(model))], ..Effects::default() }
+        Effects { recovered: vec![(attempt.slot.clone(), Some(model))], ..Effects::default() }
     }
 
     /// Changes the cooldowns of a credential for one model. True if it does not cool for the model any more.
-    pub(in crate::pool) fn change_model(
+    pub(in crate::pool::state) fn change_model(
         &mut self,
         place: u32,
         model: &Arc<str>,
         end: impl FnOnce(&mut Cooldowns) -> bool,
     ) -> bool {
-        let before: Vec<_> = match self.models.book(model).and_then(|book| book.cooldowns(place)) {
+        let before: Vec<_> = match self.models.schedule(model).and_then(|schedule| schedule.cooldowns(place)) {
             Some(cooldowns) if self.outbox.is_attended() => cooldowns.causes().collect(),
             _ => Vec::new(),
         };
@@ -168,14 +162,14 @@ impl State {
         let left: Vec<_> = match model {
             None => entry.cooldowns.causes().collect(),
             Some(model) => models
-                .book(model)
-                .and_then(|book| book.cooldowns(place))
+                .schedule(model)
+                .and_then(|schedule| schedule.cooldowns(place))
                 .into_iter()
                 .flat_map(Cooldowns::causes)
                 .collect(),
         };
         for cause in before.iter().filter(|cause| !left.contains(cause)) {
-            outbox.note(&entry.credential.id, entry.access.generation, || Step::Ended(*cause, model.cloned()));
+            outbox.note(&entry.credential.id, entry.access.generation, || NotedStep::Ended(*cause, model.cloned()));
         }
     }
 }
@@ -185,10 +179,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::credentials::Credential;
-    use crate::credentials::Secret;
-    use crate::pool::prepared::{Access, Lifetime};
-    use crate::pool::state::cool::NewCooldown;
+    use crate::credentials::{Credential, Generation, Secret};
+    use crate::pool::prepared::{Access, Lifetime, Slot};
+    use crate::pool::state::Arrival;
+    use crate::pool::state::cooldowns::begin::NewCooldown;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -205,7 +199,8 @@ mod tests {
             let slot = Arc::new(Slot::new(&credential, 0));
             let access = Access::prepare(&credential, slot.clone(), Generation::FIRST, Lifetime::default()).unwrap();
             let (mut state, now) = (State::default(), crate::clock::now());
-            state.insert(credential, Arc::new(access));
+            let admission = state.admit(&credential, Arrival::Given { follows: false });
+            state.insert(credential, Arc::new(access), admission);
             for model in [None, Some(&"m".into())] {
                 let cooldown =
                     NewCooldown { cause: Kind::QuotaExhausted, model, length: DAY, guessed: false, jitter: || 0.0 };
@@ -223,8 +218,8 @@ mod tests {
 
         /// What recovered by the news of an attempt that began at this count of changes.
         fn seen(&mut self, scope: Scope, model: Option<&str>, started: u64, has_room: bool) -> Vec<Option<Arc<str>>> {
-            let bearing = Bearing { slot: &self.slot, generation: Generation::FIRST, started, model };
-            let effects = self.state.quota_seen(bearing, scope, has_room, self.now, 0.0);
+            let attempt = AttemptRef { slot: &self.slot, generation: Generation::FIRST, started, model };
+            let effects = self.state.quota_seen(attempt, scope, has_room, self.now, 0.0);
             effects.recovered.into_iter().map(|(_, model)| model).collect()
         }
 
@@ -253,8 +248,9 @@ mod tests {
         let mut world = World::new();
         assert_eq!(world.seen(Scope::Credential, None, 0, true), []);
         assert_eq!(world.seen(Scope::Model, Some("m"), 1, true), [], "the model's came second");
-        let bearing = Bearing { slot: &world.slot, generation: Generation::FIRST.next(), started: 9, model: Some("m") };
-        let effects = world.state.quota_seen(bearing, Scope::Credential, true, world.now, 0.0);
+        let attempt =
+            AttemptRef { slot: &world.slot, generation: Generation::FIRST.next(), started: 9, model: Some("m") };
+        let effects = world.state.quota_seen(attempt, Scope::Credential, true, world.now, 0.0);
         assert!(effects.is_empty());
         assert_eq!(world.cooldowns(), (true, true));
     }

@@ -26,7 +26,7 @@ const JITTER: f64 = 0.1;
 
 /// The plan to probe one cooldown before its end. Each interval is twice the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ProbePlan {
+pub(in crate::pool::state) struct ProbePlan {
     at: Instant,
     interval: Duration,
 }
@@ -34,7 +34,7 @@ pub(crate) struct ProbePlan {
 impl ProbePlan {
     /// The plan for a cooldown that begins now. Only a used-up quota whose reset was stated and is far away has one.
     /// `jitter` gives a number from 0 to 1.
-    pub(crate) fn plan(
+    pub(in crate::pool::state) fn plan(
         cause: Kind,
         cooldown: Duration,
         guessed: bool,
@@ -49,23 +49,23 @@ impl ProbePlan {
     }
 
     /// When the next probe is permitted.
-    pub(crate) fn at(&self) -> Instant {
+    pub(in crate::pool::state) fn at(&self) -> Instant {
         self.at
     }
 
     /// Whether a probe may go out. An earlier one that is still out does not count any more: it may hang for ever.
-    pub(crate) fn is_due(&self, now: Instant) -> bool {
+    pub(in crate::pool::state) fn is_due(&self, now: Instant) -> bool {
         self.at <= now
     }
 
     /// Notes that a probe goes out. The next one goes an interval later, however this one ends.
-    pub(crate) fn begin(&mut self, now: Instant, jitter: f64) {
+    pub(in crate::pool::state) fn begin(&mut self, now: Instant, jitter: f64) {
         self.interval = (self.interval * 2).min(LONGEST);
         self.at = after(now, self.interval, jitter);
     }
 
     /// Postpones the next probe, because an answer has shown that the quota is still used up.
-    pub(crate) fn put_off(&mut self, now: Instant, jitter: f64) {
+    pub(in crate::pool::state) fn put_off(&mut self, now: Instant, jitter: f64) {
         self.at = self.at.max(after(now, self.interval, jitter));
     }
 }

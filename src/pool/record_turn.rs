@@ -8,14 +8,14 @@ use crate::sync::{AsyncMutex, OwnedMutexGuard};
 /// The turn of one credential: within this pool, one task at a time refreshes it or writes its record.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct RecordTurn {
-    kept: Arc<AsyncMutex<Kept>>,
+    pending: Arc<AsyncMutex<Pending>>,
 }
 
 /// What is known of a credential and is not in the store: a new token that is in memory alone, and a refresh that has begun.
 /// While there is such a token its store lease is kept, because the refresh token in the store is spent and must not be sent
 /// by another process.
 #[derive(Debug, Default)]
-pub(in crate::pool) struct Kept {
+pub(in crate::pool) struct Pending {
     pub(in crate::pool) unsaved: Option<Record>,
     pub(in crate::pool) lease: Option<StoreLease>,
     /// The refresh that was begun last, if its end is unknown.
@@ -24,17 +24,17 @@ pub(in crate::pool) struct Kept {
 
 impl RecordTurn {
     /// Waits for the turn, which lasts until the guard is dropped.
-    pub(in crate::pool) async fn kept(&self) -> OwnedMutexGuard<Kept> {
-        self.kept.clone().lock_owned().await
+    pub(in crate::pool) async fn take(&self) -> OwnedMutexGuard<Pending> {
+        self.pending.clone().lock_owned().await
     }
 
     /// Takes the turn, if it is free now.
-    pub(in crate::pool) fn try_kept(&self) -> Option<OwnedMutexGuard<Kept>> {
-        self.kept.clone().try_lock_owned().ok()
+    pub(in crate::pool) fn try_take(&self) -> Option<OwnedMutexGuard<Pending>> {
+        self.pending.clone().try_lock_owned().ok()
     }
 }
 
-impl Kept {
+impl Pending {
     pub(in crate::pool) fn clear(&mut self) {
         *self = Self::default();
     }

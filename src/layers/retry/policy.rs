@@ -1,4 +1,4 @@
-//! The same decisions for [`tower::retry::Retry`].
+//! The decisions of [`RetryLayer`](super::RetryLayer) as a policy for [`tower::retry::Retry`].
 
 use std::fmt;
 use std::future::Future;

@@ -28,7 +28,7 @@ fn retry_after_values_are_read_as_the_table_says() {
     let huge = Some(LONGEST);
     let thousand_digits = "9".repeat(1000);
     let table: &[(&str, Option<Duration>)] = &[
-        // Delta-seconds.
+        // Numbers of seconds.
         ("0", zero),
         ("1", ms(1_000)),
         ("120", ms(120_000)),

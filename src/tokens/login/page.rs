@@ -1,4 +1,4 @@
-//! The plain pages that the browser shows at the end.
+//! The plain pages that the browser shows when a login ends.
 
 use bytes::Bytes;
 use http::header::{
@@ -8,7 +8,7 @@ use http::header::{
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-/// What a page says. The text is for people, and holds no secret.
+/// One page. Its text is for people, and holds no secret.
 #[derive(Debug, Clone)]
 pub(super) struct Page {
     pub(super) status: StatusCode,

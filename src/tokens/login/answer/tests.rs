@@ -11,7 +11,7 @@ fn reply(status: u16, body: &str) -> Result<Reply, RefreshError> {
     Ok(Reply { status: status.try_into().unwrap(), headers: HeaderMap::new(), body, sent_at: UNIX_EPOCH })
 }
 
-/// What comes of an answer, in a word or two.
+/// The meaning of an answer, in a word or two.
 fn said(status: u16, body: &str) -> String {
     match tokens(reply(status, body), &Secret::new("sp3nt")) {
         TokenAnswer::Tokens(tokens, _) => format!("tokens {}", tokens.access().expose()),

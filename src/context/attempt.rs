@@ -254,7 +254,7 @@ impl Call {
         }
     }
 
-    /// Begins an attempt that first waits for its token, and returns its number.
+    /// Opens an attempt that first waits for its token, and returns its number.
     pub(crate) fn open(&mut self, awaited: (CredentialId, Generation)) -> u32 {
         self.begin(Some(awaited));
         self.last().map_or(0, |attempt| attempt.number)
@@ -277,7 +277,7 @@ impl Call {
         is_open
     }
 
-    /// Notes the verdict. Begins the attempt if no layer has done so.
+    /// Notes the verdict on the last attempt. Begins the attempt if no layer has done so.
     #[inline]
     pub(crate) fn judge(&mut self, verdict: Verdict) {
         if self.last().is_none_or(|attempt| attempt.verdict.is_some()) {
@@ -296,7 +296,8 @@ impl Call {
         }
     }
 
-    /// The first attempt whose connection broke before an answer. The try after it is free, and does not count.
+    /// The number of the first attempt whose connection broke before an answer. The attempt after it is free, and does
+    /// not count.
     pub(crate) fn first_break(&self) -> Option<u32> {
         self.attempts().find(|attempt| attempt.was_lost(Lost::BeforeAnswer)).map(|attempt| attempt.number)
     }

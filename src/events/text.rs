@@ -1,4 +1,4 @@
-//! The lines that people read.
+//! The lines that people read about events.
 
 use std::fmt;
 use std::time::Duration;
@@ -94,7 +94,7 @@ impl fmt::Display for ForModel<'_> {
     }
 }
 
-/// A text of foreign origin, with spaces for its control characters.
+/// A text from outside, with spaces for its control characters.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {

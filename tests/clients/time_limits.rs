@@ -1,4 +1,4 @@
-//! Providers that never come to an end, over real sockets: each ends at its time limit. And heads of many fields.
+//! Time limits over real sockets, against providers that never come to an end; and heads with many fields.
 
 use std::time::Duration;
 

@@ -111,7 +111,7 @@ fn set(clock: &Path, jump: i64) {
     std::fs::rename(next, clock).unwrap();
 }
 
-/// The library that gives a process another clock; `None`, which is told, where there is none.
+/// The path of the library that gives a process another clock. `None` if it is not installed, which is printed.
 fn library() -> Option<String> {
     let found = Command::new("faketime").args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]).output();
     let path = found.ok().filter(|found| found.status.success()).and_then(|found| String::from_utf8(found.stdout).ok());

@@ -1,4 +1,4 @@
-//! A token endpoint that refuses for now, again and again: what is asked of it, and after which pauses.
+//! A token endpoint that refuses for now, again and again: how often it is asked, and after which pauses.
 
 use std::time::Duration;
 

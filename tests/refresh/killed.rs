@@ -1,5 +1,5 @@
-//! A process that is killed in the middle of a refresh: whatever moment that is, the next start names it rightly, and it
-//! costs nothing but this credential.
+//! A process that is killed in the middle of a refresh: at whatever moment, the next start names the reason rightly,
+//! and only this credential is affected.
 
 use std::process::Child;
 use std::sync::{Arc, Mutex};
@@ -38,7 +38,7 @@ async fn open(path: &str, origin: &str) -> Pool {
     let source = OAuth2::new(format!("{origin}/token"), "my-client", client);
     let store = FileStore::open(path).await.unwrap();
     let mut settings = Settings::default();
-    // Whoever finds that another process has begun waits until its exchange cannot be under way any more.
+    // A process that finds another one's intent waits until that exchange must be over.
     settings.exchange_timeout = EXCHANGE;
     Pool::builder("test").origin(origin).settings(settings).token_source(source).store(store).open().await.unwrap()
 }
@@ -63,7 +63,7 @@ async fn process() {
 /// When the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    /// The server has given out new tokens, and nobody has read the answer.
+    /// The server has given out new tokens, and no process has read the answer.
     BeforeTheAnswer,
     /// So many microseconds after the answer was sent.
     After(u64),
@@ -158,7 +158,7 @@ async fn kill_once(moment: Moment, grace: bool) -> Found {
     let server = Server::start(move |request| serve.clone().answer(request)).await;
     let (path, origin) = (path.to_str().unwrap(), server.origin());
     {
-        // Held until it is there, so that nobody asks for a victim before.
+        // Locked until the process is there, so that no killer reads the place before.
         let mut victim = killer.victim.lock().unwrap();
         *victim = Some(children::spawn(module_path!(), "process", &[path, &origin]));
     }

@@ -214,7 +214,7 @@ async fn an_error_of_the_server_ends_the_login_with_its_code() {
         server.issuer = Some(peer.issuer.clone());
         server.client_id = Some(CLIENT.to_owned());
         server.scopes = vec!["openid".to_owned()];
-        // Nobody is logged in, and the server may not ask.
+        // The browser is not logged in, and the server may not ask.
         let login = Login::new(server, http()).parameter("prompt", "none").by_code().await.unwrap();
         let browser = Browser::new();
         let callback = browser.log_in(login.url(), "alice").await.unwrap();

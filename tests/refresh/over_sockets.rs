@@ -131,7 +131,7 @@ async fn fifty_401s_at_once_share_one_refresh_and_no_refresh_token_is_sent_twice
 #[tokio::test]
 async fn a_family_that_is_revoked_needs_a_login_and_the_request_goes_on_with_the_next_account() {
     within(async {
-        // Its refresh token was spent by somebody else.
+        // Its refresh token was spent by another process.
         let scene = Scene::new(1, &[("work", 7), ("home", 1)], vec![first("work"), first("home")]).await;
         for _ in 0..3 {
             assert_eq!(scene.send().await, 200);

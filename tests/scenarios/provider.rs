@@ -98,7 +98,7 @@ pub(crate) struct Provider {
     address: SocketAddr,
     book: Arc<Mutex<Book>>,
     arrived: watch::Sender<usize>,
-    /// Bound, so that nobody else gets the port, and without anybody who listens.
+    /// A bound socket that does not listen: no other program gets its port.
     closed: TcpSocket,
     _tasks: JoinSet<()>,
 }
@@ -204,7 +204,7 @@ fn grant(refresh: &str) -> Reply {
     status(200).with("content-type", "application/json").body(granted.to_string())
 }
 
-/// A body in chunks, each of which is there only when it is asked for again; or a whole one.
+/// A body in chunks, each of which is ready at the second poll; or a whole one.
 #[derive(Debug, Default)]
 pub(crate) struct Chunks {
     chunks: VecDeque<Bytes>,

@@ -1,4 +1,4 @@
-//! Runs a scenario through an adapter, and says what is not as it should be.
+//! Runs a scenario through an adapter, and reports differences from what it expects.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::scenario::{Account, Base, Call, Gets, Outcome, Scenario, Stands, Step
 /// Longer than any scenario takes; only one that hangs gets there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs it as it is told for this adapter. Each line names the scenario, the adapter and a difference.
+/// Runs the scenario through this adapter. Each line names the scenario, the adapter and a difference.
 pub(crate) async fn run(scenario: &Scenario, adapter: Adapter) -> Vec<String> {
     let told = scenario.told_for(adapter);
     let differences = match tokio::time::timeout(PATIENCE, play(&told, adapter)).await {

@@ -1,4 +1,4 @@
-//! The words in which a scenario is told.
+//! The types in which a scenario is written.
 
 use oauth_marathon::config::Settings;
 use oauth_marathon::verdict::Answer;
@@ -40,7 +40,7 @@ pub(crate) enum Base {
     Shared,
     /// A path of its own at the provider.
     Path(&'static str),
-    /// An address of its own where nobody listens.
+    /// An address of its own on which no server listens.
     Closed,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Call {
     pub(crate) to: Option<&'static str>,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     pub(crate) body: String,
-    /// In chunks, of which nobody knows how many there are.
+    /// In chunks, with an unknown length.
     pub(crate) streamed: bool,
     pub(crate) pin: Option<&'static str>,
     pub(crate) within_seconds: Option<u64>,
@@ -145,7 +145,7 @@ pub(crate) enum Step {
     Abandon(Call),
     /// The account's cooldown ends by itself.
     Recovers(&'static str),
-    /// Somebody changes the pool.
+    /// A change of the pool.
     Do(fn(&Pool)),
 }
 
@@ -185,7 +185,7 @@ pub(crate) struct Scenario {
     pub(crate) provider: Script,
     /// By refresh token; without it there is no token endpoint.
     pub(crate) endpoint: Option<Script>,
-    /// Nobody listens where the provider should be.
+    /// No server listens at the provider's address.
     pub(crate) is_closed: bool,
     pub(crate) steps: Vec<Step>,
     pub(crate) end: End,

@@ -1,4 +1,4 @@
-//! Secrets that are easy to find, who holds them, and everything that was printed of it.
+//! Secrets that are easy to find, the values that hold them, and everything that was printed.
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -62,7 +62,7 @@ impl Script {
     }
 }
 
-/// A value of a form or of a URL's query, decoded as far as tests need it.
+/// The value of a field in a form or in a URL's query, decoded.
 pub(crate) fn value(form: &str, name: &str) -> Option<String> {
     let form = form.split_once('?').map_or(form, |(_, query)| query);
     let pair = form.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?;

@@ -174,7 +174,7 @@ pub(crate) fn credential(pool: &Pool, id: &str) -> CredentialSnapshot {
     pool.snapshot().credential(id).unwrap().clone()
 }
 
-/// A body in chunks, of which nobody knows the length; an error at its end breaks it off.
+/// A body in chunks, with an unknown length; an error at its end breaks it off.
 pub(crate) fn chunks(
     chunks: impl IntoIterator<Item = Result<&'static str, std::io::Error>>,
 ) -> impl Body<Data = Bytes, Error = std::io::Error> + Send + Sync + 'static {
@@ -224,7 +224,7 @@ impl Raw {
     }
 }
 
-/// An address where nobody listens.
+/// An address on which no server listens.
 pub(crate) async fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

@@ -1,4 +1,4 @@
-//! A server that is told byte by byte what to do.
+//! A server whose every byte is scripted.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -89,7 +89,7 @@ impl RawServer {
     }
 }
 
-/// An address on which nobody listens.
+/// An address on which no server listens.
 pub(crate) async fn dead_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Where both are to do the same.
+//! Scripts for which tower's retry with our policy must do the same as our layer.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

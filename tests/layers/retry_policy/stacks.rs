@@ -1,4 +1,4 @@
-//! The two stacks, and what came of one request through each.
+//! The two stacks, and the outcome of one request through each.
 
 use std::time::Duration;
 

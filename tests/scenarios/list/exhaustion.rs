@@ -99,7 +99,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .meets("b", [ok(), limited("20")])
             .ask(pinned("b"), gets(200, "served", [("b", Success)]))
             .ask(pinned("b"), gets(429, "slow down", [("b", Throttled)]))
-            // The pool remembers a failure of its own only where it had nobody left.
+            // The pool remembers a failure only if no account was left for any request.
             .ask(pinned("b"), gets(429, NOBODY, [("-", Throttled)]).retry_after(20))
             .ask(post(), served([("a", Success)]))
             .ends(End {

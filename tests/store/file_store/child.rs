@@ -1,4 +1,4 @@
-//! This program again, as another process that does what the environment says.
+//! The test binary, started again as another process that does what its environment says.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};

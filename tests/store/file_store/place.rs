@@ -1,4 +1,4 @@
-//! What all of these tests begin with.
+//! Helpers: a folder, keys and records, as the tests of this folder use them.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ pub(crate) fn key(id: &str) -> StoreKey {
     StoreKey::new(PROVIDER, id)
 }
 
-/// A record whose token says of which generation it is.
+/// A record whose token names its generation.
 pub(crate) fn record(id: &str, generation: u64) -> Record {
     let tokens = TokenSet::new(format!("at-{id}-{generation}")).with_refresh(format!("rt-{id}-{generation}"));
     Record::new(Credential::new(id, tokens), Generation::new(generation))
@@ -50,7 +50,7 @@ pub(crate) fn generation(id: &str, entry: Option<&Entry>) -> u64 {
     generation
 }
 
-/// Raises the generation by one, and says to what, or `None` if somebody else was first.
+/// Raises the generation by one and returns it; `None` if another writer was first.
 pub(crate) async fn raise(store: &FileStore, id: &str) -> Result<Option<u64>, BoxError> {
     let held = store.load(&key(id)).await?;
     let next = generation(id, held.as_ref()) + 1;

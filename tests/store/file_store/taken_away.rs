@@ -1,4 +1,4 @@
-//! A store file that somebody takes away, puts back or replaces while it is in use: it is never an empty store, nothing is
+//! A store file that is taken away, put back or replaced while it is in use: it is never an empty store, nothing is
 //! made in its place, and what could not be stored is stored when it is back.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Reads and writes one record as a JSON object.
+//! One record as a JSON object.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use crate::credentials::{Credential, Generation, Material, Secret, TokenSet};
 use crate::store::{Cooldown, Entry, Health, Intent, LastStatus, Record, Revision};
 use crate::verdict::OutReason;
 
-/// The reason that stands for one that this version does not know, so that the credential stays out.
+/// A reason that this version does not know counts as this one, so that the credential stays out.
 const UNKNOWN_REASON: OutReason = OutReason::Banned;
 
 pub(super) fn read(at: &At<'_>, members: &Map<String, Value>) -> Result<Entry, Problem> {
@@ -105,7 +105,7 @@ fn intent(at: &At<'_>, members: &Map<String, Value>) -> Result<Intent, Problem> 
     Ok(intent)
 }
 
-/// The object for `entry`. It is made from the object that `old` has for the same credential, which is taken out.
+/// The object of `entry`, made from the one that `old` has for it, which is taken out.
 pub(super) fn updated(old: &mut Vec<Value>, entry: &Entry) -> Value {
     let id = entry.record.credential.id.as_str();
     let before = old.iter().position(|value| value.get("id").and_then(Value::as_str) == Some(id));
@@ -200,7 +200,7 @@ fn write_health(members: &mut Map<String, Value>, health: &Health) {
     }
 }
 
-/// Writes a list of objects, each made from the old object for the same item. An empty list is left out.
+/// Writes a list of objects, each made from the old object for the same item. No list is written for no items.
 fn write_list<T>(
     members: &mut Map<String, Value>,
     key: &str,
@@ -237,7 +237,7 @@ fn is_cooldown(members: &Map<String, Value>, cooldown: &Cooldown) -> bool {
         && is("model", cooldown.model.as_deref())
 }
 
-/// The record as the text can hold it: with its times in whole milliseconds.
+/// The record as the text keeps it: its times in whole milliseconds.
 pub(in crate::store) fn cut(mut record: Record) -> Record {
     let cut = |time: SystemTime| UNIX_EPOCH.checked_add(Duration::from_millis(millis(time))).unwrap_or(UNIX_EPOCH);
     if let Material::OAuth(tokens) = &record.credential.material

@@ -1,17 +1,17 @@
-//! Tells which secret is newer, the pool's or the store's. One rule decides what is exchanged, written and taken over.
+//! Tells which secret is newer, the pool's or the store's: one rule for what is exchanged, written and taken over.
 
 use std::time::Duration;
 
 use crate::credentials::{Generation, Material};
 use crate::store::Record;
 
-/// The origin of a secret in memory: how it relates to the records that the store has held of its credential.
+/// How a secret in memory relates to the records that the store has held of its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// Whether the store has held a record of the credential.
+    /// The store has held a record of the credential.
     pub(crate) is_stored: bool,
-    /// The generation from which on a stored record with another secret is newer than ours. `None` if a person has put
-    /// ours in: then it replaces every stored one.
+    /// A stored record with another secret is newer than ours from this generation on. `None` if a person has put ours in: then
+    /// it replaces every stored one.
     replaced_from: Option<Generation>,
 }
 
@@ -24,24 +24,23 @@ pub(crate) enum Newer {
 }
 
 impl Known {
-    /// For a secret that code gave to a pool which does not follow its store. A stored secret of a later generation is
-    /// newer.
+    /// A secret that code gave to a pool which does not follow its store. A stored secret of a later generation is its successor.
     pub(crate) const fn given(generation: Generation) -> Self {
         Self { is_stored: false, replaced_from: Some(generation.next()) }
     }
 
-    /// For a secret that was added to a pool which follows its store. If the store holds the credential nevertheless,
-    /// another process was quicker, and may have exchanged the same refresh token already.
+    /// A secret that was added to a pool which follows its store. If the store holds the credential nevertheless, another process
+    /// was quicker, and may have exchanged the same refresh token already.
     pub(crate) fn added() -> Self {
         Self { is_stored: false, replaced_from: Some(Generation::default()) }
     }
 
-    /// For a secret that was read from the store or written to it.
+    /// A secret that was read from the store or written to it.
     pub(crate) const fn stored(generation: Generation) -> Self {
         Self { is_stored: true, replaced_from: Some(generation) }
     }
 
-    /// For the secret that a person has put in, in place of this one.
+    /// The same, after a person has put another secret in.
     pub(crate) const fn put_in(self) -> Self {
         Self { replaced_from: None, ..self }
     }
@@ -76,10 +75,10 @@ pub(crate) fn newer(known: &Known, ours: &Material, theirs: &Record) -> Newer {
     }
 }
 
-/// The largest difference between equal expiries: stores cut them to milliseconds, or to seconds.
+/// Stores cut the time of expiry to milliseconds, or to seconds.
 const CUT: Duration = Duration::from_secs(1);
 
-/// Whether both are the same secret, with the same expiry.
+/// Whether it is the same secret, with the same life.
 pub(crate) fn is_same(one: &Material, other: &Material) -> bool {
     let (Some(one), Some(other)) = (one.tokens(), other.tokens()) else { return one == other };
     let as_long = match (one.expiry(), other.expiry()) {

@@ -1,4 +1,4 @@
-//! Every form of a time, of one text.
+//! Reads one text as every form of a time.
 #![no_main]
 
 use std::time::{Duration, UNIX_EPOCH};

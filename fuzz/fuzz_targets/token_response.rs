@@ -1,4 +1,4 @@
-//! The answer of a token endpoint: two bytes of status, lines of header fields, an empty line and a body.
+//! Reads the answer of a token endpoint: two bytes of status, lines of header fields, an empty line and a body.
 #![no_main]
 
 mod head;

@@ -3,9 +3,9 @@
 //! The kit opens no socket and runs on tokio's clock. Mocks per test would be simpler, but the doubles here keep the
 //! contracts of the real parts: a service that is called before it is ready panics, a store refuses a stale write.
 //!
-//! What it promises: it uses nothing of `oauth-marathon` that you cannot use too, so what it does you can do in your own way.
-//! Its version is its own: a double keeps its script's meaning within a minor release, while a new one may know more rules, and
-//! so find what an older one did not.
+//! The kit uses nothing of `oauth-marathon` that you cannot use too, so you can do in your own way whatever it does.
+//! Its version is its own: a double keeps its script's meaning within a minor release, while a new release may know
+//! more rules, and so find mistakes that an older one did not.
 //!
 //! ```toml
 //! [dev-dependencies]

@@ -45,7 +45,7 @@ impl TimeLimit {
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.limit {
-            TimeLimit::Connect => "no connection stood within",
+            TimeLimit::Connect => "no connection was made within",
             TimeLimit::Attempt => "no answer began within",
             TimeLimit::StreamIdle => "the body of the answer was silent for",
         };

@@ -56,7 +56,8 @@ pub(crate) fn named(name: &[u8]) -> Option<Named> {
     })
 }
 
-/// Whether a stream with events of this name announces its end. If it then ends without that event, it was cut short.
+/// Whether this event shows a dialect whose streams say when they are complete. A stream of it that ends without saying
+/// so was cut short.
 pub(crate) fn promises_an_end(name: &[u8]) -> bool {
     name.starts_with(b"response.") || matches!(name, b"message_start" | b"message-start" | b"content_block_delta")
 }

@@ -87,7 +87,7 @@ impl Intent {
     }
 }
 
-/// A [`Record`] as a store holds it.
+/// A [`Record`] as a store holds it, with its revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {

@@ -87,7 +87,7 @@ impl fmt::Display for Remedy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeSource {
-    /// A header field that says when to come back, such as `Retry-After`.
+    /// A header field that says how long to wait, such as `Retry-After`.
     Header,
     /// A member of the body that is meant for machines.
     Body,

@@ -42,7 +42,8 @@ pub struct Notifiers(Arc<Hub>);
 
 #[derive(Default)]
 struct Hub {
-    /// Made for the first listener, so that a pool without one pays nothing.
+    /// The ring of events that wait for listeners. It is made for the first listener, so that a pool without one pays
+    /// nothing.
     ring: OnceLock<Sender<Event>>,
     sent: AtomicU64,
     workers: Mutex<Vec<Arc<Worker>>>,

@@ -132,7 +132,7 @@ where
     }
 }
 
-/// The same head with another body.
+/// A copy of a request's head, with another body.
 fn copy<B>(request: &Request<B>, body: B) -> Request<B> {
     let mut copy = Request::new(body);
     *copy.method_mut() = request.method().clone();

@@ -63,11 +63,9 @@ impl LoginError {
     pub(super) fn refused(code: &str) -> Self {
         let (kind, message) = match code {
             "access_denied" => (LoginErrorKind::Denied, "the login was denied"),
-            "expired_token" => {
-                (LoginErrorKind::Expired, "the code has expired before anybody confirmed it; start again")
-            }
+            "expired_token" => (LoginErrorKind::Expired, "the code expired before it was confirmed; start again"),
             "server_error" | "temporarily_unavailable" => {
-                (LoginErrorKind::Unreachable, "the server cannot log anybody in for now")
+                (LoginErrorKind::Unreachable, "the server cannot complete logins for now")
             }
             "invalid_client" | "unauthorized_client" => {
                 (LoginErrorKind::Refused, "the server refused the client; check clientId and the client's secret")

@@ -22,7 +22,7 @@ impl Page {
     }
 
     pub(super) fn failed(why: &str) -> Self {
-        let text = format!("Nobody has been logged in: {why}. Go back to the program for what to do.");
+        let text = format!("The login failed: {why}. Go back to the program, which says what to do.");
         Self::new(StatusCode::BAD_REQUEST, "Login failed", text)
     }
 

@@ -106,7 +106,7 @@ pub(super) fn device(reply: Result<Reply, RefreshError>) -> Result<Device, Login
     }
     if !reply.status.is_success() || device_code.is_empty() || fields.user_code.is_empty() {
         let (kind, message) = if in_trouble(reply.status) {
-            (LoginErrorKind::Unreachable, "the server cannot log anybody in for now")
+            (LoginErrorKind::Unreachable, "the server cannot complete logins for now")
         } else {
             (LoginErrorKind::Refused, "the server gave no device code; check deviceAuthorizationUrl")
         };

@@ -41,7 +41,7 @@ fn every_answer_of_a_token_endpoint_means_one_thing() {
         (
             400,
             r#"{"error":"expired_token"}"#,
-            "Expired: the code has expired before anybody confirmed it; start again (400, expired_token)",
+            "Expired: the code expired before it was confirmed; start again (400, expired_token)",
         ),
         (
             400,
@@ -67,12 +67,12 @@ fn every_answer_of_a_token_endpoint_means_one_thing() {
         (
             503,
             r#"{"error":"invalid_grant"}"#,
-            "Unreachable: the server cannot log anybody in for now (503, invalid_grant)",
+            "Unreachable: the server cannot complete logins for now (503, invalid_grant)",
         ),
         (
             400,
             r#"{"error":"temporarily_unavailable"}"#,
-            "Unreachable: the server cannot log anybody in for now (400, temporarily_unavailable)",
+            "Unreachable: the server cannot complete logins for now (400, temporarily_unavailable)",
         ),
     ] {
         assert_eq!(said(status, body), expected, "{status} {body}");

@@ -175,7 +175,7 @@ async fn the_time_limit_covers_an_answer_that_never_begins() {
     assert!(crate::clock::now() - begun >= Duration::from_secs(30));
 }
 
-/// A body of scripted frames, and after those of `rest` for ever.
+/// A body of scripted frames, followed by `rest` for ever.
 struct Frames {
     first: VecDeque<&'static [u8]>,
     rest: Option<Result<&'static [u8], &'static str>>,

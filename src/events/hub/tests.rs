@@ -1,3 +1,5 @@
+//! Tests of the hub: order, slow, blocking and panicking notifiers, and lost events.
+
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 

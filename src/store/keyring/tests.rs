@@ -1,3 +1,5 @@
+//! Tests of `KeyringStore` over a keyring in memory: entries, dead processes, and a keyring that is locked or hangs.
+
 use std::sync::mpsc;
 
 use keyring_core::mock;

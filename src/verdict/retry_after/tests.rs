@@ -1,3 +1,5 @@
+//! Tables of `Retry-After` values and the waits that they state.
+
 use std::time::UNIX_EPOCH;
 
 use http::HeaderName;

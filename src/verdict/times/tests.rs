@@ -1,3 +1,5 @@
+//! Tables of times as providers write them.
+
 use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tables of attempts and the decision that follows them.
+
 use super::*;
 use crate::credentials::{CredentialId, Generation};
 

@@ -1,3 +1,5 @@
+//! Tests of reading answers to a login: tokens, refusals, and device codes.
+
 use std::time::UNIX_EPOCH;
 
 use http::HeaderMap;

@@ -1,3 +1,5 @@
+//! Tests of the decision about requests to the callback.
+
 use http::Request;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Tests of finding endpoints: by hand, from metadata, and metadata that must not be used.
+
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

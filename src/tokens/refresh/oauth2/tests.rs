@@ -1,3 +1,5 @@
+//! Tests of `OAuth2`: its requests, the answers that it reads, and limits of time and size.
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;

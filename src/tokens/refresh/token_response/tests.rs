@@ -1,3 +1,5 @@
+//! Tables of token responses: tokens, errors, and refresh tokens that must not be lost.
+
 use http::HeaderValue;
 use proptest::prelude::*;
 

@@ -92,7 +92,7 @@ async fn a_classifier_that_panics_is_passed_over() {
     assert!(story(three(), |layer| layer.classifier(Panics)).await == undisturbed().await);
 }
 
-/// Answers in turn with what it should not.
+/// A strategy that fails in every way, one after the other.
 #[derive(Default)]
 struct Nonsense {
     asked: AtomicUsize,
@@ -130,7 +130,7 @@ async fn a_strategy_may_ask_the_pool_itself() {
     assert!(played(&stage).await == undisturbed().await);
 }
 
-/// Takes away what it was to choose from.
+/// A strategy that removes the credentials that it chooses from.
 struct Saboteur(Arc<OnceLock<Pool>>);
 
 impl Strategy for Saboteur {

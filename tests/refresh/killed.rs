@@ -49,7 +49,7 @@ async fn send(pool: &Pool, origin: &str) -> u16 {
     read(answer).await.unwrap().0.as_u16()
 }
 
-/// The process that is killed.
+/// The process that the killer kills.
 #[tokio::test]
 async fn process() {
     let Some(task) = children::task() else { return };
@@ -67,7 +67,7 @@ enum Moment {
     BeforeTheAnswer,
     /// So many microseconds after the answer was sent.
     After(u64),
-    /// It has sent a request with the new token.
+    /// After it has sent a request with the new token.
     InUse,
 }
 
@@ -76,9 +76,9 @@ enum Moment {
 struct Killer {
     victim: Arc<Mutex<Option<Child>>>,
     moment: Moment,
-    /// The old refresh token is taken a second time, for what it brought the first time.
+    /// Whether the old refresh token is accepted once more, and answered with the same tokens.
     grace: bool,
-    /// The refresh tokens that came, and the tokens that requests came with.
+    /// The refresh tokens, and the access tokens, that the server has seen.
     seen: Arc<Mutex<(Vec<String>, Vec<String>)>>,
     killed: Arc<tokio::sync::Notify>,
 }
@@ -129,7 +129,7 @@ impl Killer {
     }
 }
 
-/// What was found after a kill.
+/// What the next process finds after a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Found {
     Stored,

@@ -54,7 +54,7 @@ pub(super) fn kind(error: &BoxError) -> ErrorKind {
     Error::find(&**error).unwrap().kind()
 }
 
-/// Counts itself while it lives.
+/// Counts how many of it exist.
 struct Alive(Arc<AtomicUsize>);
 
 impl Drop for Alive {
@@ -135,7 +135,7 @@ impl Store for Slow {
     }
 }
 
-/// Tells when it is dropped.
+/// Reports the time at which it is dropped.
 struct Ends(mpsc::UnboundedSender<Instant>);
 
 impl Drop for Ends {

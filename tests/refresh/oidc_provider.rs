@@ -38,7 +38,7 @@ async fn by_code(peer: &Peer, browser: &Browser, user: &str) -> LoggedIn {
     logged_in.unwrap()
 }
 
-/// Refreshes with a source of its own, as a process does that has just started.
+/// Refreshes with a new token source, like a process that has just started.
 async fn refresh(peer: &Peer, tokens: &TokenSet) -> Result<TokenSet, RefreshErrorKind> {
     let server = login(peer).discover().await.unwrap();
     let source: OAuth2<_, Full<Bytes>> = OAuth2::for_server(&server, http()).unwrap();
@@ -126,7 +126,7 @@ async fn a_login_by_device_waits_until_a_person_has_confirmed_it() {
     .await;
 }
 
-/// Lets this much time go by at once, and real time run on from there.
+/// Lets this much time pass at once, after which real time runs on.
 async fn skip(time: Duration) {
     tokio::task::yield_now().await;
     tokio::time::pause();

@@ -45,7 +45,7 @@ impl Scene {
         read(answer).await.unwrap().0
     }
 
-    /// Sends so many requests at once, and counts the 200s.
+    /// Sends this many requests at once, and counts the 200s.
     async fn storm(&self, count: usize) -> usize {
         let mut tasks = JoinSet::new();
         for _ in 0..count {
@@ -76,7 +76,7 @@ fn first(account: &str) -> Credential {
     Credential::new(account, tokens(account, 1))
 }
 
-/// The same, long over.
+/// A login of this account whose access token expired long ago.
 fn expired() -> Credential {
     Credential::new("work", tokens("work", 1).expires_at(UNIX_EPOCH + Duration::from_secs(1)))
 }

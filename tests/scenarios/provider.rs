@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What happens to one request.
+/// The reply to one request.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     how: How,
@@ -29,14 +29,14 @@ pub(crate) struct Reply {
 #[derive(Debug, Clone, Copy)]
 enum How {
     Answers(u16),
-    /// The connection ends without an answer.
+    /// The connection is closed without an answer.
     Closes,
     Hangs,
     /// An answer whose body ends too early.
     BreaksOff,
 }
 
-/// Replies by token.
+/// The replies for each token.
 pub(crate) type Script = Vec<(&'static str, Vec<Reply>)>;
 
 pub(crate) fn status(code: u16) -> Reply {
@@ -93,7 +93,7 @@ struct Book {
     token_requests: usize,
 }
 
-/// Ends when it is dropped.
+/// A provider on loopback. It ends when it is dropped.
 pub(crate) struct Provider {
     address: SocketAddr,
     book: Arc<Mutex<Book>>,
@@ -144,7 +144,7 @@ impl Provider {
         lock(&self.book).token_requests
     }
 
-    /// Waits until one more request than these has arrived.
+    /// Waits until more than `count` requests have arrived.
     pub(crate) async fn more_than(&self, count: usize) {
         // The sender is ours.
         let _ = self.arrived.subscribe().wait_for(|arrived| *arrived > count).await;

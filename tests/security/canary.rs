@@ -12,7 +12,7 @@ use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::accounts::{day, wall};
 
-/// In all of them, so that one search finds any.
+/// A part of every secret, so that one search finds any.
 pub(crate) const CANARY: &str = "c4n4ry";
 
 pub(crate) fn secret(name: &str) -> String {

@@ -144,7 +144,7 @@ async fn a_classifier_of_the_users_own_judges_the_error_first() {
     settle().await;
     assert_eq!(stage.cooling("a"), None);
 
-    // Who says that it is no error lets the stream go.
+    // A classifier that says "no error" lets the stream go.
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(BUSY)])]);
     let answer =
         stage.client(|layer| layer.classifier(classify_fn(|_| Some(Verdict::new(Kind::Success))))).oneshot(post());

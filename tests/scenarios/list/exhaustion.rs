@@ -9,7 +9,7 @@ use crate::scenario::Stands::Cools;
 use crate::scenario::Table::{Design, Opencode};
 use crate::scenario::{Call, End, Gets, Scenario, gets, login, outcome, post, scenario, served};
 
-/// What is answered where there is no failure to be given again.
+/// The answer while all accounts cool and no failure is remembered.
 const NOBODY: &str =
     r#"{"error":{"message":"every credential of \"openai\" is cooling down","type":"all_credentials_cooling"}}"#;
 

@@ -7,7 +7,7 @@ use oauth_marathon::{BoxError, Credential, Generation, Material, TokenSet};
 
 pub(crate) const PROVIDER: &str = "openai";
 
-/// A place for a store, in memory where there is such a folder: what is tested does not depend on how long a disk takes.
+/// The folder of a store, in memory if possible, so that no test depends on how long a disk takes.
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) path: PathBuf,
@@ -22,7 +22,7 @@ impl Place {
         Self { folder, path }
     }
 
-    /// The files that writers have put beside the store and not taken away.
+    /// Files that writers have left beside the store.
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.path.parent().unwrap()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -40,7 +40,7 @@ pub(crate) fn record(id: &str, generation: u64) -> Record {
     Record::new(Credential::new(id, tokens), Generation::new(generation))
 }
 
-/// The generation of an entry, which has to be of one piece.
+/// The generation of an entry. Asserts that all its parts are of that generation.
 pub(crate) fn generation(id: &str, entry: Option<&Entry>) -> u64 {
     let Some(entry) = entry else { return 0 };
     let generation = entry.record.generation.get();
@@ -61,12 +61,12 @@ pub(crate) async fn raise(store: &FileStore, id: &str) -> Result<Option<u64>, Bo
     }
 }
 
-/// A count that the long run raises.
+/// A count that the long run raises by an environment variable.
 pub(crate) fn count(name: &str, usual: usize) -> usize {
     std::env::var(name).map_or(usual, |count| count.parse().unwrap())
 }
 
-/// Says why something is not tested here. Where all of it has to be, that is a failure.
+/// Prints why something is not tested here. If everything has to be tested, it panics.
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("OAUTH_MARATHON_SKIP_NOTHING").is_none(), "cannot be skipped here: {why}");
     eprintln!("skipped: {why}");

@@ -75,9 +75,9 @@ pub enum ErrorKind {
     StoreExposed,
     /// Another process kept the store locked for too long.
     StoreBusy,
-    /// The store does not support the call, such as listing its records.
+    /// The store cannot do what was asked.
     StoreUnsupported,
-    /// A file of another program cannot be understood. Nothing of it is imported.
+    /// A file of another program cannot be understood, and nothing of it is taken over.
     ImportRefused,
 }
 

@@ -119,7 +119,7 @@ impl From<Secret> for Material {
     }
 }
 
-/// One account of a provider. What it holds always goes out together: its token, its headers, its base URL.
+/// One account of a provider. It changes as a whole, and its token, headers and base URL always go out together.
 ///
 /// By default the token is sent as `Authorization: Bearer TOKEN` (RFC 6750).
 ///
@@ -178,7 +178,7 @@ impl Credential {
         }
     }
 
-    /// The same account with another secret. A store that keeps secrets apart from records puts them in with it.
+    /// The same account with another secret. A store that keeps secrets apart from records joins them with it.
     ///
     /// ```
     /// use oauth_marathon::{Credential, Secret};
@@ -200,7 +200,7 @@ impl Credential {
         self
     }
 
-    /// Who the account is at the provider, such as an account id.
+    /// The account's own id at the provider. It tells whether two logins are of one account.
     #[must_use]
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());

@@ -1,4 +1,5 @@
-//! Refreshes: one exchange for all who wait, across processes, killed ones too, and against real OAuth servers.
+//! Refreshes: one exchange for all requests that wait, across processes, killed ones too, and against real OAuth
+//! servers.
 
 mod across_processes;
 mod clock_jumps;

@@ -39,7 +39,7 @@ pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) 
     let same = awaited.refreshed().cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
     let tried = call.used();
     let attempts = call.len();
-    // The model of the last attempt was never named, so its failure is settled without.
+    // The model of the last attempt was never named, so its failure is settled without a name.
     let unsettled = call.unsettled.take();
     // The pool may run a strategy, which is foreign code.
     drop(call);
@@ -78,7 +78,7 @@ impl Awaited {
     }
 }
 
-/// The credential that a request means to go on with.
+/// The credential that a request would go on with.
 #[derive(Default)]
 struct Stay<'a> {
     on: Option<&'a CredentialId>,
@@ -120,7 +120,7 @@ fn no_other(id: &CredentialId) -> Error {
     Error::new(ErrorKind::NoCredential, message)
 }
 
-/// The model that a request asks for, where it matters.
+/// The model that a request asks for, if a limit of a single model makes it matter. Empty while it is unknown.
 pub(super) fn model_of(pool: &Pool, context: &RequestContext) -> Option<Arc<str>> {
     pool.models().are_wanted().then(|| context.model_name())
 }
@@ -145,8 +145,8 @@ impl OpenAttempt {
         &self.context
     }
 
-    /// Settles an answer. `limits` are the events about limits at the beginning of its stream. If it returns the lease, the
-    /// caller holds it until the body ends.
+    /// Settles an answer. `limits` are the events about limits from the beginning of its stream. A lease that it
+    /// returns is to be held until the body ends.
     #[inline]
     pub(super) fn answered<B>(mut self, response: &Response<B>, limits: &[Box<[u8]>]) -> Option<Lease> {
         let lease = self.lease.take()?;

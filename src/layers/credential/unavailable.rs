@@ -13,8 +13,8 @@ use crate::pool::{Pool, Unavailable, invented};
 use crate::tokens::refresh::RefreshError;
 use crate::verdict::{Kind, Verdict};
 
-/// The remembered answer while every credential cools, or an error. `refresh` is the failed refresh of a credential that was
-/// picked for the request, if there was one.
+/// Answers a request for which there is no credential: with the remembered answer while every credential cools, else
+/// with an error. `refresh` is the failed refresh of a credential that was picked for the request, if there was one.
 pub(super) fn refuse_or_answer<B: Body>(
     pool: &Pool,
     context: &RequestContext,

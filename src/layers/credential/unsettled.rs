@@ -1,4 +1,4 @@
-//! A failure of one model whose name this layer does not know. The layer above that keeps the request names it.
+//! A failure of one model, kept until the model's name is known. The layer above that keeps the request finds the name.
 
 use super::settle::settle;
 use crate::context::{RequestContext, Unsettled};
@@ -19,7 +19,7 @@ impl UnsettledAttempt {
     pub(super) fn leave(context: &RequestContext, lease: Lease, verdict: Verdict, answer: Option<Remembered>) {
         let unsettled: Box<dyn Unsettled> = Box::new(Self { lease: Some(lease), verdict, answer });
         let before = context.call().unsettled.replace(unsettled);
-        // An earlier one settles itself when it is dropped, outside of the lock.
+        // The earlier one settles itself when it is dropped, which happens outside of the lock.
         drop(before);
     }
 }

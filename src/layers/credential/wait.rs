@@ -34,7 +34,7 @@ pub(super) struct Wait {
     attempt: Option<u32>,
     credential: CredentialId,
     done: oneshot::Receiver<RefreshOutcome>,
-    /// How the refresh has ended.
+    /// How the refresh ended; `None` while it runs.
     over: Option<RefreshOutcome>,
     /// The refreshes that the attempt has waited for before.
     awaited: Awaited,
@@ -108,8 +108,8 @@ impl Wait {
         (!self.context.call().withdraw(attempt)).then_some(attempt)
     }
 
-    /// A layer above has given the attempt up. Nothing was sent, so it says nothing about the credential, and going on with
-    /// the next one costs nothing.
+    /// Settles an attempt that a layer above has given up while it waited. Nothing was sent, so it says nothing about
+    /// the credential, and going on with the next one costs nothing.
     #[cold]
     fn given_up(&self, number: u32) {
         let model = model_of(&self.pool, &self.context);
@@ -127,7 +127,7 @@ impl Wait {
         attempt.verdict = attempt.verdict.map(unsent);
         attempt.next = Some(next);
         let timed_out = attempt.timed_out;
-        // Listeners are foreign code: nothing is locked while they are told.
+        // Listeners are foreign code, so nothing is locked while events are sent.
         drop(call);
         if let Some(timed_out) = timed_out {
             self.pool.timed_out(&self.credential, timed_out);

@@ -5,8 +5,9 @@
 //! `across` holds the steps around the exchange that keep processes from spending one refresh token twice; the pool uses it, and
 //! so does [`RecordRefresh`], for programs that run no pool.
 //!
-//! This room may call the token endpoint and the store, and nothing else. The trait is one method, so that a vault or another
-//! grant can take the place of OAuth 2.0; everything that must not go wrong around it stays here and is not the user's.
+//! This room may call the token endpoint and the store, and nothing else. The trait is one method, so that a vault or
+//! another grant can take the place of OAuth 2.0. The steps around it, in which a token could get lost, stay here and
+//! are not the user's.
 
 pub(crate) mod across;
 pub(crate) mod body;
@@ -145,7 +146,7 @@ impl<F> fmt::Debug for TokenSourceFn<F> {
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// [`TokenSource`] as the pool keeps it, in an `Arc<dyn _>`.
+/// [`TokenSource`] as a trait object, which the pool keeps in an `Arc`.
 pub(crate) trait DynTokenSource: Send + Sync {
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<TokenSet, RefreshError>>;
     fn check(&self) -> Result<(), Error>;

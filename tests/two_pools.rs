@@ -29,7 +29,7 @@ use tower::{Layer, Service, ServiceExt};
 
 const IDS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// Whoever takes longer is stuck: longer than any limit of the pool or of its store.
+/// The longest time that one step may take before it counts as stuck: longer than any limit of the pool or its store.
 const STUCK: Duration = Duration::from_secs(90);
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -124,7 +124,7 @@ impl TokenSource for Source {
     }
 }
 
-/// A provider that refuses some, whoever asks.
+/// A provider that refuses some requests, with whatever credential.
 #[derive(Clone)]
 struct Provider(Arc<Server>);
 

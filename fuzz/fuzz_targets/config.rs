@@ -1,4 +1,4 @@
-//! `opencode.json` and `opencode.jsonc`, as a person writes them.
+//! Reads `opencode.json` and `opencode.jsonc` from any text.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! The body of a failure, and the same as an object inside a stream.
+//! Judges the body of a failure, and the same object inside a stream.
 #![no_main]
 
 use std::time::{Duration, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! What an answer says about limits: lines of header fields, and after an empty line the data of an event.
+//! Reads quotas from lines of header fields, and after an empty line from the data of an event.
 #![no_main]
 
 mod head;
@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use libfuzzer_sys::fuzz_target;
 use oauth_marathon::providers::quota::Quota;
 
-/// Holds for any answer.
+/// Checks what must hold for every quota.
 fn check(quota: &Quota) {
     assert!(quota.windows().len() <= Quota::MOST_WINDOWS);
     for window in quota.windows() {
@@ -16,7 +16,7 @@ fn check(quota: &Quota) {
         assert!(window.left().is_none_or(|left| (0.0..=1.0).contains(&left)), "{window:?}");
         let longest = Duration::from_secs(10 * 366 * 86_400);
         assert!(window.resets_after.is_none_or(|reset| reset <= longest), "{window:?}");
-        // Names tell them apart.
+        // Windows have different names.
         assert_eq!(quota.window(&window.name), Some(window));
     }
     assert!(quota.exhausted().is_none_or(|window| window.exhausted));

@@ -1,4 +1,4 @@
-//! Three header fields, one a line.
+//! Reads `Retry-After` and its relatives from three header fields, one per line.
 #![no_main]
 
 use std::time::{Duration, UNIX_EPOCH};

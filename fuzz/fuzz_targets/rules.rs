@@ -1,4 +1,5 @@
-//! Two bytes of status, lines of header fields, an empty line and a body; by the rules of every family.
+//! Judges an answer by the rules of every family: two bytes of status, lines of header fields, an empty line and a
+//! body.
 #![no_main]
 
 mod head;

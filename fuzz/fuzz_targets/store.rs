@@ -1,4 +1,4 @@
-//! The file of a store. What was read is the same after it has been written.
+//! Opens the file of a store from any bytes. What was read is the same after it has been written.
 #![no_main]
 
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

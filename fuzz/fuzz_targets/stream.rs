@@ -28,7 +28,7 @@ impl Body for Chunks {
     }
 }
 
-/// Answers once.
+/// A service that gives this answer once.
 struct Provider(Option<Response<Chunks>>);
 
 impl Service<Request<()>> for Provider {
@@ -45,7 +45,7 @@ impl Service<Request<()>> for Provider {
     }
 }
 
-/// What came through, and as what it was judged.
+/// The bytes that came through, and the kind of the verdict.
 fn through(content_type: &str, stream: &[u8], size: usize) -> (Vec<u8>, Option<Kind>) {
     let chunks: Vec<_> = stream.chunks(size.max(1)).map(Bytes::copy_from_slice).collect();
     let answer = Response::builder().header("content-type", content_type).body(Chunks(chunks.into_iter()));

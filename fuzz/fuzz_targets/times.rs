@@ -1,4 +1,4 @@
-//! Every form of a time, of one text: in header fields, and in the members and sentences of a body.
+//! Reads one text as every form of a time: in header fields, and in the members and sentences of a body.
 #![no_main]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

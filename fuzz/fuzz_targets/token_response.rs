@@ -1,5 +1,5 @@
-//! The answer of a token endpoint: two bytes of status, lines of header fields, an empty line and a body. It is read through
-//! the token source.
+//! Reads the answer of a token endpoint, through the token source: two bytes of status, lines of header fields, an empty line
+//! and a body.
 #![no_main]
 
 mod head;

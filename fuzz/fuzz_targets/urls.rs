@@ -1,5 +1,4 @@
-//! Origins, base URLs and endpoints as a person writes them, a line; and the URI of a request, another. A credential goes
-//! nowhere else.
+//! Reads origins, base URLs and endpoints, one per line, and the URI of a request. A credential goes nowhere else.
 #![no_main]
 
 use std::future::{Future, poll_fn};

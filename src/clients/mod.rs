@@ -1,9 +1,9 @@
-//! The clients at the bottom of the stack, which send: a pooled HTTPS client over hyper, and reqwest.
+//! Clients for the bottom of the stack, which send requests: a pooled HTTPS client over hyper, and reqwest.
 //!
 //! The room sends requests as it gets them: it picks no credential and judges no answer. Any tower service can take its
 //! place. It exists because hyper's own client comes without TLS and time limits, and because reqwest has types of its
-//! own and follows redirects by itself. For these the room asks the pool where a credential may be sent, and for a
-//! reqwest middleware it wraps the whole stack.
+//! own and follows redirects by itself. For its redirects the room asks the pool where a credential may be sent; and
+//! for a middleware of reqwest it wraps the whole stack.
 
 #[cfg(feature = "hyper-client")]
 mod hyper;

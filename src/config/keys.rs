@@ -1,15 +1,15 @@
-//! The keys of `provider.<id>.oauth`: one table for checks and messages.
+//! The keys of `provider.<id>.oauth` in one table, for checks and messages.
 
 use self::Part::{Server, Settings};
 
-/// Which of the two types a key belongs to. In the file they stand side by side in one object.
+/// The type that a key belongs to. In the file the keys of both types stand in one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Settings,
     Server,
 }
 
-/// A key, and what its value has to be, for people. Messages never repeat a value: it could be a secret.
+/// A key, with the values that it takes, as a message says them. Messages never repeat a value: it could be a secret.
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) name: &'static str,
@@ -65,7 +65,7 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// What to write in place of an unknown key: the nearest one, or else the choice of all.
+/// Says what to write in place of an unknown key: the nearest known one, or else all of them.
 pub(super) fn unknown(name: &str) -> String {
     let nearest = KEYS.iter().map(|key| (distance(name, key.name), key.name)).min();
     match nearest {
@@ -77,9 +77,10 @@ pub(super) fn unknown(name: &str) -> String {
     }
 }
 
-/// How many letters to insert, delete or replace (Levenshtein); upper and lower case are the same.
+/// The distance between two keys: how many letters to insert, delete or replace (Levenshtein). Upper and lower case are
+/// the same.
 fn distance(from: &str, to: &str) -> usize {
-    // Long input is near to no key, and need not be measured.
+    // A long name is near to no key, and need not be measured.
     if from.len() > 64 {
         return usize::MAX;
     }

@@ -1,4 +1,4 @@
-//! What stands in `provider.<id>.oauth`: the settings and the server, side by side in one object.
+//! The object `provider.<id>.oauth`: the settings and the server, side by side.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -29,7 +29,7 @@ pub struct ProviderOAuth {
     /// How the pool and its stack behave.
     #[serde(flatten)]
     pub settings: Settings,
-    /// Where to log in and to refresh.
+    /// The OAuth server for logins and refreshes.
     #[serde(flatten)]
     pub server: OAuthServer,
 }
@@ -39,14 +39,14 @@ impl ProviderOAuth {
     ///
     /// # Errors
     ///
-    /// Those of [`Settings::validate`] and [`OAuthServer::validate`].
+    /// The errors of [`Settings::validate`] and [`OAuthServer::validate`].
     pub fn validate(&self) -> Result<(), Error> {
         self.settings.validate()?;
         self.server.validate()
     }
 }
 
-/// Flattening and refusing unknown keys do not go together in serde's derive, so the object is split by hand.
+/// Split by hand, because serde's derive cannot both flatten and refuse unknown keys.
 impl<'de> Deserialize<'de> for ProviderOAuth {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let object = Map::deserialize(deserializer)?;
@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for ProviderOAuth {
     }
 }
 
-/// The object of the settings and the object of the server, or the first unknown key.
+/// Splits an object into those of the settings and of the server. The error names the first unknown key.
 pub(super) fn split(object: Map<String, Value>) -> Result<(Value, Value), String> {
     let (mut settings, mut server) = (Map::new(), Map::new());
     for (name, value) in object {

@@ -1,4 +1,4 @@
-//! A provider's OAuth server, in the user's words.
+//! A provider's OAuth server, as a user names it: endpoints, client id, scopes and headers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,8 @@ use crate::credentials::origin::{BaseUrl, Origin, Shown};
 use crate::credentials::{Credential, Secret};
 use crate::error::Error;
 
-/// Where to log in and to refresh, and how the token is sent. All keys are optional, none has a built-in value.
+/// The OAuth server of a provider, for logins and refreshes, and how its token is sent. All keys are optional, none has
+/// a built-in value.
 ///
 /// The values of [`extra_headers`](Self::extra_headers) are secrets: not in `Debug`, and not serialized. `Debug` leaves out the
 /// queries of URLs, where some services take their key.
@@ -30,11 +31,11 @@ pub struct OAuthServer {
     pub device_authorization_url: Option<String>,
     /// `clientId`: the user's own client id.
     pub client_id: Option<String>,
-    /// `scopes`: asked for at login.
+    /// `scopes`: the scopes that a login asks for.
     pub scopes: Vec<String>,
     /// `header`: the header field that carries the token; `None` is `authorization`.
     pub header: Option<String>,
-    /// `extraHeaders`: sent beside the token.
+    /// `extraHeaders`: header fields that are sent together with the token.
     #[serde(skip_serializing, deserialize_with = "secrets")]
     pub extra_headers: BTreeMap<String, Secret>,
 }
@@ -52,7 +53,8 @@ impl OAuthServer {
         }
     }
 
-    /// The credential, sent as this server's tokens are: in its header, with its extra headers.
+    /// The credential with this server's header, and with its extra headers, so that its token is sent as the server
+    /// wants.
     #[must_use]
     pub fn apply_to(&self, mut credential: Credential) -> Credential {
         if let Some(header) = &self.header {
@@ -63,7 +65,7 @@ impl OAuthServer {
             .fold(credential, |credential, (name, value)| credential.extra_header(name.as_str(), value.clone()))
     }
 
-    /// The first impossible value: its key, and what would be right.
+    /// The first wrong value: its key, and what would be right.
     pub(super) fn problem(&self) -> Option<(&'static str, String)> {
         let urls = [
             ("issuer", &self.issuer),
@@ -100,7 +102,7 @@ impl OAuthServer {
 
 impl fmt::Debug for OAuthServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // All of them, so that none is forgotten.
+        // All fields are named, so that a new one is not forgotten.
         let Self {
             origins,
             issuer,

@@ -1,25 +1,25 @@
-//! `{env:NAME}` and `{file:PATH}` inside the strings of a configuration.
+//! Replaces `{env:NAME}` and `{file:PATH}` inside the strings of a configuration.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Where substitutes come from.
+/// Where the replacements come from.
 pub(super) struct Sources<'a> {
     /// An environment variable, if it is set.
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
-    /// What relative paths start from.
+    /// The folder that relative paths start from.
     pub(super) folder: &'a Path,
-    /// What `~/` stands for.
+    /// The folder that `~/` stands for.
     pub(super) home: Option<PathBuf>,
 }
 
-/// More than any token or id; the whole of a file that was meant as something else is not read.
+/// The most bytes of a file that are read: more than any token or id, so that a wrong file is not read as a whole.
 const LARGEST_FILE: u64 = 64 * 1024;
 
 impl Sources<'_> {
-    /// Replaces every reference in `text`. What is put in is not searched again.
+    /// Replaces every reference in `text`. The replacements are not searched for references.
     ///
     /// An error names the reference, never a content.
     pub(super) fn substitute<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, String> {

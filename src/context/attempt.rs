@@ -12,7 +12,7 @@ use crate::credentials::{CredentialId, Generation};
 use crate::error::TimedOut;
 use crate::verdict::{Kind, Lost, Verdict};
 
-/// One send with one credential.
+/// One sending of the request, with one credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -22,18 +22,18 @@ pub struct Attempt {
     pub round: u32,
     /// The credential that was used, if any was.
     pub credential: Option<CredentialId>,
-    /// The generation of its token.
+    /// The generation of the credential's token.
     pub generation: Option<Generation>,
     /// The verdict on what came back; `None` while it is under way, or if the caller went away.
     pub verdict: Option<Verdict>,
     /// What could come next, as the pool sees it.
     pub next: Option<Next>,
-    /// The time limit that cut it short, if one did: until its answer began, or in the answer's body.
+    /// The time limit that cut the attempt short, if one did: before its answer began, or in the answer's body.
     pub timed_out: Option<TimedOut>,
 }
 
 impl Attempt {
-    /// An attempt of this number in this round, of which nothing is known yet. A stack makes them; make one to test code
+    /// An attempt with these two numbers and nothing else known. A stack makes attempts itself; make one to test code
     /// that reads the attempts of a request.
     ///
     /// ```
@@ -73,7 +73,8 @@ pub(crate) enum Plan {
     Same,
 }
 
-/// A credential that was refused with 403, and is to cool only if another one then is not.
+/// A credential that was refused with 403. It cools only if another credential is then not refused for the same
+/// request.
 #[derive(Debug, Clone)]
 pub(crate) struct Suspect {
     pub(crate) credential: CredentialId,
@@ -81,9 +82,10 @@ pub(crate) struct Suspect {
     pub(crate) verdict: Verdict,
 }
 
-/// A failure of one model, until the layer that keeps the request names the model. Dropping it settles it without a name.
+/// A failed attempt that concerns one model, kept until the layer that keeps the request names the model. Dropping it
+/// settles it without a name.
 pub(crate) trait Unsettled: fmt::Debug + Send {
-    /// Settles it, with the model that the context names by now, if it does.
+    /// Settles the attempt with the model that the context names by now, or without one.
     fn settle(self: Box<Self>, context: &RequestContext);
 }
 
@@ -252,7 +254,7 @@ impl Call {
         }
     }
 
-    /// Begins an attempt that first waits for its token, and returns its number.
+    /// Opens an attempt that first waits for its token, and returns its number.
     pub(crate) fn open(&mut self, awaited: (CredentialId, Generation)) -> u32 {
         self.begin(Some(awaited));
         self.last().map_or(0, |attempt| attempt.number)
@@ -275,7 +277,7 @@ impl Call {
         is_open
     }
 
-    /// Notes the verdict. Begins the attempt if no layer has done so.
+    /// Notes the verdict on the last attempt. Begins the attempt if no layer has done so.
     #[inline]
     pub(crate) fn judge(&mut self, verdict: Verdict) {
         if self.last().is_none_or(|attempt| attempt.verdict.is_some()) {
@@ -294,7 +296,8 @@ impl Call {
         }
     }
 
-    /// The first attempt whose connection broke before an answer. The try after it is free, and does not count.
+    /// The number of the first attempt whose connection broke before an answer. The attempt after it is free, and does
+    /// not count.
     pub(crate) fn first_break(&self) -> Option<u32> {
         self.attempts().find(|attempt| attempt.was_lost(Lost::BeforeAnswer)).map(|attempt| attempt.number)
     }

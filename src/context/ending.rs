@@ -1,5 +1,5 @@
-//! The report of a stream after its head has gone: how it ended, and its events about limits. The layer that reads the stream
-//! writes it for the layers above.
+//! The news of a stream after its head has gone: how it ended, and its events about limits. The layer that reads the
+//! stream writes them for the layers above.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,7 +9,7 @@ use crate::verdict::Verdict;
 /// How a stream ended, after its content had begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// As its dialect ends, or as far as can be told.
+    /// With the end that its dialect has, or in a dialect that has none.
     Clean,
     /// Without the end that its dialect has.
     Truncated,
@@ -17,7 +17,7 @@ pub(crate) enum Ending {
     Failed(Verdict),
 }
 
-/// The report, in the extensions of the answer.
+/// A handle to the news of one stream. It stands in the extensions of the answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamNews(Arc<News>);
 

@@ -1,4 +1,5 @@
-//! The state of one request: its attempts, a pin, a deadline. Reached through the running task, and request extensions.
+//! The state of one request: its attempts, a pin, a deadline. It is found through the running task and the request's
+//! extensions.
 //!
 //! This room holds plain data behind a lock that is held for a few instructions; it knows no pool and no layer, and decides
 //! nothing. It is not an argument that is passed down, because layers of other crates may stand between ours: they move or drop
@@ -57,13 +58,13 @@ pub struct RequestContext(Arc<Inner>);
 
 struct Inner {
     inherited: Inherited,
-    /// Whether a layer opened it for one call, or a caller made it for calls to come.
+    /// True if a layer opened the context for one call; false if a caller made it for calls to come.
     opened: bool,
     /// Whether a layer above is able to send the request again.
     resendable: AtomicBool,
-    /// Whether a layer above names the model of the request once a failure is about it.
+    /// Whether a layer above can name the model of the request after a failure that concerns one model.
     names_model: AtomicBool,
-    /// Whether a stream is held until it begins.
+    /// Whether a stream's head has come and is held until its content begins.
     streams: AtomicBool,
     call: Mutex<Call>,
 }

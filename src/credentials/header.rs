@@ -1,4 +1,4 @@
-//! Values of headers: a secret, and the time of the next try.
+//! Makes header values: a secret, and `Retry-After`.
 
 use std::time::Duration;
 
@@ -37,7 +37,8 @@ pub(crate) fn secret_value(scheme: &str, secret: &str) -> Result<HeaderValue, &'
     Ok(value)
 }
 
-/// Sets `Retry-After` in whole seconds, rounded up so that no request comes too early (RFC 9110 section 10.2.3).
+/// Sets `Retry-After` to the time until a recovery, in whole seconds, rounded up so that no request comes too early
+/// (RFC 9110 section 10.2.3).
 pub(crate) fn state_recovery(headers: &mut HeaderMap, recovery: Option<Duration>) {
     headers.remove("retry-after-ms");
     match recovery {

@@ -14,7 +14,7 @@ pub(crate) struct Origin {
     https: bool,
     host: Box<str>,
     port: u16,
-    /// `host` or `host:port`, as most requests spell it.
+    /// `host` or `host:port`, as most requests write it.
     authority: Box<str>,
 }
 
@@ -45,7 +45,7 @@ impl Origin {
         Some(Self { https, host: host.into(), port, authority: authority.into() })
     }
 
-    /// Whether `uri` leads here.
+    /// Whether `uri` has this origin.
     #[inline]
     pub(crate) fn matches(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else { return false };
@@ -55,7 +55,7 @@ impl Origin {
         authority.as_str() == &*self.authority || self.matches_unusual(authority)
     }
 
-    /// Whether it is the same host in other letters, or with the usual port spelt out.
+    /// Whether it is the same host with other letter case, or with the usual port written out.
     #[cold]
     fn matches_unusual(&self, authority: &Authority) -> bool {
         port_of(authority, self.https) == Some(self.port) && authority.host().eq_ignore_ascii_case(&self.host)
@@ -102,7 +102,7 @@ impl BaseUrl {
         Ok(Self { origin, scheme, authority, prefix: path.path().trim_end_matches('/').into() })
     }
 
-    /// The same path and query under this base.
+    /// `uri` with its path and query under this base.
     pub(crate) fn rebase(&self, uri: &Uri) -> Result<Uri, Error> {
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         Uri::builder()
@@ -127,7 +127,7 @@ pub(crate) fn parse_endpoint(place: &str, text: &str) -> Result<Uri, Error> {
         .map_err(|source: http::uri::InvalidUri| Error::config(format!("{place}: not a URL")).with_source(source))
 }
 
-/// Whether what is sent to `uri` is encrypted, or stays on this machine.
+/// Whether a request to `uri` is encrypted, or stays on this machine.
 #[cfg(feature = "hyper-client")]
 pub(crate) fn is_protected(uri: &Uri) -> bool {
     uri.scheme() == Some(&Scheme::HTTPS) || Origin::of(uri).is_some_and(|origin| origin.is_loopback())
@@ -152,7 +152,7 @@ fn parse_url(place: &str, text: &str) -> Result<(Origin, PathAndQuery), Error> {
     Ok((origin, path))
 }
 
-/// A URL as messages and `Debug` quote it: without its query, where some services take their key, and without a password.
+/// Shows a URL for messages and `Debug`: without its query, where some services take their key, and without a password.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -193,7 +193,7 @@ fn is_https(scheme: &Scheme) -> Option<bool> {
     }
 }
 
-/// The port, or the scheme's usual one. `None` if the authority has something else in the place of a port.
+/// The port, or the scheme's usual one. `None` if the authority has a port that is not a number.
 fn port_of(authority: &Authority, https: bool) -> Option<u16> {
     match authority.port() {
         Some(port) => Some(port.as_u16()),

@@ -23,7 +23,7 @@ pub struct TokenSet {
 }
 
 impl TokenSet {
-    /// A token set of an access token alone, which is used until the provider refuses it.
+    /// A token set with an access token alone. It is used until the provider refuses it.
     pub fn new(access: impl Into<Secret>) -> Self {
         Self { access: access.into(), refresh: None, expires_at: None }
     }
@@ -42,7 +42,8 @@ impl TokenSet {
         self
     }
 
-    /// The set as it was handed out at `now`. A life of less than a second is a mistake of the server, and counts as unknown.
+    /// The set as it was handed out at `now`. If it lives for less than a second, the server made a mistake, and the
+    /// expiry counts as unknown.
     pub(crate) fn issued(mut self, now: SystemTime) -> Self {
         self.expires_at =
             self.expires_at.filter(|expiry| expiry.duration_since(now).is_ok_and(|life| life.as_secs() > 0));
@@ -68,21 +69,22 @@ impl TokenSet {
     }
 }
 
-/// Counts the changes of one credential's token. A later token has a greater generation.
+/// The generation of a token set: it rises with each change, so that a later token set has a greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Generation(u64);
 
 impl Generation {
-    pub(crate) const FIRST: Self = Self(1);
+    /// The generation of a secret that is new.
+    pub const FIRST: Self = Self(1);
 
-    /// A generation as a store has kept it.
+    /// A generation from the number that a store has kept.
     #[must_use]
     pub const fn new(count: u64) -> Self {
         Self(count)
     }
 
-    /// The generation of the token that replaces this one. A record that is put again after it was removed has at least this
-    /// one in a [`Store`](crate::store::Store).
+    /// The next generation, which the token set after this one has. In a [`Store`](crate::store::Store), a record that
+    /// is put again after it was removed has at least this generation.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

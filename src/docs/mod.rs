@@ -1,4 +1,4 @@
-//! Pages of the documentation. They exist in the documentation alone, and their code is tested.
+//! Pages that exist only in the documentation. Their code is tested.
 
 #[doc = include_str!("order.md")]
 pub mod order {}

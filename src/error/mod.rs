@@ -1,7 +1,7 @@
 //! One error type for everything that this crate itself can fail at.
 //!
-//! The room imports no other, so that every other may fail with it. The time limits stand here because an error names
-//! the one that ran out, and so does the walk along an error's sources.
+//! The room imports no other, so that every other may use its error. It holds the time limits, because an error names
+//! the one that ran out, and the walk along an error's sources.
 
 mod chain;
 mod time_limit;
@@ -16,7 +16,7 @@ pub use self::time_limit::{TimeLimit, TimedOut};
 /// The error of a tower stack: any error, boxed. Ours is found in it with [`Error::find`].
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What went wrong before any provider answered, or while a pool was being built.
+/// An error of this crate: what went wrong before any provider answered, or while a pool was being built.
 ///
 /// An answer of the provider, of whatever status, is never an error.
 ///
@@ -65,7 +65,7 @@ pub enum ErrorKind {
     HeadTooLarge,
     /// The pool has been shut down.
     Closed,
-    /// The store could not be read or written: the disk, the network, or what was asked of it.
+    /// The store could not be read or written, or refused the call. The message says why.
     Store,
     /// The store holds something that cannot be understood. It is not overwritten.
     StoreCorrupt,
@@ -77,8 +77,6 @@ pub enum ErrorKind {
     StoreBusy,
     /// The store cannot do what was asked.
     StoreUnsupported,
-    /// A file of another program cannot be understood, and nothing of it is taken over.
-    ImportRefused,
 }
 
 impl Error {
@@ -86,7 +84,7 @@ impl Error {
         Self { kind, message: message.into(), retry_after: None, timed_out: None, source: None }
     }
 
-    /// The error that a time limit ends an attempt or a body with.
+    /// The error by which a time limit ends an attempt or a body.
     pub(crate) fn of_time_limit(timed_out: TimedOut) -> Self {
         let kind = match timed_out.limit {
             TimeLimit::Connect => ErrorKind::ConnectTimeout,
@@ -124,7 +122,7 @@ impl Error {
         self.retry_after
     }
 
-    /// The time limit that ran out, if it was one.
+    /// The time limit that ran out, if this error is about one.
     #[must_use]
     pub fn timed_out(&self) -> Option<TimedOut> {
         self.timed_out

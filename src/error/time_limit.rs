@@ -1,4 +1,4 @@
-//! The time limits of the settings, and what is known when one of them has run out.
+//! The time limits of the settings, and the report that one of them has run out.
 
 use std::fmt;
 use std::time::Duration;
@@ -41,11 +41,11 @@ impl TimeLimit {
     }
 }
 
-/// What did not happen in time, with the key and the value of the setting.
+/// Says what did not happen in time, with the key and the value of the setting.
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.limit {
-            TimeLimit::Connect => "no connection stood within",
+            TimeLimit::Connect => "no connection was made within",
             TimeLimit::Attempt => "no answer began within",
             TimeLimit::StreamIdle => "the body of the answer was silent for",
         };

@@ -38,7 +38,7 @@ pub enum Event {
         status: Option<StatusCode>,
         /// How the first credential failed.
         kind: Kind,
-        /// How long a notice of this asks to be shown.
+        /// How long a user interface should show a notice of this.
         shown_for: Duration,
     },
     /// A credential is not picked for a while.
@@ -63,7 +63,8 @@ pub enum Event {
         provider: Arc<str>,
         /// The credential.
         credential: Account,
-        /// The model that the cooldown was for; `None` if it was for the whole credential.
+        /// The model that the cooldown was for, as in [`Event::CoolingDown`]; `None` if it was for the whole
+        /// credential.
         model: Option<Arc<str>>,
     },
     /// A credential is out until a person acts.
@@ -73,7 +74,7 @@ pub enum Event {
         provider: Arc<str>,
         /// The credential.
         credential: Account,
-        /// What has to be put right.
+        /// Why it is out, and so what a person has to do.
         reason: OutReason,
     },
     /// The last credential that could be used cannot be used any more. Reported once, not for each request after it.
@@ -81,9 +82,9 @@ pub enum Event {
     Exhausted {
         /// The id of the provider.
         provider: Arc<str>,
-        /// How long until the first credential is expected to recover, where that is known.
+        /// How long until the first credential is expected to recover, if that is known.
         retry_after: Option<Duration>,
-        /// The model for which none is left, where others can be used; `None` if there is none for any.
+        /// The model for which no credential is left, while others can be used; `None` if none is left at all.
         model: Option<Arc<str>>,
     },
     /// A request has ended although credentials are ready, because `maxAttempts` allows it no further one.
@@ -116,13 +117,13 @@ pub enum Event {
         /// What went wrong, without any token.
         message: Arc<str>,
     },
-    /// The store could not be read or written. Requests go on with what the pool has in memory, and the store is tried
-    /// again. Reported once, until it works again.
+    /// The store could not be read or written. Requests continue with what the pool has in memory, and the pool tries
+    /// the store again. Reported once, until the store works again.
     #[non_exhaustive]
     StoreFailed {
         /// The id of the provider.
         provider: Arc<str>,
-        /// The credential whose changes are in memory alone; `None` if the event is about no single one.
+        /// The credential whose changes are only in memory; `None` if the event concerns no single one.
         credential: Option<Account>,
         /// What went wrong, without any token.
         message: Arc<str>,
@@ -142,23 +143,23 @@ pub enum Event {
     Canceled {
         /// How many attempts had begun.
         attempts: usize,
-        /// The credential of the last of them.
+        /// The credential of the last attempt.
         credential: Option<CredentialId>,
     },
 }
 
-/// Which credential an event is about.
+/// The credential that an event is about, by id and label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Account {
     /// The id of the credential.
     pub id: CredentialId,
-    /// What people call it.
+    /// The label: what people call the account.
     pub label: Arc<str>,
 }
 
 impl Event {
-    /// A name that stays the same between releases, such as `failed_over`.
+    /// A name for programs that stays the same between releases, such as `failed_over`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,10 +1,10 @@
-//! What a user plugs in to hear of events.
+//! The trait for a user's code that gets events.
 
 use super::event::Event;
 
-/// Hears of events, on a thread of its own. It may block, and its panic is caught.
+/// Gets the events of a pool, on a thread of its own. It may block, and its panic is caught.
 ///
-/// Every closure that takes an `&Event` is one. Its parameter needs the type written out.
+/// Every closure that takes an `&Event` is a notifier. Write out the type of its parameter.
 ///
 /// ```
 /// use oauth_marathon::events::{Event, Notifier, Notifiers};
@@ -34,7 +34,7 @@ use super::event::Event;
     note = "it runs on a thread of its own: what it holds must be `Send + 'static`"
 )]
 pub trait Notifier: Send + 'static {
-    /// Hears of one event. Events come in the order in which they were reported.
+    /// Handles one event. Events come in the order in which they were reported.
     ///
     /// # Panics
     ///

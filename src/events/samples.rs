@@ -28,7 +28,7 @@ pub(super) fn recovered() -> Event {
     Event::Recovered { provider: "openai".into(), credential: account("work"), model: None }
 }
 
-/// Numbered, so that order and loss show.
+/// An event with a number, so that order and loss show.
 pub(crate) fn canceled(attempts: usize) -> Event {
     Event::Canceled { attempts, credential: Some("work".into()) }
 }

@@ -1,4 +1,4 @@
-//! Events for asynchronous readers.
+//! The events of a pool for asynchronous readers.
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -42,7 +42,7 @@ impl EventStream {
         }
     }
 
-    /// How many events were lost, as far as reading has come.
+    /// How many events were lost, counted up to the last one that was read.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.missed

@@ -1,4 +1,4 @@
-//! The lines that people read.
+//! The lines that people read about events.
 
 use std::fmt;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl fmt::Display for Event {
             }
             Self::StoreFailed { provider, credential: Some(credential), message } => {
                 let message = OneLine(message);
-                write!(f, "What is new of credential {credential} of {provider:?} is in memory alone: {message}")
+                write!(f, "Changes of credential {credential} of {provider:?} are only in memory: {message}")
             }
             Self::StoreFailed { provider, credential: None, message } => {
                 write!(f, "The store of the credentials of {provider:?} failed: {}", OneLine(message))
@@ -94,7 +94,7 @@ impl fmt::Display for ForModel<'_> {
     }
 }
 
-/// A text of foreign origin, with spaces for its control characters.
+/// A text from outside, with spaces for its control characters.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
@@ -132,7 +132,7 @@ mod tests {
                     r#"The token of credential "work account" of "openai" could not be refreshed: "#,
                     "the token endpoint answered 503"
                 ),
-                r#"What is new of credential "work account" of "openai" is in memory alone: the disk is full"#,
+                r#"Changes of credential "work account" of "openai" are only in memory: the disk is full"#,
                 concat!(
                     r#"A request with credential "work account" of "openai" timed out: "#,
                     "no answer began within attemptTimeoutMs (600000 ms)."

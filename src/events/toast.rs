@@ -25,7 +25,7 @@ pub struct Toast {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// Good to know.
+    /// For information.
     Info,
     /// Something failed and was dealt with.
     Warning,
@@ -34,7 +34,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word for it, in lower case.
+    /// The severity as a word, in lower case.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl Event {
     }
 }
 
-/// The sentence about a failover. The name of the provider is escaped, so that it stays one line.
+/// The sentence about a failover. The name of the provider is escaped, so that the sentence stays on one line.
 pub(super) fn switching(provider: &str, kind: Kind, status: Option<StatusCode>) -> String {
     let cause = match kind {
         Kind::Throttled | Kind::QuotaExhausted => "Rate limited",

@@ -13,13 +13,13 @@ use super::notifier::Notifier;
 use super::trace;
 use crate::sync::shielded;
 
-/// How many events may wait for one listener.
+/// How many events may wait for one notifier or stream.
 pub(super) const CAPACITY: usize = 1024;
 
-/// How far one notifier has come.
+/// The thread of one notifier, and how many events it has handled.
 #[derive(Debug)]
 pub(super) struct Worker {
-    /// How many events had been sent before it listened.
+    /// How many events had been sent before the notifier was added.
     start: u64,
     taken: AtomicU64,
     lost: AtomicU64,
@@ -34,8 +34,8 @@ impl Worker {
         Ok(worker)
     }
 
-    /// How many events this notifier has lost, given how many were sent: those that it neither took nor finds in the
-    /// ring. The ring reports a loss only to a reader that comes back, and a notifier that blocks for ever never does.
+    /// How many of the `sent` events this notifier has lost: those that it neither took nor finds in the ring. The ring
+    /// itself reports a loss only to a reader that comes back, and a notifier that blocks for ever never does.
     pub(super) fn lost(&self, sent: u64) -> u64 {
         let kept = self.taken.load(Ordering::Relaxed).saturating_add(CAPACITY as u64);
         let overwritten = sent.saturating_sub(self.start).saturating_sub(kept);

@@ -1,6 +1,6 @@
-//! Code that every service of a layer has alike.
+//! The accessors that the services of all layers have alike.
 
-/// The accessors of a service to the service that it wraps, its field `inner`.
+/// Defines the accessors of a service to the service that it wraps, its field `inner`.
 macro_rules! inner_service {
     () => {
         /// The inner service.

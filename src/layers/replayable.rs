@@ -9,7 +9,8 @@ use http_body_util::{Empty, Full};
 
 /// A body that can be copied, to be sent again.
 ///
-/// Keep one copy, made before the first send, as the spare, and ask the spare for another right before each resend.
+/// Make one copy before the first send and keep it as the spare. Each resend is a fresh copy of the spare, made right
+/// before it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a request body that can be sent again",
     label = "cannot be sent again",
@@ -23,7 +24,7 @@ pub trait ReplayableBody: Body + Sized {
     /// Implementors for which reading consumes `self` may assume that `self` has not been read.
     fn try_clone(&self) -> Option<Self>;
 
-    /// Whether the caller's own body has yielded an error, as far as this copy can know.
+    /// Whether the caller's own body is known to have yielded an error.
     ///
     /// A send that failed for this reason says nothing about the credential or the network: the caller went away.
     /// Bodies that cannot fail, or do not know, keep the default of `false`.
@@ -31,8 +32,8 @@ pub trait ReplayableBody: Body + Sized {
         false
     }
 
-    /// Passes the beginning of the body to `read`, if it is in memory. Nothing is polled or awaited. By default `None`, without
-    /// calling it.
+    /// Passes the beginning of the body to `read` if it is in memory. Nothing is polled or awaited. By default `read`
+    /// is not called, and the result is `None`.
     fn peek<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let _ = read;
         None
@@ -45,7 +46,7 @@ impl<D: Buf + Clone> ReplayableBody for Full<D> {
     }
 
     fn peek<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        // Its data can only be had as its one frame, which is there at once; the copy shares it.
+        // A `Full` gives its data only as its one frame, which is ready at once; the copy shares the data.
         let frame = pin!(self.clone()).poll_frame(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Some(Ok(frame))) = frame else { return None };
         frame.data_ref().map(|data| read(data.chunk()))

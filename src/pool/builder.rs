@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 
-use super::active::Active;
 use super::handle::{Inner, Pool};
+use super::prepared::Active;
+use super::selection::{Selection, Strategy};
 use super::state::State;
-use super::strategy::Strategy;
 use crate::clock::{SystemClock, WallClock};
 use crate::config::Settings;
 use crate::credentials::Credential;
@@ -164,6 +164,7 @@ impl PoolBuilder {
         let origins = self.origins.iter().map(|origin| Origin::parse(&place, origin)).collect::<Result<_, _>>()?;
         let pool = Pool(Arc::new(Inner {
             provider: self.provider,
+            selection: Selection::new(self.settings.strategy, self.strategy),
             settings: self.settings,
             origins,
             active: Active::default(),
@@ -173,7 +174,6 @@ impl PoolBuilder {
             state: Mutex::new(State::default()),
             source: self.source,
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
-            strategy: self.strategy,
             events: self.events,
             models: Models::new(self.models),
             wall: self.wall,

@@ -17,10 +17,11 @@ impl Pool {
             return;
         }
         let Ok(runtime) = Handle::try_current() else { return };
-        if std::mem::replace(&mut self.state().watching, true) {
-            self.0.rescheduled.notify_one();
-        } else {
+        let is_first = self.state().begin_watch();
+        if is_first {
             runtime.spawn(watch(Watch(Arc::downgrade(&self.0))));
+        } else {
+            self.0.rescheduled.notify_one();
         }
     }
 
@@ -29,7 +30,7 @@ impl Pool {
         let mut state = self.state();
         let effects = state.join(clock::now());
         self.reset_active(&state);
-        let due = [state.rotation.due(), state.models.due()].into_iter().flatten().min();
+        let due = state.next_recovery();
         drop(state);
         self.emit(effects);
         due
@@ -42,7 +43,7 @@ struct Watch(Weak<Inner>);
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
-            Pool(inner).state().watching = false;
+            Pool(inner).state().end_watch();
         }
     }
 }

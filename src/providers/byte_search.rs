@@ -1,7 +1,7 @@
-//! Byte search, eight bytes at a time. Most lines and strings are so short that starting a vector search costs more.
+//! Searches for bytes, eight at a time. Most lines and strings are so short that starting a vector search costs more.
 
-/// Marks where `byte` stands among eight, the first of them lowest. The lowest bit that is set marks the first one; higher
-/// ones may be wrong.
+/// Marks the bytes among eight that equal `byte`; the first byte has the lowest bits. Only the lowest mark is sure to
+/// be right.
 #[inline(always)]
 pub(crate) fn marks(eight: &[u8; 8], byte: u8) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -10,13 +10,13 @@ pub(crate) fn marks(eight: &[u8; 8], byte: u8) -> u64 {
     differences.wrapping_sub(ONES) & !differences & HIGHS
 }
 
-/// The place of the first mark; 8 for none.
+/// The index of the first mark; 8 if there is none.
 #[inline(always)]
 pub(crate) fn first(marks: u64) -> usize {
     marks.trailing_zeros() as usize / 8
 }
 
-/// Whether the first of these marks comes before the first of those, if there are any.
+/// Whether the first mark of `these` comes before the first mark of `those`. A side without marks counts as later.
 #[inline(always)]
 pub(crate) fn is_before(these: u64, those: u64) -> bool {
     these & (those ^ those.wrapping_sub(1)) != 0

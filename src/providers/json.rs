@@ -25,7 +25,7 @@ impl<'a> Cursor<'a> {
         Self(text)
     }
 
-    /// What has not been read.
+    /// The text that has not been read yet.
     pub(crate) fn rest(self) -> &'a [u8] {
         self.0
     }
@@ -118,7 +118,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes `null` or an empty string: most members without a meaning are one of these.
+    /// Takes `null` or an empty string and returns whether one was there. Most members without a meaning are one of
+    /// these.
     #[inline(always)]
     pub(crate) fn take_nothing(&mut self) -> bool {
         let rest = self.0.strip_prefix(b"null").or_else(|| self.0.strip_prefix(b"\"\""));
@@ -178,7 +179,7 @@ impl<'a> Cursor<'a> {
         (*first == byte).then_some(())
     }
 
-    /// Most JSON on the wire has none.
+    /// Skips white space. Most JSON on the wire has none.
     #[inline(always)]
     fn space(&mut self) {
         if matches!(self.0.first(), Some(0..=b' ')) {
@@ -196,7 +197,7 @@ impl<'a> Cursor<'a> {
         Some(ends)
     }
 
-    /// After a value: a comma and more, or the end.
+    /// Takes what follows a value. True after a comma, if more follows; false if `end` closes the list or the object.
     #[inline(always)]
     fn goes_on(&mut self, end: u8) -> Option<bool> {
         if let [b',', rest @ ..] = self.0 {
@@ -254,12 +255,12 @@ mod tests {
             assert_eq!(end_of_text(&plain), None);
             for at in 0..length {
                 for other in *b"\"\\!#][\xa2\xdc\x00\xff" {
-                    // What differs in one bit, and what follows, does not matter.
+                    // A difference of one bit, and the bytes that follow, do not matter.
                     let mut text = plain.clone();
                     text[at..].fill(other);
                     text[at] = b'"';
                     assert_eq!(end_of_text(&text), Some(at), "{length} {other}");
-                    // Nor does what is escaped.
+                    // Nor do escaped quotes.
                     for escape in 0..at.saturating_sub(1) {
                         let mut text = text.clone();
                         text[escape] = b'\\';

@@ -3,8 +3,8 @@
 //!
 //! The room reads answers and requests and changes nothing; of a pool it reads the provider's id and its origins. One
 //! match on the provider would be shorter, but each question is answered from another part of an answer. So there is
-//! one folder for each question and one file for each family of providers, and what a provider changes is mended in one
-//! place.
+//! one folder for each question and one file for each family of providers: when a provider changes something, one place
+//! changes.
 
 pub(crate) mod byte_search;
 pub mod failures;

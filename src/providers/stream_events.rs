@@ -3,20 +3,20 @@
 /// What the name of an event, or the `type` in its data, says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Named {
-    /// A sign of life, or news beside the answer; no part of the answer.
+    /// A keep-alive, or news beside the answer; no part of the answer.
     Alive,
     /// What is left of the account's limits. It does not say whether an answer follows.
     Limits,
     /// The answer has been accepted or begun; still no part of it.
     Lifecycle,
-    /// A part of the answer begins. The data say whether the event already carries content.
+    /// A part of the answer begins. The event's data say whether it already carries content.
     Opening,
     Error,
     Content,
     End,
 }
 
-/// `None` for a name that says nothing by itself.
+/// What the name of an event means. `None` for a name that says nothing by itself.
 ///
 /// | dialect | lifecycle | opens a part | error | end |
 /// |---|---|---|---|---|
@@ -25,8 +25,8 @@ pub(crate) enum Named {
 /// | Cohere | `message-start`, `stream-start` | `content-start` | `error` | `message-end`, `stream-end` |
 /// | Gemini Interactions | `interaction.start`, `.created`, `.status_update` | `content.start` | `error` | `interaction.complete`, `.completed` |
 ///
-/// `ping` and the other signs of life belong to no dialect. What else begins with `response.` is content, as are the other
-/// events of a Messages stream. `codex.rate_limits` belongs to a ChatGPT subscription.
+/// `ping` and other keep-alives belong to no dialect. Other names that begin with `response.` are content, and so are
+/// the other events of a Messages stream. `codex.rate_limits` belongs to a ChatGPT subscription.
 #[inline]
 pub(crate) fn named(name: &[u8]) -> Option<Named> {
     if let Some(event) = name.strip_prefix(b"response.") {
@@ -56,7 +56,8 @@ pub(crate) fn named(name: &[u8]) -> Option<Named> {
     })
 }
 
-/// Whether a stream with events of this name announces its end. If it then ends without that event, it was cut short.
+/// Whether this event shows a dialect whose streams say when they are complete. A stream of it that ends without saying
+/// so was cut short.
 pub(crate) fn promises_an_end(name: &[u8]) -> bool {
     name.starts_with(b"response.") || matches!(name, b"message_start" | b"message-start" | b"content_block_delta")
 }

@@ -1,4 +1,5 @@
-//! The rules of a store over plain data, shared by the stores that hold all of it in memory.
+//! All records of a store as plain data, with the rules of reading and changing them. The stores that hold everything
+//! in memory share it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use super::{CasOutcome, Entry, HealthChange, Record, Revision, StoreKey};
 use crate::credentials::{CredentialId, Generation};
 use crate::error::{Error, ErrorKind};
 
-/// All records, in their order.
+/// All records of a store, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct AllRecords {
     /// The last revision that was given out.
@@ -18,7 +19,7 @@ pub(super) struct AllRecords {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ProviderRecords {
     pub(super) entries: Vec<Entry>,
-    /// The latest generation among the records that were removed.
+    /// The latest generation among the removed records.
     pub(super) removed: Generation,
 }
 
@@ -100,7 +101,7 @@ impl AllRecords {
         let Some(mut entry) = self.get(key).cloned() else { return Ok(false) };
         let before = entry.record.health.clone();
         change.apply(&mut entry.record.health);
-        // The outcome of an older secret says nothing about its successor.
+        // A change that came from an older secret says nothing about the newer one.
         if entry.record.generation > generation || entry.record.health == before {
             return Ok(false);
         }

@@ -9,9 +9,10 @@ use std::{
 
 use crate::sync::watch;
 
-/// Reports that a store has changed. [`Store::watch`](super::Store::watch) gives it out.
+/// Reports that a store has changed. [`Store::watch`](super::Store::watch) returns one.
 ///
-/// It does not say what has changed: load again, and compare the revisions. A process gets its own changes too.
+/// It does not say what has changed: load again, and compare the revisions. A process's own changes are reported to it
+/// too.
 #[derive(Debug)]
 pub struct Changes(Source);
 
@@ -43,7 +44,7 @@ impl Changes {
         Self(Source::Never)
     }
 
-    /// Compares again and again, but only while a caller waits.
+    /// Compares at intervals, but only while a caller waits.
     #[cfg(feature = "file-store")]
     pub(super) fn by_comparing(interval: Duration, at: impl Compare + 'static) -> Self {
         Self(Source::Compared { interval, next: crate::clock::now(), at: Box::new(at) })
@@ -73,7 +74,7 @@ impl Changes {
     }
 }
 
-/// The other end of [`Changes`], for stores that know when they change.
+/// The sending end of [`Changes`], for stores that know when they change.
 #[derive(Debug, Clone, Default)]
 pub struct ChangeNotifier(watch::Sender<()>);
 
@@ -89,7 +90,7 @@ impl ChangeNotifier {
         self.0.send_replace(());
     }
 
-    /// Listens from now on.
+    /// Starts to listen.
     #[must_use]
     pub fn subscribe(&self) -> Changes {
         Changes(Source::Told(self.0.subscribe()))

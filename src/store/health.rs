@@ -6,13 +6,13 @@ use http::StatusCode;
 
 use crate::verdict::{Kind, OutReason, Scope};
 
-/// What keeps a credential from being used, and its last status.
+/// The health of a credential: what keeps it from being used, and its last status.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Health {
     /// Its cooldowns, one for each cause, scope and model.
     pub cooldowns: Vec<Cooldown>,
-    /// It is out until a person acts.
+    /// Why it is out until a person acts, if it is.
     pub out: Option<OutReason>,
     /// The last status that was noted. A pool notes the status of a failure that makes the credential cool or takes it out, and
     /// of the first success after it. An answer that changes nothing is not noted.
@@ -41,15 +41,15 @@ impl LastStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cooldown {
-    /// Why.
+    /// The kind of failure that caused it.
     pub cause: Kind,
-    /// What cools.
+    /// The scope that cools.
     pub scope: Scope,
     /// Which model cools, if the scope is [`Scope::Model`].
     pub model: Option<String>,
-    /// Until when. A cooldown that is over has no effect.
+    /// When it ends. A cooldown that is over has no effect.
     pub until: SystemTime,
-    /// The provider stated no time: it is our own guess.
+    /// Whether the end is a guess, because the provider stated no time.
     pub guessed: bool,
 }
 
@@ -60,7 +60,7 @@ impl Cooldown {
         Self { cause, scope: Scope::Credential, model: None, until, guessed: false }
     }
 
-    /// Sets what cools, if it is not the whole credential.
+    /// Sets the scope that cools, if it is not the whole credential.
     #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
@@ -75,7 +75,7 @@ impl Cooldown {
         self
     }
 
-    /// Sets whether the time is a guess.
+    /// Sets whether the end is a guess.
     #[must_use]
     pub fn with_guessed(mut self, guessed: bool) -> Self {
         self.guessed = guessed;
@@ -125,7 +125,7 @@ impl HealthChange {
         Self::default()
     }
 
-    /// Adds that a cooldown begins. If one of the same cause, scope and model lasts, the later end counts.
+    /// Adds that a cooldown begins. If a cooldown of the same cause, scope and model lasts, the later end counts.
     #[must_use]
     pub fn cooled(self, cooldown: Cooldown) -> Self {
         self.and(HealthStep::Cooled(cooldown))
@@ -143,13 +143,13 @@ impl HealthChange {
         self.and(HealthStep::Out(reason))
     }
 
-    /// Adds a status. Of several the one that is noted last counts.
+    /// Adds a status. Of several, the one that was noted last counts.
     #[must_use]
     pub fn answered(self, last: LastStatus) -> Self {
         self.and(HealthStep::Answered(last))
     }
 
-    /// Adds that nothing keeps the credential from being used any more. Its last status stays.
+    /// Adds that everything ends that keeps the credential from being used. Its last status stays.
     #[must_use]
     pub fn cleared(self) -> Self {
         self.and(HealthStep::Cleared)
@@ -174,7 +174,7 @@ impl HealthChange {
         }
     }
 
-    /// Adds a step, and drops the steps that have no effect beside it, so that notes that wait for long stay few.
+    /// Adds a step, and drops the steps that it makes superfluous, so that a change that waits for long stays small.
     fn and(mut self, step: HealthStep) -> Self {
         match &step {
             HealthStep::Cleared => self.steps.retain(|earlier| matches!(earlier, HealthStep::Answered(_))),

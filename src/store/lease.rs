@@ -1,9 +1,9 @@
-//! The right to refresh one credential, over all processes that share a store.
+//! The store lease: the right to refresh one credential, over all processes that share a store.
 
 use std::any::Any;
 use std::fmt;
 
-/// The right to refresh one credential, until it is dropped. [`Store::lease`](super::Store::lease) gives it out.
+/// The right to refresh one credential, until it is dropped. [`Store::lease`](super::Store::lease) returns it.
 #[must_use = "the lease is given back when it is dropped"]
 pub struct StoreLease(Option<Box<dyn Any + Send + Sync>>);
 
@@ -13,12 +13,12 @@ impl StoreLease {
         Self(Some(Box::new(guard)))
     }
 
-    /// A lease that excludes no other, from a store that one pool alone uses.
+    /// A lease that excludes no other lease, for a store that only one pool uses.
     pub fn unshared() -> Self {
         Self(None)
     }
 
-    /// Whether this lease excludes every other of the same key, in all processes.
+    /// Whether this lease excludes every other lease of the same key, in all processes.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
         self.0.is_some()

@@ -13,6 +13,8 @@
 //! | cooldowns that others see, off the path of a request | [`note_health`](Store::note_health) |
 //! | learn of others' changes | [`watch`](Store::watch) |
 //!
+//! [`Record::to_text`] is a text of one record, for stores that keep texts.
+//!
 //! A refresh across processes takes the lease, loads the record and adopts it where its generation is later than one's
 //! own, sets it with an [`Intent`], exchanges the refresh token, sets the record with the new tokens and without the
 //! intent, and only then uses them. A refresh token can often be spent only once, so its successor must not be lost.
@@ -25,18 +27,18 @@
 mod all_records;
 mod changes;
 #[cfg(feature = "file-store")]
-mod file;
+mod content;
 #[cfg(feature = "file-store")]
+mod file;
 mod format;
 mod health;
-#[cfg(feature = "file-store")]
-mod import;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod lease;
 mod memory;
 mod object;
 mod record;
+mod text;
 
 use std::future::Future;
 use std::time::Duration;
@@ -44,13 +46,11 @@ use std::time::Duration;
 pub use self::changes::{ChangeNotifier, Changes};
 #[cfg(feature = "file-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
-pub use self::file::FileStore;
-#[cfg(feature = "cli")]
-pub(crate) use self::format::text_of;
-pub use self::health::{Cooldown, Health, HealthChange, LastStatus};
+pub use self::content::StoreContent;
 #[cfg(feature = "file-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
-pub use self::import::{Form, Import, Imported, LeftOut};
+pub use self::file::FileStore;
+pub use self::health::{Cooldown, Health, HealthChange, LastStatus};
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;

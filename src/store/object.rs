@@ -1,4 +1,4 @@
-//! [`Store`] as an object.
+//! [`Store`] as a trait object.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use crate::error::BoxError;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
-/// [`Store`] as the pool keeps it, in an `Arc<dyn _>`.
+/// [`Store`] as a trait object, which the pool keeps in an `Arc`.
 #[allow(dead_code, reason = "the pool does not use all of a store")]
 pub(crate) trait DynStore: Send + Sync {
     fn load<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Option<Entry>>;

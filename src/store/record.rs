@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::health::Health;
 use crate::credentials::{Credential, CredentialId, Generation};
 
-/// Which record is meant.
+/// Names one record: the ids of its provider and its credential.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreKey {
     provider: Arc<str>,
@@ -49,31 +49,33 @@ pub struct Record {
     pub generation: Generation,
     /// Its health: what keeps it from being used.
     pub health: Health,
-    /// The intent of a refresh that has begun, and whose end is not stored.
+    /// The intent of a refresh that has begun, and whose end is not known.
     pub intent: Option<Intent>,
 }
 
 impl Record {
-    /// A record of a credential in good health.
+    /// A record of a credential in good health, without an intent.
     #[must_use]
     pub fn new(credential: Credential, generation: Generation) -> Self {
         Self { credential, generation, health: Health::default(), intent: None }
     }
 }
 
-/// The mark of a refresh that has begun. If the holder of the lease finds one, another process has died, or has lost its store
-/// or its lease, in the middle of a refresh: the refresh token may be spent, and its successor lost or on its way. The holder
-/// waits until the mark is older than an exchange may take, and only then sends the refresh token again.
+/// The mark of a refresh that has begun. If the holder of the store lease finds one, another process has died, or has
+/// lost its store or its lease, in the middle of a refresh: the refresh token may be spent, and the new one lost or on
+/// its way. The holder waits until the mark is older than an exchange may take, and only then sends the refresh token
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Intent {
-    /// The generation that is being replaced. A record of a later generation has left this refresh behind.
+    /// The generation that is being replaced. In a record of a later generation the mark has no meaning any more.
     pub generation: Generation,
     /// When the refresh began.
     pub began: SystemTime,
     /// The process that began it, for people: for example its id.
     pub process: String,
-    /// The exchange is over, so no process has to wait for it; but whether the refresh token is spent is unknown.
+    /// Whether the exchange is over, so that no process has to wait for it. It is then unknown whether the refresh
+    /// token is spent.
     pub ended: bool,
 }
 
@@ -85,7 +87,7 @@ impl Intent {
     }
 }
 
-/// A [`Record`] as a store holds it.
+/// A [`Record`] as a store holds it, with its revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
@@ -103,19 +105,19 @@ impl Entry {
     }
 }
 
-/// Tells one state of a record from every other: the store gives out a new number with each change, and none twice for one
-/// key, not even after a removal. Only equality has a meaning.
+/// The revision of a record: it tells one state of the record from every other. The store gives out a new number with
+/// each change, and none twice for one key, not even after a removal. Only equality has a meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Revision(u64);
 
 impl Revision {
-    /// A revision as a store has kept it.
+    /// A revision from the number that a store has kept.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number itself.
+    /// The revision's number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
@@ -133,10 +135,10 @@ impl fmt::Display for Revision {
 #[must_use]
 #[non_exhaustive]
 pub enum CasOutcome {
-    /// The record was as expected, and is this one now.
+    /// The record was as expected. This is the new one.
     Stored(Entry),
-    /// The record was as expected, and is gone.
+    /// The record was as expected, and has been removed.
     Removed,
-    /// The record was another one, and is unchanged: this is what the store holds.
+    /// The record was another one, and is unchanged. This is what the store holds.
     Conflict(Option<Entry>),
 }

@@ -1,13 +1,14 @@
 //! Locks, atomics, channels, tasks and timers, all from one place.
 //!
-//! Usually they are the types of `std`, `tokio` and `arc_swap`, and nothing more. Built with `--cfg shuttle`, every lock,
-//! atomic, start of a task and end of a wait is a place where a test may let another task go on, and time passes only while
-//! every task waits. So the test chooses the order of steps, and can repeat a bad one.
+//! Usually they are the types of `std`, `tokio` and `arc_swap`, and nothing more. Built with `--cfg shuttle`, every use
+//! of a lock or an atomic, every start of a task and every end of a wait is a step at which a test may switch to
+//! another task, and time passes only while every task waits. So the test chooses the order of steps, and can repeat a
+//! bad one.
 //!
 //! This room holds no rule. Rooms that share state take these types from here and not from `std` or `tokio`, because a race
 //! between a refresh, a writer and a request shows only in an order of steps that no ordinary test meets.
 //!
-//! What survives a panic stands here too: a lock that one has poisoned, and a call of foreign code.
+//! Two guards against panics stand here too: taking a poisoned lock, and calling foreign code.
 //!
 //! The channels are tokio's in both cases: they need no runtime, and there is a lock, an atomic or a wait around each use.
 

@@ -10,8 +10,8 @@ use super::Verdict;
 
 /// Judges answers and transport errors.
 ///
-/// `None` means "no verdict": the next classifier is asked. Judge some answers to refine the standard, or all to replace it.
-/// It must not block; a panic costs this verdict only.
+/// `None` means "no verdict": the next classifier is asked. Judge some answers to refine the standard, or all to
+/// replace it. A classifier must not block. If it panics, it has no verdict, and nothing else is harmed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not judge answers",
     label = "not a `Classifier`",
@@ -43,8 +43,8 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// An answer whose head arrived at `now`, and whose body was not read. A stack makes it for its classifiers; make one
-    /// to ask a classifier yourself, as in a test.
+    /// An answer whose head arrived at `now`, and whose body was not read. A stack makes it for its classifiers; make
+    /// one to ask a classifier yourself, as in a test.
     ///
     /// ```
     /// use http::{HeaderMap, StatusCode};

@@ -45,7 +45,7 @@ pub struct Verdict {
     lost: Option<Lost>,
 }
 
-/// The shortest pause after a stated time.
+/// The shortest cooldown that a stated time makes.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a person can do about a failure that waiting does not cure.
@@ -87,7 +87,7 @@ impl fmt::Display for Remedy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeSource {
-    /// A header field that says when to come back, such as `Retry-After`.
+    /// A header field that says how long to wait, such as `Retry-After`.
     Header,
     /// A member of the body that is meant for machines.
     Body,
@@ -97,7 +97,7 @@ pub enum TimeSource {
     Text,
 }
 
-/// The kind of outcome.
+/// The kind of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -161,8 +161,8 @@ pub enum Processed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Lost {
-    /// It broke before a byte of the answer came. The other side may have closed an old connection; a new one may work
-    /// at once.
+    /// It broke before a byte of the answer came. The server may have closed an old connection; a new one may work at
+    /// once.
     BeforeAnswer,
     /// No answer began in time.
     TimedOut,
@@ -201,14 +201,14 @@ impl Verdict {
         self
     }
 
-    /// The status that the verdict was read from.
+    /// Sets the status that the verdict was read from.
     #[must_use]
     pub const fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// How long the provider asks to be left alone.
+    /// Sets how long the provider asks to wait.
     #[must_use]
     pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
@@ -260,7 +260,7 @@ impl Verdict {
         self.status
     }
 
-    /// How long the provider asks to be left alone, if it said so.
+    /// How long the provider asks to wait, if it says so.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -272,7 +272,7 @@ impl Verdict {
         self.time_source
     }
 
-    /// What a person can do about it, where waiting and other credentials do not help this one.
+    /// What a person can do about it, if neither waiting nor a refresh helps this credential.
     #[must_use]
     pub const fn remedy(&self) -> Option<Remedy> {
         self.remedy
@@ -284,8 +284,8 @@ impl Verdict {
         self.lost
     }
 
-    /// The stated time as a cooldown: less than a second counts as a second. Some servers say "now" for hours, and a request
-    /// would otherwise be repeated at once.
+    /// The stated time as a cooldown, at least one second. Some servers say "now" for hours, and a request would
+    /// otherwise be repeated at once.
     pub(crate) fn stated_pause(&self) -> Option<Duration> {
         self.retry_after.map(|stated| stated.max(SHORTEST_PAUSE))
     }

@@ -8,8 +8,8 @@ use std::fmt;
 pub enum OutReason {
     /// The OAuth server refused the refresh token for good (`invalid_grant`, RFC 6749 section 5.2).
     RefreshRefused,
-    /// A refresh was cut short between the OAuth server and the store, by the end of the process or a lost answer, and the
-    /// old refresh token was then refused: its successor is lost.
+    /// A refresh was cut short between the OAuth server and the store, because the process ended or the answer was
+    /// lost. The old refresh token was then refused, and the new one is lost.
     RefreshLost,
     /// The provider says that the login is no longer valid.
     Revoked,

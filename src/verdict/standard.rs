@@ -17,8 +17,8 @@ use crate::verdict::{Kind, Verdict};
 /// | other 4xx | [`Kind::Rejected`] |
 ///
 /// A 408 is about the connection and not the request: the same request may be repeated (RFC 9110, 15.5.9). Gateways
-/// also send it when what is behind them is slow, so it may have been processed. A status that is in no class
-/// counts as a server error (RFC 9110, 15). A failure's [`retry_after()`] is read from the header fields.
+/// also send it when the server behind them is slow, so the request may have been processed. A status outside of all
+/// classes counts as a server error (RFC 9110, 15). A failure's [`retry_after()`] is read from the header fields.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct StandardClassifier;

@@ -1,4 +1,4 @@
-//! What a request allocates, and what it does not. In a process of its own: its global allocator counts.
+//! What a request allocates. In a test binary of its own, because its global allocator counts.
 
 #[path = "../../benches/support/chain.rs"]
 #[allow(dead_code, reason = "shared with the benches")]
@@ -95,7 +95,7 @@ fn a_request_body_is_never_copied() {
     }
 }
 
-/// A call that is dropped is an event, which is sent if anybody listens.
+/// A dropped call causes an event, which is sent only if there is a listener.
 #[test]
 fn a_notifier_without_listeners_allocates_nothing() {
     let notifiers = Notifiers::new();
@@ -107,7 +107,7 @@ fn a_notifier_without_listeners_allocates_nothing() {
     };
     let without = dropped(NotifyLayer::new());
     assert_eq!(dropped(NotifyLayer::with_notifiers(notifiers.clone())), without);
-    // Once more after somebody has listened and left.
+    // Once more after a listener has come and gone.
     drop(notifiers.subscribe());
     assert_eq!(dropped(NotifyLayer::with_notifiers(notifiers)), without);
 }

@@ -1,4 +1,4 @@
-//! HTTP/2 connections that are told what to do: streams by the `h2` crate, and single frames by hand.
+//! Scripted HTTP/2 connections: streams by the `h2` crate, and single frames by hand.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! Providers that never come to an end, over real sockets: each ends at its time limit. And heads of many fields.
+//! Time limits over real sockets, against providers that never come to an end; and heads with many fields.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn a_handshake_that_does_not_end_is_given_up_and_names_its_setting() {
         let timed_out = Error::find(&*error).unwrap().timed_out().unwrap();
         assert_eq!(
             (timed_out.to_string().as_str(), context.attempts()[0].timed_out),
-            ("no connection stood within connectTimeoutMs (150 ms)", Some(timed_out))
+            ("no connection was made within connectTimeoutMs (150 ms)", Some(timed_out))
         );
         assert_eq!(context.attempts()[0].verdict.unwrap().processed(), oauth_marathon::verdict::Processed::No);
     })

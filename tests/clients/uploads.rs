@@ -38,7 +38,7 @@ fn post(origin: &str, round: usize, body: Upload) -> Request<Upload> {
     Request::post(format!("{origin}/upload")).header("x-round", round).body(body).unwrap()
 }
 
-/// What the server does with the first credential's upload, of which it has seen a part.
+/// What the server does after it has read a part of the first credential's upload.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum After {
     ReadOn,

@@ -15,10 +15,10 @@ use crate::support::stage::{Stage, key, pool, seconds};
 
 const REQUESTS: u32 = 10_000;
 
-/// So that they fill half an hour.
+/// The pause between two requests, so that all of them fill half an hour.
 const PAUSE: Duration = Duration::from_millis(180);
 
-/// Longer than the pause, so that good and bad requests overlap.
+/// How long an answer takes: longer than the pause, so that good and bad requests overlap.
 const LATENCY: Duration = Duration::from_millis(700);
 
 fn request(poison: bool) -> Request<Full<Bytes>> {
@@ -55,13 +55,13 @@ async fn run(pool: PoolBuilder, most_sends: usize) {
     assert_eq!(told.iter().find(harm), None);
 }
 
-/// When the tokens of a credential were to be replaced.
+/// When the tokens of a credential were exchanged.
 fn times(tokens: &ScriptedTokens, credential: &str) -> Vec<Instant> {
     let mine = |exchange: Exchange| (exchange.credential == credential).then_some(exchange.at);
     tokens.exchanges().into_iter().filter_map(mine).collect()
 }
 
-/// No two forced refreshes of one account are less than a minute apart.
+/// Asserts that no two forced refreshes of one account are less than a minute apart.
 fn at_most_one_a_minute(tokens: &ScriptedTokens, credentials: &[&str]) {
     for credential in credentials {
         let times = times(tokens, credential);

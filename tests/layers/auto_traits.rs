@@ -1,4 +1,5 @@
-//! What can be sent, shared, cloned and printed; what is an object; how large the future of a request is.
+//! Auto traits and sizes: what can be sent, shared, cloned and printed, which traits are object-safe, how large a
+//! request's future is.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! The caller goes away: whatever the request was doing, nothing is left behind and nobody is blamed.
+//! The caller goes away: whatever the request was doing, nothing is left behind and no credential is blamed.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Scene {
     }
 }
 
-/// Which state a pending request is in, as far as one can see from outside.
+/// The state of a pending request, read from outside.
 fn state(scene: &Scene, context: &RequestContext) -> &'static str {
     let last = context.attempts().last().map(|attempt| attempt.verdict.map(|verdict| verdict.kind()));
     match last {

@@ -1,4 +1,4 @@
-//! A user's code that fails costs its own say, and nobody anything else: every run here is compared with one without it.
+//! A user's code that fails costs only its own result: every run here is compared with one without it.
 
 use std::io::ErrorKind;
 use std::sync::atomic::AtomicUsize;
@@ -40,7 +40,8 @@ fn three() -> PoolBuilder {
     pool(&["a", "b", "c"])
 }
 
-/// Everything that anybody could notice: who was sent what, what came back, and how the accounts are in the end.
+/// Everything that can be noticed from outside: which tokens were sent, what came back, and how the accounts are in the
+/// end.
 #[derive(PartialEq)]
 struct Story {
     sent: Vec<String>,
@@ -91,7 +92,7 @@ async fn a_classifier_that_panics_is_passed_over() {
     assert!(story(three(), |layer| layer.classifier(Panics)).await == undisturbed().await);
 }
 
-/// Answers in turn with what it should not.
+/// A strategy that fails in every way, one after the other.
 #[derive(Default)]
 struct Nonsense {
     asked: AtomicUsize,
@@ -129,7 +130,7 @@ async fn a_strategy_may_ask_the_pool_itself() {
     assert!(played(&stage).await == undisturbed().await);
 }
 
-/// Takes away what it was to choose from.
+/// A strategy that removes the credentials that it chooses from.
 struct Saboteur(Arc<OnceLock<Pool>>);
 
 impl Strategy for Saboteur {
@@ -163,7 +164,7 @@ async fn notifiers_that_panic_or_never_return_are_nobodys_burden() {
     assert!(played(&stage).await == undisturbed().await);
     assert!(stage.pool.notifiers().dropped() > 0, "the one that never returns has lost some");
 
-    // The sound one is told to the end. Its thread ends with the pool.
+    // The sound notifier gets all events. Its thread ends with the pool.
     let last = std::iter::from_fn(|| events.try_recv()).last();
     drop(stage);
     assert_eq!(told.into_iter().last(), last);

@@ -22,7 +22,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::support::accounts::{self, in_flight, keys, oauth, post, refusing, rotating, seconds, settle, wall};
 
-/// Loses the connection at every other call.
+/// A provider that breaks the connection at every other call.
 fn flaky() -> ScriptedProvider {
     let provider = ScriptedProvider::new();
     (0..3).fold(provider, |provider, _| provider.then(Reply::connection_error()).then(Reply::ok()))

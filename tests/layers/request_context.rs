@@ -25,7 +25,7 @@ fn used(context: &RequestContext) -> Vec<String> {
     context.attempts().into_iter().map(|attempt| attempt.credential.unwrap().to_string()).collect()
 }
 
-/// A client that lives on one thread, and borrows what it counts with.
+/// A client that lives on one thread, and borrows its counter.
 #[derive(Clone)]
 struct Borrowing<'a> {
     seen: &'a RefCell<Vec<String>>,
@@ -139,7 +139,7 @@ async fn the_attempts_can_be_read_afterwards_from_the_answer_and_from_the_caller
     assert_eq!(used(RequestContext::of(first.extensions()).unwrap()), ["a", "b"]);
     assert_eq!(used(&context), ["a", "b"]);
 
-    // A first-try answer carries no report; the caller's own context still knows.
+    // After one attempt the answer carries no report, but the caller's own context has it.
     let second = context.clone().scope(stack.oneshot(post())).await.unwrap();
     assert!(RequestContext::of(second.extensions()).is_none());
     assert_eq!(used(&context), ["b"]);
@@ -164,7 +164,7 @@ async fn a_request_made_below_the_stack_inherits_the_pin_and_nothing_else() {
     let pool = keys(&["a", "b"]).build().unwrap();
     let stack = MarathonLayer::new(pool.clone()).layer(refusing(&[("a", 429)]));
     let below = stack.clone();
-    // A client that asks a second question of its own before it answers.
+    // A client that sends another request of its own before it answers.
     let asking = service_fn(move |_: Request<Full<Bytes>>| {
         let below = below.clone();
         async move {

@@ -1,4 +1,4 @@
-//! The device grant by the clock: pauses, slow_down, expiry, trouble. Time is paused.
+//! The device grant by the clock: pauses, `slow_down`, expiry, failing servers. Time is paused.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The pool: held against a model and under many threads, kept alike with its store, and what it knows of quotas.
+//! The pool: compared with a model and under many threads, kept alike with its store, and what it knows of quotas.
 
 mod mirror;
 mod properties;

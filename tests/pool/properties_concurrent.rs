@@ -1,4 +1,4 @@
-//! Many tasks over one pool on several threads: nothing is counted twice, nothing is lost, nobody waits for ever.
+//! Many tasks over one pool on several threads: nothing is counted twice, nothing is lost, no request waits for ever.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ proptest! {
         prop_assert_eq!(sum(|credential| u64::from(credential.in_flight)), 0);
         let sends = counts.successes.load(Relaxed) + counts.failures.load(Relaxed) + counts.neither.load(Relaxed);
         prop_assert_eq!(noted.values().sum::<u64>(), sends);
-        // A 401 of a token that another request has replaced meanwhile counts for nobody.
+        // A 401 counts for no account if another request has replaced the token meanwhile.
         let (failures, failed) = (sum(|credential| credential.failures), counts.failures.load(Relaxed));
         prop_assert!(failures == failed || !keys && failures < failed, "{} of {:?}", failures, counts);
         prop_assert!(!snapshot.credentials.iter().any(|credential| credential.refreshing));

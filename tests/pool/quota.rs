@@ -1,4 +1,5 @@
-//! What the answers say about limits is known for each account, and a strategy can act on it before the wall is hit.
+//! Quotas: what answers say about limits is known for each account, and a strategy can act on it before the wall is
+//! hit.
 
 use std::time::UNIX_EPOCH;
 

@@ -1,4 +1,4 @@
-//! Answers in few words.
+//! Helpers that build failed answers in few words.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

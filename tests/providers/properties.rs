@@ -1,4 +1,4 @@
-//! Any answer at all: a verdict, never a panic, and times within bounds.
+//! Property: any answer at all gives a verdict, never a panic, and times within bounds.
 
 use std::time::Duration;
 

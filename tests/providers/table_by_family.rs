@@ -1,4 +1,4 @@
-//! Answers of our own making, family by family.
+//! Made-up answers, family by family, and their verdicts.
 
 use oauth_marathon::providers::failures::{Family, ProviderRules};
 use oauth_marathon::verdict::{Kind, Remedy, Scope, TimeSource};

@@ -52,14 +52,14 @@ async fn send(pool: &Pool, context: RequestContext, request: Request<Full<Bytes>
     read(answered).await.unwrap().0.as_u16()
 }
 
-/// Every credential is used, after a wait of `max_wait` at most.
+/// Uses every credential, with waits of `max_wait` at most.
 async fn use_all(pool: &Pool, origin: &str) {
     for id in CREDENTIALS {
         assert_eq!(send(pool, RequestContext::new().with_pin(id), post(origin)).await, 200, "{id}");
     }
 }
 
-/// Makes the two keys cool, each for its own reason: one by a word about seconds if `stated`.
+/// Makes the two keys cool, each for its own reason. With `stated`, the provider names seconds for one of them.
 async fn limit(pool: &Pool, origin: &str, stated: bool) {
     for id in &CREDENTIALS[1..] {
         let path = if stated { "refuse/stated" } else { "refuse" };
@@ -104,14 +104,14 @@ async fn process() {
     }
 }
 
-/// Sets the clock of those who read it in this file, in one step.
+/// Moves the clock of all processes that read it from this file, in one step.
 fn set(clock: &Path, jump: i64) {
     let next = clock.with_extension("next");
     std::fs::write(&next, format!("{jump:+}")).unwrap();
     std::fs::rename(next, clock).unwrap();
 }
 
-/// The library that gives a process another clock; `None`, which is told, where there is none.
+/// The path of the library that gives a process another clock. `None` if it is not installed, which is printed.
 fn library() -> Option<String> {
     let found = Command::new("faketime").args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]).output();
     let path = found.ok().filter(|found| found.status.success()).and_then(|found| String::from_utf8(found.stdout).ok());
@@ -131,7 +131,7 @@ struct World {
 }
 
 impl World {
-    /// A store with all credentials, which are fine; `None` where clocks cannot jump.
+    /// A store with credentials that are all ready. `None` if clocks cannot jump here.
     async fn new() -> Option<Self> {
         let library = library()?;
         let rotating = Rotating::new(1);

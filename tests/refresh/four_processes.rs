@@ -23,7 +23,7 @@ use crate::support::server::{Server, answer, post, read};
 
 const PROCESSES: usize = 4;
 
-/// How often the token expires; `.ci/long` sets more.
+/// How many times the token expires; `.ci/long` sets more.
 fn rounds() -> usize {
     std::env::var("OAUTH_MARATHON_EXPIRIES").map_or(100, |count| count.parse().unwrap())
 }
@@ -63,7 +63,7 @@ async fn process() {
     }
 }
 
-/// Runs the processes over one file that holds these tokens; the last generation that is stored.
+/// Runs the processes over one file that holds these tokens, and returns the generation that is stored at the end.
 async fn run(tokens: TokenSet, origin: &str, token_url: &str, client_id: &str) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store/credentials.json");

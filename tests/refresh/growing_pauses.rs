@@ -1,4 +1,4 @@
-//! A token endpoint that refuses for now, again and again: what is asked of it, and after which pauses.
+//! A token endpoint that refuses for now, again and again: how often it is asked, and after which pauses.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const HOUR: Duration = seconds(3600);
 
 use super::limits::{expired, send, settings, stack};
 
-/// How often a refresh token is sent in a day in which a request comes every minute, and how many events there are.
+/// How often a refresh token is sent in a day with a request every minute, and how many events there are.
 async fn a_day(pool: &Pool, server: &ScriptedTokens) -> (usize, usize) {
     let mut events = pool.events();
     let (stack, _) = stack(pool);
@@ -48,7 +48,7 @@ async fn a_refresh_token_that_is_refused_for_now_again_and_again_is_sent_some_30
     assert!((20..=32).contains(&sent) && told <= sent, "{sent} exchanges, {told} events");
 }
 
-/// For how long `a` cools.
+/// How long `a` still cools.
 fn cooldown(pool: &Pool) -> Option<Duration> {
     match look(pool, "a").standing {
         Standing::Cooling { cooldown, .. } => Some(cooldown),
@@ -129,7 +129,7 @@ async fn one_request_asks_for_each_refresh_once() {
     }
 }
 
-/// Hands out the tokens that it was to replace.
+/// A token source that hands out the tokens that it was to replace.
 fn same_again() -> ScriptedTokens {
     ScriptedTokens::new().fresh_as(|exchange| exchange.tokens.clone())
 }

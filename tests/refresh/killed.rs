@@ -1,5 +1,5 @@
-//! A process that is killed in the middle of a refresh: whatever moment that is, the next start names it rightly, and it
-//! costs nothing but this credential.
+//! A process that is killed in the middle of a refresh: at whatever moment, the next start names the reason rightly,
+//! and only this credential is affected.
 
 use std::process::Child;
 use std::sync::{Arc, Mutex};
@@ -38,7 +38,7 @@ async fn open(path: &str, origin: &str) -> Pool {
     let source = OAuth2::new(format!("{origin}/token"), "my-client", client);
     let store = FileStore::open(path).await.unwrap();
     let mut settings = Settings::default();
-    // Whoever finds that another process has begun waits until its exchange cannot be under way any more.
+    // A process that finds another one's intent waits until that exchange must be over.
     settings.exchange_timeout = EXCHANGE;
     Pool::builder("test").origin(origin).settings(settings).token_source(source).store(store).open().await.unwrap()
 }
@@ -49,7 +49,7 @@ async fn send(pool: &Pool, origin: &str) -> u16 {
     read(answer).await.unwrap().0.as_u16()
 }
 
-/// The process that is killed.
+/// The process that the killer kills.
 #[tokio::test]
 async fn process() {
     let Some(task) = children::task() else { return };
@@ -63,11 +63,11 @@ async fn process() {
 /// When the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    /// The server has given out new tokens, and nobody has read the answer.
+    /// The server has given out new tokens, and no process has read the answer.
     BeforeTheAnswer,
     /// So many microseconds after the answer was sent.
     After(u64),
-    /// It has sent a request with the new token.
+    /// After it has sent a request with the new token.
     InUse,
 }
 
@@ -76,9 +76,9 @@ enum Moment {
 struct Killer {
     victim: Arc<Mutex<Option<Child>>>,
     moment: Moment,
-    /// The old refresh token is taken a second time, for what it brought the first time.
+    /// Whether the old refresh token is accepted once more, and answered with the same tokens.
     grace: bool,
-    /// The refresh tokens that came, and the tokens that requests came with.
+    /// The refresh tokens, and the access tokens, that the server has seen.
     seen: Arc<Mutex<(Vec<String>, Vec<String>)>>,
     killed: Arc<tokio::sync::Notify>,
 }
@@ -129,7 +129,7 @@ impl Killer {
     }
 }
 
-/// What was found after a kill.
+/// What the next process finds after a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Found {
     Stored,
@@ -158,7 +158,7 @@ async fn kill_once(moment: Moment, grace: bool) -> Found {
     let server = Server::start(move |request| serve.clone().answer(request)).await;
     let (path, origin) = (path.to_str().unwrap(), server.origin());
     {
-        // Held until it is there, so that nobody asks for a victim before.
+        // Locked until the process is there, so that no killer reads the place before.
         let mut victim = killer.victim.lock().unwrap();
         *victim = Some(children::spawn(module_path!(), "process", &[path, &origin]));
     }

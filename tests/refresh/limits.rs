@@ -1,4 +1,5 @@
-//! Refreshes that take too long or fail again and again: nobody is held up by them, and the token endpoint is left alone.
+//! Refreshes that take too long or fail again and again: they hold up no other request, and the token endpoint is left
+//! alone.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -53,7 +54,7 @@ pub(super) fn kind(error: &BoxError) -> ErrorKind {
     Error::find(&**error).unwrap().kind()
 }
 
-/// Counts itself while it lives.
+/// Counts how many of it exist.
 struct Alive(Arc<AtomicUsize>);
 
 impl Drop for Alive {
@@ -134,7 +135,7 @@ impl Store for Slow {
     }
 }
 
-/// Tells when it is dropped.
+/// Reports the time at which it is dropped.
 struct Ends(mpsc::UnboundedSender<Instant>);
 
 impl Drop for Ends {
@@ -174,7 +175,7 @@ async fn a_request_leaves_at_its_deadline_while_its_token_is_refreshed() {
     assert!(error.to_string().contains("the deadline passed while the token of \"a\" was being refreshed"), "{error}");
     assert_eq!((late.attempts(), provider.tokens()), (vec![], vec![]), "nothing was sent");
 
-    // The refresh goes on, for whoever still waits and for those to come.
+    // The refresh goes on for requests that still wait, and for later ones.
     assert_eq!(send(&stack, &RequestContext::new().with_timeout(seconds(60))).await.unwrap(), 200);
     assert_eq!((start.elapsed(), server.spent()), (seconds(20), vec!["a-r1".to_owned()]));
 }

@@ -1,4 +1,5 @@
-//! Refreshes: one exchange for all who wait, across processes, killed ones too, and against real OAuth servers.
+//! Refreshes: one exchange for all requests that wait, across processes, killed ones too, and against real OAuth
+//! servers.
 
 mod across_processes;
 mod clock_jumps;
@@ -9,6 +10,7 @@ mod limits;
 mod meanwhile;
 mod oidc_provider;
 mod oidc_server;
+mod on_demand;
 mod one_exchange;
 mod over_sockets;
 mod refusals_at_once;

@@ -38,7 +38,7 @@ async fn by_code(peer: &Peer, browser: &Browser, user: &str) -> LoggedIn {
     logged_in.unwrap()
 }
 
-/// Refreshes with a source of its own, as a process does that has just started.
+/// Refreshes with a new token source, like a process that has just started.
 async fn refresh(peer: &Peer, tokens: &TokenSet) -> Result<TokenSet, RefreshErrorKind> {
     let server = login(peer).discover().await.unwrap();
     let source: OAuth2<_, Full<Bytes>> = OAuth2::for_server(&server, http()).unwrap();
@@ -126,7 +126,7 @@ async fn a_login_by_device_waits_until_a_person_has_confirmed_it() {
     .await;
 }
 
-/// Lets this much time go by at once, and real time run on from there.
+/// Lets this much time pass at once, after which real time runs on.
 async fn skip(time: Duration) {
     tokio::task::yield_now().await;
     tokio::time::pause();
@@ -214,7 +214,7 @@ async fn an_error_of_the_server_ends_the_login_with_its_code() {
         server.issuer = Some(peer.issuer.clone());
         server.client_id = Some(CLIENT.to_owned());
         server.scopes = vec!["openid".to_owned()];
-        // Nobody is logged in, and the server may not ask.
+        // The browser is not logged in, and the server may not ask.
         let login = Login::new(server, http()).parameter("prompt", "none").by_code().await.unwrap();
         let browser = Browser::new();
         let callback = browser.log_in(login.url(), "alice").await.unwrap();

@@ -58,7 +58,7 @@ impl Peer {
     }
 }
 
-/// What a server has told.
+/// The events that a server has printed.
 #[derive(Debug)]
 pub(crate) struct Events(pub(crate) Vec<String>);
 

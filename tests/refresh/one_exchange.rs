@@ -1,4 +1,4 @@
-//! One refresh for all who wait: on expiry, on refusal, early, and never more often than it must be.
+//! One refresh for all requests that wait: on expiry, on refusal, early, and never more often than needed.
 
 use std::sync::Arc;
 use std::time::Duration;

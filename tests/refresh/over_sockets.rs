@@ -45,7 +45,7 @@ impl Scene {
         read(answer).await.unwrap().0
     }
 
-    /// Sends so many requests at once, and counts the 200s.
+    /// Sends this many requests at once, and counts the 200s.
     async fn storm(&self, count: usize) -> usize {
         let mut tasks = JoinSet::new();
         for _ in 0..count {
@@ -76,7 +76,7 @@ fn first(account: &str) -> Credential {
     Credential::new(account, tokens(account, 1))
 }
 
-/// The same, long over.
+/// A login of this account whose access token expired long ago.
 fn expired() -> Credential {
     Credential::new("work", tokens("work", 1).expires_at(UNIX_EPOCH + Duration::from_secs(1)))
 }
@@ -131,7 +131,7 @@ async fn fifty_401s_at_once_share_one_refresh_and_no_refresh_token_is_sent_twice
 #[tokio::test]
 async fn a_family_that_is_revoked_needs_a_login_and_the_request_goes_on_with_the_next_account() {
     within(async {
-        // Its refresh token was spent by somebody else.
+        // Its refresh token was spent by another process.
         let scene = Scene::new(1, &[("work", 7), ("home", 1)], vec![first("work"), first("home")]).await;
         for _ in 0..3 {
             assert_eq!(scene.send().await, 200);

@@ -20,7 +20,7 @@ use tower::{Layer, Service, ServiceExt};
 
 const REQUESTS: usize = 300;
 
-/// How often; `OAUTH_MARATHON_ROUNDS` sets another number.
+/// How many rounds; `OAUTH_MARATHON_ROUNDS` sets another number.
 fn rounds() -> usize {
     std::env::var("OAUTH_MARATHON_ROUNDS").map_or(500, |count| count.parse().expect("a number"))
 }
@@ -34,7 +34,7 @@ struct Inner {
     accepted: AtomicUsize,
     exchanges: AtomicUsize,
     refused: AtomicUsize,
-    /// The refusals of the first token come together, if they are to.
+    /// If set, holds refusals of the first token until all have come.
     together: Option<Barrier>,
 }
 

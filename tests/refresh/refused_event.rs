@@ -1,4 +1,4 @@
-//! What people hear when the OAuth server refuses a refresh token for good.
+//! The event that people get when the OAuth server refuses a refresh token for good.
 
 use http::Request;
 use http_body_util::Full;

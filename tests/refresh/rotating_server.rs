@@ -1,4 +1,4 @@
-//! An OAuth server that gives out each refresh token once: whoever brings one back loses the whole family.
+//! An OAuth server that takes each refresh token once, and revokes the whole family if one comes twice.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -245,7 +245,7 @@ async fn two_pools_over_one_store_exchange_once() {
     for pool in [&first_pool, &second_pool] {
         assert_eq!(look(pool, "a").generation.get(), 2);
     }
-    // In turn: whoever comes first exchanges for both.
+    // In turn: the first one exchanges for both.
     tokio::time::advance(HOUR).await;
     assert_eq!(second.oneshot(post()).await.unwrap().status(), 200);
     assert_eq!(first.oneshot(post()).await.unwrap().status(), 200);

@@ -1,4 +1,4 @@
-//! Whoever is hostile to the processes: it stops and kills them, removes files, takes the store away, and fills the disk.
+//! The hostile part of the run: it stops and kills processes, removes files, takes the store away, and fills the disk.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -184,7 +184,7 @@ impl Chaos {
     }
 }
 
-/// Nobody is left behind by a run that fails.
+/// Kills all processes when the run fails.
 impl Drop for Chaos {
     fn drop(&mut self) {
         for (_, child) in &mut self.processes {

@@ -1,4 +1,4 @@
-//! One of the processes: it sends requests with all accounts, whose tokens live for two seconds, until it is told to stop.
+//! One of the processes: it sends requests with all accounts, whose tokens live for two seconds, until the run ends it.
 
 use std::path::Path;
 use std::time::Duration;

@@ -31,7 +31,7 @@ pub(crate) struct Reuse {
     pub(crate) number: u32,
     pub(crate) first: String,
     pub(crate) second: String,
-    /// The first one was killed, and nobody else has ever seen what it was given: the answer died with it.
+    /// The first sender was killed, and no other process has ever seen the new token: it was lost with the answer.
     pub(crate) died: bool,
 }
 

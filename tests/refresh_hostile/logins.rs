@@ -1,4 +1,4 @@
-//! The logins in the store: who logs in again where one is lost, and what all of them are like in the end.
+//! The logins in the store: logging in again where one is lost, and what must hold of all of them in the end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Four processes over one store file, and an OAuth server that revokes a login when a refresh token comes twice, while
-//! somebody stops and kills them, removes their lock and lease files, takes the store away and fills the disk. In a
-//! process of its own: it runs for as long as it is told to, and its processes take the machine.
+//! a hostile task stops and kills them, removes their lock and lease files, takes the store away and fills the disk. In
+//! a test binary of its own, because it runs for as long as one wishes, and its processes take the whole machine.
 //!
 //! No login is revoked but those whose new token died with a process that was killed, and each of these is named: its
 //! account needs a login because a refresh was cut short.
@@ -83,7 +83,7 @@ fn in_a_namespace(path: &str, inner: Command) -> Command {
     outer
 }
 
-/// The whole run: the server, the processes, and whoever is hostile to them.
+/// The whole run: the server, the processes, and the hostile task.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn run() {
     let Some(task) = children::task() else { return };
@@ -99,7 +99,7 @@ async fn run() {
         logins.again(&families).await;
     }
     chaos.calm();
-    // Whoever waits for one that died goes on, and all accounts are served again.
+    // A process that waits for a dead one goes on, and all accounts are served again.
     logins.settle(&families).await;
     chaos.end().await;
     let mended = logins.again(&families).await;

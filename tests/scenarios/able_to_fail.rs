@@ -1,4 +1,4 @@
-//! The suite can fail: whatever is expected wrongly is reported.
+//! The suite itself can fail: each wrong expectation is reported.
 
 use oauth_marathon::verdict::Kind;
 

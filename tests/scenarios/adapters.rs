@@ -35,21 +35,21 @@ pub(crate) enum Adapter {
     Reqwest,
 }
 
-/// What came back.
+/// What the caller got.
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) came: Came,
-    /// `credential kind` of each attempt.
+    /// The credential and the kind of each attempt.
     pub(crate) log: Vec<String>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Came {
-    /// `None` where the body broke off.
+    /// An answer. Its body is `None` if it broke off.
     Answer(StatusCode, HeaderMap, Option<Bytes>),
-    /// The kind of an error of ours.
+    /// An error of this crate, by its kind.
     Ours(String),
-    /// Any other error, as it shows itself.
+    /// Any other error, as text.
     Foreign(#[allow(dead_code, reason = "it is there to be printed")] String),
 }
 
@@ -155,7 +155,7 @@ impl Stack {
     }
 }
 
-/// Calls the provider, passes its answer on, and tells of the attempts in a header.
+/// Calls the provider, passes its answer on, and lists the attempts in a header.
 async fn handler(State(stack): State<Stack>, request: axum::extract::Request) -> axum::response::Response {
     let (mut head, body) = request.into_parts();
     let mut order =
@@ -190,7 +190,7 @@ async fn handler(State(stack): State<Stack>, request: axum::extract::Request) ->
     answer
 }
 
-/// What the handler's answer says.
+/// Reads the handler's answer and the attempts in its header.
 async fn told(answer: Response<Incoming>) -> Result<Got, BoxError> {
     let (mut head, body) = answer.into_parts();
     let body = body.collect().await.ok().map(http_body_util::Collected::to_bytes);

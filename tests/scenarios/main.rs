@@ -1,6 +1,6 @@
 //! One list of scenarios, run through each way in which users have the stack, over real sockets.
 //!
-//! What is expected is the same for all of them; a scenario says so where one cannot do as the others do.
+//! All of them have the same expectations; if one adapter cannot do the same, the scenario says so.
 
 mod able_to_fail;
 mod adapters;

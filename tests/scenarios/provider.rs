@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What happens to one request.
+/// The reply to one request.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     how: How,
@@ -29,14 +29,14 @@ pub(crate) struct Reply {
 #[derive(Debug, Clone, Copy)]
 enum How {
     Answers(u16),
-    /// The connection ends without an answer.
+    /// The connection is closed without an answer.
     Closes,
     Hangs,
     /// An answer whose body ends too early.
     BreaksOff,
 }
 
-/// Replies by token.
+/// The replies for each token.
 pub(crate) type Script = Vec<(&'static str, Vec<Reply>)>;
 
 pub(crate) fn status(code: u16) -> Reply {
@@ -93,12 +93,12 @@ struct Book {
     token_requests: usize,
 }
 
-/// Ends when it is dropped.
+/// A provider on loopback. It ends when it is dropped.
 pub(crate) struct Provider {
     address: SocketAddr,
     book: Arc<Mutex<Book>>,
     arrived: watch::Sender<usize>,
-    /// Bound, so that nobody else gets the port, and without anybody who listens.
+    /// A bound socket that does not listen: no other program gets its port.
     closed: TcpSocket,
     _tasks: JoinSet<()>,
 }
@@ -144,7 +144,7 @@ impl Provider {
         lock(&self.book).token_requests
     }
 
-    /// Waits until one more request than these has arrived.
+    /// Waits until more than `count` requests have arrived.
     pub(crate) async fn more_than(&self, count: usize) {
         // The sender is ours.
         let _ = self.arrived.subscribe().wait_for(|arrived| *arrived > count).await;
@@ -204,7 +204,7 @@ fn grant(refresh: &str) -> Reply {
     status(200).with("content-type", "application/json").body(granted.to_string())
 }
 
-/// A body in chunks, each of which is there only when it is asked for again; or a whole one.
+/// A body in chunks, each of which is ready at the second poll; or a whole one.
 #[derive(Debug, Default)]
 pub(crate) struct Chunks {
     chunks: VecDeque<Bytes>,

@@ -1,4 +1,4 @@
-//! Runs a scenario through an adapter, and says what is not as it should be.
+//! Runs a scenario through an adapter, and reports differences from what it expects.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::adapters::{Adapter, Caller, Came, Got};
 use crate::provider::{Provider, Seen};
 use crate::scenario::{Account, Base, Call, Gets, Outcome, Scenario, Stands, Step};
 
-/// Longer than any scenario takes; only one that hangs gets there.
+/// The time limit of a scenario; only one that hangs reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs it as it is told for this adapter. Each line names the scenario, the adapter and a difference.
+/// Runs the scenario through this adapter. Each line names the scenario, the adapter and a difference.
 pub(crate) async fn run(scenario: &Scenario, adapter: Adapter) -> Vec<String> {
     let told = scenario.told_for(adapter);
     let differences = match tokio::time::timeout(PATIENCE, play(&told, adapter)).await {
@@ -96,7 +96,8 @@ fn credential(account: &Account, provider: &Provider) -> Credential {
     }
 }
 
-/// Goes away once the request has arrived, and waits until the account is free again. Says if an answer came instead.
+/// Drops the call once its request has arrived, and waits until the account is no longer in flight. Reports an answer
+/// that came instead.
 async fn abandon(caller: &Caller, call: &Call, origin: &str, provider: &Provider, pool: &Pool) -> Option<String> {
     let before = provider.seen().len();
     let answered = tokio::select! {
@@ -130,7 +131,7 @@ impl Report {
         }
     }
 
-    /// Whether a time is the stated one, less what has passed.
+    /// Whether a time is the stated one, less what has passed since.
     fn is_about(&self, stated: u64, got: Duration) -> bool {
         let stated = Duration::from_secs(stated);
         got <= stated && got + self.start.elapsed() >= stated
@@ -204,7 +205,7 @@ impl Report {
             self.check(&format!("attempts of {id} in flight"), 0, credential.in_flight);
         }
         let mut names: Vec<_> = Vec::new();
-        // Some come a moment later.
+        // Some events come a moment later.
         while names.len() < end.events.len()
             && let Ok(Some(event)) = tokio::time::timeout(Duration::from_secs(2), events.recv()).await
         {
@@ -215,7 +216,7 @@ impl Report {
     }
 }
 
-/// Large bodies by their beginning.
+/// The beginning of a text, for reports on large bodies.
 fn short(text: String) -> String {
     match text.char_indices().nth(1_000) {
         Some((end, _)) => format!("{}... ({} bytes)", &text[..end], text.len()),

@@ -1,4 +1,4 @@
-//! The words in which a scenario is told.
+//! The types in which a scenario is written.
 
 use oauth_marathon::config::Settings;
 use oauth_marathon::verdict::Answer;
@@ -9,14 +9,14 @@ use oauth_marathon::{ErrorKind, Pool};
 use crate::adapters::Adapter;
 use crate::provider::{Reply, Script};
 
-/// Whose behaviour it is.
+/// Where the expected behaviour comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Table {
-    /// opencode's rotation, in which all this began.
+    /// opencode's rotation of accounts, which this crate began with.
     Opencode,
-    /// codex's form of it.
+    /// The same rotation as codex has it.
     Codex,
-    /// Our own.
+    /// This crate's own rules.
     Design,
 }
 
@@ -27,20 +27,20 @@ pub(crate) struct Account {
     pub(crate) is_key: bool,
     pub(crate) refresh: bool,
     pub(crate) expired: bool,
-    /// The header of a key, and the word before the key.
+    /// The header of the key, and the word before the key.
     pub(crate) header: &'static str,
     pub(crate) scheme: Option<&'static str>,
     pub(crate) extra: Option<(&'static str, &'static str)>,
     pub(crate) base: Base,
 }
 
-/// Where an account's requests go.
+/// The base URL of an account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Base {
     Shared,
     /// A path of its own at the provider.
     Path(&'static str),
-    /// An address of its own where nobody listens.
+    /// An address of its own on which no server listens.
     Closed,
 }
 
@@ -55,16 +55,16 @@ pub(crate) const fn key(id: &'static str) -> Account {
     Account { is_key: true, refresh: false, header: "x-api-key", ..login(id) }
 }
 
-/// What is asked.
+/// A call of the caller: what is sent, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
-    /// Another place than the provider.
+    /// Another origin than the provider's.
     pub(crate) to: Option<&'static str>,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     pub(crate) body: String,
-    /// In chunks, of which nobody knows how many there are.
+    /// In chunks, with an unknown length.
     pub(crate) streamed: bool,
     pub(crate) pin: Option<&'static str>,
     pub(crate) within_seconds: Option<u64>,
@@ -91,22 +91,22 @@ impl Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Gets {
     Answer(u16, String),
-    /// An answer whose body breaks off.
+    /// An answer of this status whose body breaks off.
     CutOff(u16),
-    /// An error of ours.
+    /// An error of this crate.
     Fails(ErrorKind),
-    /// An error of the connection.
+    /// An error of the connection, which is not of this crate.
     Breaks,
 }
 
-/// What a call comes to, with the log of its attempts.
+/// The expected outcome of a call, with the log of its attempts.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) gets: Gets,
-    /// `-` stands for no credential: the answer came from the pool's memory.
+    /// The credential and kind of each attempt; `-` stands for an answer from the pool's memory.
     pub(crate) log: Vec<(&'static str, Kind)>,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
-    /// What `Retry-After` says, less the time that has passed.
+    /// The value of `Retry-After`, less the time that has passed.
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -114,12 +114,12 @@ pub(crate) fn outcome<const N: usize>(gets: Gets, log: [(&'static str, Kind); N]
     Outcome { gets, log: log.into(), headers: Vec::new(), retry_after: None }
 }
 
-/// An answer.
+/// Expects an answer.
 pub(crate) fn gets<const N: usize>(status: u16, body: impl Into<String>, log: [(&'static str, Kind); N]) -> Outcome {
     outcome(Gets::Answer(status, body.into()), log)
 }
 
-/// The usual answer to the account that comes last in the log.
+/// Expects the default answer to the last account in the log.
 pub(crate) fn served<const N: usize>(log: [(&'static str, Kind); N]) -> Outcome {
     let by = log.last().expect("an attempt").0;
     gets(200, format!("hello from {by}"), log)
@@ -137,43 +137,43 @@ impl Outcome {
     }
 }
 
-/// What happens, one after the other.
+/// A step of a scenario.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Ask(Call, Outcome),
-    /// The caller goes away once the provider has the request.
+    /// A call whose caller goes away once the provider has the request.
     Abandon(Call),
-    /// The account's cooldown ends by itself.
+    /// Waits until the account's cooldown has ended by itself.
     Recovers(&'static str),
-    /// Somebody changes the pool.
+    /// A change of the pool.
     Do(fn(&Pool)),
 }
 
-/// How an account stands.
+/// The expected standing of an account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stands {
-    /// For that many seconds, less the time that has passed.
+    /// Cooling, for this many seconds less the time that has passed.
     Cools(Kind, u64),
     Out(OutReason),
 }
 
-/// How everything is at the end.
+/// What is expected at the end of a scenario.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct End {
     /// The tokens that the provider saw, in order.
     pub(crate) seen: &'static [&'static str],
-    /// What one request carried: its place, a header or `:method`, `:path`, `:body`, and the value.
+    /// Parts of recorded requests: the request's index, a header or `:method`, `:path`, `:body`, and the value.
     pub(crate) carried: &'static [(usize, &'static str, &'static str)],
     pub(crate) token_requests: usize,
     pub(crate) order: &'static [&'static str],
-    /// All others are ready.
+    /// The standing of accounts; all others are ready.
     pub(crate) standing: &'static [(&'static str, Stands)],
-    /// All others have none.
+    /// The failures of accounts; all others have none.
     pub(crate) failures: &'static [(&'static str, u64)],
     pub(crate) events: &'static [&'static str],
 }
 
-/// One story, with what is expected of it whatever carries the requests.
+/// One scenario: a pool, a provider, steps, and what is expected, through any adapter.
 #[derive(Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
@@ -181,18 +181,18 @@ pub(crate) struct Scenario {
     pub(crate) accounts: Vec<Account>,
     pub(crate) settings: fn(&mut Settings),
     pub(crate) classifier: Option<fn(&Answer<'_>) -> Option<Verdict>>,
-    /// By token.
+    /// The provider's replies by token.
     pub(crate) provider: Script,
-    /// By refresh token; without it there is no token endpoint.
+    /// The token endpoint's replies by refresh token. Without it there is no token endpoint.
     pub(crate) endpoint: Option<Script>,
-    /// Nobody listens where the provider should be.
+    /// No server listens at the provider's address.
     pub(crate) is_closed: bool,
     pub(crate) steps: Vec<Step>,
     pub(crate) end: End,
     pub(crate) differences: Vec<Difference>,
 }
 
-/// What one adapter cannot do as the others do, and why.
+/// A difference that one adapter cannot avoid, and why.
 #[derive(Clone, Copy)]
 pub(crate) struct Difference {
     pub(crate) adapter: Adapter,
@@ -208,19 +208,19 @@ pub(crate) fn scenario<const N: usize>(name: &'static str, table: Table, account
 }
 
 impl Scenario {
-    /// What the provider answers to this token, one after the other; the last is repeated. Others are served.
+    /// Adds the provider's replies to a token, in turn; the last is repeated. Other tokens get the default answer.
     pub(crate) fn meets<const N: usize>(mut self, token: &'static str, replies: [Reply; N]) -> Self {
         self.provider.push((token, replies.into()));
         self
     }
 
-    /// There is a token endpoint, which makes `a+` and `refresh-a+` of `refresh-a`.
+    /// Adds a token endpoint that gives `a+` and `refresh-a+` for `refresh-a`.
     pub(crate) fn refreshable(mut self) -> Self {
         self.endpoint.get_or_insert_default();
         self
     }
 
-    /// What the token endpoint answers to this refresh token.
+    /// Adds the token endpoint's replies to a refresh token.
     pub(crate) fn endpoint<const N: usize>(mut self, refresh: &'static str, replies: [Reply; N]) -> Self {
         self.endpoint.get_or_insert_default().push((refresh, replies.into()));
         self
@@ -256,7 +256,7 @@ impl Scenario {
         self
     }
 
-    /// As it is for one adapter.
+    /// The scenario as it is expected through one adapter.
     pub(crate) fn told_for(&self, adapter: Adapter) -> Self {
         let mut scenario = self.clone();
         for difference in self.differences.iter().filter(|difference| difference.adapter == adapter) {

@@ -1,4 +1,4 @@
-//! Secrets that are easy to find, who holds them, and everything that was printed of it.
+//! Secrets that are easy to find, the values that hold them, and everything that was printed.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::accounts::{day, wall};
 
-/// In all of them, so that one search finds any.
+/// A part of every secret, so that one search finds any.
 pub(crate) const CANARY: &str = "c4n4ry";
 
 pub(crate) fn secret(name: &str) -> String {

@@ -79,7 +79,7 @@ async fn by_device(answer: &(u16, &str), shown: &mut Shown, steps: &Arc<Mutex<Ve
     shown.add(&login);
     add(shown, login.finish().await);
     assert!(script.asked()[1].body.contains("c4n4ry-code"));
-    // And where the device code should be given.
+    // The same answers in place of a device code.
     if let Err(error) = watched(&Script::new([says(answer.0, answer.1)]), steps).by_device().await {
         shown.add_error(&error.into());
     }

@@ -8,7 +8,7 @@ use crate::canary::{CANARY, Shown, key, oauth, subscription};
 use crate::support::accounts::{keys, post, seconds, settle, wall};
 use crate::support::recorder::Recorder;
 
-/// Sends requests through every kind of failure, and prints all that comes of it.
+/// Sends requests through every kind of failure, and prints all results.
 async fn ordeal(token_endpoint: (u16, &'static str), statuses: &'static [u16], shown: &mut Shown) {
     let pool = keys(&[]).clock(wall()).token_source(oauth(token_endpoint.0, token_endpoint.1));
     let pool = pool.credentials([subscription(), key()]).build().unwrap();

@@ -1,4 +1,4 @@
-//! The file and the keyring keep the rules that every store has to keep.
+//! The file store and the keyring store keep the rules of every store.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -37,7 +37,7 @@ async fn sent(request: Request<Full<Bytes>>, reply: Reply) -> (Pool, Response<Ma
     (pool, response)
 }
 
-/// The data, the trailers, and how it ended.
+/// Reads a body: its data, its trailers, and its error, if any.
 async fn read<B: Body<Data = Bytes, Error = BoxError> + Unpin>(mut body: B) -> (String, Option<String>, &'static str) {
     let (mut text, mut sum) = (String::new(), None);
     while let Some(frame) = body.frame().await {

@@ -1,4 +1,4 @@
-//! Errors after the first content: known for the next request.
+//! Errors after the first content of a stream: they count for the next request.
 
 use http::Request;
 use http_body_util::{BodyExt, Full};

@@ -1,4 +1,4 @@
-//! Errors before the first content: the request goes on.
+//! Errors before the first content of a stream: the request goes on with the next account.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ async fn where_nothing_is_left_the_caller_gets_the_stream_as_it_came() {
 async fn a_refused_stream_is_not_given_again_from_memory() {
     let stage = Stage::of(&["a"]).on("a", [stream([data(LIMITED)])]);
     assert_eq!(stage.send().await.status(), 200);
-    // Whoever asks next may not read streams.
+    // The next caller may not be able to read streams.
     let answer = stage.send().await;
     assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (429, "30"));
     assert_eq!(stage.tokens(), ["a"]);
@@ -90,7 +90,7 @@ async fn a_stream_that_ends_before_its_content_is_tried_again() {
     let stage = Stage::of(&["a", "b"]).on("a", [broken(), broken()]).on("b", [good()]);
     assert_eq!(stage.text().await, (format!("{TEXT}{STOP}"), true));
     assert_eq!((stage.tokens(), stage.counts("a").1), (vec!["a".into(), "a".into(), "b".into()], 2));
-    // Nobody knows what this is.
+    // An empty stream shows no dialect, so its end is a success.
     let stage = Stage::of(&["a", "b"]).on("a", [stream([])]);
     assert_eq!((stage.text().await, stage.counts("a")), ((String::new(), true), (1, 0, 0)));
 }
@@ -144,7 +144,7 @@ async fn a_classifier_of_the_users_own_judges_the_error_first() {
     settle().await;
     assert_eq!(stage.cooling("a"), None);
 
-    // Who says that it is no error lets the stream go.
+    // A classifier that says "no error" lets the stream go.
     let stage = Stage::of(&["a", "b"]).on("a", [stream([data(BUSY)])]);
     let answer =
         stage.client(|layer| layer.classifier(classify_fn(|_| Some(Verdict::new(Kind::Success))))).oneshot(post());

@@ -1,4 +1,4 @@
-//! How long a stream is held back, and which is not.
+//! Which streams are held back, and for how long.
 
 use std::time::Duration;
 

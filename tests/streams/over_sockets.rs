@@ -107,7 +107,7 @@ async fn a_reader_that_leaves_half_way_frees_the_credential_and_blames_nobody() 
             drop(body);
             let a = state_of(&pool, "a");
             assert_eq!((a.in_flight, a.failures, a.successes, a.standing), (0, 0, 1, Standing::Ready));
-            // The server is told as well.
+            // The server sees it as well.
             sender.closed().await;
         }
     })

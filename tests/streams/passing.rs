@@ -1,4 +1,4 @@
-//! Nothing is lost, added or read ahead.
+//! Streams that run: nothing is lost, added or read ahead.
 
 use bytes::Bytes;
 use http_body::Body;

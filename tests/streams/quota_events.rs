@@ -1,4 +1,4 @@
-//! Events that say how much is left.
+//! Events inside streams that say how much of a quota is left.
 
 use http_body_util::BodyExt;
 use oauth_marathon::config::{Settings, WhenAllCooling};

@@ -21,17 +21,17 @@ pub(crate) fn answer(status: u16) -> Response<Full<Bytes>> {
     Response::builder().status(status).body(Full::from("body")).unwrap()
 }
 
-/// A pool of static keys; each one's key is its id.
+/// A pool of static keys with these ids. The key of each is its id.
 pub(crate) fn keys(ids: &[&str]) -> PoolBuilder {
     Pool::builder("openai").origin(ORIGIN).credentials(ids.iter().map(|id| Credential::new(*id, Secret::new(*id))))
 }
 
-/// The time of day begins now and goes with the paused clock of the test.
+/// A wall clock that begins at the real time of day and goes with the test's paused clock.
 pub(crate) fn wall() -> ManualClock {
     ManualClock::new(day(Duration::ZERO)).running()
 }
 
-/// A point of time, counted from the start of the test.
+/// A time of day, counted from the start of the test.
 pub(crate) fn day(since_start: Duration) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000) + since_start
 }
@@ -40,7 +40,7 @@ pub(crate) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Tokens whose names tell whose they are: `a-1` and `a-r1`; they expire after `life`, counted from the test's start.
+/// A credential with the tokens `ID-1` and `ID-r1`, which expire after `life`, counted from the test's start.
 pub(crate) fn oauth(id: &str, life: Option<Duration>) -> Credential {
     let tokens = TokenSet::new(format!("{id}-1")).with_refresh(format!("{id}-r1"));
     Credential::new(
@@ -52,7 +52,7 @@ pub(crate) fn oauth(id: &str, life: Option<Duration>) -> Credential {
     )
 }
 
-/// Gives out `ID-2` and `ID-r2`, then `ID-3` and so on, all of this life.
+/// A token source that grants `ID-2` and `ID-r2`, then `ID-3` and so on, each with this life.
 pub(crate) fn rotating(wall: ManualClock, life: Duration) -> ScriptedTokens {
     ScriptedTokens::new().fresh_as(move |exchange| {
         let (id, next) = (&exchange.credential, exchange.number + 1);
@@ -61,21 +61,22 @@ pub(crate) fn rotating(wall: ManualClock, life: Duration) -> ScriptedTokens {
     })
 }
 
-/// Tells each of these tokens this status, always, and 200 to all others; 0 is a connection that breaks.
+/// A provider that answers each of these tokens with its status, always, and all others with 200; 0 stands for a broken
+/// connection.
 pub(crate) fn refusing(refused: &[(&str, u16)]) -> ScriptedProvider {
     refused.iter().fold(ScriptedProvider::new(), |provider, (token, status)| {
         provider.always(token, if *status == 0 { Reply::connection_error() } else { Reply::status(*status) })
     })
 }
 
-/// Runs whatever can run now, without moving the clock.
+/// Lets all tasks run that can run now, without moving the clock.
 pub(crate) async fn settle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
 }
 
-/// The names of the events that have come.
+/// The names of the events that have come so far.
 pub(crate) fn names(events: &mut EventStream) -> Vec<&'static str> {
     std::iter::from_fn(|| events.try_recv()).map(|event| event.name()).collect()
 }

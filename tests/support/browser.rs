@@ -18,7 +18,7 @@ pub(crate) struct Browser {
     cookies: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
-/// What the browser shows.
+/// A page that the browser shows: its status, headers and text.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) status: StatusCode,
@@ -55,7 +55,7 @@ impl Browser {
         panic!("the server's pages do not end");
     }
 
-    /// One request, without following anything.
+    /// Sends one GET request, without following redirects.
     pub(crate) async fn visit(&self, url: &str) -> Shown {
         self.ask(url, None).await
     }
@@ -76,7 +76,7 @@ impl Browser {
         self.send(request.unwrap()).await
     }
 
-    /// Sends a request as it is.
+    /// Sends this request as it is, and keeps the cookies of its answer.
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Shown {
         let (head, body) = self.client.request(request).await.unwrap().into_parts();
         for cookie in head.headers.get_all(SET_COOKIE) {

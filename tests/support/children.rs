@@ -2,10 +2,10 @@
 
 use std::process::{Child, Command, Stdio};
 
-/// Set in the processes that a test starts.
+/// The environment variable that holds the task of a started process.
 const TASK: &str = "OAUTH_MARATHON_TEST_TASK";
 
-/// What this process is to do, if a test has started it for something.
+/// The task of this process, if a test has started it with one.
 pub(crate) fn task() -> Option<Vec<String>> {
     std::env::var(TASK).ok().map(|task| task.split('\n').map(str::to_owned).collect())
 }
@@ -15,10 +15,10 @@ pub(crate) fn spawn(module: &str, function: &str, task: &[&str]) -> Child {
     command(module, function, task).spawn().unwrap()
 }
 
-/// The command of such a process.
+/// The command that starts the process of [`spawn`].
 pub(crate) fn command(module: &str, function: &str, task: &[&str]) -> Command {
     let (program, name) = (std::env::current_exe().unwrap(), test_name(module, function));
-    // A name that no test has would run nothing, and that ends well.
+    // The harness would run nothing and succeed if no test had this name.
     let listed = Command::new(&program).args(["--exact", &name, "--list"]).output().unwrap();
     assert!(String::from_utf8_lossy(&listed.stdout).contains(&format!("{name}: test")), "there is no test {name}");
     let mut command = Command::new(program);
@@ -36,7 +36,7 @@ pub(crate) fn test_name(module: &str, function: &str) -> String {
     }
 }
 
-/// Waits for a process without blocking the runtime; says whether it ended well.
+/// Waits for a process without blocking the runtime. True if it succeeded.
 pub(crate) async fn ended_well(mut child: Child) -> bool {
     tokio::task::spawn_blocking(move || child.wait().unwrap().success()).await.unwrap()
 }

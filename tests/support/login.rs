@@ -1,4 +1,4 @@
-//! An OAuth server by script for logins: one answer after the other, and a note of what was asked.
+//! A scripted OAuth server for logins: it gives one answer after the other, and records the requests.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) fn says(status: u16, body: &str) -> Reply {
     Reply::status(status).body(body.to_owned())
 }
 
-/// A request as it came: its path, its body, and when.
+/// A recorded request: its path, its body, and when it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) path: String,
@@ -22,7 +22,7 @@ pub(crate) struct Asked {
     pub(crate) at: Duration,
 }
 
-/// The server. A clone is the same one.
+/// The scripted server. Clones share the script.
 #[derive(Clone)]
 pub(crate) struct Script {
     server: ScriptedProvider,
@@ -30,7 +30,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// One answer after the other; a request more than that sees a panic.
+    /// A server that gives these answers in turn. A request beyond the last one panics.
     pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
         let server = ScriptedProvider::new().otherwise(Reply::panic());
         Self { server: replies.into_iter().fold(server, ScriptedProvider::then), begun: Instant::now() }
@@ -62,7 +62,7 @@ impl Script {
     }
 }
 
-/// A value of a form or of a URL's query, decoded as far as tests need it.
+/// The value of a field in a form or in a URL's query, decoded.
 pub(crate) fn value(form: &str, name: &str) -> Option<String> {
     let form = form.split_once('?').map_or(form, |(_, query)| query);
     let pair = form.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?;

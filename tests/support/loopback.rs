@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// One request as it arrived.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) method: Method,
@@ -53,7 +53,7 @@ pub(crate) struct Loopback {
 }
 
 impl Loopback {
-    /// Answers each request, whose body it has read, with `answer`.
+    /// Starts a server that reads each request's body, and then answers with `answer`.
     pub(crate) async fn start<F, Fut>(answer: F) -> Self
     where
         F: Fn(Seen) -> Fut + Clone + Send + Sync + 'static,
@@ -72,7 +72,7 @@ impl Loopback {
                     let (answer, log) = (answer.clone(), log.clone());
                     async move {
                         let (head, body) = request.into_parts();
-                        // Noted before the body is read: one that breaks off was a request as well.
+                        // Recorded before the body is read, because a request that breaks off counts too.
                         let place = note(&log, head);
                         let body = body.collect().await?.to_bytes();
                         let seen = complete(&log, place, body);
@@ -86,7 +86,7 @@ impl Loopback {
         Self { address, seen, _task: task }
     }
 
-    /// Answers each request whose token is named with its status, and the others with 200 and `token says body`.
+    /// Starts a server that answers listed tokens with their status, and others with 200 and `token says body`.
     pub(crate) async fn refusing(refusals: &'static [(&'static str, u16)]) -> Self {
         Self::start(move |seen| async move {
             match refusals.iter().find(|refusal| refusal.0 == seen.token()) {
@@ -146,20 +146,20 @@ pub(crate) fn redirect(code: u16, to: &str) -> Answer {
     Response::builder().status(code).header("location", to).body(Full::default()).unwrap()
 }
 
-/// Longer than any test takes.
+/// Waits for longer than any test takes.
 pub(crate) async fn for_ever() -> Answer {
     tokio::time::sleep(Duration::from_secs(600)).await;
     status(StatusCode::GATEWAY_TIMEOUT.as_u16(), "")
 }
 
-/// Settings without further tries on the same credential.
+/// Settings with no network retry on the same credential.
 pub(crate) fn without_network_retries() -> Settings {
     let mut settings = Settings::default();
     settings.network_retry_attempts = 0;
     settings
 }
 
-/// The credentials of the attempts, with what each came to.
+/// The credential of each attempt, with its verdict.
 pub(crate) fn log(context: &RequestContext) -> Vec<String> {
     let attempts = context.attempts().into_iter();
     attempts
@@ -174,7 +174,7 @@ pub(crate) fn credential(pool: &Pool, id: &str) -> CredentialSnapshot {
     pool.snapshot().credential(id).unwrap().clone()
 }
 
-/// A body in chunks, of which nobody knows the length; an error at its end breaks it off.
+/// A body in chunks, with an unknown length; an error at its end breaks it off.
 pub(crate) fn chunks(
     chunks: impl IntoIterator<Item = Result<&'static str, std::io::Error>>,
 ) -> impl Body<Data = Bytes, Error = std::io::Error> + Send + Sync + 'static {
@@ -193,7 +193,7 @@ impl Body for Chunks {
     }
 }
 
-/// A server that writes the same to each connection once a request has come, and closes it.
+/// A server that, once a request has come on a connection, always writes the same bytes and closes it.
 pub(crate) struct Raw {
     pub(crate) address: SocketAddr,
     pub(crate) requests: Arc<AtomicUsize>,
@@ -224,7 +224,7 @@ impl Raw {
     }
 }
 
-/// An address where nobody listens.
+/// An address on which no server listens.
 pub(crate) async fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

@@ -1,4 +1,4 @@
-//! A server that is told byte by byte what to do.
+//! A server whose every byte is scripted.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// What a server has seen so far.
+/// What the server has seen so far.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     connections: AtomicUsize,
@@ -89,7 +89,7 @@ impl RawServer {
     }
 }
 
-/// An address on which nobody listens.
+/// An address on which no server listens.
 pub(crate) async fn dead_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
@@ -102,7 +102,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Reads a whole request; `None` once the client sends no more.
+    /// Reads a whole request; `None` once the client sends no more requests.
     pub(crate) async fn request(&mut self) -> Option<Request<Bytes>> {
         let head = self.head().await?;
         let body = self.body(&head.headers).await?;
@@ -142,13 +142,13 @@ impl Peer {
         Some(body.freeze())
     }
 
-    /// The next `count` bytes.
+    /// Reads the next `count` bytes.
     pub(crate) async fn exactly(&mut self, count: usize) -> Option<Bytes> {
         self.arrived(count).await?;
         Some(self.read.split_to(count).freeze())
     }
 
-    /// Waits until this much is here, and leaves it there.
+    /// Waits until `count` bytes have arrived, and leaves them unread.
     pub(crate) async fn arrived(&mut self, count: usize) -> Option<()> {
         while self.read.len() < count {
             self.more().await?;
@@ -156,7 +156,7 @@ impl Peer {
         Some(())
     }
 
-    /// All up to and with `end`.
+    /// Reads all bytes up to `end`, and `end` itself.
     pub(crate) async fn until(&mut self, end: &[u8]) -> Option<Bytes> {
         loop {
             if let Some(at) = self.read.windows(end.len()).position(|window| window == end) {
@@ -175,7 +175,7 @@ impl Peer {
         let _ = self.stream.write_all(bytes.as_ref()).await;
     }
 
-    /// Reads on until the client closes its side.
+    /// Reads and drops bytes until the client closes its side.
     pub(crate) async fn gone(&mut self) {
         while self.more().await.is_some() {
             let read = self.read.len();

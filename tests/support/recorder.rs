@@ -1,4 +1,4 @@
-//! Everything that is traced while a function runs, at every level, as text.
+//! Records everything that is traced while a function runs, at every level, as text.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -9,15 +9,15 @@ use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// Keeps one line for each event, span, and later field of a span.
+/// The recorded lines: one for each event, each span, and each later field of a span.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(Arc<Mutex<Vec<String>>>);
 
 impl Recorder {
-    /// Records what `f` does on this thread.
+    /// Records what `f` traces on this thread.
     ///
-    /// With one subscriber alone, `tracing` lets the thread that comes first decide for all whether a place in the code
-    /// is recorded; idle ones beside it make each thread be asked.
+    /// If only one subscriber exists, `tracing` lets the first thread decide for all threads whether a place in the
+    /// code is recorded. With idle subscribers beside it, every thread is asked.
     pub(crate) fn record(&self, f: impl FnOnce()) {
         static IDLE: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::new())));
         LazyLock::force(&IDLE);

@@ -35,7 +35,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers each request with `handler`.
+    /// Starts a server that answers each request with `handler`.
     pub(crate) async fn start<F, Fut>(handler: F) -> Self
     where
         F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
@@ -73,7 +73,7 @@ impl Server {
     }
 }
 
-/// An answer with a body that is there at once.
+/// An answer with a body that is ready at once.
 pub(crate) fn answer(status: u16, body: impl Into<Bytes>) -> Answer {
     Response::builder().status(status).body(Full::new(body.into()).boxed()).unwrap()
 }
@@ -91,7 +91,7 @@ where
     Client::builder(TokioExecutor::new()).http2_only(http2).build(tcp)
 }
 
-/// A pool for one origin whose credentials are named as their tokens.
+/// A pool for one origin. The ids of its credentials are their tokens.
 pub(crate) fn pool(origin: &str, tokens: &[&str], resend: Resend) -> Pool {
     let mut settings = Settings::default();
     settings.resend = resend;
@@ -100,7 +100,7 @@ pub(crate) fn pool(origin: &str, tokens: &[&str], resend: Resend) -> Pool {
     Pool::builder("test").origin(origin).settings(settings).credentials(credentials).build().unwrap()
 }
 
-/// How a credential stands.
+/// The snapshot of one credential.
 pub(crate) fn state_of(pool: &Pool, id: &str) -> CredentialSnapshot {
     pool.snapshot().credential(id).unwrap().clone()
 }
@@ -110,13 +110,13 @@ pub(crate) fn post(origin: &str) -> Request<Full<Bytes>> {
     Request::post(format!("{origin}/v1/chat")).body(Full::from("{\"model\":\"m\"}")).unwrap()
 }
 
-/// The status and the whole body.
+/// Reads an answer: its status and its whole body.
 pub(crate) async fn read<B: Body>(response: Response<B>) -> Result<(StatusCode, Bytes), B::Error> {
     let status = response.status();
     Ok((status, response.into_body().collect().await?.to_bytes()))
 }
 
-/// Ends a test that hangs. No test depends on how long it takes.
+/// Runs a test, and panics if it hangs. No test depends on how long it takes.
 pub(crate) async fn within<F: Future>(test: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(60), test).await.expect("the test hangs")
 }

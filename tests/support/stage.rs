@@ -1,4 +1,4 @@
-//! A pool, a provider, and the stack between them; and what a test wants to know of them.
+//! A pool, a scripted provider, and the stack between them, with what tests ask about them.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use oauth_marathon::{BoxError, Credential, Error, Marathon, MarathonLayer, Pool,
 use oauth_marathon_test::ScriptedProvider;
 use tower::{Layer, ServiceExt};
 
-/// An account that can be refreshed, where the pool has a token source. Its token is its id.
+/// An account with a refresh token, which can be refreshed if the pool has a token source. Its token is its id.
 pub fn login(id: &str) -> Credential {
     Credential::new(id, TokenSet::new(id).with_refresh(format!("refresh-{id}")))
 }
 
-/// A static key, sent as such. It is its id.
+/// An account with a static key, which is its id.
 pub fn key(id: &str) -> Credential {
     Credential::new(id, Secret::new(id)).header("x-api-key")
 }
@@ -31,7 +31,7 @@ pub fn pool(ids: &[&str]) -> PoolBuilder {
     Pool::builder("openai").origin("https://api.example.com").credentials(ids.iter().map(|id| login(id)))
 }
 
-/// The default settings with a change.
+/// The default settings, changed by `change`.
 pub fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
     let mut settings = Settings::default();
     change(&mut settings);
@@ -56,23 +56,23 @@ pub fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Lets that much time pass, and everything happen that is due until then.
+/// Lets this many seconds pass, and all that is due until then happen.
 pub async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
-/// An answer whose body was read.
+/// An answer of the stack whose body was read.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
-    /// Empty where the first attempt succeeded.
+    /// The attempt log; empty if the first attempt succeeded.
     pub attempts: Vec<Attempt>,
 }
 
 impl Answer {
-    /// What `Retry-After` says.
+    /// The value of `Retry-After`.
     pub fn retry_after(&self) -> Option<&str> {
         self.headers.get("retry-after").map(|value| value.to_str().expect("printable"))
     }
@@ -100,12 +100,12 @@ impl Stage {
         Self { pool, provider, client }
     }
 
-    /// Sends the usual request.
+    /// Sends the default request.
     pub async fn post(&self) -> Answer {
         self.send(post()).await
     }
 
-    /// Sends a request that is to be answered.
+    /// Sends a request, and expects an answer.
     pub async fn send<B>(&self, request: Request<B>) -> Answer
     where
         B: ReplayableBody<Data: Send, Error: Into<BoxError>> + Send + 'static,
@@ -127,13 +127,13 @@ impl Stage {
         })
     }
 
-    /// Sends a request that is to be refused by the stack itself.
+    /// Sends a request, and expects an error of the stack itself.
     pub async fn refused(&self, request: Request<Full<Bytes>>) -> Error {
         let error = self.try_send(request).await.expect_err("an error");
         *error.downcast::<Error>().expect("an error of the stack")
     }
 
-    /// Sends the usual request in a task of its own.
+    /// Sends the default request in a task of its own.
     pub fn spawn(&self) -> tokio::task::JoinHandle<Answer> {
         let stage = self.clone();
         tokio::spawn(async move { stage.post().await })
@@ -152,7 +152,7 @@ impl Stage {
         self.pool.snapshot().credential(id).expect("in the pool").clone()
     }
 
-    /// Why a credential cools and for how long still.
+    /// The cause of a credential's cooldown, and how long it still lasts.
     pub fn cooldown(&self, id: &str) -> Option<(Kind, Duration)> {
         match self.of(id).standing {
             Standing::Cooling { cooldown, cause, .. } => Some((cause, cooldown)),

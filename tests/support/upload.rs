@@ -1,4 +1,4 @@
-//! A request body that comes in chunks, with pauses between them, and that may fail.
+//! A request body that comes in chunks, with pauses between them, and may fail.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,11 +14,11 @@ use http_body::{Body, Frame, SizeHint};
 #[derive(Debug, Default)]
 pub(crate) struct Upload {
     chunks: VecDeque<Bytes>,
-    /// Whether the length is known beforehand, which makes it a `Content-Length`.
+    /// Whether the length is known beforehand, so that the request has a `Content-Length`.
     sized: bool,
     fails: bool,
     cooled_down: bool,
-    /// The last chunk is not there before this is set.
+    /// If set, the last chunk waits for this gate.
     gate: Option<Arc<AtomicBool>>,
 }
 
@@ -28,13 +28,13 @@ impl Upload {
         Self { chunks: chunks.collect(), sized, ..Self::default() }
     }
 
-    /// Keeps its last chunk back until `gate` is set.
+    /// Holds the last chunk back until `gate` is set.
     pub(crate) fn gated(mut self, gate: &Arc<AtomicBool>) -> Self {
         self.gate = Some(gate.clone());
         self
     }
 
-    /// Fails in place of its end.
+    /// Lets the body fail in place of its end.
     pub(crate) fn failing(mut self) -> Self {
         self.fails = true;
         self

@@ -1,4 +1,4 @@
-//! Accounts of several kinds in one pool: each goes out in its own way, and as a whole.
+//! Accounts of several kinds in one pool: each is sent in its own header and to its own base URL, as a whole.
 
 use oauth_marathon::{Credential, Secret};
 use oauth_marathon_test::{Reply, ScriptedProvider};

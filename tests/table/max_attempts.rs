@@ -1,4 +1,4 @@
-//! `maxAttempts` holds too where the credential that a request was to stay on is gone, or of no more use.
+//! `maxAttempts` holds even if the credential that a request was to stay on is gone or of no more use.
 
 use std::num::NonZeroU32;
 

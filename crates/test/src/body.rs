@@ -1,4 +1,4 @@
-//! An answer's body that comes frame by frame.
+//! The body of a scripted answer, frame by frame.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -35,16 +35,16 @@ pub enum BodyStep {
     Trailers(HeaderMap),
     /// The connection breaks.
     Error,
-    /// Nothing at the first poll; the next step comes at once after it.
+    /// Pending at the first poll; the next step follows at the second.
     Yield,
-    /// Nothing for this time on tokio's clock.
+    /// Pending for this time on tokio's clock.
     Pause(Duration),
-    /// Nothing ever again.
+    /// Pending for ever.
     Stall,
 }
 
 impl BodyStep {
-    /// A frame of data.
+    /// A step that yields a frame of data.
     pub fn data(data: impl Into<Bytes>) -> Self {
         Self::Data(data.into())
     }
@@ -85,18 +85,19 @@ struct Counts {
     open: AtomicUsize,
 }
 
-/// Tells how far a [`ScriptedBody`] has been read, and whether it still exists; made by [`ScriptedBody::watch`].
+/// A handle that shows how far a [`ScriptedBody`] has been read, and whether it still exists; made by
+/// [`ScriptedBody::watch`].
 #[derive(Debug, Clone)]
 pub struct BodyWatch(Arc<Counts>);
 
 impl BodyWatch {
-    /// How many frames and errors have been taken from it.
+    /// How many frames and errors of the body have been read.
     #[must_use]
     pub fn frames_taken(&self) -> usize {
         self.0.taken.load(Relaxed)
     }
 
-    /// How many answers with this body were given and still hold it.
+    /// How many answers with this body exist.
     #[must_use]
     pub fn open(&self) -> usize {
         self.0.open.load(Relaxed)
@@ -104,7 +105,7 @@ impl BodyWatch {
 }
 
 impl ScriptedBody {
-    /// A body of these steps. It ends after the last one.
+    /// A body that goes through these steps. It ends after the last one.
     #[must_use]
     pub fn new(steps: impl IntoIterator<Item = BodyStep>) -> Self {
         Self {
@@ -117,8 +118,8 @@ impl ScriptedBody {
         }
     }
 
-    /// A body of one frame with a known length, which has ended after that frame; without a frame where `data` is
-    /// empty.
+    /// A body of one frame, with a known length, that reports its end as soon as the frame is read. It has no frame if
+    /// `data` is empty.
     #[must_use]
     pub fn full(data: impl Into<Bytes>) -> Self {
         let data = data.into();
@@ -126,27 +127,28 @@ impl ScriptedBody {
         Self::new(frame).stating_its_length().telling_its_end()
     }
 
-    /// Says beforehand how much data will come.
+    /// Lets `size_hint` state the length of all data from the start.
     #[must_use]
     pub fn stating_its_length(mut self) -> Self {
         self.states_length = true;
         self
     }
 
-    /// Says that it has ended as soon as its last frame was taken. Others say so only when they are asked for one more.
+    /// Lets `is_end_stream` report the end as soon as the last frame is read. Other bodies report it only at the poll
+    /// after that.
     #[must_use]
     pub fn telling_its_end(mut self) -> Self {
         self.tells_end = true;
         self
     }
 
-    /// A handle that tells what becomes of this body and of its clones.
+    /// A handle that watches this body and its clones.
     #[must_use]
     pub fn watch(&self) -> BodyWatch {
         BodyWatch(self.counts.clone())
     }
 
-    /// The same as an answer's, counted while it exists.
+    /// The body for one answer, counted while it exists.
     pub(super) fn opened(mut self) -> Self {
         self.counts.open.fetch_add(1, Relaxed);
         self.counted = true;
@@ -161,7 +163,7 @@ impl Default for ScriptedBody {
     }
 }
 
-/// A clone begins where the original stands, at the end of its pause if it is in one.
+/// A clone begins at the step of the original, after its pause if it is in one.
 impl Clone for ScriptedBody {
     fn clone(&self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The time of day, set by hand.
+//! A wall clock that is set by hand.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -9,10 +9,11 @@ use tokio::time::Instant;
 /// A wall clock that stands still until it is set or advanced, or [goes](ManualClock::running) with tokio's clock. Clones
 /// share one time.
 ///
-/// It says what time of day it is wherever a date is read: in the header fields of an answer, in a store, and in the expiry of
-/// a token at the moment at which the pool takes the token in. From then on the token's life follows tokio's clock, as
-/// cooldowns and waits do, so that no jump of the time of day makes a good token bad: setting or advancing this clock moves the
-/// expiry of no token that a pool holds. To let one expire, let this clock [go](Self::running) and tokio's time pass:
+/// The clock is read wherever a date is: in the header fields of an answer, in a store, and in the expiry of a token at
+/// the moment at which the pool takes the token in. From then on the token's life follows tokio's clock, like cooldowns
+/// and waits, so that no jump of the time of day makes a good token bad: setting or advancing this clock moves the
+/// expiry of no token that a pool holds. To let a token expire, let this clock [go](Self::running) and tokio's time
+/// pass:
 ///
 /// ```
 /// use oauth_marathon::clock::WallClock;
@@ -65,19 +66,19 @@ pub struct ManualClock(Arc<Mutex<Time>>);
 #[derive(Debug)]
 struct Time {
     shown: SystemTime,
-    /// Since when tokio's clock moves it on.
+    /// The time on tokio's clock from which this clock goes with it; `None` while it stands still.
     since: Option<Instant>,
 }
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// A clock that stands still at `now`.
     #[must_use]
     pub fn new(now: SystemTime) -> Self {
         Self(Arc::new(Mutex::new(Time { shown: now, since: None })))
     }
 
-    /// Lets it go with tokio's clock from here on: where that is paused, both move by `tokio::time::advance` and by waits.
-    /// Setting and advancing it then are jumps.
+    /// Lets the clock go with tokio's clock from here on. If that is paused, both move by `tokio::time::advance` and by
+    /// waits. Setting and advancing this clock then are jumps.
     ///
     /// ```
     /// use oauth_marathon::clock::WallClock;
@@ -100,14 +101,14 @@ impl ManualClock {
         self
     }
 
-    /// Sets the time, also back.
+    /// Sets the time, forwards or backwards.
     pub fn set(&self, now: SystemTime) {
         let mut time = self.time();
         time.shown = now;
         time.since = time.since.map(|_| Instant::now());
     }
 
-    /// Moves the time on. It stays where it is if that is too far to name.
+    /// Moves the time on. It stays where it is if the sum is too far for a `SystemTime`.
     pub fn advance(&self, by: Duration) {
         let mut time = self.time();
         time.shown = time.shown.checked_add(by).unwrap_or(time.shown);
@@ -126,7 +127,7 @@ impl Time {
 }
 
 impl Default for ManualClock {
-    /// Shows the first second of 2026 (UTC).
+    /// A clock that stands at the first second of 2026 (UTC).
     fn default() -> Self {
         Self::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600))
     }

@@ -1,11 +1,11 @@
-//! What a scripted token source grants.
+//! The outcome of one scripted exchange.
 
 use std::time::Duration;
 
 use oauth_marathon::TokenSet;
 use oauth_marathon::tokens::refresh::RefreshError;
 
-/// What becomes of one exchange of [`ScriptedTokens`](super::ScriptedTokens).
+/// The outcome of one exchange of [`ScriptedTokens`](super::ScriptedTokens).
 ///
 /// ```
 /// use oauth_marathon_test::{Grant, ScriptedTokens};
@@ -32,63 +32,63 @@ enum What {
 }
 
 impl Grant {
-    /// Fresh tokens.
+    /// Grants fresh tokens.
     #[must_use]
     pub fn fresh() -> Self {
         Self::new(What::Fresh)
     }
 
-    /// These tokens.
+    /// Grants these tokens.
     #[must_use]
     pub fn tokens(tokens: TokenSet) -> Self {
         Self::new(What::Tokens(tokens))
     }
 
-    /// This error.
+    /// Fails with this error.
     #[must_use]
     pub fn error(error: RefreshError) -> Self {
         Self::new(What::Error(error))
     }
 
-    /// The refresh token no longer works: the account needs a login.
+    /// Refuses for good: the account needs a login.
     #[must_use]
     pub fn refused() -> Self {
         Self::error(RefreshError::login_needed("scripted: the refresh token was revoked"))
     }
 
-    /// It may work later.
+    /// Fails for now; a later exchange may work.
     #[must_use]
     pub fn busy() -> Self {
         Self::error(RefreshError::transient("scripted: the server is busy"))
     }
 
-    /// No answer, for ever.
+    /// Never answers.
     #[must_use]
     pub fn pending() -> Self {
         Self::new(What::Silence)
     }
 
-    /// The token source panics.
+    /// Lets the token source panic.
     #[must_use]
     pub fn panic() -> Self {
         Self::new(What::Panic)
     }
 
-    /// The same after this time on tokio's clock.
+    /// The same outcome, after this time on tokio's clock.
     #[must_use]
     pub fn after(mut self, time: Duration) -> Self {
         self.after = time;
         self
     }
 
-    /// The same at the next poll, so that other tasks come in between.
+    /// The same outcome, at the next poll, so that other tasks run in between.
     #[must_use]
     pub fn yielding(mut self) -> Self {
         self.yields = true;
         self
     }
 
-    /// The new tokens, when it is time; `fresh` makes fresh ones.
+    /// Waits as the grant says, and gives the outcome. `fresh` makes fresh tokens.
     #[allow(clippy::panic, reason = "the script asks for it")]
     pub(super) async fn give(self, fresh: impl FnOnce() -> TokenSet + Send) -> Result<TokenSet, RefreshError> {
         if self.yields {

@@ -31,7 +31,7 @@ use tower_service::Service;
 #[derive(Debug, Clone, Default)]
 pub struct ProbeLayer(Arc<Counters>);
 
-/// Counts calls, from their beginning to their end.
+/// Counters of calls, from their beginning to their end.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     calls: AtomicUsize,
@@ -41,24 +41,24 @@ pub(super) struct Counters {
     cancelled: AtomicUsize,
 }
 
-/// What a [`ProbeLayer`] or a [`ScriptedProvider`](super::ScriptedProvider) has counted.
+/// The counts of a [`ProbeLayer`] or a [`ScriptedProvider`](super::ScriptedProvider).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ProbeCounts {
     /// Calls that began.
     pub calls: usize,
-    /// Calls under way.
+    /// Calls that are under way.
     pub in_flight: usize,
-    /// The most that were under way at once.
+    /// The most calls that were under way at once.
     pub most_in_flight: usize,
     /// Calls that ended with a result.
     pub completed: usize,
-    /// Calls that were dropped before they had one.
+    /// Calls that were dropped before they had a result.
     pub cancelled: usize,
 }
 
 impl ProbeLayer {
-    /// A layer whose probes count together.
+    /// A layer with counters at zero. All its probes count into them.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -79,7 +79,7 @@ impl<S> Layer<S> for ProbeLayer {
     }
 }
 
-/// The service of [`ProbeLayer`]. It panics when it is called without having been polled ready; a clone is never ready.
+/// The service of [`ProbeLayer`]. It panics if it is called without having been polled ready; a clone is never ready.
 #[derive(Debug)]
 pub struct Probe<S> {
     inner: S,
@@ -136,7 +136,7 @@ impl Counters {
     }
 }
 
-/// Ends the call in the counts, whichever way it ends.
+/// Ends a call in the counters, in whatever way it ends.
 #[derive(Debug)]
 pub(super) struct Guard {
     counters: Arc<Counters>,
@@ -144,7 +144,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// It has a result.
+    /// Counts the call as completed.
     pub(super) fn complete(&mut self) {
         self.completed = true;
     }

@@ -17,10 +17,10 @@ use super::provider_script::{Recorded, Shared};
 use super::reply::Reply;
 use super::reply_future::ReplyFuture;
 
-/// A service that answers by script: each token has its own, and its n-th call gets the n-th reply. Clones share the
-/// scripts and the record.
+/// A service that answers by script: each token has a script of its own, and its n-th call gets the n-th reply. Clones
+/// share the scripts and the record.
 ///
-/// Which reply a request gets, the first of these that there is:
+/// A request gets the first of these replies that there is:
 ///
 /// 1. what [`answering`](ScriptedProvider::answering) makes of the request;
 /// 2. the next one in the script of its token, given to [`on`](ScriptedProvider::on);
@@ -56,7 +56,7 @@ pub struct ScriptedProvider {
     state: State,
 }
 
-/// When an instance is ready.
+/// When an instance becomes ready.
 #[derive(Debug, Clone, Copy)]
 struct Readiness {
     polls_in_vain: usize,
@@ -72,7 +72,7 @@ enum State {
 }
 
 impl ScriptedProvider {
-    /// A provider that reads tokens from `authorization`, or from `x-api-key` where there is none, and answers 200 to all.
+    /// A provider that reads tokens from `authorization`, or else from `x-api-key`, and answers 200 to all.
     #[must_use]
     pub fn new() -> Self {
         Self::reading_any(vec![AUTHORIZATION, HeaderName::from_static("x-api-key")])
@@ -96,7 +96,7 @@ impl ScriptedProvider {
         self
     }
 
-    /// The reply that this token gets each time once its script is over.
+    /// Sets the reply that this token gets each time once its script is over.
     #[must_use]
     pub fn always(self, token: &str, reply: Reply) -> Self {
         self.shared.state().always(token, reply);
@@ -116,14 +116,15 @@ impl ScriptedProvider {
         self
     }
 
-    /// The reply where no script has one.
+    /// Sets the reply for requests that no script answers.
     #[must_use]
     pub fn otherwise(self, reply: Reply) -> Self {
         self.shared.state().set_otherwise(reply);
         self
     }
 
-    /// Asks `answer` before all scripts; `None` leaves the request to them. Its body has not been read yet.
+    /// Lets `answer` answer before all scripts; `None` leaves the request to them. The request's body has not been read
+    /// yet.
     #[must_use]
     pub fn answering(self, answer: impl Fn(&Recorded) -> Option<Reply> + Send + Sync + 'static) -> Self {
         self.shared.state().set_answering(Arc::new(answer));
@@ -137,15 +138,15 @@ impl ScriptedProvider {
         self
     }
 
-    /// After this many calls it fails to become ready, with the error "scripted: the service is broken". An instance
-    /// that is polled again after that panics.
+    /// Lets readiness fail after this many calls, with the error "scripted: the service is broken". An instance that is
+    /// polled again after that panics.
     #[must_use]
     pub fn readiness_fails_after(mut self, calls: usize) -> Self {
         self.readiness.fails_after = calls;
         self
     }
 
-    /// After this many calls it never becomes ready again.
+    /// Lets no instance become ready after this many calls.
     #[must_use]
     pub fn never_ready_after(mut self, calls: usize) -> Self {
         self.readiness.never_after = calls;
@@ -158,14 +159,14 @@ impl ScriptedProvider {
         self.shared.state().recorded().to_vec()
     }
 
-    /// The token of each request so far; empty where one carried none.
+    /// The token of each request so far; empty for a request without one.
     #[must_use]
     pub fn tokens(&self) -> Vec<String> {
         let state = self.shared.state();
         state.recorded().iter().map(|request| request.token().unwrap_or_default().to_owned()).collect()
     }
 
-    /// How many calls began, are under way, and ended, and how.
+    /// The counts of calls: begun, under way, completed and dropped.
     #[must_use]
     pub fn counts(&self) -> ProbeCounts {
         self.shared.counters().counts()

@@ -1,4 +1,4 @@
-//! The script of a scripted provider, and the record of what it was sent.
+//! The script of a scripted provider, and its record of requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::probe::Counters;
 use super::reply::Reply;
 
-/// A request that came in, as [`ScriptedProvider::requests`](super::ScriptedProvider::requests) tells.
+/// A request that a [`ScriptedProvider`](super::ScriptedProvider) has received and recorded.
 ///
 /// ```
 /// use http_body_util::Full;
@@ -30,9 +30,9 @@ use super::reply::Reply;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// The head, as it arrived.
+    /// The head of the request, as it arrived.
     pub head: Request<()>,
-    /// The body; `None` until it has been read to its end.
+    /// The body of the request; `None` until it has been read to its end.
     pub body: Option<Bytes>,
     /// When it arrived.
     pub at: Instant,
@@ -40,7 +40,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// The token that it carried, without its scheme.
+    /// The token that the request carried, without its scheme.
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         self.token.as_ref().map(Secret::expose)
@@ -85,12 +85,12 @@ impl Shared {
         &self.counters
     }
 
-    /// Writes a request down; says where, and what to reply.
+    /// Records a request. Returns its place in the record, and the reply.
     pub(super) fn record(&self, head: Request<()>) -> (usize, Reply) {
         let carried = self.headers.iter().find_map(|name| head.headers().get(name)?.to_str().ok());
         let token = carried.map(|value| Secret::from(value.rsplit(' ').next().unwrap_or_default()));
         let request = Recorded { head, body: None, at: Instant::now(), token };
-        // Asked outside of the lock, so that the closure may use the provider.
+        // Called outside of the lock, so that the closure may use the provider.
         let answering = self.state().answering.clone();
         let own = answering.and_then(|answer| answer(&request));
         let mut state = self.state();
@@ -147,7 +147,7 @@ impl State {
     }
 }
 
-/// Names no token.
+/// Leaves the tokens out.
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State")

@@ -1,4 +1,4 @@
-//! What a scripted provider says to one request.
+//! The reply of a scripted provider to one request.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::body::ScriptedBody;
 
-/// What a [`ScriptedProvider`](super::ScriptedProvider) says to one request: an answer, a broken connection, or nothing.
+/// The reply of a [`ScriptedProvider`](super::ScriptedProvider) to one request: an answer, a broken connection, or
+/// nothing.
 ///
 /// ```
 /// use oauth_marathon_test::Reply;
@@ -43,7 +44,7 @@ impl Reply {
     /// An empty answer with this status.
     ///
     /// # Panics
-    /// If it is no status (100 to 999).
+    /// If `status` is not from 100 to 999.
     #[must_use]
     #[track_caller]
     #[allow(clippy::panic, reason = "a mistake in a script fails the test that holds it")]
@@ -60,7 +61,7 @@ impl Reply {
         Self::new(What::Status(StatusCode::OK))
     }
 
-    /// A rate limit: status 429, with a `Retry-After` of so many seconds.
+    /// A rate limit: status 429, with a `Retry-After` of this many seconds.
     #[must_use]
     pub fn limited(seconds: u64) -> Self {
         Self::new(What::Status(StatusCode::TOO_MANY_REQUESTS)).header("retry-after", seconds.to_string())
@@ -78,13 +79,13 @@ impl Reply {
         Self::new(What::Error(kind))
     }
 
-    /// No answer, for ever.
+    /// No answer ever.
     #[must_use]
     pub fn pending() -> Self {
         Self::new(What::Silence)
     }
 
-    /// A panic in place of an answer, as of a client with a bug.
+    /// A panic in place of an answer, as from a client with a bug.
     #[must_use]
     pub fn panic() -> Self {
         Self::new(What::Panic)
@@ -93,7 +94,7 @@ impl Reply {
     /// Adds a header field.
     ///
     /// # Panics
-    /// If the name or the value cannot be sent.
+    /// If the name or the value is not valid in HTTP.
     #[must_use]
     #[track_caller]
     #[allow(clippy::panic, reason = "a mistake in a script fails the test that holds it")]
@@ -119,29 +120,29 @@ impl Reply {
         self
     }
 
-    /// Says it only after this time on tokio's clock.
+    /// Delays the reply by this time on tokio's clock.
     #[must_use]
     pub fn after(mut self, time: Duration) -> Self {
         self.after = Some(time);
         self
     }
 
-    /// Says it only at the next poll, so that other tasks come in between.
+    /// Delays the reply to the next poll, so that other tasks run in between.
     #[must_use]
     pub fn yielding(mut self) -> Self {
         self.yields = true;
         self
     }
 
-    /// Says it only once the gate gives it a permit, which it keeps: `add_permits(1)` lets one reply through. The time of
-    /// [`after`](Reply::after) begins then.
+    /// Holds the reply until the gate gives it a permit, which it keeps: `add_permits(1)` lets one reply through. The
+    /// delay of [`after`](Reply::after) begins then.
     #[must_use]
     pub fn held(mut self, gate: Arc<Semaphore>) -> Self {
         self.gate = Some(gate);
         self
     }
 
-    /// What the caller gets, when it is time.
+    /// Waits as the reply says, and gives it.
     #[allow(clippy::panic, reason = "the script asks for it")]
     pub(super) async fn say(self) -> io::Result<Response<ScriptedBody>> {
         if self.yields {

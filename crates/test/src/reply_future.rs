@@ -27,7 +27,7 @@ pin_project! {
         #[pin]
         body: B,
         read: BytesMut,
-        // Where to record the body.
+        // The place of the request in the record, for its body.
         place: usize,
         shared: Arc<Shared>,
         // Taken once the body has been read.

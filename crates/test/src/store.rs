@@ -44,7 +44,7 @@ struct State {
     calls: Vec<StoreCall>,
 }
 
-/// What becomes of one save of a [`ScriptedStore`].
+/// The outcome of one save of a [`ScriptedStore`].
 ///
 /// ```
 /// use oauth_marathon_test::{Save, ScriptedStore};
@@ -56,17 +56,17 @@ struct State {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Save {
-    /// It is stored.
+    /// The record is stored.
     Works,
-    /// It is not stored, and that is an error.
+    /// The record is not stored, and the save is an error.
     Fails,
-    /// It is stored, and is an error nevertheless: the answer was lost.
+    /// The record is stored, and the save is an error nevertheless: its answer was lost.
     WorksAndFails,
-    /// It is stored, and answered after this time on tokio's clock.
+    /// The record is stored, and the save returns after this time on tokio's clock.
     Late(Duration),
-    /// It is never answered.
+    /// The save never returns.
     Hangs,
-    /// Another process stores this just before, in place of what it expects.
+    /// Another process stores this record just before, so that the save meets a conflict.
     After(Box<Record>),
     /// Another process removes the record just before.
     AfterRemoval,
@@ -82,7 +82,7 @@ pub enum StoreCall {
     Load,
     /// [`Store::compare_and_set`] of a record with an intent: a refresh begins.
     Intent,
-    /// [`Store::compare_and_set`] of any other record, and of none.
+    /// [`Store::compare_and_set`] of a record without an intent, or of none.
     Save,
 }
 
@@ -93,7 +93,7 @@ impl ScriptedStore {
         Self::default()
     }
 
-    /// Adds to the script of its saves; those after the script work.
+    /// Adds outcomes to the script of saves. Saves after the script work.
     #[must_use]
     pub fn saves(self, saves: impl IntoIterator<Item = Save>) -> Self {
         self.state().saves.extend(saves);
@@ -107,35 +107,35 @@ impl ScriptedStore {
         self
     }
 
-    /// Whether all that reads is an error, from now on.
+    /// Sets whether every read is an error from now on.
     pub fn set_unreadable(&self, unreadable: bool) {
         self.state().unreadable = unreadable;
     }
 
-    /// Whether all that saves is an error, from now on.
+    /// Sets whether every save is an error from now on.
     pub fn set_unwritable(&self, unwritable: bool) {
         self.state().unwritable = unwritable;
     }
 
-    /// The store under the script, which works at once: the view of a process without troubles.
+    /// The store below the script, in which everything works: as another process without troubles sees it.
     #[must_use]
     pub fn memory(&self) -> &MemoryStore {
         &self.0.memory
     }
 
-    /// What was asked of it since this was called the last time, in order. Lists, orders and notes are left out.
+    /// The calls since this method was called last, in order. Lists, orders and notes are left out.
     #[must_use]
     pub fn take_calls(&self) -> Vec<StoreCall> {
         std::mem::take(&mut self.state().calls)
     }
 
-    /// How many notes about health it was given.
+    /// How many notes about health the store was given.
     #[must_use]
     pub fn notes(&self) -> usize {
         self.state().notes
     }
 
-    /// How many clones exist, this one included: whether a pool that is gone has left one behind.
+    /// How many clones exist, this one included. It shows whether a pool that is gone has left a clone behind.
     #[must_use]
     pub fn clones(&self) -> usize {
         Arc::strong_count(&self.0)

@@ -66,7 +66,7 @@ struct Script {
     always: Option<Grant>,
 }
 
-/// An exchange that [`ScriptedTokens`] were asked for.
+/// One exchange of [`ScriptedTokens`], as recorded.
 ///
 /// ```
 /// use oauth_marathon::TokenSet;
@@ -84,18 +84,18 @@ struct Script {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// Its number, from 1, over all credentials.
+    /// The number of the exchange, from 1, over all credentials.
     pub number: usize,
     /// The credential whose tokens were to be refreshed.
     pub credential: CredentialId,
     /// The tokens that were to be refreshed.
     pub tokens: TokenSet,
-    /// When it began.
+    /// When the exchange began, on tokio's clock.
     pub at: Instant,
 }
 
 impl ScriptedTokens {
-    /// A source of fresh tokens.
+    /// A source without a script: every exchange grants fresh tokens.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Shared { state: Mutex::default(), open: watch::Sender::new(true) }))
@@ -108,7 +108,7 @@ impl ScriptedTokens {
         self
     }
 
-    /// The grant that a credential gets each time once its script is over.
+    /// Sets the grant that a credential gets each time once its script is over.
     #[must_use]
     pub fn always(self, credential: &str, grant: Grant) -> Self {
         self.state().scripts.entry(credential.into()).or_default().always = Some(grant);
@@ -121,33 +121,33 @@ impl ScriptedTokens {
         self.state().scripts.insert(credential.into(), Script { grants: VecDeque::new(), always: Some(grant) });
     }
 
-    /// The grant where no script has one.
+    /// Sets the grant for exchanges that no script answers.
     #[must_use]
     pub fn otherwise(self, grant: Grant) -> Self {
         self.state().otherwise = Some(grant);
         self
     }
 
-    /// How fresh tokens are made, in place of those with a `+`: such as ones that expire.
+    /// Sets how fresh tokens are made, for example with an expiry, in place of those with a `+`.
     #[must_use]
     pub fn fresh_as(self, make: impl Fn(&Exchange) -> TokenSet + Send + Sync + 'static) -> Self {
         self.state().fresh_as = Some(Arc::new(make));
         self
     }
 
-    /// Asks `answer` before all scripts; `None` leaves the exchange to them.
+    /// Lets `answer` answer before all scripts; `None` leaves the exchange to them.
     #[must_use]
     pub fn answering(self, answer: impl Fn(&Exchange) -> Option<Grant> + Send + Sync + 'static) -> Self {
         self.state().answering = Some(Arc::new(answer));
         self
     }
 
-    /// Answers nothing until [`release`](ScriptedTokens::release) is called. Exchanges are recorded when they begin.
+    /// Holds all exchanges until [`release`](ScriptedTokens::release) is called. They are recorded when they begin.
     pub fn hold(&self) {
         self.0.open.send_replace(false);
     }
 
-    /// Lets all exchanges go on.
+    /// Lets held exchanges, and all later ones, go on.
     pub fn release(&self) {
         self.0.open.send_replace(true);
     }
@@ -158,20 +158,20 @@ impl ScriptedTokens {
         self.state().exchanges.clone()
     }
 
-    /// The refresh token of each exchange so far; empty where there was none.
+    /// The refresh token of each exchange so far; empty if it had none.
     #[must_use]
     pub fn spent(&self) -> Vec<String> {
         let spent = |exchange: &Exchange| exchange.tokens.refresh().map(|refresh| refresh.expose().to_owned());
         self.state().exchanges.iter().map(|exchange| spent(exchange).unwrap_or_default()).collect()
     }
 
-    /// The credentials whose tokens were to be refreshed, in order.
+    /// The credential of each exchange so far, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
         self.state().exchanges.iter().map(|exchange| exchange.credential.to_string()).collect()
     }
 
-    /// How many token sets were given out.
+    /// How many token sets were granted.
     #[must_use]
     pub fn granted(&self) -> usize {
         self.state().granted
@@ -188,7 +188,7 @@ impl ScriptedTokens {
         state.exchanges.push(exchange.clone());
         let answering = state.answering.clone();
         drop(state);
-        // Asked outside of the lock, so that the closure may read the exchanges.
+        // Called outside of the lock, so that the closure may read the exchanges.
         let own = answering.and_then(|answer| answer(&exchange));
         let grant = own.unwrap_or_else(|| self.scripted(&exchange.credential));
         (exchange, grant)
@@ -222,7 +222,7 @@ fn next(old: &TokenSet) -> TokenSet {
 impl TokenSource for ScriptedTokens {
     async fn refresh(&self, request: RefreshRequest) -> Result<TokenSet, RefreshError> {
         let (exchange, grant) = self.begin(&request);
-        // The sender lives as long as this source does.
+        // This cannot fail, because the sender lives as long as this source.
         let _ = self.0.open.subscribe().wait_for(|open| *open).await;
         let tokens = grant.give(|| self.fresh(&exchange)).await?;
         self.state().granted += 1;

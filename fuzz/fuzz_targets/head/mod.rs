@@ -1,4 +1,4 @@
-//! A head of an answer and what follows it, of any bytes.
+//! Splits any bytes into the head of an answer and what follows it.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

@@ -1,4 +1,4 @@
-//! Connecting within a time limit.
+//! Connects within a time limit.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,11 +16,10 @@ use tower_service::Service;
 use crate::error::TimeLimit;
 use crate::error::{BoxError, Error};
 
-/// How much longer one address may take than connecting as a whole: the limit of the whole is to strike first, as it
-/// says why.
+/// How much longer one address may take than the whole connect: so the whole limit ends first, and its error says why.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// Connects with TLS where the scheme asks for it. The time limit covers all of it: the name, the connection and the handshake.
+/// Connects, with TLS if the scheme is `https`. The time limit covers name lookup, connection and handshake.
 #[derive(Clone)]
 pub(super) struct Connector {
     inner: HttpsConnector<HttpConnector>,
@@ -30,7 +29,7 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) fn new(limit: Option<Duration>) -> Result<Self, Error> {
         let mut tcp = HttpConnector::new();
-        // The scheme is checked before.
+        // The scheme was checked before.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         // The time is divided among the addresses of a name, so that a dead one leaves time for the next.

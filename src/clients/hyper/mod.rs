@@ -22,14 +22,15 @@ use self::connect::Connector;
 use crate::credentials::origin;
 use crate::error::{BoxError, Error, ErrorKind, chain};
 
-/// The default of `connectTimeoutMs`: longer than a lost packet and its repetition, shorter than the minutes that an operating
-/// system waits.
+/// The default of `connectTimeoutMs`. It is longer than a lost packet and its repetition take, and shorter than the
+/// minutes that an operating system waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most header fields of an answer over HTTP/1.1: each proxy on the way adds some, and a refusal has to be read.
+/// The most header fields that an answer may have over HTTP/1.1. Each proxy on the way adds some, and a refusal has to
+/// be readable.
 const MOST_FIELDS: usize = 1_000;
 
-/// The most that the header fields of an answer may have over HTTP/2, in bytes as HTTP/2 counts them.
+/// The most bytes that the header fields of an answer may have over HTTP/2, counted as HTTP/2 does.
 const MOST_HEADER_BYTES: u32 = 256 * 1024;
 
 /// An HTTPS client: a service from [`http::Request`] to [`http::Response`].
@@ -72,13 +73,13 @@ where
         Self::with_connect_timeout(Some(CONNECT_TIMEOUT))
     }
 
-    /// A client without any connection yet, with a time limit for connecting, such as that of the
-    /// [settings](crate::config::Settings::connect_timeout); `None` is without limit. A request that meets it fails
-    /// with an error of the kind [`ConnectTimeout`](ErrorKind::ConnectTimeout), and nothing of it was sent.
+    /// A client without any connection yet, with a time limit for connecting, for example from the
+    /// [settings](crate::config::Settings::connect_timeout); `None` sets no limit. A request over the limit fails with
+    /// an error of the kind [`ConnectTimeout`](ErrorKind::ConnectTimeout), and nothing of it was sent.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn with_connect_timeout(limit: Option<Duration>) -> Result<Self, Error> {
         Ok(Self(builder().build(Connector::new(limit)?)))
     }
@@ -149,12 +150,13 @@ impl Future for ResponseFuture {
     }
 }
 
-/// The error as it came, named where it is about this client's own bounds.
+/// Wraps an error that is about this client's own bounds in one that names the bound; passes others on.
 #[cold]
 fn explained(error: hyper_util::client::legacy::Error) -> BoxError {
     let is_too_large = chain(&error).any(|error| {
         let too_large = |error: &hyper::Error| error.is_parse_too_large();
-        // h2 has no word for it: it resets the stream by itself, as for other violations of the protocol.
+        // h2 has no error for a head that is too large: it resets the stream by itself, as for other violations of the
+        // protocol.
         let reset_by_us = |error: &h2::Error| {
             error.is_reset() && error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
         };

@@ -15,7 +15,8 @@ use super::*;
 use crate::TokenSet;
 use crate::tokens::refresh::{OAuth2, RefreshRequest, TokenSource as _};
 
-/// A server on loopback that echoes bodies, and answers a token at `/token`; and how many connections it has seen.
+/// A server on loopback that echoes bodies, and answers a token at `/token`; with the number of connections that it has
+/// seen.
 async fn server() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -64,7 +65,7 @@ async fn requests_share_one_connection() {
         let answer = send(&mut client.clone(), post.body(Full::from("hello")).unwrap()).await.unwrap();
         assert_eq!(answer.body(), "hello");
     }
-    // One for each name of the server.
+    // One connection for each name of the server.
     assert_eq!(connections.load(Ordering::Relaxed), 2);
 }
 

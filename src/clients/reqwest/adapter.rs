@@ -36,7 +36,7 @@ use super::convert::tell_if_elsewhere;
 pub struct ReqwestLayer(());
 
 impl ReqwestLayer {
-    /// The layer, which has no settings.
+    /// A layer without settings.
     #[must_use]
     pub const fn new() -> Self {
         Self(())
@@ -54,8 +54,9 @@ impl<S> Layer<S> for ReqwestLayer {
 /// A service of `http::Request`s over a service of reqwest's requests, such as a `reqwest::Client` or a
 /// `reqwest_middleware::ClientWithMiddleware`; ready when that is.
 ///
-/// Extensions go along both ways, so a timeout of a request stays with it. The answer keeps its URL in its extensions, from
-/// where `reqwest::Response::from` takes it, also after a [`MarathonLayer`](crate::MarathonLayer) above.
+/// Extensions are passed on in both directions, so a timeout of a request stays with it. The answer keeps its URL in
+/// its extensions, where `reqwest::Response::from` finds it, also after a [`MarathonLayer`](crate::MarathonLayer)
+/// above.
 #[derive(Debug, Clone)]
 pub struct ReqwestService<S> {
     inner: S,
@@ -124,7 +125,7 @@ pin_project! {
             answer: F,
             sent: Uri,
         },
-        /// Its URI is none that reqwest takes.
+        /// The request's URI is not one that reqwest takes.
         Refused {
             error: Option<E>,
         },

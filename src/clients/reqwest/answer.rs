@@ -1,4 +1,4 @@
-//! Answers on their way up the stack, and out of it.
+//! Converts answers of reqwest for the stack, and back for the caller.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,11 +10,11 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::layers::marathon::MarathonBody;
 
-/// In the extensions of an answer that came over the network, and so brings its URL.
+/// A mark in the extensions of an answer that came over the network, and so has a URL.
 #[derive(Debug, Clone, Copy)]
 struct Received;
 
-/// The URL of an answer goes along in its extensions, as the conversion back expects it.
+/// Converts an answer for the stack. Its URL goes into its extensions, where the conversion back expects it.
 pub(super) fn answer_in(mut answer: Response) -> http::Response<Body> {
     let url = answer.url().clone();
     put_url(answer.extensions_mut(), url);
@@ -22,7 +22,7 @@ pub(super) fn answer_in(mut answer: Response) -> http::Response<Body> {
     http::Response::from(answer)
 }
 
-/// Takes the head off an answer, which is put on again by [`put_head`].
+/// Takes the head off an answer, which [`put_head`] puts on again.
 pub(super) fn take_head(answer: &mut Response) -> http::Response<AnswerBody> {
     let mut head = http::Response::new(AnswerBody::Aside);
     *head.status_mut() = answer.status();
@@ -39,8 +39,8 @@ fn put_head(mut answer: Response, head: http::Response<MarathonBody<AnswerBody>>
     answer
 }
 
-/// The answer of a stack. `aside` is the answer whose body was kept aside, if any. `url` is the request's, for an
-/// answer that the pool remembered.
+/// Converts the answer of a stack back. `aside` gives the answer whose body was kept aside, if any. `url` gives the
+/// request's URL, for an answer that the pool remembered.
 pub(super) fn answer_out(
     mut answer: http::Response<MarathonBody<AnswerBody>>,
     aside: impl FnOnce() -> Option<Response>,
@@ -61,7 +61,8 @@ pub(super) fn answer_out(
 
 fn put_url(extensions: &mut Extensions, url: Url) {
     let mut carrier = http::Response::builder();
-    // Only the builder puts the URL where reqwest finds it. It works on this very map, so nothing has to be merged.
+    // Only the builder can put a URL where reqwest finds it. The builder works on this very map, so that nothing has to
+    // be merged.
     if let Some(carried) = carrier.extensions_mut() {
         std::mem::swap(carried, extensions);
     }
@@ -74,8 +75,8 @@ fn put_url(extensions: &mut Extensions, url: Url) {
 #[derive(Debug)]
 pub(super) enum AnswerBody {
     Here(Body),
-    /// The body stays with the answer as reqwest made it, and only the head goes up. For the layers this body has ended
-    /// and yet its length is unknown: no other body is so.
+    /// The body stays with reqwest's answer, and only the head goes up the stack. For the layers this body has ended
+    /// although its length is unknown, which is true of no other body.
     Aside,
 }
 

@@ -1,4 +1,4 @@
-//! The request body.
+//! The request body on its way to reqwest.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -39,7 +39,7 @@ enum Inner {
 }
 
 impl RequestBody {
-    /// A body that is sent once, as it comes.
+    /// A body that is streamed, and sent once.
     pub fn stream<B>(body: B) -> Self
     where
         B: HttpBody + Send + Sync + 'static,
@@ -58,7 +58,7 @@ impl RequestBody {
         }
     }
 
-    /// For a request's own field: `None` where there is nothing to send.
+    /// The body as a request holds it: `None` if there is nothing to send.
     pub(super) fn into_option(self) -> Option<Body> {
         match self.0 {
             Inner::Bytes(bytes) if bytes.is_empty() => None,
@@ -67,13 +67,13 @@ impl RequestBody {
     }
 }
 
-/// Takes the bytes out, where it holds bytes, without copying them.
+/// Takes the bytes out without copying them, if the body holds bytes.
 impl From<Body> for RequestBody {
     fn from(mut body: Body) -> Self {
         if body.as_bytes().is_none() {
             return Self(Inner::Stream(body));
         }
-        // Such a body has one frame, which is there at once.
+        // A body of bytes has one frame, which is ready at once.
         let frame = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
         let bytes = match frame {
             Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),

@@ -1,11 +1,11 @@
-//! Requests from reqwest's types to those of the `http` crate, and back.
+//! Converts requests from reqwest's types to those of the `http` crate, and back.
 
 use ::reqwest::{Body, Error, Request, Url};
 use http::Uri;
 
 use super::body::RequestBody;
 
-/// Where a caller sent a request, as the layers see it, and the part of its URL that they do not.
+/// Where the caller sent a request: the URI, which the layers see, and the fragment of the URL, which they do not.
 #[derive(Debug)]
 pub(super) struct Address {
     pub(super) uri: Uri,
@@ -20,12 +20,12 @@ impl Address {
         parts(request.uri()) == parts(&self.uri) || *request.uri() == self.uri
     }
 
-    /// As the caller spelt it.
+    /// The URL as the caller wrote it.
     pub(super) fn url(&self) -> Option<Url> {
         Some(self.with_fragment(Url::parse(&self.uri.to_string()).ok()?))
     }
 
-    /// The same, from the answer of an attempt that was not redirected: a copy costs less than parsing does.
+    /// The same URL, from the answer of an attempt that was not redirected: copying it costs less than parsing.
     pub(super) fn url_of(&self, answered: &Url) -> Option<Url> {
         let same = is_origin(&self.uri, answered)
             && self.uri.path() == answered.path()
@@ -41,7 +41,8 @@ impl Address {
     }
 }
 
-/// The URL comes back too: it need not be parsed again for a request that still goes there.
+/// Converts a request for the stack. The URL is returned too, so that it need not be parsed again if the request still
+/// goes there.
 pub(super) fn request_in(request: Request) -> Result<(http::Request<RequestBody>, Address, Url), Error> {
     let url = request.url().clone();
     match http::Request::<Body>::try_from(request) {
@@ -53,7 +54,7 @@ pub(super) fn request_in(request: Request) -> Result<(http::Request<RequestBody>
     }
 }
 
-/// To `url`, or to where the request's URI says.
+/// Converts a request back. It goes to `url`, or if that is `None` to the request's URI.
 pub(super) fn request_out(mut request: http::Request<RequestBody>, url: Option<Url>) -> Result<Request, Error> {
     let Some(url) = url else { return Request::try_from(request) };
     if request.extensions().is_empty() {
@@ -69,10 +70,10 @@ pub(super) fn request_out(mut request: http::Request<RequestBody>, url: Option<U
     Ok(out)
 }
 
-/// The headers of a pool can be any; reqwest knows only the usual ones, and takes the others along to wherever it is
-/// redirected. That is past preventing here, but not past telling.
+/// Warns in the log if reqwest has followed a redirect to another origin. A pool's credentials can be in any header.
+/// reqwest removes only the usual ones and sends the others along, and by now this can only be reported.
 pub(super) fn tell_if_elsewhere(sent: &Uri, answered: &Url) {
-    // Origins with the same spelling are the same; with another spelling they still can be.
+    // Equal texts are the same origin; different texts may be, too.
     if !is_origin(sent, answered) && Url::parse(&sent.to_string()).is_ok_and(|sent| sent.origin() != answered.origin())
     {
         tracing::warn!(

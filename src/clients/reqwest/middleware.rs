@@ -37,9 +37,9 @@ impl MarathonMiddleware {
     }
 
     /// Whether the extensions of the chain get the [`RequestContext`] of every call, as they do by default. Middlewares
-    /// below find it in the running task too. Where no middleware above needs it either, `false` spares calls without
-    /// other extensions the map for it, which is three allocations. The context of a caller who brings one shows the
-    /// attempts all the same.
+    /// below find it in the running task too. If no middleware above needs it either, `false` saves calls without other
+    /// extensions the map for it, which is three allocations. If the caller brings a context, it shows the attempts in
+    /// both cases.
     #[must_use]
     pub fn context_in_extensions(mut self, always: bool) -> Self {
         self.options.context = always;
@@ -48,11 +48,12 @@ impl MarathonMiddleware {
 
     /// Whether a credential counts as in use until the body of its answer has ended, as it does by default.
     ///
-    /// With `false` it counts until the head of a successful answer has come, and the answer is handed on as it is, which
-    /// spares it six allocations. What is lost: [`in_flight`](crate::pool::CredentialSnapshot::in_flight) then counts no
-    /// body that is being read, a body that breaks off is no failure of its credential, and `streamIdleTimeoutMs` does not bound
-    /// its silence: set `read_timeout` of the reqwest client. An answer that [streams](crate::layers::classify::ClassifyLayer#streams)
-    /// is still held until its first content, as an error before that moves the request to the next credential.
+    /// With `false` it counts until the head of a successful answer has come, and the answer is handed on unwrapped,
+    /// which saves six allocations. Then [`in_flight`](crate::pool::CredentialSnapshot::in_flight) counts no body that
+    /// is being read, a body that breaks off is no failure of its credential, and `streamIdleTimeoutMs` does not bound
+    /// its silence: set `read_timeout` of the reqwest client. An answer that
+    /// [streams](crate::layers::classify::ClassifyLayer#streams) is still held until its first content, because an
+    /// error before that moves the request to the next credential.
     #[must_use]
     pub fn hold_until_body_ends(mut self, hold: bool) -> Self {
         self.options.aside = !hold;
@@ -83,7 +84,7 @@ impl MarathonMiddleware {
         async move {
             let Lent { extensions, call, .. } = &mut lent;
             let (extensions, call) = (Mutex::new(Some(&mut **extensions)), &*call);
-            // The stack goes before the answer is awaited.
+            // The stack is dropped before the answer is awaited.
             let answer = {
                 let mut stack = self.layer.layer(NextService::new(next, call, &extensions));
                 let ready = poll_fn(|cx| Service::<http::Request<RequestBody>>::poll_ready(&mut stack, cx)).await;
@@ -98,8 +99,8 @@ impl MarathonMiddleware {
     }
 }
 
-/// The extensions of the chain, while the first attempt works on them. Dropping the guard puts them right, also where
-/// the caller has gone away.
+/// The extensions of the chain, lent to the first attempt. Dropping this guard puts them right, even if the caller has
+/// gone away.
 struct Lent<'a> {
     extensions: &'a mut Extensions,
     call: Call,
@@ -107,8 +108,8 @@ struct Lent<'a> {
 }
 
 impl Drop for Lent<'_> {
-    /// Leaves what the latest attempt left, or what was there before; and a context for the middlewares above: the caller's
-    /// own, which shows the latest call's attempts, else the call's.
+    /// Restores the extensions: those of the latest attempt, or those before it. Adds a context for the middlewares
+    /// above: the caller's own, which shows the latest call's attempts, else the call's.
     fn drop(&mut self) {
         let (left, above, context) = self.call.take();
         match left {
@@ -122,7 +123,7 @@ impl Drop for Lent<'_> {
             .take()
             .filter(|context| !context.is_opened())
             .or(context)
-            // Nothing was sent, and the context of an earlier call must not pass for this one's.
+            // Nothing was sent, and the context of an earlier call must not be taken for that of this one.
             .or_else(|| there.map(|_| RequestContext::open(self.extensions)));
         if let Some(context) = context
             && !there.is_some_and(|there| there.is(&context))
@@ -132,7 +133,7 @@ impl Drop for Lent<'_> {
     }
 }
 
-/// What comes from below is passed on as it was.
+/// Unwraps an error of the layers below, so that the caller gets it unchanged.
 fn error_out(error: BoxError) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => *error,
@@ -143,7 +144,7 @@ fn error_out(error: BoxError) -> Error {
     }
 }
 
-/// What `async_trait` makes of the method, written out.
+/// The code that `async_trait` would generate, written out.
 impl Middleware for MarathonMiddleware {
     fn handle<'this, 'extensions, 'next, 'run>(
         &'this self,

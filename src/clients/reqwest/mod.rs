@@ -1,8 +1,8 @@
 //! The same stack for users of reqwest: as a middleware of reqwest-middleware, and over a plain client.
 //!
 //! The room converts requests and answers both ways and adds no rule of its own. It is not a plain conversion, because
-//! a middleware borrows the chain below it, reqwest hides the URL and the source of an error, and it follows redirects
-//! by itself.
+//! a middleware borrows the chain below it, and because reqwest hides the URL and the source of an error and follows
+//! redirects by itself.
 //!
 //! ```
 //! use oauth_marathon::clients::reqwest::{MarathonMiddleware, redirect_policy};

@@ -1,4 +1,4 @@
-//! The rest of a middleware chain, as a service.
+//! The rest of a middleware chain, as a tower service.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::layers::classify::Asked;
 pub(super) struct Options {
     /// Whether the extensions of the chain get the context of every call.
     pub(super) context: bool,
-    /// Whether a successful answer that is no stream goes up as it is, and only its head through the stack.
+    /// Whether a successful answer that is no stream stays aside, so that only its head goes up through the stack.
     pub(super) aside: bool,
 }
 
@@ -47,7 +47,7 @@ struct Latest {
 pub(super) enum Left {
     #[default]
     Nothing,
-    /// The caller's extensions, which the first attempt works on.
+    /// In the caller's extensions, which the first attempt works on.
     InPlace,
     Extensions(Extensions),
 }
@@ -66,28 +66,29 @@ impl Call {
         self.latest().aside.take()
     }
 
-    /// The URL of the request, unless an attempt took it along.
+    /// The URL of the request, taken from where an attempt left it, else parsed again.
     pub(super) fn take_url(&self) -> Option<Url> {
         let url = self.latest().url.take();
         url.or_else(|| self.address.url())
     }
 
-    /// What the attempts left, what was there before them, and the call's context.
+    /// The extensions that the attempts left, those that were there before, and the call's context.
     pub(super) fn take(&mut self) -> (Left, Extensions, Option<RequestContext>) {
         let Latest { left, context, .. } = std::mem::take(&mut *self.latest());
         (left, std::mem::take(&mut self.above), context)
     }
 
-    /// The answer as it goes up the stack. A stream goes there as a whole, as an error in it moves the request on.
+    /// Converts an answer for the way up the stack. A stream goes up as a whole, because an error in it moves the
+    /// request on.
     fn answer(&self, mut answer: Response, asked: Asked) -> http::Response<AnswerBody> {
         let failed = answer.status().as_u16() >= 400;
         if failed && let Some(url) = self.address.url_of(answer.url()) {
-            // For the attempt that probably follows.
+            // Kept for the next attempt, which probably follows.
             self.latest().url = Some(url);
         }
         if self.options.aside && !failed && !asked.is_stream(answer.status(), answer.headers()) {
             let mut latest = self.latest();
-            // There is one place. A second such answer to a request comes only where a classifier refused the first.
+            // There is room for one answer. A second successful one comes only if a classifier refused the first.
             if latest.aside.is_none() {
                 let head = take_head(&mut answer);
                 latest.aside = Some(answer);
@@ -102,8 +103,8 @@ impl Call {
     }
 }
 
-/// Moves the context of a request to the extensions of the chain; a context of the task alone only where `always` is
-/// set.
+/// Moves the context of a request to the extensions of the chain. A context that is only the task's own is moved if
+/// `always` is set.
 fn move_context(
     request: &mut http::Request<RequestBody>,
     chain: &mut Extensions,
@@ -115,7 +116,7 @@ fn move_context(
         return Some(context);
     };
     if chain.is_empty() && request.extensions().len() == 1 {
-        // A map that holds nothing else need not be made again.
+        // Swapped, because a map that holds nothing else need not be made again.
         std::mem::swap(chain, request.extensions_mut());
     } else {
         request.extensions_mut().remove::<RequestContext>();
@@ -124,7 +125,8 @@ fn move_context(
     Some(context)
 }
 
-/// Borrows everything, which the layers above allow: their futures are named and ask for no `'static`.
+/// The rest of the chain as a service. It only borrows, which the layers above allow: their futures are named and need
+/// no `'static`.
 #[derive(Clone)]
 pub(super) struct NextService<'a> {
     next: Next<'a>,
@@ -133,7 +135,8 @@ pub(super) struct NextService<'a> {
 }
 
 impl<'a> NextService<'a> {
-    /// The first attempt works on `extensions`, and each later one on a copy of what was there before.
+    /// A service over the rest of the chain. The first attempt works on `extensions`, and each later one on a copy of
+    /// the original.
     pub(super) fn new(next: Next<'a>, call: &'a Call, extensions: &'a Mutex<Option<&'a mut Extensions>>) -> Self {
         Self { next, call, extensions }
     }
@@ -192,7 +195,7 @@ async fn run(next: Next<'_>, request: Request, call: &Call, mut extensions: Exte
 pub(super) struct Attempt<'a> {
     state: State<'a>,
     call: &'a Call,
-    /// Where it went, if not to where the caller sent it.
+    /// Where the request went, if not to where the caller sent it.
     moved: Option<Uri>,
     asked: Asked,
 }
@@ -202,7 +205,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 enum State<'a> {
     First(Running<'a>),
     Later(Running<'a>),
-    /// The request's URI is none that reqwest takes.
+    /// The request's URI is not one that reqwest takes.
     Refused(Option<Error>),
 }
 

@@ -1,4 +1,4 @@
-//! Redirects that reqwest follows by itself.
+//! A policy for the redirects that reqwest follows by itself.
 
 use ::reqwest::Url;
 use ::reqwest::redirect::{Attempt, Policy};
@@ -6,8 +6,8 @@ use ::reqwest::redirect::{Attempt, Policy};
 use crate::context::RequestContext;
 use crate::pool::Pool;
 
-/// A redirect policy for reqwest clients that send credentials of `pool`: follows up to ten redirects as reqwest does, but to
-/// no place that the request's credential must not be sent to.
+/// A redirect policy for reqwest clients that send credentials of `pool`. It follows up to ten redirects, like
+/// reqwest's own, but none to a place that the request's credential must not be sent to.
 ///
 /// It follows within one origin, and from one of the pool's origins to another; for a credential with a
 /// [base URL](crate::Credential::base_url), within that URL's origin alone. A redirect to anywhere else is not followed:
@@ -44,7 +44,7 @@ fn may_follow(pool: &Pool, attempt: &Attempt<'_>) -> bool {
     if attempt.previous().last().is_some_and(|previous| same_origin(previous, next)) {
         return true;
     }
-    // Where reqwest runs in a task of its own there is no context, and the request's credential is not known.
+    // If reqwest runs in another task there is no context, and the request's credential is not known.
     let credential = RequestContext::current()
         .and_then(|context| context.call().last().and_then(|attempt| attempt.credential.clone()));
     let Ok(next) = next.as_str().parse() else { return false };

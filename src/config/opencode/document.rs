@@ -1,4 +1,4 @@
-//! From the text of an opencode configuration to its `oauth` objects.
+//! Reads the `oauth` objects out of the text of an opencode configuration.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::config::substitute::Sources;
 
-/// JSON, with comments and trailing commas, and no other liberty.
+/// JSON with comments and trailing commas, and no other extension.
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
@@ -52,7 +52,7 @@ fn object<'n, 'a>(node: &'n Node<'a>, path: &str) -> Result<&'n Object<'a>, Stri
     node.as_object().ok_or_else(|| format!("{path}: must be an object"))
 }
 
-/// The value of a key, which must not stand there twice.
+/// The value of a key. A key that stands there twice is an error.
 fn member<'n, 'a>(object: &'n Object<'a>, name: &str, path: &str) -> Result<Option<&'n Node<'a>>, String> {
     let mut found = object.properties.iter().filter(|property| property.name.as_str() == name);
     let first = found.next();

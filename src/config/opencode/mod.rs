@@ -1,7 +1,7 @@
 //! The reader of `opencode.json` and `opencode.jsonc`.
 //!
-//! It reads a file, and the environment variables and files that the file names. It goes through a document and not
-//! straight to the types, because the rest of the file is not ours to judge and an error has to name its place.
+//! It reads a file, and the environment variables and files that the file names. It parses a document first and not the
+//! types at once, because the rest of the file is not ours to judge, and an error has to name its place.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::error::Error;
 
 mod document;
 
-/// The `provider.<id>.oauth` objects of an opencode configuration.
+/// The `provider.<id>.oauth` objects of one opencode configuration.
 ///
 /// JSON with comments and trailing commas. All else in the file is ignored; inside `oauth` an unknown
 /// key, a wrong type or an impossible value is an error. In the strings there, `{env:NAME}` stands for an environment
@@ -38,7 +38,7 @@ pub struct OpencodeConfig {
 }
 
 impl OpencodeConfig {
-    /// Reads a file. Blocks while it does.
+    /// Reads a configuration from a file. Blocks the thread.
     ///
     /// # Errors
     ///
@@ -51,11 +51,12 @@ impl OpencodeConfig {
         Self::parse_in(&text, &name, path)
     }
 
-    /// Reads a text. `name` is its name in errors, and its path: relative paths start from that folder.
+    /// Reads a configuration from a text. `name` stands for the file in errors, and its folder is where relative paths
+    /// start.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// The errors of [`read`](Self::read).
     pub fn parse(text: &str, name: &str) -> Result<Self, Error> {
         Self::parse_in(text, name, Path::new(name))
     }
@@ -78,7 +79,7 @@ impl OpencodeConfig {
         Ok(Self { providers: providers.collect::<Result<_, String>>()? })
     }
 
-    /// What is set for a provider; `None` if it is not there or has no `oauth`.
+    /// The `oauth` object of a provider; `None` if the file has none.
     #[must_use]
     pub fn provider(&self, id: &str) -> Option<&ProviderOAuth> {
         self.providers.get(id)
@@ -90,7 +91,7 @@ impl OpencodeConfig {
     }
 }
 
-/// A problem starts with the path inside the object.
+/// Reads one `oauth` object. An error begins with the path inside the object.
 fn provider_oauth(object: serde_json::Map<String, Value>) -> Result<ProviderOAuth, String> {
     let (settings, server) = provider::split(object).map_err(|key| format!("{key}: {}", keys::unknown(&key)))?;
     let oauth = ProviderOAuth { settings: typed(settings)?, server: typed(server)? };
@@ -100,7 +101,8 @@ fn provider_oauth(object: serde_json::Map<String, Value>) -> Result<ProviderOAut
     }
 }
 
-/// serde's own message is left out: it repeats the value, which may have come from `{env:...}`.
+/// Reads a type out of an object. serde's own message is left out: it repeats the value, which may have come from
+/// `{env:...}`.
 fn typed<T: DeserializeOwned>(object: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(object).map_err(|error| {
         let path = error.path().to_string();

@@ -1,3 +1,5 @@
+//! Tests of reading `opencode.json`: what is read, and the errors with their places.
+
 use std::time::Duration;
 
 use super::*;

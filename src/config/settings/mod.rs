@@ -25,18 +25,18 @@ use crate::error::Error;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// `maxAttempts`: most credentials tried for one request; `None` is as many as there are, at most 16. Where it ends a request
-    /// while others are ready, the best answer is returned with `Retry-After: 1`.
+    /// `maxAttempts`: the most credentials tried for one request. `None` means as many as there are, at most 16. If the
+    /// limit ends a request while other credentials are ready, the best answer is returned with `Retry-After: 1`.
     pub max_attempts: Option<NonZeroU32>,
-    /// `rateLimitCooldownMs`, 30 s: the cooldown after a 429 that says nothing about when to return.
+    /// `rateLimitCooldownMs`, 30 s: the cooldown after a 429 that states no time.
     #[serde(rename = "rateLimitCooldownMs", with = "milliseconds")]
     pub rate_limit_cooldown: Duration,
     /// `authFailureCooldownMs`, 5 min: the cooldown when a refreshed token is refused as well.
     #[serde(rename = "authFailureCooldownMs", with = "milliseconds")]
     pub auth_failure_cooldown: Duration,
-    /// `networkRetryAttempts`, 1: further tries with the same credential after a connection failed, each after a pause.
-    /// The try at once after the first old connection does not count. With 0 there is neither: the next credential
-    /// follows.
+    /// `networkRetryAttempts`, 1: further attempts with the same credential after a connection failed, each after a
+    /// pause. The attempt at once after the first old connection does not count. With 0 there is neither: the next
+    /// credential follows.
     pub network_retry_attempts: u32,
     /// `toastDurationMs`, 8 s: how long a failover notice asks to be shown.
     #[serde(rename = "toastDurationMs", with = "milliseconds")]
@@ -47,46 +47,47 @@ pub struct Settings {
     /// `maxCooldownMs`, 8 days: the longest cooldown that a provider's stated time can cause.
     #[serde(rename = "maxCooldownMs", with = "milliseconds")]
     pub max_cooldown: Duration,
-    /// `maxWaitMs`, 1 min: longest that a request may wait for a credential to recover.
+    /// `maxWaitMs`, 1 min: the longest time that a request may wait for a credential to recover.
     #[serde(rename = "maxWaitMs", with = "milliseconds")]
     pub max_wait: Duration,
-    /// `refreshMarginMs`, 5 min: a token with less life left is refreshed early, while requests go on to use it.
+    /// `refreshMarginMs`, 5 min: a token with less life left is refreshed early, while requests still use it.
     #[serde(rename = "refreshMarginMs", with = "milliseconds")]
     pub refresh_margin: Duration,
     /// `maxGrownCooldownMs`, 1 h: the longest cooldown of a credential whose refresh is refused again and again without
     /// a stated time; at least half a minute, from which it grows.
     #[serde(rename = "maxGrownCooldownMs", with = "milliseconds")]
     pub max_grown_cooldown: Duration,
-    /// `connectTimeoutMs`, 10 s: longest that a bundled client may take to connect, with the TLS handshake; `None`,
-    /// which is `null` in JSON, is without limit. Clients that this crate builds by itself keep to it. A client that
-    /// you build does not know it: see `HttpClient::with_connect_timeout`.
+    /// `connectTimeoutMs`, 10 s: the longest time that a bundled client may take to connect, with the TLS handshake;
+    /// `None`, which is `null` in JSON, sets no limit. Clients that this crate builds by itself keep to it. A client
+    /// that you build does not know it: see `HttpClient::with_connect_timeout`.
     #[serde(rename = "connectTimeoutMs", with = "milliseconds::optional")]
     pub connect_timeout: Option<Duration>,
-    /// `attemptTimeoutMs`, 10 min: longest that one attempt may wait for the head of its answer; `None`, which is
-    /// `null` in JSON, is without limit. The attempt then counts as a failed connection, and the next credential
-    /// follows at once.
+    /// `attemptTimeoutMs`, 10 min: the longest time that one attempt may wait for the head of its answer; `None`, which
+    /// is `null` in JSON, sets no limit. After that time the attempt counts as a failed connection, and the next
+    /// credential follows at once.
     #[serde(rename = "attemptTimeoutMs", with = "milliseconds::optional")]
     pub attempt_timeout: Option<Duration>,
-    /// `streamIdleTimeoutMs`, 10 min: longest that the body of an answer may be silent while it is waited for; `None`, which
-    /// is `null` in JSON, is without limit. A body that is silent for longer ends with an error.
+    /// `streamIdleTimeoutMs`, 10 min: the longest time that the body of an answer may be silent while it is waited for;
+    /// `None`, which is `null` in JSON, sets no limit. A body that is silent for longer ends with an error.
     #[serde(rename = "streamIdleTimeoutMs", with = "milliseconds::optional")]
     pub stream_idle_timeout: Option<Duration>,
-    /// `exchangeTimeoutMs`, 30 s: longest that one exchange with the token endpoint may take, whatever the token
+    /// `exchangeTimeoutMs`, 30 s: the longest time that one exchange with the token endpoint may take, for any token
     /// source. If another process has begun an exchange without a known end, the refresh token is sent again only after
-    /// this time and an eighth more, or three seconds more where that is longer; below 10 s three tenths more. So all
+    /// this time and an eighth more, or three seconds more if that is longer; below 10 s three tenths more. So all
     /// processes that share a store need the same value.
     #[serde(rename = "exchangeTimeoutMs", with = "milliseconds")]
     pub exchange_timeout: Duration,
     /// `leaseMs`, 60 s: for a store whose leases end by time, how long a lease lasts after its holder has stopped;
-    /// longer than `exchangeTimeoutMs`. The stores of this crate make no use of it: the leases of
+    /// longer than `exchangeTimeoutMs`. The stores of this crate do not use it: the leases of
     /// [`FileStore`](crate::store::FileStore) and [`MemoryStore`](crate::store::MemoryStore) end with their holder.
     #[serde(rename = "leaseMs", with = "milliseconds")]
     pub lease: Duration,
-    /// `streamHoldMs`, 30 s: longest from the head of a stream until its first content. Until then an error in the stream moves
-    /// the request to the next credential; after that the stream goes to the caller as it is. Zero holds nothing.
+    /// `streamHoldMs`, 30 s: the longest time from the head of a stream until its first content. Until then an error in
+    /// the stream moves the request to the next credential; after that the stream goes to the caller unchanged. Zero
+    /// holds nothing.
     #[serde(rename = "streamHoldMs", with = "milliseconds")]
     pub stream_hold: Duration,
-    /// `replayLimitBytes`, 1 MiB: most of a request body that is kept to be sent again.
+    /// `replayLimitBytes`, 1 MiB: the most bytes of a request body that are kept to be sent again.
     pub replay_limit_bytes: u64,
     /// `strategy`: which credential comes next.
     pub strategy: StrategyName,
@@ -115,10 +116,10 @@ pub enum StrategyName {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum WhenAllCooling {
-    /// The last failure that the pool remembers, at once.
+    /// At once, the last failed answer that the pool remembers.
     #[default]
     Answer,
-    /// It waits, at most [`Settings::max_wait`] and never past its deadline.
+    /// A wait, at most [`Settings::max_wait`] and never past its deadline.
     Wait,
     /// One request at a time is let through as a probe.
     Probe,
@@ -156,10 +157,10 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// Most credentials that are tried for one request, where nothing is set.
+/// The most credentials that are tried for one request, if `maxAttempts` is not set.
 const USUAL_ATTEMPTS: u32 = 16;
 
-/// More credentials than this are never tried for one request.
+/// The largest value of `maxAttempts`.
 const MOST_ATTEMPTS: u32 = 1_000;
 
 const MOST_NETWORK_RETRIES: u32 = 10;
@@ -209,13 +210,14 @@ impl Settings {
         }
     }
 
-    /// Most credentials that one round of a request tries: [`max_attempts`](Self::max_attempts), or 16 where that is not set.
+    /// The most credentials that one round of a request tries: [`max_attempts`](Self::max_attempts), or 16 if that is
+    /// not set.
     #[must_use]
     pub fn most_attempts(&self) -> usize {
         self.max_attempts.map_or(USUAL_ATTEMPTS, NonZeroU32::get) as usize
     }
 
-    /// The first impossible value: its key, and what would be right.
+    /// The first wrong value: its key, and what would be right.
     pub(super) fn problem(&self) -> Option<(&'static str, String)> {
         let given = |time: Option<Duration>| time.unwrap_or(SECOND);
         let times = [
@@ -264,7 +266,7 @@ impl Settings {
     }
 }
 
-/// Durations as whole milliseconds; a fraction of one is dropped.
+/// Writes durations as whole milliseconds; a fraction of one is dropped.
 mod milliseconds {
     use super::{Deserialize, Duration};
     use serde::{Deserializer, Serializer};

@@ -1,3 +1,5 @@
+//! Tests of the settings: defaults, JSON, and values that are refused.
+
 use serde_json::json;
 
 use super::*;

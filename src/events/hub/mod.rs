@@ -1,4 +1,4 @@
-//! The one place that events are reported to, with or without listeners.
+//! The hub that events are reported to, with or without listeners.
 
 use std::fmt;
 use std::io;
@@ -42,14 +42,15 @@ pub struct Notifiers(Arc<Hub>);
 
 #[derive(Default)]
 struct Hub {
-    /// Made for the first listener: a pool without any pays nothing for it.
+    /// The ring of events that wait for listeners. It is made for the first listener, so that a pool without one pays
+    /// nothing.
     ring: OnceLock<Sender<Event>>,
     sent: AtomicU64,
     workers: Mutex<Vec<Arc<Worker>>>,
 }
 
 impl Notifiers {
-    /// Without a listener yet. No thread is started until one is added.
+    /// Notifiers without any listener yet. No thread is started until one is added.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -71,7 +72,7 @@ impl Notifiers {
         Ok(())
     }
 
-    /// The events from now on, for an asynchronous reader.
+    /// Starts a stream of the events from now on, for an asynchronous reader.
     #[must_use]
     pub fn subscribe(&self) -> EventStream {
         EventStream::new(self.ring().subscribe())

@@ -1,10 +1,12 @@
+//! Tests of the hub: order, slow, blocking and panicking notifiers, and lost events.
+
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::*;
 use crate::events::samples;
 
-/// So that a test which would hang fails instead.
+/// A limit so that a test that would hang fails instead.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A notifier that passes on what it hears, and what it has passed on.
@@ -13,7 +15,7 @@ fn recorder() -> (impl Notifier, Receiver<Event>) {
     (move |event: &Event| heard.send(event.clone()).unwrap(), events)
 }
 
-/// A notifier that says when it is called, then blocks until the sender is dropped; and the number of each event.
+/// A notifier that says when it is called, then blocks until the sender is dropped; with the number of each event.
 fn blocked() -> (impl Notifier, Receiver<usize>, mpsc::Sender<()>) {
     let (entered, calls) = mpsc::channel();
     let (release, gate) = mpsc::channel::<()>();

@@ -1,4 +1,4 @@
-//! Keeps what is recorded while a function runs.
+//! Captures what `tracing` records while a function runs.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -6,7 +6,7 @@ use crate::sync::shielded;
 
 const TARGET: &str = "oauth_marathon";
 
-/// Whether any event could be recorded. A subscriber is foreign code, here and below.
+/// Whether `tracing` could record any event. A subscriber is foreign code, here and below.
 pub(super) fn enabled() -> bool {
     shielded(|| tracing::enabled!(target: TARGET, tracing::Level::ERROR)).unwrap_or(false)
 }
@@ -17,13 +17,13 @@ pub(super) fn record(event: &Event) {
     let _ = shielded(|| write(event));
 }
 
-/// Says that a notifier lost events.
+/// Records that a notifier lost `count` events.
 pub(super) fn notifier_lagged(count: u64) {
     let write = || tracing::warn!(target: TARGET, { oauth_marathon.notify.dropped = count }, "a notifier lost events");
     let _ = shielded(write);
 }
 
-/// Says that a notifier panicked over an event.
+/// Records that a notifier panicked over an event.
 pub(super) fn notifier_panicked(event: &Event) {
     let write = || tracing::warn!(target: TARGET, { oauth_marathon.event = event.name() }, "a notifier panicked");
     let _ = shielded(write);

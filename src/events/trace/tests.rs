@@ -1,3 +1,5 @@
+//! Tests of the `tracing` events: levels and fields, no labels, and subscribers that panic.
+
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};

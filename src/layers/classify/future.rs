@@ -123,7 +123,7 @@ where
     Poll::Ready(Ok(Response::from_parts(parts, ClassifyBody::read(reading))))
 }
 
-/// How long a stream is held after its head, until its first content.
+/// How long a stream may be held after its head: as the layer is set, and not beyond the request's deadline.
 fn patience(judge: &Judge, context: Option<&RequestContext>) -> Patience {
     if let Some(context) = context {
         context.set_streams(true);
@@ -131,7 +131,7 @@ fn patience(judge: &Judge, context: Option<&RequestContext>) -> Patience {
     Patience { time: judge.hold, deadline: context.and_then(RequestContext::deadline) }
 }
 
-/// The answer of a stream that is no longer held.
+/// Builds the response of a stream that is no longer held.
 fn begun<B>(
     held: &mut Option<Pin<Box<Stream<B>>>>,
     context: Option<&RequestContext>,

@@ -1,4 +1,4 @@
-//! Asks the classifiers in turn.
+//! Asks the classifiers in turn: the user's, the provider's rules, the standard one.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,15 +15,15 @@ use crate::verdict::{Answer, Classifier, Kind, StandardClassifier, Verdict};
 
 #[derive(Clone)]
 pub(crate) struct Judge {
-    /// The user's, asked first.
+    /// The user's classifiers, asked first.
     pub(super) classifiers: Vec<Arc<dyn Classifier>>,
-    /// Asked next, and for failed answers alone.
+    /// The rules of the provider, asked next, and only about failed answers.
     pub(super) rules: Option<ProviderRules>,
     pub(super) standard: StandardClassifier,
     pub(super) clock: Arc<dyn WallClock>,
-    /// The longest that a stream is held.
+    /// How long a stream is held at most.
     pub(super) hold: Duration,
-    /// The longest that a body may be silent.
+    /// How long a body may be silent.
     pub(super) idle: Option<Duration>,
 }
 
@@ -71,7 +71,7 @@ impl Judge {
     }
 }
 
-/// Calls a classifier. One that panics has no verdict; the panic costs nothing else.
+/// Calls a classifier, which is foreign code. If it panics, it has no verdict; the panic costs nothing else.
 fn verdict_of(classifier: impl FnOnce() -> Option<Verdict>) -> Option<Verdict> {
     shielded(classifier).unwrap_or_else(|| {
         tracing::warn!(target: "oauth_marathon", "a classifier panicked; the next verdict counts");

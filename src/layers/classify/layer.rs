@@ -36,12 +36,12 @@ const IDLE: Duration = Duration::from_secs(10 * 60);
 /// - *an end*: a stream that breaks off before its content is a broken connection; one that stops there in a dialect whose
 ///   streams say when they are complete is a server error. Any other end is a success.
 ///
-/// Signs of life, the events by which an answer is announced (`response.created`, `message_start`, an empty block, a chunk that
-/// holds a role alone) and events about limits let it wait, up to 256 KiB, 64 events, and [a time](Self::hold_streams). A stream
-/// that reaches one of these bounds is a success so far.
+/// The stream is held while only keep-alives, events that announce an answer (`response.created`, `message_start`, an
+/// empty block, a chunk that holds a role alone) and events about limits come: up to 256 KiB, 64 events, and [a
+/// time](Self::hold_streams). A stream that reaches one of these bounds counts as a success so far.
 ///
-/// After that nothing is held, and nothing can be sent again. What follows is only searched while it passes, for an error, a
-/// missing end, or the end. Compressed bodies pass unread, as does every other body.
+/// After that nothing is held, and nothing can be sent again. What follows passes through, and is only searched for an
+/// error and for the end of the stream. Compressed bodies pass unread, as does every other body.
 ///
 /// ```
 /// use oauth_marathon::layers::classify::ClassifyLayer;

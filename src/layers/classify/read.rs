@@ -15,14 +15,15 @@ use super::watched::Watched;
 use crate::clock;
 use crate::error::BoxError;
 
-/// The most that is read: error bodies are small, and a larger one is cheaper to leave than to read.
+/// The most bytes of the body that are read. Error bodies are small; leaving a larger one costs less than reading it.
 pub(super) const BYTES: usize = 128 * 1024;
 
 /// How long the body of a failure is read after its head has come.
 pub(super) const TIME: Duration = Duration::from_millis(250);
 
 pin_project! {
-    /// It lives in a box from the start, so that an answer that did not fail carries no space for it.
+    /// A failed answer's body while it is read. It is boxed from the start, so that an answer that did not fail carries
+    /// no space for it.
     pub(super) struct Reading<B> {
         #[pin]
         body: Watched<B>,
@@ -31,12 +32,12 @@ pin_project! {
         // What came after the first chunk: most failures have one.
         more: Option<BytesMut>,
         end: Option<ReadEnd>,
-        // Armed only if the body is not there at once.
+        // Armed only if the body is not ready at the first poll.
         limit: Option<Pin<Box<Sleep>>>,
     }
 }
 
-/// How the reading ended, and what is still to be passed on after what was read.
+/// How the reading ended, with the trailers or the error that the caller has still to get.
 enum ReadEnd {
     Complete(Option<HeaderMap>),
     Failed(Option<BoxError>),
@@ -99,7 +100,7 @@ where
         self.project().head.take()
     }
 
-    /// What was read and has not been passed on yet.
+    /// The bytes that were read and have not been passed on yet.
     pub(super) fn unread(&self) -> &Bytes {
         &self.read
     }
@@ -109,7 +110,7 @@ where
         matches!(self.end, Some(ReadEnd::Complete(_)))
     }
 
-    /// The body from its start.
+    /// Polls the body for the caller, from its start: first what was read, then what is left.
     pub(super) fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -140,7 +141,7 @@ where
         let read = self.read.len() as u64;
         let rest = match &self.end {
             Some(ReadEnd::Complete(_)) => return SizeHint::with_exact(read),
-            // Its full length is unknown, and the length of what has come would make it look whole.
+            // The full length is unknown, and the length of the bytes that came would make the body look whole.
             Some(ReadEnd::Failed(Some(_))) => SizeHint::new(),
             Some(ReadEnd::Failed(None)) => SizeHint::with_exact(0),
             Some(ReadEnd::Left) | None => self.body.size_hint(),

@@ -39,7 +39,7 @@ impl<B> Watched<B> {
 }
 
 impl Silence {
-    /// Ready with the limit once the silence has lasted so long.
+    /// Ready, with the limit, once the silence has lasted that long. Called while the body is pending.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
         let Some(limit) = self.limit else { return Poll::Pending };
         if self.until.is_none() {
@@ -96,7 +96,7 @@ where
     }
 }
 
-/// The same data as `Bytes`. If it is `Bytes` already, nothing is copied.
+/// The frame with its data as `Bytes`. Data that is `Bytes` already is not copied.
 fn bytes_of<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

@@ -9,7 +9,7 @@ use super::unsettled::UnsettledAttempt;
 use crate::context::{Plan, RequestContext, Used};
 use crate::credentials::CredentialId;
 use crate::error::{Error, ErrorKind};
-use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered, Unavailable};
+use crate::pool::{Acquired, Choice, Lease, Pool, Remembered, RequestView, Unavailable};
 use crate::verdict::{Scope, Verdict};
 
 /// An attempt under way. Dropping it is a cancellation, which changes no health, unless a layer above has given it a verdict,
@@ -39,7 +39,7 @@ pub(super) fn acquire(pool: &Pool, context: &RequestContext, awaited: &Awaited) 
     let same = awaited.refreshed().cloned().or_else(|| last.filter(|_| call.plan == Plan::Same));
     let tried = call.used();
     let attempts = call.len();
-    // The model of the last attempt was never named, so its failure is settled without.
+    // The model of the last attempt was never named, so its failure is settled without a name.
     let unsettled = call.unsettled.take();
     // The pool may run a strategy, which is foreign code.
     drop(call);
@@ -78,7 +78,7 @@ impl Awaited {
     }
 }
 
-/// The credential that a request means to go on with.
+/// The credential that a request would go on with.
 #[derive(Default)]
 struct Stay<'a> {
     on: Option<&'a CredentialId>,
@@ -96,15 +96,13 @@ fn ask(
 ) -> Result<Acquired, Error> {
     let model = model_of(pool, context);
     let bound = stay.on.filter(|_| stay.bound && context.pin().is_none());
-    let ask = Ask {
-        pin: context.pin().or(bound),
+    let is_tried = |id: &CredentialId| tried.contains(id) || awaited.in_vain(id);
+    let request = RequestView {
         same: stay.on,
-        tried: &|id| tried.contains(id) || awaited.in_vain(id),
         awaited: &|id| awaited.contains(id),
-        model: model.as_ref(),
-        when_all_cooling: pool.settings().when_all_cooling,
+        ..RequestView::new(context.pin().or(bound), &is_tried, model.as_ref())
     };
-    let acquired = pool.acquire(&ask, &Choice::new(attempts, context.group()));
+    let acquired = pool.acquire(&request, &Choice::new(attempts, context.group()));
     let Some(id) = bound else { return acquired };
     let gone = match acquired {
         Ok(Acquired::None(_)) => Ok(Acquired::None(Unavailable::Error(no_other(id)))),
@@ -122,7 +120,7 @@ fn no_other(id: &CredentialId) -> Error {
     Error::new(ErrorKind::NoCredential, message)
 }
 
-/// The model that a request asks for, where it matters.
+/// The model that a request asks for, if a limit of a single model makes it matter. Empty while it is unknown.
 pub(super) fn model_of(pool: &Pool, context: &RequestContext) -> Option<Arc<str>> {
     pool.models().are_wanted().then(|| context.model_name())
 }
@@ -147,8 +145,8 @@ impl OpenAttempt {
         &self.context
     }
 
-    /// Settles an answer. `limits` are the events about limits at the beginning of its stream. If it returns the lease, the
-    /// caller holds it until the body ends.
+    /// Settles an answer. `limits` are the events about limits from the beginning of its stream. A lease that it
+    /// returns is to be held until the body ends.
     #[inline]
     pub(super) fn answered<B>(mut self, response: &Response<B>, limits: &[Box<[u8]>]) -> Option<Lease> {
         let lease = self.lease.take()?;

@@ -39,11 +39,11 @@ pin_project! {
 /// A lease whose answer is under way.
 struct HeldLease {
     lease: Lease,
-    /// The call that it belongs to.
+    /// The context of the call that the lease belongs to.
     context: RequestContext,
-    /// The reports of a stream about what comes after its head.
+    /// The news of a stream: reports about what comes after its head.
     news: Option<StreamNews>,
-    /// The end that the stream reported has been settled.
+    /// Whether the end that the stream reported has been settled.
     settled: bool,
 }
 
@@ -62,7 +62,7 @@ impl HeldLease {
         }
     }
 
-    /// The body broke off.
+    /// Settles a body that broke off.
     #[cold]
     fn break_off(&self, error: &BoxError) {
         if let Some(timed_out) = time_limit(error) {

@@ -11,7 +11,7 @@ use crate::pool::{Access, Pool};
 pub(super) fn inject<B>(request: &mut Request<B>, pool: &Pool, access: &Access) -> Result<(), Error> {
     if let Some(base) = &access.base {
         *request.uri_mut() = base.rebase(request.uri())?;
-        // The field names the host that the request no longer goes to.
+        // `Host` still names the old host.
         request.headers_mut().remove(HOST);
     }
     let headers = request.headers_mut();

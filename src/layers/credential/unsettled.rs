@@ -1,8 +1,8 @@
-//! A failure of one model whose name this layer does not know. The layer above that keeps the request names it.
+//! A failure of one model, kept until the model's name is known. The layer above that keeps the request finds the name.
 
 use super::settle::settle;
 use crate::context::{RequestContext, Unsettled};
-use crate::pool::{Lease, Outcome, Remembered, Request};
+use crate::pool::{Lease, Outcome, Remembered, RequestView};
 use crate::verdict::Verdict;
 
 /// An attempt that is settled once the model's name is known. The name is needed only after the failure, and by then the body
@@ -19,7 +19,7 @@ impl UnsettledAttempt {
     pub(super) fn leave(context: &RequestContext, lease: Lease, verdict: Verdict, answer: Option<Remembered>) {
         let unsettled: Box<dyn Unsettled> = Box::new(Self { lease: Some(lease), verdict, answer });
         let before = context.call().unsettled.replace(unsettled);
-        // An earlier one settles itself when it is dropped, outside of the lock.
+        // The earlier one settles itself when it is dropped, which happens outside of the lock.
         drop(before);
     }
 }
@@ -37,20 +37,11 @@ impl Unsettled for UnsettledAttempt {
 impl Drop for UnsettledAttempt {
     fn drop(&mut self) {
         let Some(lease) = self.lease.take() else { return };
-        let request = Request {
-            pin: None,
-            tried: &|_| false,
-            model: None,
-            cooled_down: &|_| false,
-            refreshed: false,
-            refused_elsewhere: false,
-            last_try: true,
-        };
         let outcome = Outcome {
             access: lease.access(),
             started: lease.started(),
             verdict: self.verdict,
-            request,
+            request: RequestView::new(None, &|_| false, None),
             jitter: fastrand::f64,
         };
         let settled = lease.pool().settle(&outcome);

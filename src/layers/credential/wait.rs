@@ -16,7 +16,7 @@ use crate::clock;
 use crate::context::{Attempt, RequestContext};
 use crate::credentials::{CredentialId, Generation};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::pool::{Acquired, Pool, RefreshOutcome, Request, Unavailable};
+use crate::pool::{Acquired, Pool, RefreshOutcome, RequestView, Unavailable};
 use crate::sync::oneshot;
 use crate::sync::time::{Sleep, sleep_until};
 use crate::tokens::refresh::RefreshError;
@@ -34,7 +34,7 @@ pub(super) struct Wait {
     attempt: Option<u32>,
     credential: CredentialId,
     done: oneshot::Receiver<RefreshOutcome>,
-    /// How the refresh has ended.
+    /// How the refresh ended; `None` while it runs.
     over: Option<RefreshOutcome>,
     /// The refreshes that the attempt has waited for before.
     awaited: Awaited,
@@ -108,21 +108,17 @@ impl Wait {
         (!self.context.call().withdraw(attempt)).then_some(attempt)
     }
 
-    /// A layer above has given the attempt up. Nothing was sent, so it says nothing about the credential, and going on with
-    /// the next one costs nothing.
+    /// Settles an attempt that a layer above has given up while it waited. Nothing was sent, so it says nothing about
+    /// the credential, and going on with the next one costs nothing.
     #[cold]
     fn given_up(&self, number: u32) {
         let model = model_of(&self.pool, &self.context);
         let round: Vec<_> = self.context.call().round().cloned().collect();
         let of = |attempt: &Attempt, id: &CredentialId| attempt.credential.as_ref() == Some(id);
-        let request = Request {
-            pin: self.context.pin(),
-            tried: &|id| round.iter().any(|attempt| of(attempt, id)) || self.awaited.in_vain(id),
-            model: model.as_ref(),
+        let is_tried = |id: &CredentialId| round.iter().any(|attempt| of(attempt, id)) || self.awaited.in_vain(id);
+        let request = RequestView {
             cooled_down: &|id| round.iter().any(|attempt| of(attempt, id) && is_limited(attempt)),
-            refreshed: false,
-            refused_elsewhere: false,
-            last_try: true,
+            ..RequestView::new(self.context.pin(), &is_tried, model.as_ref())
         };
         let next = self.pool.availability(&request);
         let mut call = self.context.call();
@@ -131,7 +127,7 @@ impl Wait {
         attempt.verdict = attempt.verdict.map(unsent);
         attempt.next = Some(next);
         let timed_out = attempt.timed_out;
-        // Listeners are foreign code: nothing is locked while they are told.
+        // Listeners are foreign code, so nothing is locked while events are sent.
         drop(call);
         if let Some(timed_out) = timed_out {
             self.pool.timed_out(&self.credential, timed_out);

@@ -91,7 +91,7 @@ impl MarathonLayer {
         self.build_classify()
     }
 
-    /// Judges by these rules in place of those that were chosen for the pool's provider.
+    /// Judges by these rules, in place of the rules that belong to the pool's provider.
     #[must_use]
     pub fn rules(mut self, rules: ProviderRules) -> Self {
         self.rules = rules;

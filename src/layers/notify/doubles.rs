@@ -32,7 +32,7 @@ impl Drop for Witness {
     }
 }
 
-/// Both show an attempt that is begun in one of them.
+/// Whether both are the same context: an attempt that is begun in one shows in the other.
 fn is_same(a: &RequestContext, b: &RequestContext) -> bool {
     let before = b.call().len();
     a.call().begin(None);

@@ -1,4 +1,4 @@
-//! The layer.
+//! The layer that opens a context for each call.
 
 use tower_layer::Layer;
 

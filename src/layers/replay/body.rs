@@ -110,7 +110,7 @@ where
         lock(&self.shared).has_failed()
     }
 
-    /// The first chunk that was recorded.
+    /// Passes the first recorded chunk to `read`.
     fn peek<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let first = lock(&self.shared).first_chunk();
         first.map(|first| read(&first))

@@ -31,7 +31,7 @@ pub(super) struct ReplayState<S> {
 
 enum Source<S> {
     Here(S),
-    /// The reader of this number is polling it.
+    /// The reader of this number is polling the source.
     Out(u64),
     Ended,
     Failed,
@@ -41,9 +41,9 @@ enum Source<S> {
 #[derive(Debug, Default)]
 pub(super) struct ReadPosition {
     phase: Phase,
-    /// Frames of the tape that it has yielded.
+    /// How many frames of the tape it has yielded.
     at: usize,
-    /// Data bytes that it has yielded.
+    /// How many bytes of data it has yielded.
     bytes: u64,
 }
 
@@ -52,7 +52,7 @@ enum Phase {
     #[default]
     Fresh,
     Replaying,
-    /// It owns the source, or did: it has been superseded if the number is not the state's.
+    /// It owns the source if the number is the state's. Otherwise a later reader has taken the source over.
     Live(u64),
     Done,
     Broken(Fault),
@@ -137,7 +137,7 @@ impl<S> ReplayState<S> {
                 effects.discard.0 = self.waker.replace(waker.clone());
                 (ReadStep::Wait, effects)
             }
-            // This handle owned the source already; it panicked in the last poll, and is gone.
+            // This handle already owned the source, and panicked in its last poll; the source is lost.
             _ => {
                 self.source = Source::Failed;
                 (self.fail(cursor, Fault::SourceFailed), effects)
@@ -147,7 +147,7 @@ impl<S> ReplayState<S> {
 
     /// Puts the source back after a poll (`None` if that was its end) and records the frame.
     ///
-    /// Returns a fault where another reader took over during a poll that came to nothing.
+    /// Returns a fault if another reader took over during a poll that was pending.
     pub(super) fn settle(
         &mut self,
         cursor: &mut ReadPosition,
@@ -193,7 +193,7 @@ impl<S> ReplayState<S> {
         if chunk.is_empty() { Vec::new() } else { self.tape.push(chunk) }
     }
 
-    /// A handle is dropped.
+    /// Takes note that the handle of `cursor` is dropped.
     pub(super) fn leave(&mut self, cursor: &mut ReadPosition) -> Effects {
         let mut effects = Effects::default();
         if let Phase::Live(reader) = cursor.phase {
@@ -220,7 +220,7 @@ impl<S> ReplayState<S> {
             }
     }
 
-    /// The first chunk of the body, where it was recorded.
+    /// The first chunk of the body, if it was recorded.
     pub(super) fn first_chunk(&self) -> Option<Bytes> {
         self.tape.chunk(0)
     }

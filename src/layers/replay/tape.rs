@@ -9,9 +9,9 @@ use http::HeaderMap;
 pub(super) struct Tape {
     chunks: Vec<Bytes>,
     trailers: Option<HeaderMap>,
-    /// Frames recorded or missed, without trailers.
+    /// How many frames were recorded or missed, without trailers.
     len: usize,
-    /// Data bytes recorded or missed.
+    /// How many bytes of data were recorded or missed.
     bytes: u64,
     limit: u64,
     complete: bool,

@@ -22,8 +22,8 @@ impl Rank {
         }
     }
 
-    /// The rank of an answer after which the request goes on. A ban then concerns one account alone; a ban that ends the
-    /// request is its answer.
+    /// The rank of an answer after which the request goes on. A ban then concerns one account alone. Only a ban that
+    /// ends the request ranks as an answer about the request.
     pub(crate) fn in_passing(verdict: Option<Verdict>) -> Self {
         match verdict.map(|verdict| verdict.kind()) {
             Some(Kind::Banned) => Self::Credential,

@@ -1,4 +1,4 @@
-//! The same decisions for [`tower::retry::Retry`].
+//! The decisions of [`RetryLayer`](super::RetryLayer) as a policy for [`tower::retry::Retry`].
 
 use std::fmt;
 use std::future::Future;
@@ -132,7 +132,7 @@ where
     }
 }
 
-/// The same head with another body.
+/// A copy of a request's head, with another body.
 fn copy<B>(request: &Request<B>, body: B) -> Request<B> {
     let mut copy = Request::new(body);
     *copy.method_mut() = request.method().clone();

@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Budget>,
     /// Finds the model of requests, if limits of single models are kept below.
     pub(crate) models: Option<Models>,
-    /// The pool's provider, and where its events go.
+    /// The pool's provider, and the notifiers that its events go to.
     events: Option<(Arc<str>, Notifiers)>,
 }
 
@@ -51,7 +51,7 @@ impl Shared {
         }
     }
 
-    /// The same, with the models.
+    /// A copy that also names the models of requests.
     pub(super) fn with_models(&self, models: Models) -> Self {
         Self { models: Some(models), ..self.clone() }
     }

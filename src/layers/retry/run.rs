@@ -14,7 +14,7 @@ use crate::verdict::{Kind, Lost, Scope, Verdict};
 pub(crate) struct Run<B, RB> {
     pub(super) progress: Progress,
     spare: Option<Spare<B>>,
-    /// Each with whether it is a server error.
+    /// The best answer so far, and whether it is a server error.
     best: Best<(Response<RB>, bool)>,
     last_error: Option<BoxError>,
 }

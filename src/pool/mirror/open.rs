@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Request;
 use tower_service::Service;
 
-use super::pull::{Follower, Seen};
+use super::pull::{Follower, LastRead};
 use crate::config::ProviderOAuth;
 use crate::credentials::{Credential, CredentialId, Generation};
 use crate::error::{BoxError, Error, ErrorKind};
@@ -29,9 +29,9 @@ impl Pool {
     /// use oauth_marathon::{Credential, Pool, Secret};
     /// # use http::{Request, Response};
     /// # use http_body_util::Full;
-    /// # let http = tower::service_fn(async |_: Request<Full<bytes::Bytes>>| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+    /// # let http = tower::service_fn(async |_: Request<Full<bytes::Bytes>>| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
     /// let store = MemoryStore::new();
     /// let oauth: ProviderOAuth = serde_json::from_str(r#"{ "origins": ["https://api.example.com"] }"#)?;
     /// let pool = Pool::open("openai", store.clone(), &oauth, http.clone()).await?;
@@ -109,10 +109,10 @@ impl PoolBuilder {
         // The watch begins before the store is read, so that no change between the two is missed.
         let changes = pool.0.store.watch();
         let found = pool.load_all().await.map_err(|source| pool.unreadable(source))?;
-        let mut seen = Seen::default();
+        let mut seen = LastRead::default();
         let begun: Vec<_> = found.iter().filter(|entry| is_interrupted(entry)).map(id_of).collect();
         // From here on changes are collected, because an impossible end that is read is corrected in the store.
-        pool.state().outbox.attend();
+        pool.state().collect_changes();
         pool.take_in(&mut seen, found)?;
         for credential in given {
             if pool.snapshot().credential(credential.id.as_str()).is_none() {
@@ -142,12 +142,9 @@ impl Pool {
     /// Takes up a refresh that a dead process has begun. Events report the outcome.
     fn take_up(&self, id: &CredentialId) -> Result<(), Error> {
         let state = self.state();
-        let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
-        let refreshable = |entry: &&crate::pool::state::Entry| {
-            let material = &entry.credential.material;
-            self.0.source.is_some() && material.refresh_token().is_some() && entry.refreshing.login_lost.is_none()
-        };
-        let Some(place) = entry.filter(refreshable).map(|entry| entry.access.slot.place) else { return Ok(()) };
+        let refreshable = state.find(id.as_str()).filter(|entry| entry.has_good_refresh_token());
+        let place = refreshable.filter(|_| self.0.source.is_some()).map(|entry| entry.access().slot.place);
+        let Some(place) = place else { return Ok(()) };
         drop(state);
         self.start_refresh(place)
     }

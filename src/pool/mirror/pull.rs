@@ -12,11 +12,9 @@ use crate::credentials::CredentialId;
 use crate::error::{BoxError, Error};
 use crate::events::Event;
 use crate::pool::handle::{Inner, Pool};
-use crate::pool::state::stored::Moment;
-use crate::pool::state::{Effects, State};
+use crate::pool::state::{Arrival, Moment, State};
 use crate::store::{Changes, Entry, Health, Record};
 use crate::sync::{time, watch};
-use crate::tokens::refresh::across::{Known, Newer, newer};
 
 /// The least time between two reads, so that many changes at once cause one read.
 const BREATH: Duration = Duration::from_millis(100);
@@ -31,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What the store held when it was read last.
 #[derive(Debug, Default)]
-pub(in crate::pool) struct Seen {
+pub(in crate::pool) struct LastRead {
     health: HashMap<CredentialId, Health>,
     order: Vec<CredentialId>,
 }
@@ -41,11 +39,11 @@ pub(in crate::pool) struct Follower {
     pool: Weak<Inner>,
     changes: Changes,
     closing: watch::Receiver<bool>,
-    seen: Seen,
+    seen: LastRead,
 }
 
 impl Follower {
-    pub(in crate::pool) fn new(pool: &Pool, changes: Changes, seen: Seen) -> Self {
+    pub(in crate::pool) fn new(pool: &Pool, changes: Changes, seen: LastRead) -> Self {
         Self { pool: Arc::downgrade(&pool.0), changes, closing: pool.0.closing.subscribe(), seen }
     }
 
@@ -126,12 +124,12 @@ impl Failures {
 impl Pool {
     /// Reads the store, and takes over what has changed. `false` where this pool has written during each reading: it is to
     /// be looked at again in a while.
-    async fn read_store(&self, seen: &mut Seen) -> Result<bool, BoxError> {
+    async fn read_store(&self, seen: &mut LastRead) -> Result<bool, BoxError> {
         for _ in 0..READS {
-            let writes = self.state().outbox.writes();
+            let writes = self.state().store_writes();
             let found = self.load_all().await?;
             // What was read before a write of this pool is older than what the pool holds.
-            if self.state().outbox.writes() == writes {
+            if self.state().store_writes() == writes {
                 self.take_in(seen, found)?;
                 return Ok(true);
             }
@@ -140,14 +138,14 @@ impl Pool {
     }
 
     /// Makes the pool what its store holds. A credential that is malformed is left as it is, and is the error.
-    pub(in crate::pool) fn take_in(&self, seen: &mut Seen, found: Vec<Entry>) -> Result<(), Error> {
+    pub(in crate::pool) fn take_in(&self, seen: &mut LastRead, found: Vec<Entry>) -> Result<(), Error> {
         let mut failed = None;
         let (mut events, mut gone) = (Vec::new(), Vec::new());
         let moment = self.0.moment();
         let mut state = self.state();
         events.extend(self.0.events_of(state.join(moment.now)));
         let order: Vec<_> = found.iter().map(|entry| entry.record.credential.id.clone()).collect();
-        for id in state.not_in(&order) {
+        for id in state.gone_from_store(&order) {
             gone.push(state.remove(id.as_str()));
             seen.health.remove(&id);
         }
@@ -168,7 +166,7 @@ impl Pool {
         failed.map_or(Ok(()), Err)
     }
 
-    pub(in crate::pool) fn take_in_one(&self, seen: &mut Seen, entry: Entry) -> Result<(), Error> {
+    pub(in crate::pool) fn take_in_one(&self, seen: &mut LastRead, entry: Entry) -> Result<(), Error> {
         let moment = self.0.moment();
         let mut state = self.state();
         seen.order.push(entry.record.credential.id.clone());
@@ -180,12 +178,12 @@ impl Pool {
     fn take_record(
         &self,
         state: &mut State,
-        seen: &mut Seen,
+        seen: &mut LastRead,
         record: Record,
         moment: Moment,
         events: &mut Vec<Event>,
     ) -> Result<(), Error> {
-        if state.outbox.is_changed(&record.credential.id) {
+        if state.is_unsaved(&record.credential.id) {
             // The task that writes will bring the two together.
             return Ok(());
         }
@@ -196,7 +194,7 @@ impl Pool {
     pub(in crate::pool) fn take_changed(
         &self,
         state: &mut State,
-        seen: &mut Seen,
+        seen: &mut LastRead,
         record: Record,
         moment: Moment,
         events: &mut Vec<Event>,
@@ -210,11 +208,11 @@ impl Pool {
             }
             None => {
                 seen.health.remove(&id);
-                self.0.insert(state, record.credential, Some(record.generation), moment)?
+                self.0.insert(state, record.credential, Arrival::Stored(record.generation), moment)?
             }
         };
         let was = seen.health.insert(id, health.clone()).unwrap_or_default();
-        let effects: Effects = state.take_over(place, &self.0.settings, &was, &health, moment);
+        let effects = state.take_over(place, &self.0.settings, &was, &health, moment);
         events.extend(self.0.events_of(effects));
         Ok(())
     }
@@ -228,55 +226,22 @@ impl Pool {
         moment: Moment,
         events: &mut Vec<Event>,
     ) -> Result<(), Error> {
-        let Some(entry) = state.entry_mut(place) else { return Ok(()) };
-        entry.known.has_held(&record, &entry.credential.material);
-        let newer = newer(&entry.known, &entry.credential.material, &record);
+        let Some(slot) = state.learn_stored(place, &record) else { return Ok(()) };
         let Record { credential, generation, .. } = record;
-        if newer == Newer::Ours || (entry.access.generation == generation && entry.credential == credential) {
-            return Ok(());
-        }
-        let slot = entry.access.slot.clone();
         let access = Arc::new(self.0.prepare(&credential, slot.clone(), generation, moment)?);
-        if newer == Newer::Same {
-            // A refresh has brought the same token: it is tried with the provider before it is refreshed again.
-            entry.refreshing.forced &= entry.access.generation >= generation;
-            state.relabel(place, credential, access);
-            return Ok(());
+        if state.take_record(place, credential, access) {
+            events.push(self.0.refreshed(&slot, generation));
         }
-        state.replace_secret(place, credential, access);
-        if let Some(entry) = state.entry_mut(place) {
-            entry.known = Known::stored(generation);
-        }
-        events.push(self.0.refreshed(&slot, generation));
         Ok(())
     }
 }
 
-impl Seen {
+impl LastRead {
     /// Whether the order was changed: more than removals, and new credentials at the end.
     fn order_differs(&self, order: &[CredentialId]) -> bool {
         let (before, now): (HashSet<_>, HashSet<_>) = (self.order.iter().collect(), order.iter().collect());
         let stays = self.order.iter().filter(|id| now.contains(id));
         let new = order.iter().filter(|id| !before.contains(id));
         !stays.chain(new).eq(order)
-    }
-}
-
-impl State {
-    /// The credentials that the store has held and holds no more.
-    fn not_in(&self, ids: &[CredentialId]) -> Vec<CredentialId> {
-        let ids: HashSet<_> = ids.iter().collect();
-        let gone = self.entries().filter(|entry| entry.known.is_stored && !ids.contains(&entry.credential.id));
-        let gone = gone.filter(|entry| !self.outbox.is_changed(&entry.credential.id));
-        gone.map(|entry| entry.credential.id.clone()).collect()
-    }
-
-    /// Puts the ready credentials in this order.
-    fn put_in_order(&mut self, order: &[CredentialId]) {
-        for id in order {
-            if let Some(place) = self.place_of(id.as_str()).filter(|place| self.rotation.is_queued(*place)) {
-                self.rotation.to_back(place);
-            }
-        }
     }
 }

@@ -11,28 +11,28 @@ const REFRESH_FAILED: Duration = Duration::from_secs(30);
 
 /// What is known beside the verdict.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Facts {
+pub(super) struct Facts {
     /// The token that was used is still the current one.
-    pub(crate) current: bool,
+    pub(super) current: bool,
     /// The token can be replaced now: there is a way, and the last forced refresh is long enough ago.
-    pub(crate) refreshable: bool,
+    pub(super) refreshable: bool,
     /// Why the refresh token is useless, if that is known.
-    pub(crate) login_lost: Option<OutReason>,
+    pub(super) login_lost: Option<OutReason>,
     /// This request has already used this credential with a refreshed token.
-    pub(crate) refreshed: bool,
+    pub(super) refreshed: bool,
     /// Another credential was refused with 403 for the same request.
-    pub(crate) refused_elsewhere: bool,
+    pub(super) refused_elsewhere: bool,
     /// Another credential is ready for this request.
-    pub(crate) others: bool,
+    pub(super) others: bool,
     /// After a failed connection, the request is not sent over this credential again.
-    pub(crate) last_try: bool,
+    pub(super) last_try: bool,
     /// The credential has an origin of its own, so a broken connection is its own fault.
-    pub(crate) own_origin: bool,
+    pub(super) own_origin: bool,
 }
 
 /// What follows for the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consequence {
+pub(super) enum Consequence {
     /// Nothing changes.
     Untouched,
     /// It works.
@@ -54,7 +54,7 @@ pub(crate) enum Consequence {
 }
 
 /// What `verdict` means, given the facts.
-pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) -> Consequence {
+pub(super) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) -> Consequence {
     match (verdict.kind(), verdict.scope()) {
         (Kind::Success, _) => Consequence::Succeeded,
         (Kind::Canceled | Kind::Rejected, _) | (_, Scope::Request | Scope::Provider) => Consequence::Untouched,
@@ -84,7 +84,7 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
 
 /// The pause after a refresh that failed for now. Without a stated time it grows with the `earlier` refusals in a row; a
 /// stated time does not grow.
-pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earlier: u32) -> Duration {
+pub(super) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earlier: u32) -> Duration {
     let pause = match stated {
         Some(stated) => stated.max(REFRESH_FAILED),
         None => grown(REFRESH_FAILED, earlier, settings.max_grown_cooldown),
@@ -93,7 +93,7 @@ pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earl
 }
 
 /// The longest pause that [`refresh_failed`] gives without a stated time.
-pub(in crate::pool) fn longest_after_refusals(settings: &Settings) -> Duration {
+pub(super) fn longest_after_refusals(settings: &Settings) -> Duration {
     refresh_failed(settings, None, u32::MAX)
 }
 
@@ -104,7 +104,7 @@ fn grown(first: Duration, earlier: u32, most: Duration) -> Duration {
 }
 
 /// The cooldown of a credential whose token the provider does not accept.
-pub(crate) fn not_accepted(settings: &Settings) -> Consequence {
+pub(super) fn not_accepted(settings: &Settings) -> Consequence {
     Consequence::Cool { length: settings.auth_failure_cooldown.min(settings.max_cooldown), guessed: true }
 }
 

@@ -1,12 +1,14 @@
 //! The last failed answer, kept to be given again while every credential cools.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, DATE, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use super::State;
 use crate::credentials::CredentialId;
 use crate::credentials::header::state_recovery;
 
@@ -41,6 +43,27 @@ impl Remembered {
         *response.headers_mut() = self.headers.clone();
         state_recovery(response.headers_mut(), recovery);
         response
+    }
+}
+
+impl State {
+    /// Keeps the failed answer after which no credential was ready. It is kept for `model` alone while any credential is
+    /// ready for other models.
+    pub(in crate::pool) fn remember(&mut self, answer: Arc<Remembered>, model: Option<&Arc<str>>) {
+        let of_model = model.filter(|_| self.rotation.first().is_some());
+        match of_model.and_then(|model| self.models.schedule_mut(model)) {
+            Some(schedule) => schedule.remembered = Some(answer),
+            None => self.remembered = Some(answer),
+        }
+    }
+
+    /// The failed answer that is kept for a request for this model.
+    pub(in crate::pool) fn remembered(&self, model: Option<&Arc<str>>) -> Option<Arc<Remembered>> {
+        let of_model = model.and_then(|model| self.models.schedule(model)?.remembered.as_ref());
+        let all_cool = self.rotation.first().is_none();
+        let (first, second) =
+            if all_cool { (self.remembered.as_ref(), of_model) } else { (of_model, self.remembered.as_ref()) };
+        first.or(second).cloned()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::row::*;
 
-/// Asked after the family's own.
+/// Rules for codes, asked after the rules of the family.
 pub(super) static SHARED: &[Row] = &[
     // Money.
     Row::codes(&[
@@ -20,7 +20,7 @@ pub(super) static SHARED: &[Row] = &[
         "Arrearage",
     ])
     .says(BILLING),
-    // Plans.
+    // Quotas of plans.
     Row::codes(&["usage_limit_reached", "quota-exceeded"]).says(QUOTA),
     Row::codes(&["usage_not_included"]).says(NO_PLAN),
     // Accounts that need a person.
@@ -67,7 +67,7 @@ pub(super) static SHARED: &[Row] = &[
     ])
     .says(OVERLOADED),
     Row::codes(&["abnormal-usage-detected"]).says(THROTTLED),
-    // Requests. With other statuses these codes are a gateway's.
+    // Requests at fault. With other statuses these codes come from a gateway.
     Row::codes(&[
         "bio_policy",
         "content_filter",
@@ -87,9 +87,9 @@ pub(super) static SHARED: &[Row] = &[
     Row::codes(&["websocket_connection_limit_reached"]).says(SERVER),
 ];
 
-/// Codes that say little; asked after header fields and messages.
+/// Rules for codes that say little; asked after header fields and messages.
 pub(super) static WEAK: &[Row] = &[
-    // Google's status for limits, which are of the model.
+    // Google's status for limits, which concern one model.
     Row::codes(&["RESOURCE_EXHAUSTED"]).at(&[IN_STREAM, 400, 403, 429, 500, 503]).says(THROTTLED_MODEL),
     Row::codes(&["rate_limit_error", "rate_limit_exceeded", "rate_limited", "rate_limit_reached"])
         .at(&[IN_STREAM, 400, 403, 429, 500, 503])

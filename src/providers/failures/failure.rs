@@ -33,7 +33,7 @@ impl<'a> Failure<'a> {
         Self { status, headers: answer.headers(), document, now: answer.now(), quota: OnceCell::new() }
     }
 
-    /// An error inside an answer that began well; `None` if it is none.
+    /// An error inside an answer that began well; `None` if `data` is no error.
     pub(super) fn inside(head: &Answer<'a>, event: Option<&str>, data: &[u8]) -> Option<Self> {
         let mut document = ErrorDocument::read(data);
         let named = event.is_some_and(is_error_event);
@@ -47,7 +47,7 @@ impl<'a> Failure<'a> {
         Some(Self { status, headers: head.headers(), document, now: head.now(), quota: OnceCell::new() })
     }
 
-    /// A header field of the answer.
+    /// The value of a header field of the answer, if it is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
     }
@@ -58,7 +58,8 @@ impl<'a> Failure<'a> {
         all.filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?.trim())))
     }
 
-    /// The windows of the header fields. Fields inside the body go first, because they come with the error itself.
+    /// The windows that the header fields show. Fields inside the body go first, because they come with the error
+    /// itself.
     pub(super) fn quota(&self) -> &Quota {
         self.quota.get_or_init(|| {
             if self.document.fields.is_empty() {
@@ -84,12 +85,12 @@ fn is_error_event(event: &str) -> bool {
 }
 
 impl ErrorDocument {
-    /// Whether any code is `code`, or `code` and a suffix behind a colon; letters of either case.
+    /// Whether the failure has this code, or the code with a suffix behind a colon; letters of either case.
     pub(super) fn has_code(&self, code: &str) -> bool {
         self.codes.have(code)
     }
 
-    /// Codes that some providers put into header fields.
+    /// Adds the codes that some providers put into header fields.
     fn add_headers(&mut self, headers: &HeaderMap) {
         if let Some(value) = headers.get(&ERROR_TYPE).and_then(|value| value.to_str().ok()) {
             // `ThrottlingException:http://…`

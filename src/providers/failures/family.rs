@@ -3,7 +3,7 @@
 use super::families::{clouds, gateways, generic, hosts, labs, oauth};
 use super::family_rules::FamilyRules;
 
-/// Providers whose failures are worded alike.
+/// Providers whose failures are worded alike, so that one set of rules reads them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Family {
@@ -55,12 +55,12 @@ pub enum Family {
     Ollama,
     /// The token, device and revocation endpoints of an OAuth server (RFC 6749, RFC 8628).
     OAuthServer,
-    /// Any other: codes that all share, header fields and the status.
+    /// Any other provider: only the codes that all share, header fields and the status are read.
     #[default]
     Generic,
 }
 
-/// Ids in small letters; other spellings are brought to it.
+/// Ids of providers, in small letters; other spellings are normalized to them.
 const IDS: &[(&str, Family)] = &[
     ("openai", Family::OpenAi),
     ("openai-codex", Family::Codex),
@@ -127,7 +127,7 @@ const IDS: &[(&str, Family)] = &[
     ("oauth", Family::OAuthServer),
 ];
 
-/// Hosts; `*` stands for any part of one.
+/// Hosts of providers; `*` stands for any part of a name.
 const HOSTS: &[(&str, Family)] = &[
     ("api.openai.com", Family::OpenAi),
     ("chatgpt.com", Family::Codex),
@@ -189,7 +189,7 @@ impl Family {
             Self::OpenAi => &labs::openai::OPENAI,
             Self::Codex => &labs::openai::CODEX,
             Self::AzureOpenAi => &clouds::azure::RULES,
-            // The same service; header fields show what subscriptions add.
+            // Both are the same service; header fields show what subscriptions add.
             Self::Anthropic | Self::ClaudeSubscription => &labs::anthropic::RULES,
             Self::Gemini => &clouds::google::GEMINI,
             Self::Vertex => &clouds::google::VERTEX,

@@ -12,7 +12,7 @@ pub(super) fn meaning(failure: &Failure<'_>) -> Option<Meaning> {
     edge(failure).or_else(|| challenge(failure)).or_else(|| window(failure))
 }
 
-/// Whether a network in front of the provider has answered.
+/// What it means if a network in front of the provider has answered.
 fn edge(failure: &Failure<'_>) -> Option<Meaning> {
     let html = failure.document.shape == BodyForm::Html;
     let cloudflare = || failure.header("server").is_some_and(|server| server.eq_ignore_ascii_case("cloudflare"));
@@ -61,7 +61,7 @@ fn error_of(challenges: &str) -> Option<&str> {
     }
 }
 
-/// Where the quotation ends; a backslash takes the next byte's meaning away.
+/// The index at which quoted text ends. A quote after a backslash does not end it.
 fn end_of_quoted(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|byte| {
@@ -71,7 +71,8 @@ fn end_of_quoted(text: &str) -> Option<usize> {
     })
 }
 
-/// What used-up windows of a quota say. An answer that failed for another reason may have used up the last of one.
+/// What used-up windows of a quota mean for a 429. An answer with another status failed for another reason, even if it
+/// used up a window.
 fn window(failure: &Failure<'_>) -> Option<Meaning> {
     if !failure.is(&[429]) {
         return None;
@@ -87,14 +88,14 @@ fn window(failure: &Failure<'_>) -> Option<Meaning> {
 }
 
 impl Failure<'_> {
-    /// What the used-up windows limit; the widest counts.
+    /// The widest scope that the used-up windows limit.
     pub(super) fn exhausted(&self) -> Option<WindowScope> {
         self.window().map(|window| window.scope)
     }
 
     /// The used-up window that keeps the credential from being used the longest.
     pub(super) fn window(&self) -> Option<&Window> {
-        // Every answer of a subscription without overage says so; that is no refusal.
+        // Every answer of a subscription without overage shows this window as used up; that is no refusal.
         self.quota().exhausted().filter(|window| window.name != "overage")
     }
 }

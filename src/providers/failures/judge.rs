@@ -24,10 +24,10 @@ pub(super) fn judge(family: Family, failure: &Failure<'_>) -> Verdict {
     verdict
 }
 
-/// No limit of a minute asks for so long.
+/// A wait from this length on is a used-up quota: no limit of a minute asks for so long.
 const QUOTA_WAIT: Duration = Duration::from_secs(3600);
 
-/// Adds the stated time and the status.
+/// Adds the stated time and the status to a verdict.
 pub(super) fn timed(verdict: Verdict, failure: &Failure<'_>, reads_text: bool) -> Verdict {
     let verdict = match failure.status.and_then(|status| http::StatusCode::from_u16(status).ok()) {
         Some(status) if verdict.status().is_none() => verdict.with_status(status),
@@ -62,7 +62,8 @@ fn by_status(rules: &FamilyRules, failure: &Failure<'_>) -> Meaning {
     own.map_or_else(|| usual(status), |(_, meaning)| *meaning)
 }
 
-/// What a status means anywhere. 424 and 499 are not registered: a part of the provider's own failed, or gave up.
+/// What a status means at any provider. 424 and 499 are not registered: a part of the provider's own failed, or gave
+/// up.
 fn usual(status: u16) -> Meaning {
     match status {
         402 => BILLING,

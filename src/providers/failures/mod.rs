@@ -87,7 +87,7 @@ pub struct ProviderRules {
 }
 
 impl ProviderRules {
-    /// The rules of `family`.
+    /// The rules of a family.
     #[must_use]
     pub const fn new(family: Family) -> Self {
         Self { family, rules: Vec::new() }
@@ -105,7 +105,8 @@ impl ProviderRules {
         Self::new(Family::of_origin(origin).unwrap_or_default())
     }
 
-    /// The rules of the provider's id, or of its origins where that is a part of the same house or the id is unknown.
+    /// The rules by the provider's id, or by its origins if the id is unknown or the origin names a special service of
+    /// the same company.
     pub(crate) fn for_provider_at(id: &str, origins: &[Origin]) -> Self {
         let by_origin = origins.iter().find_map(|origin| Family::of_origin(&origin.to_string()));
         Self::new(match (Family::of_provider(id), by_origin) {
@@ -123,7 +124,7 @@ impl ProviderRules {
         self
     }
 
-    /// The family.
+    /// The family whose rules these are.
     #[must_use]
     pub const fn family(&self) -> Family {
         self.family

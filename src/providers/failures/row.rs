@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::verdict::{Kind, Remedy, Scope, Verdict};
 
-/// What a failure means.
+/// What a failure means: a kind, a scope and a remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
     pub(super) kind: Kind,
@@ -12,7 +12,7 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
-    /// With the usual scope of its kind.
+    /// A meaning with the usual scope of its kind.
     pub(super) const fn new(kind: Kind) -> Self {
         Self { kind, scope: Verdict::new(kind).scope(), remedy: None }
     }
@@ -44,15 +44,15 @@ pub(super) const THROTTLED_MODEL: Meaning = THROTTLED.about(Scope::Model);
 pub(super) const THROTTLED_EDGE: Meaning = THROTTLED.about(Scope::Provider);
 /// The plan's or the day's quota is used up.
 pub(super) const QUOTA: Meaning = Meaning::new(Kind::QuotaExhausted);
-/// The same, for this model alone.
+/// The quota for this model is used up.
 pub(super) const QUOTA_MODEL: Meaning = QUOTA.about(Scope::Model);
 /// No money, or a limit on spending.
 pub(super) const BILLING: Meaning = Meaning::new(Kind::Billing).cured_by(Remedy::Pay);
 /// No money for this model; others may be free.
 pub(super) const BILLING_MODEL: Meaning = BILLING.about(Scope::Model);
-/// A refresh may help.
+/// The access token has expired; a refresh may help.
 pub(super) const EXPIRED: Meaning = Meaning::new(Kind::Unauthorized);
-/// A login or a key that is worth nothing any more.
+/// A login or a key that is no longer valid.
 pub(super) const INVALID: Meaning = Meaning::new(Kind::Revoked).cured_by(Remedy::LogIn);
 /// A workspace that its owner or the provider has closed.
 pub(super) const CLOSED: Meaning = Meaning::new(Kind::Revoked).cured_by(Remedy::ContactProvider);
@@ -76,7 +76,7 @@ pub(super) const NO_MODEL: Meaning = Meaning::new(Kind::Forbidden).about(Scope::
 pub(super) const NO_RIGHT: Meaning = Meaning::new(Kind::Forbidden).about(Scope::Credential).cured_by(Remedy::Enable);
 /// The plan does not include the service.
 pub(super) const NO_PLAN: Meaning = Meaning::new(Kind::Forbidden).about(Scope::Credential).cured_by(Remedy::Pay);
-/// The provider refuses where the request comes from: every credential meets the same.
+/// The provider serves no request from this country or network: every credential is refused alike.
 pub(super) const EGRESS: Meaning = Meaning::new(Kind::Forbidden).about(Scope::Provider);
 /// Refused without saying why.
 pub(super) const FORBIDDEN: Meaning = Meaning::new(Kind::Forbidden);
@@ -94,18 +94,19 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Any of these codes, in letters of either case; `code` also matches `code:suffix`.
+    /// A row for any of these codes, in letters of either case; `code` also matches `code:suffix`.
     pub(super) const fn codes(codes: &'static [&'static str]) -> Self {
         Self { codes, statuses: &[], texts: &[], says: REJECTED }
     }
 
-    /// Any of these statuses.
+    /// Limits the row to these statuses.
     pub(super) const fn at(mut self, statuses: &'static [u16]) -> Self {
         self.statuses = statuses;
         self
     }
 
-    /// Any of these sentences in the message, in small letters. `^` stands for its start, `*` for anything.
+    /// Limits the row to messages with any of these sentences, in small letters. `^` stands for the start, `*` for
+    /// anything.
     pub(super) const fn text(mut self, texts: &'static [&'static str]) -> Self {
         self.texts = texts;
         self
@@ -124,12 +125,12 @@ impl Row {
     }
 }
 
-/// Text rows name their statuses: what a message says depends on them.
+/// A row for sentences with these statuses: what a message means depends on its status.
 pub(super) const fn text(statuses: &'static [u16], texts: &'static [&'static str]) -> Row {
     Row::codes(&[]).at(statuses).text(texts)
 }
 
-/// Whether the parts of `pattern` stand in `message`, in their order.
+/// Whether the parts of `pattern`, which `*` separates, stand in `message` in this order.
 pub(super) fn contains(message: &str, pattern: &str) -> bool {
     let (mut rest, pattern) = match pattern.strip_prefix('^') {
         Some(pattern) => {

@@ -29,7 +29,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A rule that says `verdict`.
+    /// A rule that gives `verdict`.
     ///
     /// A verdict without a time gets the time that the failure states; a verdict without a status gets the failure's.
     #[must_use]
@@ -67,7 +67,7 @@ impl Rule {
         self
     }
 
-    /// The verdict, if everything matches.
+    /// The verdict of the rule, if the failure matches all of its conditions.
     pub(super) fn verdict(&self, failure: &Failure<'_>) -> Option<Verdict> {
         let Self { verdict, code, status, message, header } = self;
         let matches = code.as_deref().is_none_or(|code| failure.document.has_code(code))

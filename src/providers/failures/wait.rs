@@ -8,13 +8,13 @@ use crate::verdict::retry_after;
 use crate::verdict::times::{own_now, reset, stated, until, wait as rounded};
 use crate::verdict::{Kind, TimeSource};
 
-/// The stated time by the most trusted source that has one: a header field, a member of the body, a used-up window, and where
-/// `reads_text` the message.
+/// The stated time and where it was read. The first of these counts: a header field, a member of the body, a used-up
+/// window, and with `reads_text` the message.
 pub(super) fn wait(failure: &Failure<'_>, kind: Kind, reads_text: bool) -> Option<(Duration, TimeSource)> {
     if let Some(wait) = retry_after(failure.headers, failure.now) {
         return Some((wait, TimeSource::Header));
     }
-    // No wait cures the other kinds, so a time there is chance.
+    // Waiting does not cure the other kinds, so a time beside them means something else.
     if !matches!(kind, Kind::Throttled | Kind::QuotaExhausted | Kind::Overloaded | Kind::ServerError | Kind::Billing) {
         return None;
     }

@@ -10,8 +10,8 @@
 //! [`Full`](http_body_util::Full) is, and after a failure also what a [`ReplayBody`](crate::layers::replay::ReplayBody) has recorded.
 //! Requests whose model is unknown share one cooldown, apart from the requests whose model is known.
 //!
-//! The room reads requests and changes none. It is not one function on the body, because only some requests may pay for
-//! it.
+//! The room reads requests and changes none. It is not one function over the body, because reading a body costs time,
+//! and only few requests need the name.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ mod standard;
 
 pub use self::standard::StandardModelSource;
 
-/// Tells which model a request asks for. A closure is one.
+/// Tells which model a request asks for. A closure is a source too.
 ///
 /// `None` leaves the question to the [`StandardModelSource`]. A source must not block; one that panics counts as
 /// `None`.
@@ -104,7 +104,8 @@ impl fmt::Debug for ModelRequest<'_> {
     }
 }
 
-/// Finds the model of requests, for a pool: what [`Pool::models`](crate::Pool::models) gives to the layer that keeps requests.
+/// Finds the model of requests, for one pool. [`Pool::models`](crate::Pool::models) gives it to the layer that keeps
+/// requests.
 ///
 /// It knows whether a limit of one model is active: only then is the model read before an attempt. Clones share it.
 #[derive(Clone)]
@@ -115,7 +116,7 @@ struct Inner {
     wanted: AtomicBool,
 }
 
-/// The longest name that is taken from a request.
+/// The most bytes of a model's name; a longer one counts as unknown.
 const LONGEST: usize = 256;
 
 impl Models {

@@ -1,4 +1,4 @@
-//! Where most providers take the model from: the path, and the field `model` of a JSON body.
+//! Finds the model where most providers take it from: the path, and the field `model` of a JSON body.
 
 use super::{ModelRequest, ModelSource};
 
@@ -16,7 +16,7 @@ use super::{ModelRequest, ModelSource};
 #[non_exhaustive]
 pub struct StandardModelSource;
 
-/// The most of a body that is searched.
+/// The most bytes of a body that are searched.
 const SEARCHED: usize = 64 * 1024;
 
 impl ModelSource for StandardModelSource {
@@ -31,7 +31,7 @@ fn in_path(path: &str) -> Option<&str> {
         let next = || segments.clone().next().filter(|name| !name.is_empty());
         let found = match segment {
             "models" => next().and_then(|name| name.split_once(':')).map(|(name, _)| name),
-            // Something has to follow, or it is the list of deployments, or one's description.
+            // Something has to follow the name. Otherwise the path lists the deployments, or describes one.
             "deployments" | "model" if segments.clone().nth(1).is_some_and(|method| !method.is_empty()) => next(),
             _ => None,
         };
@@ -42,7 +42,7 @@ fn in_path(path: &str) -> Option<&str> {
     None
 }
 
-/// Steps over the members of the outermost object, without building any of them.
+/// Reads the member `model` of the outermost object. It steps over the other members without building any of them.
 fn in_body(body: &[u8]) -> Option<String> {
     let mut scan = Scan { rest: body.get(..SEARCHED).unwrap_or(body) };
     scan.expect(b'{')?;
@@ -101,7 +101,7 @@ impl<'a> Scan<'a> {
                 }
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' if depth <= 1 => {
-                    // The end of the outermost object is not ours to step over.
+                    // The bracket that ends the outermost object is left for the caller.
                     let steps = depth;
                     self.rest = self.rest.get(steps..)?;
                     return Some(());

@@ -6,7 +6,7 @@ use super::window::{WindowScope, Windows};
 
 pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
     for (rest, value) in fields.under("anthropic-ratelimit-") {
-        // Those of the subscriptions, see `claude`.
+        // The `unified` fields belong to subscriptions, see `claude`.
         if !rest.starts_with("unified-") {
             read_field("", rest, value, fields, windows);
         }
@@ -18,7 +18,7 @@ pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
 
 fn read_field(prefix: &str, rest: &str, value: &str, fields: &Fields<'_>, windows: &mut Windows) {
     let Some((name, kind @ ("limit" | "remaining" | "reset"))) = rest.rsplit_once('-') else { return };
-    // Each class of models has its own.
+    // Each class of models has its own window.
     let Some(draft) = windows.named(&format!("{prefix}{name}"), WindowScope::Model) else { return };
     match kind {
         "limit" => draft.limit = count(value),

@@ -12,7 +12,7 @@ use super::window::{Draft, WindowScope, Windows};
 const PREFIX: &str = "anthropic-ratelimit-unified-";
 const OVERAGE: &str = "overage";
 
-/// A larger "share" is some other figure.
+/// The largest value that is read as a share; a larger one is some other figure.
 const LARGEST_SHARE: f64 = 10.0;
 
 pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
@@ -32,7 +32,7 @@ fn read_field(rest: &str, value: &str, fields: &Fields<'_>, windows: &mut Window
     let Some((name, kind @ ("status" | "reset" | "utilization"))) = rest.rsplit_once('-') else { return };
     let Some(draft) = window(name, windows) else { return };
     match kind {
-        // Where overage is not allowed, each answer says that it is rejected: no request was.
+        // Where overage is not allowed, every answer gives it the status "rejected", although no request was rejected.
         "status" if name == OVERAGE => draft.refuses = Some(false),
         "status" => draft.refuses = refuses(value),
         "reset" => draft.resets_after = reset(value, fields.now),
@@ -40,7 +40,7 @@ fn read_field(rest: &str, value: &str, fields: &Fields<'_>, windows: &mut Window
     }
 }
 
-/// What the fields about the request as a whole say.
+/// The fields about the request as a whole.
 #[derive(Default)]
 struct Whole<'a> {
     refuses: Option<bool>,
@@ -49,11 +49,11 @@ struct Whole<'a> {
 }
 
 impl Whole<'_> {
-    /// A refusal adds what its window leaves open.
+    /// If the request was refused, adds to the window that is named as the reason whatever its own fields leave out.
     fn complete(self, windows: &mut Windows) {
         let Self { refuses: Some(true), resets_after, window: Some(name) } = self else { return };
         let Some(draft) = window(name, windows) else { return };
-        // The window of overage says so on every answer; here it is why the request was refused.
+        // The window of overage shows "rejected" on every answer; here it is the reason for the refusal.
         if draft.refuses.is_none() || name == OVERAGE {
             draft.refuses = Some(true);
         }

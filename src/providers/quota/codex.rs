@@ -22,7 +22,7 @@ pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
         match kind {
             "used-percent" => draft.used = number(value).map(|percent| percent / 100.0),
             "window-minutes" => draft.length = number(value).and_then(minutes),
-            // The duration needs no clocks that agree; some send a zero beside a date.
+            // A duration does not depend on two clocks that agree. Some answers send a zero beside a date.
             "reset-after-seconds" => {
                 draft.resets_after = seconds(value).filter(|wait| !wait.is_zero()).or(draft.resets_after);
             }
@@ -33,7 +33,7 @@ pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
     drop_absent(windows);
 }
 
-/// The limit, which of its windows, and what about it.
+/// Splits a field's name into the limit, its window, and what the value tells.
 fn split(rest: &str) -> Option<(&str, &str, &str)> {
     let kinds = ["used-percent", "window-minutes", "reset-after-seconds", "reset-at"];
     let of_kind = |kind| Some((rest.strip_suffix(kind)?.strip_suffix('-')?, kind));
@@ -42,7 +42,7 @@ fn split(rest: &str) -> Option<(&str, &str, &str)> {
     (PLACES.contains(&place) && !limit.is_empty()).then_some((limit, place, kind))
 }
 
-/// As it stands in the names of fields.
+/// The id of a limit as the names of fields spell it.
 pub(super) fn id(limit: &str) -> String {
     limit.trim().to_ascii_lowercase().replace('_', "-")
 }
@@ -51,7 +51,8 @@ pub(super) fn name(limit: &str, place: &str) -> String {
     if limit == MAIN { place.to_owned() } else { format!("{limit}-{place}") }
 }
 
-/// The other limits are of single models; the active limit shows which model the request asked for.
+/// What a limit concerns. All but the main one concern single models; the active one concerns the model of this
+/// request.
 pub(super) fn scope(limit: &str, is_active: bool) -> WindowScope {
     match limit {
         MAIN => WindowScope::Credential,
@@ -64,7 +65,7 @@ pub(super) fn minutes(minutes: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(minutes * 60.0).ok().filter(|length| !length.is_zero())
 }
 
-/// A plan without a second window sends one that is empty.
+/// Leaves out empty windows, which a plan with fewer windows sends in place of the missing ones.
 pub(super) fn drop_absent(windows: &mut Windows) {
     let is_place = |draft: &Draft| PLACES.iter().any(|place| draft.name().ends_with(place));
     let is_absent = |draft: &Draft| draft.used == Some(0.0) && draft.length.is_none() && draft.resets_after.is_none();

@@ -43,7 +43,7 @@ mod tests {
             &[
                 Row::new("premium_interactions", Bucket).limit(300).used(1.0).resets(60_000).exhausted(),
                 Row::new("chat", Bucket).used(0.0).resets(746_820_000),
-                // More than there is may be bought.
+                // Requests beyond the limit may be bought.
                 Row::new("premium_models", Bucket).limit(50).used(1.0),
                 Row::new("completions", Bucket).used(0.75),
             ],

@@ -1,4 +1,4 @@
-//! The event `codex.rate_limits` that a ChatGPT subscription sends inside a stream. It informs, and is no error.
+//! Reads the event `codex.rate_limits` that a ChatGPT subscription sends inside a stream. It informs, and is no error.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use super::window::Windows;
 
 const TYPE: &str = "codex.rate_limits";
 
-/// `None` if it is another event.
+/// Adds the windows of an event that came at `now`. `None` if it is another event.
 pub(super) fn read(data: &[u8], now: SystemTime, windows: &mut Windows) -> Option<()> {
     let event: Value = serde_json::from_slice(data).ok()?;
     if event.get("type")?.as_str()? != TYPE {

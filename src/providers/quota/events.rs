@@ -1,4 +1,4 @@
-//! The latest event of each limit that streams have sent, as it came.
+//! Keeps the latest event of each limit that streams have sent, as it came.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +20,7 @@ struct LimitEvent {
 }
 
 impl Events {
-    /// Takes over an event with content. An event of one limit does not replace that of another.
+    /// Keeps an event that has windows, in place of an earlier one of the same limit.
     pub(super) fn keep(&mut self, data: &[u8], at: Instant) {
         let says = Quota::read_event(data, UNIX_EPOCH).is_some_and(|quota| !quota.is_empty());
         let Some(limit) = limit_of(data).filter(|_| says) else { return };
@@ -35,10 +35,10 @@ impl Events {
         self.0.is_empty()
     }
 
-    /// What they said, and when, latest first. `wall` is the time of day at `now`.
+    /// The quota of each event and when it came, latest first. `wall` is the time of day at `now`.
     pub(super) fn read(&self, now: Instant, wall: SystemTime) -> impl Iterator<Item = (Instant, Quota)> {
         self.0.iter().rev().filter_map(move |event| {
-            // Counted back, so that a jump of the wall clock since then moves nothing.
+            // Counted back from now, so that a jump of the wall clock since then changes nothing.
             let told = wall.checked_sub(now.saturating_duration_since(event.at)).unwrap_or(wall);
             Some((event.at, Quota::read_event(&event.data, told)?))
         })

@@ -1,4 +1,4 @@
-//! The fields of an answer that say something about limits.
+//! Finds the fields of an answer that say something about limits.
 
 use std::time::SystemTime;
 
@@ -8,11 +8,11 @@ use super::value::http_date;
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     list: Vec<(&'a str, &'a str)>,
-    /// The answer's own clock where it shows it.
+    /// The time of day at the answer's server if it sends `Date`, else ours.
     pub(super) now: SystemTime,
 }
 
-/// Of more fields the others are left out: no provider sends as many.
+/// The most fields that are read; further ones are left out. No provider sends as many.
 const MOST_FIELDS: usize = 256;
 
 impl<'a> Fields<'a> {
@@ -55,8 +55,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether a field's name belongs to one of the families. It is asked of every field of every answer, and for most one
-/// byte decides.
+/// Whether a field's name belongs to one of the families. It is called for every field of every answer, and for most
+/// names one byte decides.
 #[inline(always)]
 pub(super) fn is_named(name: &str) -> bool {
     const fn word(bytes: [u8; 4]) -> u32 {
@@ -86,8 +86,8 @@ fn has_known_prefix(name: &str) -> bool {
     }
 }
 
-/// Whether a field may be of a ChatGPT subscription's limit beside the main one: only the ends of such names are fixed.
-/// These fields come only together with some that `is_named` knows.
+/// Whether a field may concern one of a ChatGPT subscription's further limits. Only the ends of their names are fixed.
+/// They come only together with fields that `is_named` knows.
 pub(super) fn is_of_other_limit(name: &str) -> bool {
     const SHORTEST: usize = "x-a-primary-reset-at".len();
     let ends = ["-used-percent", "-window-minutes", "-reset-at", "-reset-after-seconds"];

@@ -17,7 +17,7 @@ use super::fields::Fields;
 use super::value::{LONGEST, reset};
 use super::window::{Draft, WindowScope, Windows};
 
-/// The name for the window that an older revision leaves without one.
+/// The name of the window in older revisions, which give it none.
 const UNNAMED: &str = "default";
 
 pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
@@ -32,7 +32,7 @@ pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
     read_policies(&policies.unwrap_or_default(), windows);
 }
 
-/// From -08.
+/// Reads the form from revision -08 on.
 fn read_list(list: &List, windows: &mut Windows) {
     for (name, item) in list.iter().filter_map(named) {
         let parameter = |key: &str| integer(item.params.get(key)?);
@@ -47,7 +47,7 @@ fn read_list(list: &List, windows: &mut Windows) {
     }
 }
 
-/// -07.
+/// Reads the form of revision -07.
 fn read_dictionary(text: &str, windows: &mut Windows) {
     let Ok(dictionary) = Parser::new(text).parse::<Dictionary>() else { return };
     let member = |key: &str| match dictionary.get(key)? {
@@ -59,7 +59,7 @@ fn read_dictionary(text: &str, windows: &mut Windows) {
     (draft.limit, draft.remaining, draft.resets_after) = (limit, Some(remaining), member("reset").map(seconds));
 }
 
-/// To -06.
+/// Reads the three fields of the revisions to -06.
 fn read_three(fields: &Fields<'_>, windows: &mut Windows) {
     let item = |name: &str| integer(&Parser::new(fields.get(name)?).parse::<Item>().ok()?.bare_item);
     let limits = fields.joined("ratelimit-limit").and_then(|text| Parser::new(&text).parse::<List>().ok());
@@ -90,7 +90,7 @@ fn read_policies(policies: &List, windows: &mut Windows) {
     }
 }
 
-/// Among policies without a name, the limit shows which one is the window's.
+/// Finds the window's length. Among policies without a name, the one with the window's limit is the right one.
 fn read_lengths(policies: &[ListEntry], draft: &mut Draft) {
     let found = policies.iter().filter_map(unnamed).find(|found| Some(found.0) == draft.limit);
     draft.length = found.and_then(|found| integer(found.1.params.get("w")?)).map(seconds);
@@ -110,7 +110,7 @@ fn unnamed(entry: &ListEntry) -> Option<(u64, &Item)> {
     }
 }
 
-/// The draft knows no fraction and no negative number.
+/// A number of the draft, which knows no fraction and no negative one.
 fn integer(item: &sfv::BareItem) -> Option<u64> {
     u64::try_from(i64::from(item.as_integer()?)).ok()
 }

@@ -17,22 +17,22 @@ const MOST_BYTES: usize = 8 * 1024;
 
 /// The fields about limits of the latest answer that had some, and the latest events inside of answers.
 ///
-/// They are copied, not shared: a shared value would keep the whole head of the answer in memory, and the connection from
-/// using that buffer again. The copies of the next answer take the place of the last ones, so that nothing is allocated.
+/// They are copied, not shared: a shared value would keep the whole head of the answer in memory, and the connection
+/// could not use its buffer again. The copies of the next answer overwrite them, so that nothing is allocated.
 #[derive(Default)]
 pub(crate) struct Latest(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
     at: Option<Instant>,
-    /// Name and value of each field, each behind its length.
+    /// The name and the value of each field, with their lengths before them.
     fields: Vec<u8>,
-    /// What streams said.
+    /// The events about limits that streams have sent.
     events: Events,
 }
 
 impl Latest {
-    /// Takes over what an answer says. Most answers say nothing; of those only the names are read.
+    /// Keeps the fields of an answer that are about limits. Most answers have none, and then only names are read.
     #[inline]
     pub(crate) fn keep(&self, headers: &HeaderMap) {
         if headers.keys().any(|name| is_named(name.as_str())) {
@@ -51,7 +51,7 @@ impl Latest {
         }
     }
 
-    /// Takes over what an event inside of an answer says, if it is about limits.
+    /// Keeps an event inside of an answer, if it is about limits.
     pub(crate) fn keep_event(&self, event: &[u8]) {
         let now = clock::now();
         if let Some(mut kept) = self.free() {
@@ -59,7 +59,8 @@ impl Latest {
         }
     }
 
-    /// `None` while another thread reads it, or copies an answer that is as good as this one.
+    /// Locks the value, without waiting. `None` while another thread reads it, or copies an answer that is as good as
+    /// this one.
     fn free(&self) -> Option<MutexGuard<'_, Kept>> {
         match self.0.try_lock() {
             Ok(kept) => Some(kept),
@@ -68,14 +69,14 @@ impl Latest {
         }
     }
 
-    /// What it says at the time of day `wall`. Nothing is locked while it is read.
+    /// The quota at the time of day `wall`. Nothing is locked while the fields and events are parsed.
     pub(crate) fn read(&self, wall: SystemTime) -> Quota {
         let kept = lock(&self.0);
         let (at, fields, events) = (kept.at, kept.fields.clone(), kept.events.clone());
         drop(kept);
         let now = clock::now();
         let fields = at.map(|at| {
-            // Counted back, so that a jump of the wall clock since then moves nothing.
+            // Counted back from now, so that a jump of the wall clock since then changes nothing.
             let answered = wall.checked_sub(now.saturating_duration_since(at)).unwrap_or(wall);
             (at, Quota::of(Unpacked(&fields), answered))
         });
@@ -86,13 +87,13 @@ impl Latest {
     }
 }
 
-/// What was said last of each window. What a window limits is in the fields.
+/// Takes each window from the latest field or event about it. The fields alone say what a window limits.
 fn merged(fields: Option<(Instant, Quota)>, events: impl Iterator<Item = (Instant, Quota)>, wall: SystemTime) -> Quota {
     let mut all = Quota::unknown(wall);
     let mut seen = Vec::new();
     let scopes: Vec<_> = fields.iter().flat_map(|(_, quota)| quota.windows().iter().cloned()).collect();
     let mut said: Vec<_> = events.chain(fields).collect();
-    // Stable: an event goes before the fields that came at the same time, above it.
+    // The sort is stable: an event stays before fields of the same time, because it came after them.
     said.sort_by_key(|(at, _)| Reverse(*at));
     for (_, quota) in said {
         let mut fresh = quota.at(wall);
@@ -122,7 +123,7 @@ fn push(fields: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     fields.extend_from_slice(value);
 }
 
-/// The fields that `push` has put together.
+/// Reads back the fields that `push` has written.
 struct Unpacked<'a>(&'a [u8]);
 
 impl<'a> Iterator for Unpacked<'a> {
@@ -259,7 +260,7 @@ mod tests {
         assert_eq!((used(&latest, "primary"), used(&latest, "other-primary")), (Some(0.3), Some(1.0)));
         assert_eq!(latest.read(WALL).left(), Some(0.6));
 
-        // What the fields say of a window's scope stays true.
+        // The fields' scope of a window stays true.
         latest.keep_event(&event("spark", 90));
         assert_eq!(latest.read(WALL).left().map(|left| (left * 10.0).round()), Some(1.0));
 

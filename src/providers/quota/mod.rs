@@ -18,8 +18,8 @@
 //! [`CredentialSnapshot::quota`](crate::pool::CredentialSnapshot::quota) is for people,
 //! [`Candidate::quota`](crate::pool::Candidate::quota) for a strategy of yours.
 //!
-//! The room reads header fields and events and knows no credential. It keeps the raw bytes and reads them later,
-//! because every good answer has such fields and hardly one of them is ever asked for.
+//! The room reads header fields and events and knows no credential. It keeps the raw bytes and parses them on demand,
+//! because every good answer has such fields and few are ever read.
 
 use std::time::{Duration, SystemTime};
 
@@ -71,17 +71,17 @@ impl Quota {
     /// The most windows that are read of one answer.
     pub const MOST_WINDOWS: usize = 32;
 
-    /// What the header fields of an answer say that arrived at `now`.
+    /// Reads the header fields of an answer that arrived at `now`.
     ///
-    /// Resets that are named as a date are measured from the answer's own `Date`, which takes the skew between the clocks out,
-    /// and from `now` where there is none. A reset in the past is none to wait for, and the longest is ten years. What
-    /// cannot be read is left out.
+    /// Resets that are named as a date are measured from the answer's own `Date`, so that clocks may differ, and from
+    /// `now` if there is none. A reset in the past counts as zero, and the longest is ten years. Values that cannot be
+    /// read are left out.
     #[must_use]
     pub fn read(headers: &HeaderMap, now: SystemTime) -> Self {
         Self::of(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())), now)
     }
 
-    /// What the event `codex.rate_limits` inside a stream says that arrived at `now`: its data, which is JSON.
+    /// Reads the data of an event `codex.rate_limits`, which is JSON, from a stream; it arrived at `now`.
     ///
     /// `None` if it is another event.
     #[must_use]
@@ -91,7 +91,7 @@ impl Quota {
         Some(Self { windows: windows.finish(), as_of: now })
     }
 
-    /// Nothing is known.
+    /// A quota without windows: nothing is known.
     pub(crate) fn unknown(as_of: SystemTime) -> Self {
         Self { windows: Vec::new(), as_of }
     }
@@ -110,7 +110,7 @@ impl Quota {
         Self { windows: windows.finish(), as_of: now }
     }
 
-    /// The windows; none where the answer says nothing about limits.
+    /// The windows; none if the answer says nothing about limits.
     #[must_use]
     pub fn windows(&self) -> &[Window] {
         &self.windows
@@ -122,7 +122,7 @@ impl Quota {
         self.windows.iter().find(|window| window.name == name)
     }
 
-    /// Whether there is nothing known.
+    /// Whether there are no windows: nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.windows.is_empty()
@@ -134,27 +134,28 @@ impl Quota {
         self.as_of
     }
 
-    /// The exhausted window that keeps the credential from being used the longest.
+    /// The exhausted window that keeps the credential out of use the longest.
     ///
-    /// Windows of the whole credential go before those of one model, and those before other buckets: only where none of the
-    /// first is used up, the next count. Among equals it is the one with the latest reset; one that names no reset comes last.
+    /// Windows of the whole credential come before windows of one model, and those before other buckets: a group counts
+    /// only if no window of the groups before it is used up. Within a group the window with the latest reset is chosen;
+    /// one that names no reset comes last.
     #[must_use]
     pub fn exhausted(&self) -> Option<&Window> {
         let exhausted = self.windows.iter().filter(|window| window.exhausted);
         exhausted.max_by_key(|window| (window.scope.rank(), window.resets_after))
     }
 
-    /// How much is left of what there is least of, from 0 to 1. Other [buckets](WindowScope::Bucket) do not count.
+    /// The smallest share that is left in any window, from 0 to 1. Other [buckets](WindowScope::Bucket) do not count.
     ///
-    /// `None` if nothing is known about it.
+    /// `None` if no share is known.
     #[must_use]
     pub fn left(&self) -> Option<f64> {
         let counted = self.windows.iter().filter(|window| window.scope != WindowScope::Bucket);
         counted.filter_map(Window::left).min_by(f64::total_cmp)
     }
 
-    /// What is still true of it at a later time: resets have come nearer, and windows that have been reset since are left out,
-    /// because it is not known how much of them is used.
+    /// The quota as it is still true at a later time: resets have come nearer. Windows that have been reset since are
+    /// left out, because it is not known how much of them is used.
     ///
     /// A window that names no reset is left out after its length, or an hour where that is not known.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Tables in a short form, and what holds for every answer.
+//! Tests of reading quotas: tables in a short form, and properties of every answer.
 
 use std::time::{Duration, UNIX_EPOCH};
 

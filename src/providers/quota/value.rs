@@ -1,4 +1,5 @@
-//! What the values of the fields mean. Strict: a value with anything in it that does not belong there has no meaning.
+//! Reads the values of the fields about limits. Strict: a value with anything in it that does not belong there is not
+//! read.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,9 +18,9 @@ pub(super) fn number(text: &str) -> Option<f64> {
     }
 }
 
-/// How many of something; a fraction is dropped, and what is too large is the largest.
+/// A count: a fraction is dropped, and a number that is too large becomes the largest.
 pub(super) fn count(text: &str) -> Option<u64> {
-    // The float has no room for every large number.
+    // A float cannot hold every large number.
     text.parse().ok().filter(|_| !text.starts_with('+')).or_else(|| Some(number(text)? as u64))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Quota;
 use super::value::LONGEST;
 
-/// One limit: how much of it there is, how much is used, and when it is whole again.
+/// One limit of a quota: how much of it there is, how much is used, and when it is whole again.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Window {
@@ -19,11 +19,11 @@ pub struct Window {
     pub remaining: Option<u64>,
     /// The share that is used, from 0; more than 1 where the provider let some requests go over.
     pub used: Option<f64>,
-    /// How long it is, where that is known.
+    /// How long the window is, if that is known.
     pub length: Option<Duration>,
-    /// How long until it is whole again, counted from [`Quota::as_of`]; zero for a time in the past.
+    /// How long until the window is whole again, counted from [`Quota::as_of`]; zero for a time in the past.
     pub resets_after: Option<Duration>,
-    /// Whether it is shown as used up: the provider says so, or says nothing and the figures do.
+    /// Whether the window is used up: the provider says so, or says nothing and the figures do.
     pub exhausted: bool,
 }
 
@@ -31,11 +31,11 @@ pub struct Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WindowScope {
-    /// Everything that the credential does.
+    /// All use of the credential.
     Credential,
     /// The model that the request asked for, or the model that the window is named for.
     Model,
-    /// Something of its own beside that, such as paid overage, or a kind of request.
+    /// Something else, such as paid overage, or one kind of request.
     Bucket,
 }
 
@@ -72,19 +72,20 @@ pub(super) struct Draft {
     pub(super) used: Option<f64>,
     pub(super) length: Option<Duration>,
     pub(super) resets_after: Option<Duration>,
-    /// What the provider says in words. Its refusal, and its permission, count more than the figures.
+    /// Whether the provider says in words that it refuses or allows. This counts more than the figures.
     pub(super) refuses: Option<bool>,
 }
 
 const SHORT: Duration = Duration::from_secs(60);
 
-/// Longer names are not those of windows.
+/// The longest name that a window can have, in bytes.
 const LONGEST_NAME: usize = 64;
 
 impl Windows {
     /// The window of this name; made if there is none. `None` if there are too many.
     pub(super) fn named(&mut self, name: &str, scope: WindowScope) -> Option<&mut Draft> {
-        // Found by its place, as a reference could not be given away and the list be changed in one function.
+        // An index, because the borrow checker does not let a function return a found reference and else change the
+        // list.
         let at = self.0.iter().position(|draft| draft.name == name).unwrap_or(self.0.len());
         if at == self.0.len() {
             if at == Quota::MOST_WINDOWS || name.len() > LONGEST_NAME {
@@ -101,7 +102,7 @@ impl Windows {
         self.0.iter_mut()
     }
 
-    /// Those that say something.
+    /// The windows about which something is known.
     pub(super) fn finish(self) -> Vec<Window> {
         self.0.into_iter().filter_map(Draft::finish).collect()
     }
@@ -112,13 +113,13 @@ impl Draft {
         &self.name
     }
 
-    /// `None` if nothing is known about its use: a reset alone says nothing.
+    /// The window. `None` if nothing is known about its use: a reset alone says nothing.
     fn finish(self) -> Option<Window> {
         let Self { name, scope, limit, remaining, used, length, resets_after, refuses } = self;
         if limit.is_none() && remaining.is_none() && used.is_none() && refuses.is_none() {
             return None;
         }
-        // The exact figure goes before the share, which is rounded.
+        // The exact figure counts before the share, which is rounded.
         let by_figures = remaining.map_or(used.is_some_and(|used| used >= 1.0), |remaining| remaining == 0);
         let used = used.or_else(|| match (limit?, remaining?) {
             (0, _) => None,

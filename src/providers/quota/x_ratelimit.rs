@@ -1,4 +1,4 @@
-//! `x-ratelimit-{limit,remaining,reset}[-NAME]` and its other spellings, which no standard describes.
+//! Reads `x-ratelimit-{limit,remaining,reset}[-NAME]` and its other spellings, which no standard describes.
 //!
 //! OpenAI and Groq write resets in Go's notation, Azure in seconds, OpenRouter and others as a time since 1970.
 
@@ -23,7 +23,7 @@ pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
             read_field(rest, value, unnamed, fields, windows);
         }
     }
-    // Azure's older spelling names the reset of the window that refused, and nothing else of it.
+    // Azure's older spelling gives only the reset of the window that refused the request.
     for (name, _) in fields.under("x-rate-limit-reset-") {
         if let Some(draft) = windows.named(name, WindowScope::Model)
             && draft.remaining.is_none()
@@ -37,13 +37,13 @@ pub(super) fn read(fields: &Fields<'_>, windows: &mut Windows) {
 
 fn read_field(rest: &str, value: &str, unnamed: &str, fields: &Fields<'_>, windows: &mut Windows) {
     let (kind, name) = rest.split_once('-').unwrap_or((rest, ""));
-    // Discord's: the same as `reset`, in seconds.
+    // Discord's `reset-after` is `reset` in seconds from now.
     let (kind, name) = if (kind, name) == ("reset", "after") { ("reset-after", "") } else { (kind, name) };
     if !matches!(kind, "limit" | "remaining" | "reset" | "reset-after") {
         return;
     }
     let unit = name.rsplit('-').next().unwrap_or(name);
-    // Named after nothing but their length, they are no model's.
+    // A window that is named after nothing but its length concerns no single model.
     let scope =
         if unit == name && (name.is_empty() || is_unit(unit)) { WindowScope::Credential } else { WindowScope::Model };
     let Some(draft) = windows.named(if name.is_empty() { unnamed } else { name }, scope) else { return };
@@ -62,7 +62,7 @@ fn is_unit(name: &str) -> bool {
     matches!(name, "second" | "minute" | "hour" | "day" | "month")
 }
 
-/// Months differ in length.
+/// The length of a unit of time. A month has none, because months differ.
 fn length(unit: &str) -> Option<Duration> {
     let seconds = match unit {
         "second" => 1,

@@ -12,10 +12,11 @@ use crate::store::{HealthChange, StoreKey};
 /// The least time between two writes.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest pause, after failures.
+/// The longest pause between two writes after failures.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Notes a change, and starts the task that writes it, unless it runs. Without a runtime only a flush writes it.
+/// Notes a change of health, and starts the task that writes such notes, unless it runs. Without a runtime only a flush
+/// writes them.
 pub(super) fn note(shared: &Arc<SharedFile>, key: &StoreKey, generation: Generation, change: HealthChange) {
     if change.is_empty() || shared.notes.add(key.clone(), generation, change) {
         return;
@@ -29,7 +30,7 @@ pub(super) fn note(shared: &Arc<SharedFile>, key: &StoreKey, generation: Generat
     runtime.spawn(async move { attendant.write().await });
 }
 
-/// Writes the notes of a store until there are none.
+/// The task that writes the notes of a store until there are none.
 struct Attendant {
     shared: Arc<SharedFile>,
     done: bool,

@@ -1,10 +1,10 @@
-//! Work that blocks, off the threads of the runtime that must not block.
+//! Runs blocking work on the threads that the runtime has for it.
 
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
 
-/// Runs what touches the disk on a thread of the runtime that may block.
+/// Runs `work` that touches the disk on a thread that may block.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

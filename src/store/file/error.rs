@@ -22,7 +22,7 @@ pub(super) fn failed(path: &Path, doing: &str, source: io::Error) -> Error {
     Error::new(ErrorKind::Store, message).with_source(source)
 }
 
-/// The error that a file is gone which this handle has seen. Its content may still be needed.
+/// The error for a file that is gone although this handle has seen it. It says that the content may still be needed.
 pub(super) fn gone(path: &Path) -> Error {
     let message = format!(
         "the store {} is gone, although it was there before; move it back, or, if it was removed on purpose, open the store again to begin a new one",

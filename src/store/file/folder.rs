@@ -1,4 +1,4 @@
-//! Where a store is, and the folder around it.
+//! Finds the place of a store, and makes and checks the folder around it.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use super::error::failed;
 use super::guard;
 use crate::error::{Error, ErrorKind};
 
-/// The place of this user's store in the folder for the data of applications.
+/// The path of this user's store in the platform's folder for the data of applications.
 pub(super) fn default_path(data: Option<PathBuf>) -> Result<PathBuf, Error> {
     let data = data.filter(|data| data.is_absolute()).ok_or_else(|| {
         let message = "this user has no home directory to keep credentials in; set HOME or XDG_DATA_HOME, or name a file with FileStore::open";
@@ -34,7 +34,7 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
     Ok(folder.join(name))
 }
 
-/// Makes a folder and those above it, and syncs each into the one above.
+/// Makes a folder and its missing parents, and syncs each into its parent.
 fn make(folder: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
@@ -57,7 +57,7 @@ fn builder() -> fs::DirBuilder {
     builder
 }
 
-/// Makes the names in a folder as safe as their files.
+/// Syncs a folder, so that the names in it are as safe as the files.
 pub(super) fn sync(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     fs::File::open(folder)?.sync_all()?;

@@ -1,4 +1,4 @@
-//! Files that are ours alone: no links, no foreign owner, no mode that lets others in.
+//! Opens files that only this user may reach: no links, no foreign owner, no mode that lets others in.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -25,7 +25,7 @@ fn open_with(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Err
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
-        // Does not wait if it is a pipe.
+        // Without this, opening a pipe would block.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
     }

@@ -11,18 +11,19 @@ use super::guard;
 use crate::clock::{self, SystemClock, WallClock};
 use crate::error::Error;
 
-/// How long a writer waits for others, whose turns take milliseconds.
+/// How long a writer waits for other writers. Each holds the lock for milliseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest pause between two tries to take a lock.
 const NAP: Duration = Duration::from_millis(50);
 
-/// Takes a lock, on a thread that may block.
+/// Takes a lock within `patience`, on a thread that may block.
 pub(super) fn wait(path: &Path, patience: Duration) -> Result<File, Error> {
     wait_for(path, patience, || now(path))
 }
 
-/// Tries again and again to do what needs the lock at `path`, on a thread that may block.
+/// Repeats `ask`, which needs the lock at `path`, until it grants something or `patience` is over. Runs on a thread
+/// that may block.
 pub(super) fn wait_for<T>(
     path: &Path,
     patience: Duration,
@@ -43,7 +44,7 @@ pub(super) fn wait_for<T>(
     }
 }
 
-/// Locks a file that is open, and says whether the lock is ours now and the file still stands at `path`.
+/// Locks an open file. True if the lock is ours now and the file still stands at `path`.
 pub(super) fn hold(path: &Path, file: &File) -> Result<bool, Error> {
     match file.try_lock() {
         Ok(()) => Ok(guard::is_at(path, file)),
@@ -80,7 +81,7 @@ fn attempt(path: &Path, file: File) -> Result<Option<File>, Error> {
     if !hold(path, &file)? {
         return Ok(None);
     }
-    // A file with an old date may be removed by a cleaner, and the next process would then lock another one.
+    // A cleaner may remove a file with an old date, and the next process would then lock another one.
     let _ = file.set_modified(SystemClock.now());
     Ok(Some(file))
 }

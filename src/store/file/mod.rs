@@ -1,7 +1,8 @@
 //! Credentials in a file that survives crashes and that several processes share.
 //!
-//! Of the stores, this one alone touches the disk. It is more than one write, because a process may be killed at any moment, other processes
-//! and people change the same file, disks run full, and a token that is lost here is a lost login.
+//! Of the stores, only this one touches the disk. It is more than one write, because a process may be killed at any
+//! moment, other processes and people change the same file, disks run full, and a token that is lost here is a lost
+//! login.
 
 mod attendant;
 mod blocking;
@@ -33,12 +34,15 @@ use crate::error::{BoxError, Error};
 ///
 /// - A change is on the disk before it is reported as stored: the new content is written to a file beside the old one,
 ///   synced, and put in its place in one step. A process that is killed at any moment leaves the old content or the new.
-/// - Writers take turns by a lock on a file beside the store. Readers need none. If that file is removed, no change is lost
-///   all the same: a writer that finds another file in the place of the one it read begins again.
-/// - If a file that this handle has seen is gone, reads and writes are errors until it is back: it is neither an empty store
-///   nor made again. Only for a handle that has never seen it, a missing file is an empty store.
-/// - A record that says that a [refresh has begun](super::Record::intent) is stored together with room on the disk for the
-///   new tokens: if the disk is too full for them, no refresh begins.
+/// - Writers take turns by a lock on a file beside the store. Readers need none. If the lock file is removed, still no
+/// change is
+/// lost: a writer that finds another store file than the one that it has read begins again.
+/// - If a file that this handle has seen is gone, reads and writes are errors until it is back: it does not count as
+/// empty, and
+/// is not made again. Only for a handle that has never seen it, a missing file is an empty store.
+/// - A record with the [intent](super::Record::intent) of a refresh is stored together with room on the disk for the
+/// new
+/// tokens: if the disk is too full for them, no refresh begins.
 /// - A lease ends with its process, however long that takes; `leaseMs` of the settings does not shorten it.
 /// - The file is of mode 0600 in a folder of mode 0700. A link, a wider mode or a foreign owner is refused with an error
 ///   that says what to do.
@@ -75,7 +79,7 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// If there is no such folder, and as [`FileStore::open`].
+    /// If there is no such folder, and for the reasons of [`FileStore::open`].
     pub async fn open_default() -> Result<Self, Error> {
         let strategy = etcetera::base_strategy::choose_native_strategy().ok();
         let data = strategy.map(|strategy| etcetera::BaseStrategy::data_dir(&strategy));

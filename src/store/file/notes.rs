@@ -15,7 +15,7 @@ pub(super) struct Notes(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     waiting: Waiting,
-    /// A task runs that writes them.
+    /// Whether a task runs that writes the notes.
     attended: bool,
 }
 
@@ -41,24 +41,25 @@ impl Notes {
         self.inner().waiting.0.is_empty()
     }
 
-    /// Adds a note, and says whether a task runs that writes it.
+    /// Adds a note. True if a task runs that writes it.
     pub(super) fn add(&self, key: StoreKey, generation: Generation, change: HealthChange) -> bool {
         let mut inner = self.inner();
         inner.waiting.add(key, generation, change);
         inner.attended
     }
 
-    /// Notes that a task runs from now on, and says whether one ran already.
+    /// Marks that a task runs from now on. True if one ran already.
     pub(super) fn attend(&self) -> bool {
         std::mem::replace(&mut self.inner().attended, true)
     }
 
-    /// Notes that no task runs any more.
+    /// Marks that no task runs any more.
     pub(super) fn leave(&self) {
         self.inner().attended = false;
     }
 
-    /// Notes that no task runs any more, if there are no notes. Both in one step, so that the next note starts a new task.
+    /// Marks that no task runs any more, if there are no notes. Both in one step, so that the next note starts a new
+    /// task.
     pub(super) fn leave_if_empty(&self) -> bool {
         let mut inner = self.inner();
         let is_empty = inner.waiting.0.is_empty();

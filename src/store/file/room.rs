@@ -1,4 +1,4 @@
-//! Room on the disk for the tokens of a refresh, reserved before the refresh begins.
+//! Reserves room on the disk for the tokens of a refresh, before the refresh begins.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,11 +14,11 @@ const TOKENS: usize = 32 * 1024;
 /// The room that a change needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Room {
-    /// No more than the change itself.
+    /// The change needs no more than its own text.
     AsNeeded,
-    /// A refresh of this key begins: room for its end is reserved, too.
+    /// A refresh of this key begins: room for its end is reserved as well.
     Begins(StoreKey),
-    /// A refresh of this key may end: it uses the reserved room.
+    /// A refresh of this key may end: the change uses the reserved room.
     Ends(StoreKey),
 }
 
@@ -27,7 +27,8 @@ pub(super) enum Room {
 pub(super) struct Rooms(Mutex<HashMap<StoreKey, Draft>>);
 
 impl Room {
-    /// What the change of a record needs. One that leaves an intent as it is neither begins nor ends a refresh.
+    /// The room that a change of a record needs. A change that leaves the intent as it is neither begins nor ends a
+    /// refresh.
     pub(super) fn of(key: &StoreKey, held: Option<&Record>, next: Option<&Record>) -> Self {
         let intent = |record: Option<&Record>| record.and_then(|it| it.intent.clone()).filter(|intent| !intent.ended);
         match intent(next) {
@@ -43,7 +44,8 @@ impl Rooms {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves room for the end of a refresh, if one is about to begin. The store then has this size.
+    /// Reserves room for the end of a refresh, if one is about to begin. `size` is the size that the store will have
+    /// then, in bytes.
     pub(super) fn before(room: &Room, path: &Path, size: usize) -> io::Result<Option<(StoreKey, Draft)>> {
         match room {
             Room::Begins(key) => Ok(Some((key.clone(), Draft::with_room(path, (size + TOKENS) as u64)?))),

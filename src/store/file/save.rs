@@ -12,10 +12,10 @@ use super::{folder, guard};
 const PREFIX: &str = ".";
 const SUFFIX: &str = ".tmp";
 
-/// The ending of what others have written and what cannot be put back. Nobody removes it but a person.
+/// The ending of a file that another program has written and that cannot be put back. Only a person removes it.
 const KEPT: &str = "kept";
 
-/// The beginning of the names of the files that writers of this store put beside it.
+/// The beginning of the names that writers of this store give to their files beside it.
 fn prefix(path: &Path) -> String {
     let name = path.file_name().unwrap_or(OsStr::new("store")).to_string_lossy();
     format!("{PREFIX}{name}.")
@@ -26,15 +26,15 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// A draft: a file beside the store that is to take its place. It is removed when it is dropped.
+/// A draft: a file beside the store with the next content. It is removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Draft(NamedTempFile);
 
-/// How putting a draft in its place ended.
+/// How the attempt to put a draft in the place of the store ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Placed {
     Done,
-    /// Another file than the one that was read stands there. Nothing has changed.
+    /// Another file than the one that was read stands there. Nothing was changed.
     Overtaken,
 }
 
@@ -64,8 +64,9 @@ impl Draft {
         file.sync_all()
     }
 
-    /// Takes the place of the file that was read `before`, or of no file, if that is still so. After an error the old content
-    /// is there; or the new one, if only the folder could not be synced.
+    /// Puts the draft in the place of the file `before`, which was read, or of no file. If another file stands there,
+    /// nothing changes. After an error the old content is there; or the new one, if only the folder could not be
+    /// synced.
     pub(super) fn place(self, path: &Path, before: Option<&File>) -> io::Result<Placed> {
         let placed = match before {
             None => self.place_new(path)?,
@@ -85,8 +86,8 @@ impl Draft {
         }
     }
 
-    /// Swaps the two files. That fails if there is no file, and shows afterwards which file stood there: so a file that was
-    /// moved away is not made again, and another one in its place is not overwritten.
+    /// Swaps the draft and the file. Swapping fails if there is no file, and shows afterwards which file stood there:
+    /// so a file that was moved away is not made again, and another file in its place is not overwritten.
     fn replace(self, path: &Path, before: &File) -> io::Result<Placed> {
         match swap(self.0.path(), path) {
             Ok(()) if guard::is_at(self.0.path(), before) => Ok(Placed::Done),
@@ -100,8 +101,8 @@ impl Draft {
         }
     }
 
-    /// The file that came out is not the one that was read: it goes back. Only somebody who moves files comes in between, as
-    /// writers hold the file that they replace.
+    /// Puts back a file that came out of the swap and is not the one that was read. This happens only if a person or
+    /// another program moves files, because writers lock the file that they replace.
     fn put_back(self, path: &Path) -> io::Result<Placed> {
         if swap(self.0.path(), path).is_ok() {
             if guard::is_at(self.0.path(), self.0.as_file()) {
@@ -110,11 +111,11 @@ impl Draft {
             // A file that was put in the place of the draft stays there.
             let _ = swap(self.0.path(), path);
         }
-        // What others have written is kept in any case.
+        // Content that another program has written is kept in any case.
         let kept = self.0.path().with_extension(KEPT);
         let Err(error) = self.0.persist_noclobber(path) else { return Ok(Placed::Overtaken) };
         if let Err(error) = error.file.persist_noclobber(&kept) {
-            // Under the name of a draft it is still better kept than removed.
+            // If it cannot be renamed, it is kept under the name of a draft.
             error.file.keep().map_err(|error| error.error)?;
             return Err(error.error);
         }
@@ -140,7 +141,7 @@ fn cannot_swap(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
 }
 
-/// Removes the drafts that killed writers have left. A draft of a living writer stays.
+/// Removes drafts that killed writers have left. The draft of a living writer stays.
 pub(super) fn clean(path: &Path) -> io::Result<()> {
     let prefix = prefix(path);
     for entry in fs::read_dir(folder_of(path))? {
@@ -157,7 +158,7 @@ pub(super) fn clean(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether no living writer holds a draft.
+/// Whether a draft is locked by no living writer.
 fn is_left(draft: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -180,7 +181,7 @@ mod tests {
         let (path, other) = (folder.path().join("store"), folder.path().join("other"));
         fs::write(&path, "second").unwrap();
         let draft = Draft::new(&path).unwrap();
-        // What has come out in place of the file that was read.
+        // The file that has come out in place of the one that was read.
         fs::write(&other, "first").unwrap();
         fs::rename(&other, draft.0.path()).unwrap();
         let error = draft.put_back(&path).unwrap_err().to_string();

@@ -22,18 +22,19 @@ use crate::store::StoreKey;
 use crate::store::all_records::AllRecords;
 use crate::store::format::Document;
 
-/// How often a change begins again because another file stands there by then. Writers that keep the lock never need it.
+/// How often a change begins again because another file stands there meanwhile. Writers that hold the lock never need
+/// it.
 const TRIES: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct SharedFile {
     path: PathBuf,
     lock: PathBuf,
-    /// One thread at a time waits for the lock of writers.
+    /// Held by the one thread that waits for the lock between processes.
     turn: Arc<Mutex<()>>,
     pub(super) notes: Notes,
     rooms: Rooms,
-    /// Whether the file was there once. From then on a missing file is an error, and not an empty store.
+    /// Whether the file has been seen. From then on a missing file is an error, and not an empty store.
     seen: AtomicBool,
 }
 
@@ -52,7 +53,7 @@ impl SharedFile {
         &self.path
     }
 
-    /// The file that stands for the lease of a key. Two keys of one file would only wait for each other.
+    /// The file whose lock is the lease of a key. If two keys had the same file, they would only wait for each other.
     pub(super) fn lease_path(&self, key: &StoreKey) -> PathBuf {
         let plain = |text: &str| -> String {
             let kept = text.chars().take(24);
@@ -74,7 +75,7 @@ impl SharedFile {
         blocking(move || shared.records().map(|records| read(&records))).await
     }
 
-    /// Changes the content, if `change` says that it did, and what room that needs.
+    /// Changes the content. `change` says whether it changed anything, and what room the change needs.
     pub(super) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
         change: impl Fn(&mut AllRecords) -> Result<(T, Option<Room>), Error> + Send + 'static,
@@ -82,7 +83,7 @@ impl SharedFile {
         self.in_turn(move |shared| shared.rewrite(change)).await
     }
 
-    /// Writes the notes that wait; after a failure they still wait.
+    /// Writes the waiting notes; after a failure they wait on.
     pub(super) async fn write_notes(self: &Arc<Self>) -> Result<(), Error> {
         if self.notes.are_empty() {
             return Ok(());
@@ -138,7 +139,7 @@ impl SharedFile {
         Err(busy(&self.lock))
     }
 
-    /// Writes new content in the place of the file that was read `before`.
+    /// Writes new content in the place of the file `before`, which was read.
     fn write(&self, room: &Room, text: &[u8], before: Option<&File>) -> io::Result<Placed> {
         let next = Rooms::before(room, &self.path, text.len())?;
         let taken = self.rooms.taken(room);
@@ -165,7 +166,7 @@ impl SharedFile {
         self.document()?.0.records().map_err(|problem| corrupt(&self.path, &problem))
     }
 
-    /// The content, and the file that holds it. Only a file that was never there is an empty store.
+    /// Reads the content, and returns it with its file. Only a file that was never seen counts as an empty store.
     fn document(&self) -> Result<(Document, Option<File>), Error> {
         let Some(mut file) = guard::open(&self.path)? else {
             return if self.seen.load(Relaxed) { Err(gone(&self.path)) } else { Ok((Document::default(), None)) };
@@ -173,15 +174,15 @@ impl SharedFile {
         self.seen.store(true, Relaxed);
         let unreadable = |source: io::Error| failed(&self.path, "read", source);
         let size = file.metadata().map_err(unreadable)?.len();
-        // Room for all of it, as a buffer that grows leaves its old piece behind.
+        // Reserved in full, because a buffer that grows leaves its old piece behind, unwiped.
         let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1)));
         file.read_to_end(&mut text).map_err(unreadable)?;
         let document = Document::parse(&text).map_err(|problem| corrupt(&self.path, &problem))?;
         Ok((document, Some(file)))
     }
 
-    /// The content, and the file that holds it. While that file is open no other writer replaces it, not even one that holds
-    /// another lock because the lock file was removed.
+    /// Reads the content, and returns it with its locked file. While that file is open no other writer replaces it, not
+    /// even one that holds another lock because the lock file was removed.
     fn held_document(&self) -> Result<(Document, Option<File>), Error> {
         lock::wait_for(&self.lock, lock::PATIENCE, || {
             let (document, file) = self.document()?;
@@ -197,7 +198,7 @@ impl SharedFile {
     fn clean(&self) -> Result<(), Error> {
         let lock = match lock::now(&self.lock) {
             Err(error) if error.kind() == ErrorKind::StoreExposed => return Err(error),
-            // Another process writes, or the file can only be read: the drafts are removed another time.
+            // Another process writes, or the file can only be read. The drafts are removed at a later opening.
             Err(_) | Ok(None) => return Ok(()),
             Ok(Some(lock)) => lock,
         };

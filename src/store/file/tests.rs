@@ -1,4 +1,4 @@
-//! Tests of behaviour that cannot be seen from outside.
+//! Tests of the file store that need a look inside: its task, its leases, its drafts.
 
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use crate::credentials::{Credential, TokenSet};
 use crate::store::{Cooldown, Health, Intent};
 use crate::verdict::Kind;
 
-/// A place in memory if there is such a folder, so that no test depends on how long a disk takes.
+/// A folder in memory if there is one, so that no test depends on how long a disk takes.
 fn place() -> (tempfile::TempDir, PathBuf) {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -139,7 +139,8 @@ async fn a_lock_file_that_was_removed_does_not_let_two_writers_in() {
     let store = FileStore::open(&path).await.unwrap();
     let lease = store.lease(&key("work"), Duration::ZERO).await.unwrap().unwrap();
     std::fs::remove_file(store.0.lease_path(&key("work"))).unwrap();
-    // The next process locks the new file, and the holder of the old one has lost it. No process gets the old one again.
+    // The next process locks the new file, and the holder of the old one has lost the lease. The old file is never
+    // locked again.
     let next = store.lease(&key("work"), Duration::ZERO).await.unwrap();
     assert!(next.is_some() && store.lease(&key("work"), Duration::ZERO).await.unwrap().is_none());
     drop(lease);

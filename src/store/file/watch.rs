@@ -1,4 +1,4 @@
-//! Sees changes of a file by its metadata: every save puts another file in its place.
+//! Detects changes of a file by its metadata: every save puts another file in its place.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use super::blocking::blocking;
 use crate::store::Changes;
 use crate::store::changes::{Compare, Comparing};
 
-/// How long it takes at most until a change is seen, unless the machine is busy.
+/// The longest time until a change is seen, unless the machine is busy.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) fn changes(path: &Path) -> Changes {
@@ -20,7 +20,7 @@ struct File {
     seen: Option<Stamp>,
 }
 
-/// The metadata that differ after a save.
+/// The parts of the metadata that differ after a save.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
     inode: u64,

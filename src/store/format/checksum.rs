@@ -1,4 +1,5 @@
-//! A checksum over the content of a text, so that every damaged bit shows. It does not depend on white space and order.
+//! The checksum over the content of a text, by which every damaged bit shows. It does not depend on white space and
+//! order.
 
 use crc32fast::Hasher;
 use serde_json::{Map, Value};
@@ -21,7 +22,7 @@ fn members(hasher: &mut Hasher, members: &Map<String, Value>, without: Option<&s
     hasher.update(b"}");
 }
 
-/// A letter before each value and a length before each text, so that no two contents read alike.
+/// Hashes a value with a letter before it and texts with their length, so that no two contents look alike.
 fn value(hasher: &mut Hasher, of: &Value) {
     match of {
         Value::Null => hasher.update(b"0"),

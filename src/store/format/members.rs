@@ -14,7 +14,7 @@ impl Problem {
         Self(message.into())
     }
 
-    /// The parser's own message may show values.
+    /// A syntax error with its line and column. The parser's own message is left out, because it may show values.
     pub(in crate::store) fn syntax(text: &[u8], error: &serde_json::Error) -> Self {
         if text.is_empty() {
             return Self::new("it is empty");
@@ -57,7 +57,10 @@ impl<'a> At<'a> {
     }
 
     pub(in crate::store) fn problem(&self, what: impl fmt::Display) -> Problem {
-        Problem(format!("at {self}: {what}"))
+        match self.outer {
+            None => Problem(what.to_string()),
+            Some(_) => Problem(format!("at {self}: {what}")),
+        }
     }
 
     fn expected<T>(&self, found: Option<T>, what: &str) -> Result<T, Problem> {
@@ -68,7 +71,7 @@ impl<'a> At<'a> {
         self.expected(value.as_object(), "an object")
     }
 
-    /// A member that may be absent or `null`.
+    /// Reads a member that may be absent or `null`.
     fn optional<'v, T>(
         &self,
         members: &'v Map<String, Value>,
@@ -160,13 +163,13 @@ impl fmt::Display for At<'_> {
     }
 }
 
-/// Milliseconds since 1970. A time that is earlier or too far away becomes the nearest possible one.
+/// A time as milliseconds since 1970. A time that is earlier or too far away becomes the nearest possible one.
 pub(in crate::store) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Changes the object that is this member. It is made if there is none.
+/// Changes the object under this key. It is made if there is none.
 pub(in crate::store) fn within(
     members: &mut Map<String, Value>,
     key: &str,

@@ -1,12 +1,14 @@
-//! Damage shows, and what other versions have written is kept.
+//! Tests of the store's text: damage shows, and what other versions have written is kept.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::document::UNCHECKED;
 use super::*;
-use crate::credentials::{Credential, Secret, TokenSet};
+use crate::credentials::{Credential, Generation, Secret, TokenSet};
+use crate::store::all_records::AllRecords;
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
 use crate::verdict::{Kind, OutReason, Scope};
 
@@ -168,7 +170,7 @@ fn members_that_are_not_known_are_kept_at_every_level() {
     assert_eq!(work["health"]["out"], "onHoliday");
 }
 
-/// As it was written before the last status was kept.
+/// A text from before the last status was kept.
 #[test]
 fn a_text_without_a_last_status_is_read_and_written() {
     let old = edited(&text_of(&records()), |value| {
@@ -317,7 +319,7 @@ proptest! {
         add(&mut records, record);
         let text = text_of(&records);
         prop_assert_eq!(read(&text).unwrap(), records.clone());
-        // Written again, nothing moves.
+        // Writing it again changes nothing.
         let mut document = Document::parse(&text).unwrap();
         document.update(&records);
         prop_assert_eq!(&**document.text().unwrap(), &text[..]);

@@ -2,7 +2,7 @@
 
 use crate::verdict::{Kind, OutReason, Scope};
 
-/// Both directions at once; the compiler asks for a word for every meaning.
+/// Converts an enum to its word and back. The compiler demands a word for every value.
 macro_rules! words {
     ($type:ident, $word_of:ident, $meaning:ident: $($variant:ident $word:literal)*) => {
         pub(super) fn $word_of(meaning: $type) -> &'static str {

@@ -22,22 +22,23 @@ use super::{CasOutcome, Changes, Entry, HealthChange, Record, Revision, Store, S
 use crate::credentials::{CredentialId, Generation};
 use crate::error::{BoxError, Error, ErrorKind};
 
-/// How often a record is read again because its secrets were replaced meanwhile.
+/// How often a record is read again because its secrets were replaced during the read.
 const TRIES: usize = 8;
 
-/// A [`Store`] whose secrets are in the keyring of the operating system: tokens, keys and the values of extra headers. All
-/// else, leases included, is in the store that it is made of, usually a `FileStore`. A clone is the same store.
+/// A [`Store`] that keeps secrets in the keyring of the operating system: tokens, keys and the values of extra headers.
+/// Everything else, leases included, is in the store that it is made of, usually a `FileStore`. A clone is the same
+/// store.
 ///
-/// Each change of secrets is written to a keyring entry of its own, named in the record, before the record is changed; the
-/// old entry is removed after that. So a process that dies in between leaves a whole record, and at worst an entry that is not
-/// used: the next process that refreshes the credential removes it, if the keyring can be searched. Only an entry that is left
-/// by a death while a credential is added or removed stays; its name begins with `PROVIDER/CREDENTIAL#`. A record whose
-/// secrets are in the file itself is read, and moved to the keyring by its next change.
+/// Each change of secrets is written to a keyring entry of its own, named in the record, before the record is changed;
+/// the old entry is removed after that. So a process that dies in between leaves a whole record, and at worst an unused
+/// entry. The next process that refreshes the credential removes it, if the keyring can be searched. Only an entry that
+/// is left by a death while a credential is added or removed stays; its name begins with `PROVIDER/CREDENTIAL#`. A
+/// record whose secrets are in the file itself is read, and moved to the keyring by its next change.
 ///
-/// A keyring that is locked, absent or does not answer is an error within a second that says what to do. There is no
+/// A keyring that is locked, absent or does not answer is an error, within a second, which says what to do. There is no
 /// fallback to the file.
 ///
-/// Which keyring it is says the application: with a crate such as `dbus-secret-service-keyring-store` on Linux,
+/// The application chooses the keyring, with a crate such as `dbus-secret-service-keyring-store` on Linux,
 /// `apple-native-keyring-store` on macOS or `windows-native-keyring-store`.
 ///
 /// ```
@@ -59,18 +60,18 @@ pub struct KeyringStore<S>(Arc<Inner<S>>);
 struct Inner<S> {
     records: S,
     vault: Vault,
-    /// The secrets of the entries that records name. An entry never changes, so they cannot be out of date.
+    /// The secrets of entries by their names. An entry never changes, so they cannot be out of date.
     known: Mutex<HashMap<String, Secrets>>,
-    /// The families of entries that this process has searched for entries of dead processes.
+    /// The families of entries that this process has already searched for entries of dead processes.
     swept: Mutex<HashSet<String>>,
 }
 
 impl<S: Store> KeyringStore<S> {
-    /// Keeps all but the secrets in `records`. `open` opens the keyring, on a thread of its own.
+    /// Makes a store over `records`, which keeps all but the secrets. `open` opens the keyring, on a thread of its own.
     ///
     /// # Errors
     ///
-    /// If that thread cannot be started. The keyring itself is first asked when it is needed.
+    /// If that thread cannot be started. The keyring itself is opened when it is first needed.
     pub fn new(
         records: S,
         open: impl Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync + 'static,
@@ -83,7 +84,7 @@ impl<S: Store> KeyringStore<S> {
         })))
     }
 
-    /// The store of all but the secrets.
+    /// The store that keeps all but the secrets.
     #[must_use]
     pub fn records(&self) -> &S {
         &self.0.records
@@ -115,7 +116,7 @@ impl<S: Store> Store for KeyringStore<S> {
             return inner.ended(key, outcome, None, (None, before)).await;
         };
         let secrets = secrets::of(&record);
-        // A change without a new secret, such as health, leaves the keyring alone.
+        // A change without a new secret, such as one of health, does not touch the keyring.
         let stays = before.clone().filter(|name| inner.known(name).is_some_and(|known| known == secrets));
         let name = match &stays {
             Some(name) => name.clone(),
@@ -201,11 +202,11 @@ impl<S: Store> Inner<S> {
         Err(Error::new(ErrorKind::Store, format!("the secrets of {key} change all the time")).into())
     }
 
-    /// The entries beside `name` of processes that died before their record named them. They are searched for once, by a change
-    /// that leaves the secrets alone, so that no new token waits for it.
+    /// The names of entries beside `name` whose processes died before a record named them. They are searched for once,
+    /// by a change that leaves the secrets alone, so that no new token waits for it.
     ///
-    /// The writer of such an entry expects the record as it was before this change. So once the change is stored, no record can
-    /// come to name one of them.
+    /// The writer of such an entry expects the record as it was before this change. So once the change is stored, no
+    /// record can ever name one of them.
     async fn left_behind(&self, key: &StoreKey, name: &str) -> Vec<String> {
         let Some(family) = secrets::family_of(key, name) else { return Vec::new() };
         if !self.swept.lock().unwrap_or_else(PoisonError::into_inner).insert(family.to_owned()) {
@@ -219,8 +220,8 @@ impl<S: Store> Inner<S> {
         found
     }
 
-    /// Ends a change: removes the entry that the record does not name, the new one or the old one, and puts the secrets into the
-    /// outcome.
+    /// Ends a change: removes the entry that the record does not name, the new one or the old one, and returns the
+    /// outcome with the secrets in it.
     async fn ended(
         &self,
         key: &StoreKey,

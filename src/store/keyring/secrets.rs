@@ -6,29 +6,30 @@ use zeroize::Zeroizing;
 use crate::credentials::{Material, Secret, TokenSet};
 use crate::store::{Record, StoreKey};
 
-/// The beginning of what stands in a record in place of its token; the name of the keyring's entry follows.
+/// The beginning of the text that a record holds in place of its token. The name of the keyring entry follows.
 const MARK: &str = "keyring:";
 
-/// All that is secret in one record, as one text.
+/// All secrets of one record, as one text.
 pub(super) type Secrets = Zeroizing<String>;
 
-/// A name that no entry has had. An entry is written once, so that a reader of a record finds the secrets of that record. The
-/// new name has the family of the name before it.
+/// A name for a new entry. No entry has had it, because each is written once: so a reader of a record finds the secrets
+/// of that record. The name has the family of `before`, if that has one.
 pub(super) fn new_name(key: &StoreKey, before: Option<&str>) -> String {
     let family = before.and_then(|before| family_of(key, before));
     let family = family.map_or_else(|| format!("{}{:016x}-", prefix(key), fastrand::u64(..)), str::to_owned);
     format!("{family}{:016x}", fastrand::u64(..))
 }
 
-/// The family of a record's entries: the beginning of their names since the record was added. Another store in the same keyring
-/// may have a record of the same key, but none of the same family. Names of earlier versions have no family.
+/// The family of an entry: the part of its name that all entries of one record share since it was added. Another store
+/// in the same keyring may have a record of the same key, but none of the same family. Names of earlier versions have
+/// no family.
 pub(super) fn family_of<'a>(key: &StoreKey, name: &'a str) -> Option<&'a str> {
     let number = name.strip_prefix(&prefix(key))?.rsplit_once('-')?.0;
     let is_family = number.len() == 16 && number.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_family.then(|| &name[..prefix(key).len() + number.len() + 1])
 }
 
-/// The beginning of the names of all entries of one key.
+/// The beginning that the names of all entries of one key share.
 pub(super) fn prefix(key: &StoreKey) -> String {
     format!("{key}#")
 }
@@ -52,7 +53,7 @@ pub(super) fn taken_out(mut record: Record, name: &str) -> Record {
         Material::Key(_) => Material::Key(mark.into()),
         Material::OAuth(tokens) => {
             let taken = tokens.expiry().into_iter().fold(TokenSet::new(mark), TokenSet::expires_at);
-            // Only that there is a refresh token stays in the record, which is no secret.
+            // Whether there is a refresh token is no secret, so the record shows it.
             tokens.refresh().into_iter().fold(taken, |taken, _| taken.with_refresh(MARK)).into()
         }
     };

@@ -1,3 +1,5 @@
+//! Tests of `KeyringStore` over a keyring in memory: entries, dead processes, and a keyring that is locked or hangs.
+
 use std::sync::mpsc;
 
 use keyring_core::mock;
@@ -29,7 +31,7 @@ async fn put(store: &impl Store, expected: Option<Revision>, record: &Record) ->
     entry
 }
 
-/// The entry's name, as the file would hold it.
+/// The name of the entry in the record, as a file would hold it.
 async fn name(records: &MemoryStore) -> String {
     let kept = records.load(&key()).await.unwrap().unwrap().record;
     assert!(!kept.credential.material.refresh_token().unwrap().expose().contains("-r"));
@@ -61,14 +63,14 @@ async fn secrets_are_in_the_keyring_alone_and_other_processes_find_them() {
     assert!(second != first && has_entry(&keyring, &second) && !has_entry(&keyring, &first));
     assert_eq!(store.load_all("openai").await.unwrap(), std::slice::from_ref(&two));
 
-    // A writer that was late leaves no entry behind.
+    // A writer that comes too late leaves no entry behind.
     let late = store.compare_and_set(&key(), Some(one.revision), Some(record("late", 3))).await.unwrap();
     assert_eq!(late, CasOutcome::Conflict(Some(two.clone())));
     assert_eq!(store.compare_and_set(&key(), Some(two.revision), None).await.unwrap(), CasOutcome::Removed);
     assert!(!has_entry(&keyring, &second));
 }
 
-/// As many entries as there are secrets.
+/// The number of entries in the keyring.
 fn entries(keyring: &mock::Store) -> usize {
     let found = keyring_core::api::CredentialStoreApi::search(keyring, &HashMap::new()).unwrap();
     found.iter().filter(|entry| entry.get_password().is_ok()).count()
@@ -82,7 +84,7 @@ async fn what_a_process_left_that_died_between_the_keyring_and_the_file_is_remov
     // Another store in the same keyring, with a record of the same key.
     let elsewhere = MemoryStore::new();
     let other = put(&open(&elsewhere), None, &record("other", 1)).await;
-    // The entry of a save that got no further.
+    // The entry of a save that was cut short.
     let dead = open(&records);
     let lost = secrets::new_name(&key(), Some(&name(&records).await));
     dead.0.vault.write(lost.clone(), secrets::of(&record("lost", 2))).await.unwrap();
@@ -93,7 +95,7 @@ async fn what_a_process_left_that_died_between_the_keyring_and_the_file_is_remov
     let next = open(&records);
     assert_eq!(next.load(&key()).await.unwrap(), Some(one.clone()));
     assert!(has_entry(&keyring, &lost), "reading removes nothing");
-    // A writer that was late has not seen what is stored now, and removes nothing.
+    // A writer that comes too late has not seen what is stored now, and removes nothing.
     let stale = next.compare_and_set(&key(), None, Some(begun.clone())).await.unwrap();
     assert!(matches!(stale, CasOutcome::Conflict(Some(_))) && has_entry(&keyring, &lost));
     let begun = put(&next, Some(one.revision), &begun).await;
@@ -164,7 +166,7 @@ async fn a_keyring_that_waits_for_a_person_is_an_error_in_time_and_changes_nothi
     assert!(begin.elapsed() < Duration::from_secs(2));
     drop(release);
     drop(store);
-    // The thread ends, without a call that no caller waited for any more.
+    // The thread ends, and makes no call for a caller that has gone.
     assert!(entered.recv().is_err());
 }
 

@@ -1,4 +1,5 @@
-//! The keyring on a thread of its own, with a time limit: its calls block, and a locked one can wait for a person.
+//! Calls the keyring on a thread of its own, with a time limit: its calls block, and a locked one can wait for a
+//! person.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,10 +15,10 @@ use super::secrets::Secrets;
 use crate::error::{Error, ErrorKind};
 use crate::sync::shielded;
 
-/// How long a call may take. A keyring that is unlocked answers in milliseconds.
+/// How long a call may take. An unlocked keyring answers in milliseconds.
 const LIMIT: Duration = Duration::from_millis(900);
 
-/// The service that all entries of all stores belong to.
+/// The service name of all entries of all stores.
 const SERVICE: &str = "oauth-marathon";
 
 const REMEDY: &str = "unlock the keyring of this session, or use FileStore where there is none";
@@ -25,11 +26,11 @@ const REMEDY: &str = "unlock the keyring of this session, or use FileStore where
 type Opened = Option<Arc<CredentialStore>>;
 type Job = Box<dyn FnOnce(&mut Opened) + Send>;
 
-/// Sends calls to the thread that makes them.
+/// Sends calls to the keyring's thread.
 pub(super) struct Vault(Sender<Job>, Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>);
 
 impl Vault {
-    /// `open` is called on that thread, before the first call and after one that failed.
+    /// Starts the thread. It calls `open` before the first call and after each one that failed.
     pub(super) fn new(
         open: impl Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync + 'static,
     ) -> Result<Self, Error> {
@@ -53,7 +54,7 @@ impl Vault {
         self.call(name, move |entry| entry.set_password(&secrets)).await
     }
 
-    /// Removes an entry that is not needed any more. If that fails, it stays.
+    /// Removes an entry that is not needed any more. If this fails, the entry stays.
     pub(super) async fn remove(&self, name: String) {
         let removed = self.call(name, |entry| match entry.delete_credential() {
             Ok(()) | Err(KeyringError::NoEntry) => Ok(()),
@@ -64,7 +65,7 @@ impl Vault {
         }
     }
 
-    /// The names of all entries that begin so. Not every keyring can be searched.
+    /// The names of all entries that begin with `beginning`. Not every keyring can be searched.
     pub(super) async fn names(&self, beginning: String) -> Result<Vec<String>, Error> {
         self.ask(move |store| {
             let found = store.search(&HashMap::from([("service", SERVICE)]))?;
@@ -89,7 +90,7 @@ impl Vault {
         let (answer, answered) = oneshot::channel();
         let open = self.1.clone();
         let job: Job = Box::new(move |opened| {
-            // No caller waits any more, and a late call must not change anything.
+            // The caller has gone, and a late call must not change anything.
             if answer.is_closed() {
                 return;
             }
@@ -123,14 +124,14 @@ fn connected(
 fn work(queue: &Receiver<Job>) {
     let mut opened = None;
     while let Ok(job) = queue.recv() {
-        // Foreign code: its panic costs this call.
+        // The keyring is foreign code: if it panics, only this call fails.
         if shielded(|| job(&mut opened)).is_none() {
             opened = None;
         }
     }
 }
 
-/// An error in words that cannot hold a secret.
+/// A keyring's error in words that cannot hold a secret.
 fn words(error: &KeyringError) -> String {
     match error {
         KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => "an entry cannot be read".to_owned(),

@@ -12,7 +12,7 @@ pub(crate) use shuttle::future::{JoinHandle, spawn};
 pub(crate) use self::swap::{ArcSwap, Guard};
 pub(crate) use self::task_local::{TaskLocal, task_local};
 
-/// The runtime, as far as it is used. There always is one.
+/// A stand-in for tokio's runtime handle, with the methods that the library uses. There always is one.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle;
 

@@ -1,4 +1,5 @@
-//! A value of a task. All tasks share one thread here and may switch within a poll, so tokio's own would be seen by others.
+//! A task-local value. All tasks share one thread here and may switch within a poll, so other tasks would see tokio's
+//! own.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};

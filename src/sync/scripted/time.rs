@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 std::thread_local! {
-    /// A test and all its tasks run on one thread.
+    /// The clock of a test: all its tasks run on one thread.
     static CLOCK: RefCell<Clock> = RefCell::new(Clock::new());
 }
 
@@ -122,7 +122,7 @@ impl Drop for Sleep {
     }
 }
 
-/// The error of a wait whose time was over first.
+/// The error of a timeout whose time was over first.
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 

@@ -48,13 +48,14 @@ impl CodeLogin {
         Ok(Self { session, url, redirect_uri, verifier, server, deadline })
     }
 
-    /// Where a browser on this machine has to go. It holds the `state` of this login: show it, and keep it out of logs.
+    /// The URL that a browser on this machine has to open. It holds the `state` of this login: show it, and keep it out
+    /// of logs.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where the browser brings its answer, with the port that was opened.
+    /// The URL to which the browser brings its answer, with the port that was opened.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri

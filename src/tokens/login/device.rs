@@ -37,24 +37,24 @@ impl DeviceLogin {
         let (token, start) = (&endpoints.token, &endpoints.start);
         let reply = protocol::ask_for_device_code(client, token, start, &session.ask, &session.http).await?;
         let device = answer::device(reply)?;
-        // A life of a day at the most: the sum is always there.
+        // A device code lives for a day at most, so the sum always exists.
         let deadline = begun.checked_add(device.expires_in).unwrap_or(begun);
         Ok(Self { session, device, deadline })
     }
 
-    /// What the person has to type in.
+    /// The code that the person has to type in.
     #[must_use]
     pub fn user_code(&self) -> &str {
         &self.device.user_code
     }
 
-    /// Where to type it in, with any browser on any machine.
+    /// The URL at which the person types the code in, with any browser on any machine.
     #[must_use]
     pub fn verification_uri(&self) -> &str {
         &self.device.verification_uri
     }
 
-    /// The same with the code in it, for a link or a QR code, if the server gives one.
+    /// The same URL with the code in it, for a link or a QR code, if the server gives one.
     #[must_use]
     pub fn verification_uri_complete(&self) -> Option<&str> {
         self.device.verification_uri_complete.as_deref()
@@ -66,7 +66,7 @@ impl DeviceLogin {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Asks the server until the person has confirmed, and finds out who it is.
+    /// Polls the server until the person has confirmed, and finds out who it is.
     ///
     /// The first poll comes after one interval of the server's, 5 s if it names none. `slow_down` makes all later pauses longer,
     /// by 5 s or as the answer says. A server that cannot be reached is polled again after pauses that double up to a minute.
@@ -119,7 +119,7 @@ impl Asking for Polling<'_> {
         })
     }
 
-    /// Waits until the next poll, or until there is no point in one.
+    /// Waits until the next poll, or until the code has expired.
     fn pause(&self) -> Soon<'_, ()> {
         let next = Instant::now().checked_add(self.state().pace.pause()).unwrap_or(self.deadline);
         Box::pin(tokio::time::sleep_until(next.min(self.deadline)))

@@ -50,7 +50,7 @@ impl LoginError {
         Self::new(LoginErrorKind::Config, message)
     }
 
-    /// A mistake in the settings, as their own checks report it.
+    /// An error from the check of the settings.
     pub(super) fn settings(error: &Error) -> Self {
         Self::config(error.to_string())
     }
@@ -59,15 +59,13 @@ impl LoginError {
         Self::new(LoginErrorKind::Untrusted, message)
     }
 
-    /// A refusal with this code, which is left out if it does not look like one.
+    /// A refusal with this code. A code that does not look like one is left out.
     pub(super) fn refused(code: &str) -> Self {
         let (kind, message) = match code {
             "access_denied" => (LoginErrorKind::Denied, "the login was denied"),
-            "expired_token" => {
-                (LoginErrorKind::Expired, "the code has expired before anybody confirmed it; start again")
-            }
+            "expired_token" => (LoginErrorKind::Expired, "the code expired before it was confirmed; start again"),
             "server_error" | "temporarily_unavailable" => {
-                (LoginErrorKind::Unreachable, "the server cannot log anybody in for now")
+                (LoginErrorKind::Unreachable, "the server cannot complete logins for now")
             }
             "invalid_client" | "unauthorized_client" => {
                 (LoginErrorKind::Refused, "the server refused the client; check clientId and the client's secret")
@@ -79,7 +77,7 @@ impl LoginError {
         Self { code: code::plain(code).map(str::to_owned), ..Self::new(kind, message) }
     }
 
-    /// A failed exchange, as the reader of token responses reports it.
+    /// A failed exchange, from the error that the reader of token responses gives.
     pub(super) fn exchange(error: RefreshError) -> Self {
         let Some(code) = error.code() else {
             let (kind, message) = match error.status() {
@@ -118,7 +116,7 @@ impl LoginError {
         self.code.as_deref()
     }
 
-    /// The status that the server answered with, if it says something.
+    /// The status of the server's answer, if there was one that says something.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.status

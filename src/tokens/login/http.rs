@@ -18,12 +18,12 @@ use crate::error::BoxError;
 use crate::tokens::refresh::RefreshError;
 use crate::tokens::refresh::body::{Came, failed, read_answer};
 
-/// An answer, read to its end.
+/// The answer to one request, read to its end.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Zeroizing<Vec<u8>>,
-    /// When the request was sent. A token's life that is counted from then is never too long.
+    /// When the request was sent. A token's life is counted from here, so that it is never taken for longer than it is.
     pub(super) sent_at: SystemTime,
 }
 
@@ -46,7 +46,7 @@ impl Http {
         Self { client, clock, timeout }
     }
 
-    /// The answer to one request, of any status. A redirect is an answer too, and is not followed.
+    /// Sends one request, and returns its answer, of any status. A redirect is an answer too, and is not followed.
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Reply, RefreshError> {
         let sent_at = self.clock.now();
         match tokio::time::timeout(self.timeout, self.client.send(request)).await {
@@ -72,7 +72,7 @@ trait Client: Send + Sync {
 }
 
 struct Typed<C, B> {
-    /// Only cloned, never called. With the lock, the client need not be `Sync`.
+    /// The client, which is cloned and never called. Thanks to the lock it need not be `Sync`.
     client: Mutex<C>,
     body: PhantomData<fn() -> B>,
 }

@@ -10,7 +10,7 @@ use crate::credentials::{Credential, CredentialId, TokenSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoggedIn {
-    /// The tokens.
+    /// The token set.
     pub tokens: TokenSet,
     /// Who the account is at the provider, if the server says so.
     pub subject: Option<String>,
@@ -42,9 +42,9 @@ impl LoggedIn {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Merge {
-    /// This credential is of the same subject: give it the new tokens.
+    /// A credential has the same subject: give it the new tokens.
     Update(CredentialId),
-    /// The account is not there yet: add it under this id, which is free.
+    /// No credential has this subject: add one under this id, which is free.
     Add(CredentialId),
 }
 
@@ -115,7 +115,7 @@ mod tests {
             (Some("3"), Some("bob@example.com"), Merge::Add("bob".into())),
             (Some("3"), Some("alice@example.com"), Merge::Add("alice-3".into())),
             (Some("3"), None, Merge::Add("3".into())),
-            // Its subject is unknown, so it must not be taken for another account of an unknown subject.
+            // The login has no subject, so it must not be taken for a known account without a subject.
             (None, Some("home"), Merge::Add("home-2".into())),
             (None, None, Merge::Add("account".into())),
             (Some("3"), Some("@"), Merge::Add("account".into())),

@@ -64,9 +64,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What becomes of it
+//! # Where its tokens go
 //!
-//! [`merge`] says whether a login belongs to a credential that is there or to a new one. The tokens are refreshed through
+//! [`merge`] says whether a login belongs to a known credential or to a new one. The tokens are refreshed through
 //! [`OAuth2`](crate::tokens::refresh::OAuth2) at the same token endpoint:
 //! [`OAuth2::for_server`](crate::tokens::refresh::OAuth2::for_server).
 

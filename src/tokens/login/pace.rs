@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// What `slow_down` adds to this and all later pauses (RFC 8628).
 const SLOWER: Duration = Duration::from_secs(5);
-/// The back-off of a server that cannot be reached grows up to this.
+/// The longest pause of the back-off while a server cannot be reached.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
 /// The pause between polls. It is never shorter than the server asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pace {
     interval: Duration,
-    /// The last pause, if no answer came after it.
+    /// The last pause of the back-off. `None` once the server has answered.
     backoff: Option<Duration>,
     retry_after: Duration,
 }

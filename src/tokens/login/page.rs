@@ -1,4 +1,4 @@
-//! The plain pages that the browser shows at the end.
+//! The plain pages that the browser shows when a login ends.
 
 use bytes::Bytes;
 use http::header::{
@@ -8,7 +8,7 @@ use http::header::{
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-/// What a page says. The text is for people, and holds no secret.
+/// One page. Its text is for people, and holds no secret.
 #[derive(Debug, Clone)]
 pub(super) struct Page {
     pub(super) status: StatusCode,
@@ -22,7 +22,7 @@ impl Page {
     }
 
     pub(super) fn failed(why: &str) -> Self {
-        let text = format!("Nobody has been logged in: {why}. Go back to the program for what to do.");
+        let text = format!("The login failed: {why}. Go back to the program, which says what to do.");
         Self::new(StatusCode::BAD_REQUEST, "Login failed", text)
     }
 

@@ -12,7 +12,7 @@ use crate::sync::shielded;
 pub enum Progress {
     /// The login waits for the browser's answer, or for the confirmation on another device.
     Waiting {
-        /// For how long at most.
+        /// The longest time that it waits.
         at_most: Duration,
     },
     /// Something came to the callback that is not the answer to this login. The login goes on.
@@ -38,7 +38,7 @@ pub enum Progress {
     },
     /// The tokens are here, but whose they are is unknown.
     SubjectUnknown {
-        /// Why.
+        /// Why it is unknown.
         message: String,
     },
 }
@@ -47,7 +47,7 @@ pub enum Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallbackRefusal {
-    /// Its `Host` is not the address that was given to the server: DNS rebinding, or a mistake.
+    /// Its `Host` is not the host of the redirect URI: DNS rebinding, or a mistake.
     ForeignHost,
     /// It comes from a page of another origin.
     ForeignOrigin,
@@ -57,12 +57,12 @@ pub enum CallbackRefusal {
     WrongState,
     /// It has neither a code nor an error, or one of its parameters twice.
     Malformed,
-    /// The login has had its answer, and this is another one.
+    /// The login already has another answer.
     Replayed,
 }
 
 impl CallbackRefusal {
-    /// One sentence for people.
+    /// The reason as one sentence for people.
     pub(super) fn sentence(self) -> &'static str {
         match self {
             Self::ForeignHost => "The request was addressed to another host name than this login uses.",

@@ -25,7 +25,7 @@ use super::http::{Http, Reply};
 use crate::credentials::Secret;
 use crate::tokens::refresh::RefreshError;
 
-/// The client, as the server knows it.
+/// The OAuth client: its id, its secret, and how the secret is sent.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) id: String,
@@ -33,14 +33,14 @@ pub(super) struct Client {
     pub(super) secret_in_body: bool,
 }
 
-/// The parts of a login request.
+/// The parameters of an authorization request.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
     pub(super) scopes: Vec<String>,
     pub(super) parameters: Vec<(String, String)>,
 }
 
-/// A login that a browser can be sent to.
+/// A login that has begun: the URL for a browser, and the secrets that belong to it.
 pub(super) struct Opening {
     pub(super) url: String,
     pub(super) state: Secret,
@@ -56,7 +56,7 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// The outcome of one poll of the device grant, as far as the protocol needs it.
+/// The outcome of one poll of the device grant, in the two forms that the protocol knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// The login is over, well or not.
@@ -67,7 +67,7 @@ pub(super) enum Step {
 
 pub(super) type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Polls for a device, and pauses in between.
+/// Sends the polls of the device grant, and waits between them.
 pub(super) trait Asking: Send + Sync {
     fn ask(&self, request: Request<Bytes>) -> Soon<'_, Step>;
     fn pause(&self) -> Soon<'_, ()>;
@@ -160,7 +160,7 @@ pub(super) async fn poll(
     asking: &dyn Asking,
 ) -> Result<(), LoginError> {
     let client = basic(client, token)?;
-    // Its times are ignored: `asking` keeps the time, on a clock that does not jump.
+    // The crate ignores these times: `asking` keeps the time, on a clock that does not jump.
     let details: StandardDeviceAuthorizationResponse = serde_json::from_value(serde_json::json!({
         "device_code": device_code.expose(),
         "user_code": "",
@@ -176,7 +176,7 @@ pub(super) async fn poll(
 
 pub(super) type Answer = Result<Reply, RefreshError>;
 
-/// Sends one request and keeps the answer.
+/// An HTTP client for the crate that sends one request and keeps the answer for us.
 struct Once<'a> {
     http: &'a Http,
     answer: Mutex<Option<Answer>>,
@@ -207,7 +207,7 @@ impl Asking for Once<'_> {
     }
 }
 
-/// The crate's HTTP client, which gives it the outcome of a request in the simplest terms of the protocol.
+/// An HTTP client for the crate that polls through `asking`, and answers the crate only with "again" or "done".
 struct Told<'a> {
     uri: &'a Uri,
     asking: &'a dyn Asking,

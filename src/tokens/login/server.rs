@@ -31,9 +31,10 @@ use crate::credentials::Secret;
 
 /// The time limit for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// The most bytes of a head. Browsers send the cookies of every program that has ever served on this host.
+/// The most bytes of a head. It is this much because browsers send the cookies of every program that has ever served on
+/// this host.
 const HEAD_LIMIT: usize = 64 * 1024;
-/// How long connections that have asked for nothing yet are kept once the outcome is known: a browser opens some in advance.
+/// How long connections without a request are kept once the outcome is known: a browser opens some in advance.
 const IDLE_GRACE: Duration = Duration::from_millis(250);
 /// How long it may take to deliver the last pages.
 const DELIVERY: Duration = Duration::from_secs(2);
@@ -94,7 +95,7 @@ impl CallbackServer {
     }
 }
 
-/// The state that all connections share.
+/// What all connections share: the expected answer, whether it has come, and the page to show.
 struct Desk {
     expected: Expected,
     reporter: Reporter,
@@ -104,7 +105,7 @@ struct Desk {
 
 enum State {
     Waiting(oneshot::Sender<Callback>),
-    /// The answer has come, with this code, if it had one.
+    /// The answer has come. This is its code, if it had one.
     Answered(Option<Secret>),
 }
 
@@ -119,7 +120,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, deadline: Instant, mut st
                 Ok((stream, _)) => {
                     visitors.admit(|has_asked| connection(stream, desk.clone(), Busy::new(busy.clone(), has_asked)));
                 }
-                // Most likely the process is out of descriptors.
+                // Most likely the process has no file descriptor left.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
             _ = &mut stop => break,
@@ -192,7 +193,7 @@ impl Desk {
         page.response()
     }
 
-    /// Whether this is the answer of the login, or the same one again.
+    /// Hands the answer to the login. True if it is the first one, or the same one again.
     fn hand_over(&self, callback: Callback) -> bool {
         let code = match &callback {
             Callback::Code(code) => Some(code.clone()),

@@ -27,8 +27,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Finds out whose tokens they are: from the id token, else from the userinfo endpoint, else from the account's own field
-    /// in the token response. If none of them tells, the login has succeeded all the same.
+    /// Finds out whose tokens they are: from the id token, else from the userinfo endpoint, else from the account's own
+    /// field in the token response. If none of these tells, the login has still succeeded.
     pub(super) async fn identify(&self, tokens: TokenSet, whose: Whose) -> Result<LoggedIn, LoginError> {
         let pointer = self.subject_claim.as_deref();
         let claims = whose.claims(self.endpoints.issuer.as_deref(), &self.client.id)?;
@@ -46,7 +46,7 @@ impl Session {
                 Err(why) => message = why,
             }
         }
-        // A claim that was asked for by name must not be mixed up with another kind of id.
+        // A claim that the settings name must not be mixed up with another kind of id.
         let account = whose.account();
         found = found.or(if pointer.is_none() { account } else { Identity { subject: None, ..account } });
         if found.subject.is_none() {

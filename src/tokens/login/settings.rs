@@ -26,7 +26,8 @@ use crate::error::BoxError;
 const TIME_LIMIT: Duration = Duration::from_secs(5 * 60);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Parameters of a request that are set from elsewhere (RFC 6749, RFC 7636, RFC 8628).
+/// Names of request parameters that the library sets itself (RFC 6749, RFC 7636, RFC 8628), so that a caller's own may
+/// not have them.
 const OURS: &[&str] = &[
     "client_id",
     "client_secret",
@@ -41,7 +42,7 @@ const OURS: &[&str] = &[
 /// Logs a person in: [`by_code`](Self::by_code) through the browser of this machine, [`by_device`](Self::by_device) with a
 /// code to be typed in on any other. The [module](crate::tokens::login) has an example of each.
 ///
-/// One value serves for any number of logins, also at once.
+/// One value can start any number of logins, also at once.
 #[derive(Clone)]
 pub struct Login {
     server: OAuthServer,
@@ -59,7 +60,7 @@ pub struct Login {
 impl Login {
     /// Logins at `server`, with its [`client_id`](OAuthServer::client_id) and [`scopes`](OAuthServer::scopes).
     ///
-    /// Endpoints that are set by hand count. A missing one is looked up in the metadata of
+    /// Endpoints that are set by hand take precedence. A missing one is looked up in the metadata of
     /// [`issuer`](OAuthServer::issuer) (RFC 8414, OpenID Connect Discovery 1.0), which has to name that same issuer.
     /// All URLs are `https`, or plain `http` on this machine's own addresses.
     ///
@@ -85,7 +86,7 @@ impl Login {
         }
     }
 
-    /// The secret of a confidential client, sent with HTTP Basic (RFC 6749 section 2.3.1).
+    /// Authenticates a confidential client with this secret, sent with HTTP Basic (RFC 6749 section 2.3.1).
     #[must_use]
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
         self.client_secret = Some(secret.into());
@@ -99,7 +100,7 @@ impl Login {
         self
     }
 
-    /// A further parameter of the request that opens a login, such as `prompt` or `audience`. It is no secret: the browser
+    /// Adds a parameter to the request that opens a login, such as `prompt` or `audience`. It is no secret: the browser
     /// shows it.
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -107,46 +108,47 @@ impl Login {
         self
     }
 
-    /// Where the browser brings its answer: `http://127.0.0.1/callback` by default, on any free port (RFC 8252 section
-    /// 7.3). For a server that knows one port or path only, write those: `http://localhost:1455/auth/callback`. The host is
-    /// `127.0.0.1` or `localhost`; the port is opened on `127.0.0.1` either way.
+    /// Sets the URL to which the browser brings its answer: `http://127.0.0.1/callback` by default, on any free port
+    /// (RFC 8252 section 7.3). If the server knows only one port or path, name it:
+    /// `http://localhost:1455/auth/callback`. The host is `127.0.0.1` or `localhost`; the port is opened on `127.0.0.1`
+    /// either way.
     #[must_use]
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uri = Some(uri.into());
         self
     }
 
-    /// Where to ask who has logged in if no id token says so, as `https://api.github.com/user` is. By default the
-    /// `userinfo_endpoint` of the metadata, if it was looked up.
+    /// Sets the URL that tells who has logged in if no id token does, such as `https://api.github.com/user`. By default
+    /// the `userinfo_endpoint` of the metadata, if it was looked up.
     #[must_use]
     pub fn userinfo_url(mut self, url: impl Into<String>) -> Self {
         self.userinfo_url = Some(url.into());
         self
     }
 
-    /// Which claim of the id token or of the userinfo answer tells accounts apart, as a JSON pointer (RFC 6901):
-    /// `/organization/id`. By default `sub`, or `id` where there is no `sub`.
+    /// Sets which claim of the id token or of the userinfo answer tells accounts apart, as a JSON pointer (RFC 6901):
+    /// `/organization/id`. By default `sub`, or `id` if there is no `sub`.
     #[must_use]
     pub fn subject_claim(mut self, pointer: impl Into<String>) -> Self {
         self.subject_claim = Some(pointer.into());
         self
     }
 
-    /// How long the login waits for the browser's answer, 5 minutes by default. A device code states its own time.
+    /// Sets how long the login waits for the browser's answer, 5 minutes by default. A device code states its own time.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
-    /// How long one request to the server may take, 30 s by default.
+    /// Sets how long one request to the server may take, 30 s by default.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.http.timeout = timeout;
         self
     }
 
-    /// The clock that a token's life is counted on, the system's by default.
+    /// Sets the clock that a token's life is counted on, the system's by default.
     #[must_use]
     pub fn clock(mut self, clock: impl WallClock) -> Self {
         self.http.clock = Arc::new(clock);
@@ -182,8 +184,9 @@ impl Login {
         DeviceLogin::start(self.session(Grant::Device).await?).await
     }
 
-    /// The server, with the endpoints that are not set by hand taken from its issuer's metadata. If a server is set by its
-    /// issuer alone, [`OAuth2::for_server`](crate::tokens::refresh::OAuth2::for_server) needs this to refresh the tokens of a login.
+    /// The server, with its missing endpoints taken from its issuer's metadata.
+    /// [`OAuth2::for_server`](crate::tokens::refresh::OAuth2::for_server) needs this to refresh the tokens of a login
+    /// if a server is set by its issuer alone.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The connections at the port of a login: a limited number, and the browser is always let in.
+//! The connections at the port of a login: their number is limited, and the browser is always let in.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -43,7 +43,7 @@ impl Visitors {
         self.list.push_back(Visitor { task, has_asked });
     }
 
-    /// Waits until all have gone.
+    /// Waits until all connections have ended.
     pub(super) async fn gone(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
@@ -79,7 +79,7 @@ mod tests {
         assert!(seen.try_recv().is_err());
     }
 
-    /// Says that a visitor is served no more.
+    /// Reports, when dropped, that a connection has ended.
     struct Guard(usize, tokio::sync::mpsc::UnboundedSender<usize>);
 
     impl Drop for Guard {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::RefreshError;
 use crate::error::BoxError;
 
-/// The most bytes that are read. A longer answer holds no tokens that could be sent.
+/// The most bytes that are read. A longer answer holds no tokens that a header could carry.
 const LIMIT: usize = 1024 * 1024;
 
 /// The first size of the buffer. It doubles when it is full.
@@ -21,10 +21,10 @@ pub(crate) fn failed(source: BoxError) -> RefreshError {
     RefreshError::transient("the exchange with the token endpoint failed").unanswered().with_source(source)
 }
 
-/// The part of an answer that has come.
+/// What has come of an answer: its head, and its body so far.
 pub(crate) struct Came {
     pub(crate) head: response::Parts,
-    /// The whole body, unless reading it has failed.
+    /// The whole body, or if reading has failed, the part before that.
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 

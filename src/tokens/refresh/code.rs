@@ -4,13 +4,13 @@ use std::fmt;
 
 use http::StatusCode;
 
-/// The code, if it looks like one. A server could write anything there, even a token.
+/// The code, if it looks like one. A server could put anything in its place, even a token.
 pub(crate) fn plain(code: &str) -> Option<&str> {
     let is_plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
     (is_plain && (1..=64).contains(&code.len())).then_some(code)
 }
 
-/// Writes a message and, behind it, what the server answered.
+/// Writes a message, followed by the status and the code that the server answered with.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
     message: &str,

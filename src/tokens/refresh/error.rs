@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::code;
 use crate::credentials::Secret;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// Why a refresh failed.
 ///
@@ -49,7 +49,7 @@ pub enum RefreshErrorKind {
 }
 
 impl RefreshError {
-    /// A failure that may pass: the network, an overloaded server, an answer that makes no sense.
+    /// A failure that may pass: the network, an overloaded server, an answer that cannot be read.
     ///
     /// The message is shown to people and logged: it must hold no secret. This goes for all constructors.
     #[must_use]
@@ -57,13 +57,13 @@ impl RefreshError {
         Self::new(RefreshErrorKind::Transient, message)
     }
 
-    /// The login is over: the refresh token was revoked, has expired or was used before.
+    /// A refresh token that was revoked, has expired or was used before: only a new login helps.
     #[must_use]
     pub fn login_needed(message: impl Into<String>) -> Self {
         Self::new(RefreshErrorKind::LoginNeeded, message)
     }
 
-    /// The client is set up wrongly.
+    /// A client that is set up wrongly: only a correction of the settings helps.
     #[must_use]
     pub fn misconfigured(message: impl Into<String>) -> Self {
         Self::new(RefreshErrorKind::Misconfigured, message)
@@ -83,7 +83,7 @@ impl RefreshError {
         }
     }
 
-    /// How long the server asks to be left alone. If a failure repeats without a stated time, the pool's pauses grow up to
+    /// Sets how long the server asks to wait. If a failure repeats without a stated time, the pool's pauses grow up to
     /// [`max_grown_cooldown`](crate::config::Settings::max_grown_cooldown).
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
@@ -91,15 +91,15 @@ impl RefreshError {
         self
     }
 
-    /// A new refresh token that came without a usable access token. It is stored in place of the old one, which is spent, and
-    /// the next refresh sends it.
+    /// Adds a new refresh token that came without a usable access token. It is stored in place of the old one, which is
+    /// spent, and the next refresh sends it.
     #[must_use]
     pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Self {
         self.refresh_token = Some(refresh_token.into());
         self
     }
 
-    /// The cause. Its text can reach logs, so it must hold no secret.
+    /// Adds the cause. Its text can reach logs, so it must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into().into());
@@ -117,7 +117,7 @@ impl RefreshError {
         self
     }
 
-    /// Whether there is known to be no answer of the server.
+    /// Whether it is known that the server gave no answer.
     pub(crate) fn is_unanswered(&self) -> bool {
         self.unanswered
     }
@@ -128,19 +128,28 @@ impl RefreshError {
         self
     }
 
-    /// Takes the new refresh token out. The waiters that share the error do not need it.
+    /// Takes the new refresh token out, so that the clones for the waiters do not hold it.
     pub(crate) fn take_refresh_token(&mut self) -> Option<Secret> {
         self.refresh_token.take()
     }
 
-    /// Whether the answer says that the refresh token was not spent. A success may have spent it, even if its answer is useless;
-    /// and so may an exchange that ends in an answer of a failing server, or of a proxy before it.
+    /// Whether the answer shows that the refresh token was not spent. A success may have spent it, even if its answer
+    /// is useless. So may an exchange that ends in an answer of a failing server, or of a proxy before it.
     pub(crate) fn says_unspent(&self) -> bool {
         self.status.is_some_and(|status| match status.as_u16() {
             408 => false,
             503 => true,
             number => (300..500).contains(&number),
         })
+    }
+
+    /// The error that a caller gets for it, with this message.
+    pub(crate) fn into_error(self, message: impl Into<String>) -> Error {
+        let kind = match self.kind {
+            RefreshErrorKind::LoginNeeded => ErrorKind::LoginNeeded,
+            RefreshErrorKind::Transient | RefreshErrorKind::Misconfigured => ErrorKind::Refresh,
+        };
+        Error::new(kind, message).with_retry_after(self.retry_after).with_source(self)
     }
 
     /// What the failure means for the credential.
@@ -161,7 +170,7 @@ impl RefreshError {
         self.status
     }
 
-    /// How long the server asks to be left alone, if it said so.
+    /// How long the server asks to wait, if it says so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after

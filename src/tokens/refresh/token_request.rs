@@ -1,4 +1,5 @@
-//! The body and the credentials of a refresh request (RFC 6749 sections 2.3.1 and 6), in buffers that are wiped.
+//! Builds the body and the client authentication of a refresh request (RFC 6749 sections 2.3.1 and 6), in buffers that
+//! are wiped.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,7 +37,8 @@ pub(super) fn basic(client_id: &str, secret: &Secret) -> Result<HeaderValue, Inv
     Ok(value)
 }
 
-/// Room enough for the worst case, so that a buffer never grows: growing would leave a copy that nothing wipes.
+/// An upper bound of the form's length in bytes, so that the buffer never grows: growing would leave a copy that
+/// nothing wipes.
 fn encoded_len(fields: &[(&str, &str)]) -> usize {
     fields.iter().map(|(name, value)| (name.len() + value.len()).saturating_mul(6) + 8).sum()
 }

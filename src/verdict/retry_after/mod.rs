@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::verdict::times::{MILLISECOND, SECOND, decimal, http_date, own_now, until};
 
-/// Fields that count milliseconds, most trusted first. They are finer than `Retry-After` and are sent beside it.
+/// Fields that count milliseconds, most trusted first. They are finer than `Retry-After`, and come together with it.
 static MILLISECOND_FIELDS: [HeaderName; 3] = [
     HeaderName::from_static("retry-after-ms"),
     HeaderName::from_static("x-ms-retry-after-ms"),
@@ -16,11 +16,11 @@ static MILLISECOND_FIELDS: [HeaderName; 3] = [
 
 /// How long the header fields ask to wait, rounded up to whole milliseconds, at most ten years.
 ///
-/// Reads `retry-after-ms` (or one of its relatives) and then `Retry-After` (RFC 9110, 10.2.3): seconds, or an HTTP-date
-/// in any of the three forms of section 5.6.7. A date is measured from the answer's own `Date`, which takes the skew
-/// between the clocks out, and from `now` where there is none. Beyond the RFC a fraction is understood. A date in the
-/// past is no wait at all. Values that cannot be read are skipped, and so are numbers with a sign. Of several values of one
-/// field the longest counts, so that no request comes too early.
+/// Reads `retry-after-ms` (or a similar field) and then `Retry-After` (RFC 9110, 10.2.3): seconds, or an HTTP-date in
+/// any of the three forms of section 5.6.7. A date is measured from the answer's own `Date`, so that clocks may differ,
+/// and from `now` if there is none. Beyond the RFC a fraction of seconds is understood. A date in the past is no wait
+/// at all. Values that cannot be read are skipped, and so are numbers with a sign. Of several values of one field the
+/// longest counts, so that no request comes too early.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -45,7 +45,8 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     })
 }
 
-/// Delta-seconds. Field lines may have been joined with a comma and a blank (RFC 9110, 5.3); `1,000` is something else.
+/// A number of seconds. Field lines may have been joined with a comma and a blank (RFC 9110, 5.3); `1,000` is something
+/// else.
 fn seconds(text: &str) -> Option<Duration> {
     decimal(text, SECOND).or_else(|| text.split(", ").filter_map(|line| decimal(line.trim(), SECOND)).max())
 }

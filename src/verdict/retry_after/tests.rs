@@ -1,3 +1,5 @@
+//! Tables of `Retry-After` values and the waits that they state.
+
 use std::time::UNIX_EPOCH;
 
 use http::HeaderName;
@@ -28,7 +30,7 @@ fn retry_after_values_are_read_as_the_table_says() {
     let huge = Some(LONGEST);
     let thousand_digits = "9".repeat(1000);
     let table: &[(&str, Option<Duration>)] = &[
-        // Delta-seconds.
+        // Numbers of seconds.
         ("0", zero),
         ("1", ms(1_000)),
         ("120", ms(120_000)),

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 
 use super::{SECOND, decimal, wait};
 
-/// From `now` to `date`; nothing if that is past.
+/// The time from `now` to `date`; zero if that is past.
 pub(crate) fn until(date: SystemTime, now: SystemTime) -> Duration {
     date.duration_since(now).map_or(Duration::ZERO, |left| wait(left.as_nanos()))
 }
 
-/// The time of day by the answer's own `Date`, which takes the skew between the clocks out, or else by our clock.
+/// The time of day at the server, by the answer's own `Date`, so that clocks may differ. Our own time where there is no
+/// `Date`.
 pub(crate) fn own_now(headers: &HeaderMap, now: SystemTime) -> SystemTime {
     headers.get_all(DATE).iter().find_map(|value| http_date(value.to_str().ok()?.trim())).unwrap_or(now)
 }
@@ -48,7 +49,8 @@ pub(crate) fn epoch(number: f64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(since.as_micros().div_ceil(1_000)).ok()?))
 }
 
-/// RFC 3339, also with small letters or a blank in place of the `T`; not before 1970.
+/// A date as RFC 3339 writes it. Small letters, a blank in place of the `T` and offsets are read too; dates before 1970
+/// are not.
 pub(super) fn rfc3339(text: &str) -> Option<SystemTime> {
     let date: Timestamp = (text.len() <= 64).then(|| text.parse().ok()).flatten()?;
     (date >= Timestamp::UNIX_EPOCH).then(|| date.into())

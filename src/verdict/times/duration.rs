@@ -31,7 +31,7 @@ const WORD_UNITS: [(&str, u64); 9] = [
     ("week", 7 * 86_400 * SECOND),
 ];
 
-/// A duration as Go prints it, without a sign. The JSON form of protobuf's `Duration` (`34.07s`) is one of these.
+/// A duration as Go prints it, without a sign. The JSON form of protobuf's `Duration` (`34.07s`) is read too.
 pub(crate) fn go(text: &str) -> Option<Duration> {
     let (nanoseconds, rest) = go_prefix(text)?;
     rest.is_empty().then(|| wait(nanoseconds))

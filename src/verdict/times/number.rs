@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use super::wait;
 
-/// Digits that decide; what follows them in a fraction only rounds up.
+/// How many digits of a fraction are read exactly; further digits only round up.
 const FRACTION_DIGITS: usize = 12;
 
-/// A number of ASCII digits, with or without a fraction, of units of so many nanoseconds.
+/// A duration from a decimal number without sign or exponent, of units that are `unit` nanoseconds long.
 pub(crate) fn decimal(text: &str, unit: u64) -> Option<Duration> {
     nanoseconds(text, unit).map(wait)
 }
 
-/// The same for a number that JSON has parsed already.
+/// A duration from a number that JSON has parsed already, of units that are `unit` nanoseconds long.
 pub(crate) fn float(number: f64, unit: u64) -> Option<Duration> {
     // Casts of floats saturate.
     (number.is_finite() && number >= 0.0).then(|| wait((number * unit as f64).ceil() as u128))
@@ -31,7 +31,7 @@ pub(super) fn nanoseconds(text: &str, unit: u64) -> Option<u128> {
     Some(whole.saturating_add(part).saturating_add(beyond))
 }
 
-/// One or more ASCII digits. A number that is too large becomes the largest.
+/// The value of one or more ASCII digits. A number that is too large becomes the largest.
 fn digits(text: &str) -> Option<u128> {
     if text.is_empty() {
         return None;

@@ -1,3 +1,5 @@
+//! Tables of times as providers write them.
+
 use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
@@ -146,7 +148,7 @@ fn times_in_sentences() {
         ("you will regain access on 2026-12-01 at 00:00 utc.", Some(746_820_000)),
         ("it will reset at 2026-11-22 17:33:00 +0800 cst.", Some(3_600_000)),
         ("claude ai usage limit reached|1795336440", Some(60_000)),
-        // What a message quotes stands before its own time.
+        // The words that a message quotes stand before its own time.
         ("the model `try again in 5s` is limited. try again in 20s.", Some(20_000)),
         ("your limit will reset at 2026-08-27 21:31:39", None),
         ("reset on april 19, 2026 at 9:00 pm", None),

@@ -6,7 +6,7 @@ use super::date::rfc3339;
 use super::duration::words;
 use super::{decimal, until};
 
-/// What stands before a duration.
+/// The words before a duration.
 const BEFORE_DURATION: [&str; 8] = [
     "try again in ",
     "try again after ",
@@ -18,11 +18,11 @@ const BEFORE_DURATION: [&str; 8] = [
     "again available in ",
 ];
 
-/// What stands before a date with a time and a zone.
+/// The words before a date with a time and a zone.
 const BEFORE_DATE: [&str; 4] = ["regain access on ", "reset at ", "resets at ", "reset on "];
 
-/// The wait that a message states. If it states several the last one counts: what a message quotes, such as a model's name,
-/// stands before it.
+/// The wait that a message states. If it states several, the last one counts: words that the message quotes, such as a
+/// model's name, stand before it.
 ///
 /// `lower` is the message in small letters.
 pub(crate) fn stated(lower: &str, now: SystemTime) -> Option<Duration> {
@@ -32,12 +32,13 @@ pub(crate) fn stated(lower: &str, now: SystemTime) -> Option<Duration> {
     latest.map(|(_, wait)| wait).or_else(|| behind_bar(lower, now))
 }
 
-/// The last place where `before` stands before something that can be read.
+/// The last place of `before` that is followed by something that `read` can read.
 fn last(lower: &str, before: &str, read: impl Fn(&str) -> Option<Duration>) -> Option<(usize, Duration)> {
     lower.match_indices(before).filter_map(|(place, _)| Some((place, read(lower.get(place + before.len()..)?)?))).last()
 }
 
-/// `2026-04-01 at 00:00 utc`, `2026-08-29 23:59:59 +0800`. Without a zone the time is ambiguous.
+/// A date with a time and a zone: `2026-04-01 at 00:00 utc`, `2026-08-29 23:59:59 +0800`. Without a zone the time is
+/// ambiguous.
 fn zoned(text: &str) -> Option<SystemTime> {
     let (date, rest) = text.split_at_checked("2026-04-01".len())?;
     let rest = rest.trim_start_matches([' ', 't']);
@@ -52,7 +53,7 @@ fn zoned(text: &str) -> Option<SystemTime> {
     rfc3339(&format!("{date}t{time}{zone}"))
 }
 
-/// `usage limit reached|1752152400`.
+/// The wait from an epoch behind a bar: `usage limit reached|1752152400`.
 fn behind_bar(lower: &str, now: SystemTime) -> Option<Duration> {
     let (before, after) = lower.rsplit_once('|')?;
     let end = after.find(|next: char| !next.is_ascii_digit()).unwrap_or(after.len());

@@ -1,4 +1,4 @@
-//! The words for a connection that failed, which the verdicts on every client's errors are made of.
+//! The verdict on a connection that failed, as all clients share it.
 
 use std::io::{self, ErrorKind};
 
@@ -10,7 +10,7 @@ pub(super) fn lost_connection(processed: Processed, lost: Option<Lost>) -> Verdi
     lost.map_or(verdict, |lost| verdict.with_lost(lost))
 }
 
-/// How an established connection failed. It was before any answer, because this error came in place of one.
+/// How an established connection failed. No answer had begun, because this error came in place of one.
 pub(super) fn how_lost(error: &io::Error) -> Option<Lost> {
     match error.kind() {
         ErrorKind::ConnectionReset

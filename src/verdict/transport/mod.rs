@@ -1,7 +1,7 @@
 //! The standard verdict on transport errors.
 //!
-//! The clients that are known exactly are asked first, then what stands in any chain of errors. Each client has a file,
-//! and all share the words of `lost`.
+//! Errors of the known clients are judged first, by their exact types. After them comes what any chain of errors may
+//! hold. Each client has a file, and all use the verdict in `lost`.
 
 #[cfg(feature = "hyper-client")]
 mod hyper;
@@ -18,7 +18,7 @@ use self::lost::{how_lost, lost_connection};
 use crate::error::chain;
 use crate::verdict::{Lost, Processed, Verdict};
 
-/// Judges an error that came in place of an answer. What is unknown may have been processed.
+/// Judges an error that came in place of an answer. An unknown error means that the request may have been processed.
 pub(crate) fn verdict(error: &(dyn StdError + 'static)) -> Verdict {
     #[cfg(feature = "reqwest")]
     if let Some(verdict) = reqwest::verdict(error) {

@@ -1,4 +1,4 @@
-//! What resends below and above: reqwest's own retry, and reqwest-retry. Requests are counted where they arrive.
+//! Other retries below and above the stack: reqwest's own, and reqwest-retry. Requests are counted where they arrive.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn under_retry(pool: &Pool) -> ClientWithMiddleware {
     ClientBuilder::new(reqwest::Client::new()).with(outer()).with(MarathonMiddleware::from(pool.clone())).build()
 }
 
-/// What reqwest is told to send up to twice more.
+/// A policy of reqwest that sends up to two more times.
 fn eager() -> reqwest::retry::Builder {
     reqwest::retry::for_host("127.0.0.1").no_budget().classify_fn(|attempt| {
         if attempt.status() == Some(http::StatusCode::TOO_MANY_REQUESTS) {

@@ -1,4 +1,4 @@
-//! Where both are to do the same.
+//! Scripts for which tower's retry with our policy must do the same as our layer.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn limited(seconds: &str) -> Vec<Reply> {
     vec![Reply::status(429).header("retry-after", seconds).body("limited")]
 }
 
-/// A case, and the sends that it is to cause, so that two empty runs do not pass for the same.
+/// The cases, each with the sends that it has to cause, so that two empty runs are not taken for equal.
 fn cases() -> Vec<(Case, &'static [&'static str])> {
     let case = |name, a: &[u16], b: &[u16], c: &[u16]| {
         Case::new(name, vec![("a1", replies(a)), ("b1", replies(b)), ("c1", replies(c))])
@@ -95,7 +95,7 @@ fn three(seconds: &str) -> Vec<(&'static str, Vec<Reply>)> {
     vec![("a1", limited(seconds)), ("b1", limited(seconds)), ("c1", limited(seconds))]
 }
 
-/// Compared between the stacks only.
+/// Stands for sends that are only compared between the stacks.
 const BUDGET: &[&str] = &["…"];
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Where tower's layer cannot do what ours does, as the policy's documentation says.
+//! Scripts for which tower's retry cannot do the same as our layer, as the policy's documentation says.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The two stacks, and what came of one request through each.
+//! The two stacks, and the outcome of one request through each.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use oauth_marathon::{BoxError, Credential, Pool, RequestContext, Secret, TokenSe
 use oauth_marathon_test::{ProbeLayer, Reply, ScriptedProvider};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-/// One request, and what each token is answered.
+/// A case: the settings, and the answers to each token.
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -45,7 +45,7 @@ impl Case {
 /// Number, round, credential, verdict and what could come next.
 type Entry = (u32, u32, Option<String>, Option<Verdict>, &'static str);
 
-/// What is to be the same.
+/// What both stacks have to do alike.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Run {
     /// The token of each send.

@@ -1,4 +1,4 @@
-//! The layers of tower-http.
+//! The layers of tower-http, above and below the stack.
 
 use std::sync::{Arc, Mutex};
 

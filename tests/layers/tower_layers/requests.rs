@@ -1,3 +1,5 @@
+//! A pool, requests and answers, as the tests of this folder use them.
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;

@@ -1,4 +1,4 @@
-//! What the browser brings back, and what the page says to it.
+//! The browser's answers to a login, and the pages that it gets.
 
 use std::sync::{Arc, Mutex};
 

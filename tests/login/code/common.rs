@@ -1,4 +1,4 @@
-//! What the logins of these tests have in common.
+//! Helpers that the tests of this folder share.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is asked, of whom, and with what.
+//! The requests of a login: to which endpoints, and with which parameters.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

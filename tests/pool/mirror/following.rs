@@ -1,4 +1,4 @@
-//! Records that others change, and those that are changed here.
+//! Changes of records: by other processes, which the pool follows, and by the pool, which the store gets.
 
 use oauth_marathon::store::{Record, Store};
 use oauth_marathon::{Credential, ErrorKind, Generation, Secret};

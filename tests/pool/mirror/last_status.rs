@@ -1,4 +1,4 @@
-//! What a credential was last answered, noted in the store.
+//! The last status of a credential, noted in the store.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a pool begins with, and what it cannot begin with.
+//! Opening a pool over a store: what it begins with, and what it refuses.
 
 use bytes::Bytes;
 use http_body_util::Full;

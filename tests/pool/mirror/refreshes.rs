@@ -30,7 +30,7 @@ async fn what_a_dead_process_began_is_taken_up_when_the_pool_opens() {
         assert_eq!((names(&mut events), send(&pool, &[]).await), (expected, 200));
         assert_eq!(held(&store, "a").await.unwrap().intent, None);
 
-        // The next start knows, and asks nobody.
+        // The next start knows it from the store, and sends nothing to the token endpoint.
         let pool = builder(store.clone()).token_source(server.clone()).open().await.unwrap();
         settle().await;
         assert_eq!((server.exchanges().len(), out(&pool, "a")), (1, reason));

@@ -1,4 +1,4 @@
-//! Stores that are filled by hand, pools over them, and what can be seen of both.
+//! Helpers: stores that are filled by hand, pools over them, and what can be seen of both.
 
 use std::time::Duration;
 

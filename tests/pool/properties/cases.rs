@@ -1,4 +1,4 @@
-//! Random pools, and what happens to them.
+//! Random pools, and random steps that are applied to them.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -23,7 +23,7 @@ enum Plan {
 enum Pick {
     Send(Id),
     Refresh(Id),
-    /// Nobody, until then.
+    /// No account, until then.
     Nobody(Option<Instant>),
 }
 

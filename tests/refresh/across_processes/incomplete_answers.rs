@@ -75,7 +75,7 @@ async fn a_refresh_token_that_comes_without_a_usable_access_token_is_sent_next()
     }
 }
 
-/// The same while the store cannot take it.
+/// A refresh token that came without an access token, while the store cannot be written.
 #[tokio::test(start_paused = true)]
 async fn a_refresh_token_that_came_alone_is_kept_in_memory_until_it_is_stored() {
     let third = Reply::ok().body(r#"{"access_token":"a-3","refresh_token":"a-r3","expires_in":3600}"#);

@@ -21,7 +21,7 @@ use crate::support::accounts::{ORIGIN, day, look, oauth, post, seconds, wall};
 
 const HOUR: Duration = seconds(3600);
 
-/// Longer than an exchange that others have begun can be under way.
+/// Longer than any exchange of another process can be under way.
 const EXCHANGE: Duration = seconds(40);
 
 fn key() -> StoreKey {
@@ -33,22 +33,22 @@ fn fresh() -> Reply {
     Reply::ok().body(r#"{"access_token":"a-2","refresh_token":"a-r2","expires_in":3600}"#)
 }
 
-/// The refresh token was used before.
+/// A refusal for good: the refresh token was used before.
 fn refused() -> Reply {
     Reply::status(400).body(r#"{"error":"invalid_grant"}"#)
 }
 
-/// No answer comes.
+/// A reply that never comes.
 fn lost() -> Reply {
     Reply::connection_error()
 }
 
-/// An answer comes that has no tokens.
+/// An answer without tokens, for now.
 fn busy() -> Reply {
     Reply::status(503)
 }
 
-/// The token endpoint; the script's last line is repeated.
+/// A token endpoint with this script, whose last reply is repeated.
 fn server(script: impl IntoIterator<Item = Reply>) -> ScriptedProvider {
     let mut last = None;
     let server = script.into_iter().fold(ScriptedProvider::new(), |server, reply| {
@@ -58,7 +58,7 @@ fn server(script: impl IntoIterator<Item = Reply>) -> ScriptedProvider {
     server.otherwise(last.expect("a script"))
 }
 
-/// The refresh tokens that it was sent.
+/// The refresh tokens that the token endpoint has received.
 fn spent(server: &ScriptedProvider) -> Vec<String> {
     let body = |request: Recorded| String::from_utf8(request.body.unwrap().to_vec()).unwrap();
     let token = |body: String| body.split('&').find_map(|pair| pair.strip_prefix("refresh_token=")).unwrap().to_owned();
@@ -84,7 +84,7 @@ fn interrupted() -> Record {
     begun(day(Duration::ZERO) - HOUR)
 }
 
-/// The first tokens, and a refresh of them that another process began then.
+/// The first tokens, with the intent of another process that began its refresh at this time.
 fn begun(when: SystemTime) -> Record {
     let mut record = Record::new(oauth("a", Some(Duration::ZERO)), Generation::new(1));
     record.intent = Some(Intent::new(Generation::new(1), when));
@@ -96,7 +96,7 @@ fn theirs(generation: u64) -> Record {
     Record::new(Credential::new("a", tokens), Generation::new(generation))
 }
 
-/// A process whose token lives so long, with a key beside it.
+/// A process, whose token has this much life left, with a key beside it.
 fn process(
     server: &ScriptedProvider,
     store: &MemoryStore,
@@ -121,7 +121,8 @@ fn process_over(
     (pool, stack, events)
 }
 
-/// Refuses, after others have stored this record or removed theirs.
+/// A token source that refuses for good, after another process has stored this record, or with `None` has
+/// removed it.
 fn refused_after(record: Option<Record>, store: &MemoryStore) -> impl TokenSource + use<> {
     let store = store.clone();
     token_source_fn(move |_| {

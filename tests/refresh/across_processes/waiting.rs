@@ -61,7 +61,7 @@ async fn of_eight_processes_that_wait_one_exchanges_and_all_others_adopt() {
     }
 }
 
-/// The lease is free, as somebody has removed its file, and another process is in the middle of its exchange.
+/// The lease is free because its file was removed, while another process is in the middle of its exchange.
 #[tokio::test(start_paused = true)]
 async fn an_exchange_that_others_may_have_under_way_is_not_repeated_although_the_lease_is_free() {
     let (server, store) = (server([fresh()]), MemoryStore::new());
@@ -72,7 +72,7 @@ async fn an_exchange_that_others_may_have_under_way_is_not_repeated_although_the
     assert_eq!((begin.elapsed(), look(&pool, "b").successes), (seconds(5), 1), "requests go on with another account");
     assert!(pool.remove("b"));
     while begin.elapsed() < seconds(25) {
-        // Whatever a request is told meanwhile.
+        // What this request gets does not matter.
         drop(stack.clone().oneshot(post()).await);
         assert_eq!((spent(&server), look(&pool, "a").generation.get()), (vec![], 1));
         tokio::time::advance(seconds(5)).await;
@@ -117,7 +117,7 @@ async fn of_many_that_wait_for_one_that_died_one_sends_its_token_and_all_others_
     assert!(begin.elapsed() >= seconds(2) && begin.elapsed() < seconds(4), "{:?}", begin.elapsed());
 }
 
-/// A store that gives out leases that exclude nobody.
+/// A store whose leases exclude no other lease.
 #[derive(Clone)]
 struct UnsharedLeases(MemoryStore);
 

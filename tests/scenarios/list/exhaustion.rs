@@ -9,7 +9,7 @@ use crate::scenario::Stands::Cools;
 use crate::scenario::Table::{Design, Opencode};
 use crate::scenario::{Call, End, Gets, Scenario, gets, login, outcome, post, scenario, served};
 
-/// What is answered where there is no failure to be given again.
+/// The answer while all accounts cool and no failure is remembered.
 const NOBODY: &str =
     r#"{"error":{"message":"every credential of \"openai\" is cooling down","type":"all_credentials_cooling"}}"#;
 
@@ -99,7 +99,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .meets("b", [ok(), limited("20")])
             .ask(pinned("b"), gets(200, "served", [("b", Success)]))
             .ask(pinned("b"), gets(429, "slow down", [("b", Throttled)]))
-            // The pool remembers a failure of its own only where it had nobody left.
+            // The pool remembers a failure only if no account was left for any request.
             .ask(pinned("b"), gets(429, NOBODY, [("-", Throttled)]).retry_after(20))
             .ask(post(), served([("a", Success)]))
             .ends(End {

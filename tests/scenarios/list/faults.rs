@@ -14,7 +14,7 @@ use crate::scenario::{Account, Base, End, Gets, Scenario, get, gets, login, outc
 pub(super) fn scenarios() -> Vec<Scenario> {
     let two = [login("a"), login("b")];
     let closed = Account { base: Base::Closed, ..login("a") };
-    // The way to the provider is everybody's: nobody cools.
+    // A failure on the way to the provider concerns all accounts: none cools.
     let broken = End {
         seen: &["a", "a", "a", "b"],
         order: &["b", "a"],

@@ -1,4 +1,4 @@
-//! Accounts that may not: 402, 403, bans and quotas.
+//! Accounts that are refused: 402, 403, bans and quotas.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is about the request itself: its faults, its head and body, where it goes, and its caller.
+//! The request itself: its faults, its head and body, its origin, and its caller.
 
 use oauth_marathon::ErrorKind;
 use oauth_marathon::verdict::Kind::{Rejected, Success, Throttled};

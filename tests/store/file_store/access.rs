@@ -1,4 +1,4 @@
-//! Files and folders that others have a hand in are refused, with what to do, and left as they are.
+//! Files and folders that other users can reach are refused, with what to do, and left as they are.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -29,7 +29,7 @@ async fn store() -> (Place, FileStore) {
     (place, store)
 }
 
-/// What stands at a place, all told.
+/// All files of a folder: their paths, modes and contents.
 fn look(folder: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
     let mut seen: Vec<_> = fs::read_dir(folder)
         .unwrap()
@@ -41,7 +41,7 @@ fn look(folder: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
     seen
 }
 
-/// Opening it, and changing it through a handle from before, are refused with the reason and the remedy.
+/// Asserts that after `attack` opening the store, and changing it through an old handle, are refused with these words.
 async fn refused(what: &str, attack: impl FnOnce(&Path), said: &[&str]) {
     let (place, before) = store().await;
     attack(&place.path);

@@ -1,4 +1,4 @@
-//! This program again, as another process that does what the environment says.
+//! The test binary, started again as another process that does what its environment says.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ use oauth_marathon::store::{FileStore, Store};
 use crate::file_store::place::{key, raise, record};
 use crate::support::children::test_name;
 
-/// What is looked for once a save is acknowledged.
+/// A path that the process looks for once a save is acknowledged, so that the trace shows the moment.
 pub(crate) const ACKNOWLEDGED: &str = "/acknowledged";
 
 /// The command that runs `task` on the store at `path`.
@@ -25,7 +25,7 @@ pub(crate) fn command(task: &str, path: &Path) -> Command {
     command
 }
 
-/// A running process and what it has said.
+/// A running process and the words that it has printed.
 pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) said: Arc<Mutex<HashMap<String, u64>>>,
@@ -42,7 +42,7 @@ impl Process {
         Self { _stdin: child.stdin.take(), child, said, listener: Some(listener) }
     }
 
-    /// Kills it, and returns what it had said by then.
+    /// Kills the process, and returns what it had printed by then.
     pub(crate) fn kill(mut self) -> HashMap<String, u64> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -50,7 +50,7 @@ impl Process {
         std::mem::take(&mut self.said.lock().unwrap())
     }
 
-    /// Waits until it has said this word.
+    /// Waits until the process has printed this word, and returns its number.
     pub(crate) fn heard(&self, word: &str) -> u64 {
         loop {
             // Asked first, as the last word may come in between.
@@ -72,7 +72,7 @@ impl Drop for Process {
     }
 }
 
-/// Lines are a word and a number; of each word the last number counts.
+/// Reads lines of a word and a number. Of each word the last number counts.
 fn listen(output: ChildStdout, heard: &Mutex<HashMap<String, u64>>) {
     for line in BufReader::new(output).lines() {
         let Ok(line) = line else { return };
@@ -119,7 +119,7 @@ fn child() {
     });
 }
 
-/// Raises its own record and one that all share, until it is killed.
+/// Task: raises its own record and one that all processes share, until it is killed.
 async fn endless(path: &Path, own: &str) {
     let store = FileStore::open(path).await.unwrap();
     loop {
@@ -132,7 +132,7 @@ async fn endless(path: &Path, own: &str) {
     }
 }
 
-/// Raises the shared record so many times.
+/// Task: raises the shared record this many times.
 async fn some(path: &Path, times: u64) {
     let store = FileStore::open(path).await.unwrap();
     let mut done = 0;
@@ -142,7 +142,7 @@ async fn some(path: &Path, times: u64) {
     say("done", done);
 }
 
-/// Waits until it may begin, then saves once, on a thread that it names.
+/// Task: waits until it may begin, then saves once, on a thread that it names.
 async fn one(path: &Path) {
     let store = FileStore::open(path).await.unwrap();
     let held = store.load(&key("work")).await.unwrap().unwrap();
@@ -169,7 +169,7 @@ async fn one(path: &Path) {
     }
 }
 
-/// Holds a lease until it is killed.
+/// Task: holds a lease until it is killed.
 async fn hold(path: &Path) {
     let store = FileStore::open(path).await.unwrap();
     let lease = store.lease(&key("work"), Duration::from_secs(10)).await.unwrap();

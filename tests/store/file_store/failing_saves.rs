@@ -3,7 +3,7 @@
 use crate::file_store::child::ACKNOWLEDGED;
 use crate::file_store::traced_save::{Call, End, Save};
 
-/// The calls of one save that is left alone.
+/// The system calls of a save that is not disturbed.
 async fn plan() -> Option<Vec<Call>> {
     let save = Save::prepare().await;
     let (end, calls) = save.run(None)?;

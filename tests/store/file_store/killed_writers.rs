@@ -20,7 +20,7 @@ async fn killed_writers_lose_nothing_that_was_acknowledged() {
     let mut shared = 0;
     for kill in 0..kills {
         let victim = fastrand::usize(0..WRITERS);
-        // It has to have begun, or nothing is killed but its start.
+        // The process has to have begun. Otherwise only its start is killed.
         writers[victim].heard("own");
         let (pause, spins) = (fastrand::u64(0..4_000), fastrand::u32(0..20_000));
         if pause < 3_000 {
@@ -50,7 +50,7 @@ async fn killed_writers_lose_nothing_that_was_acknowledged() {
     for (writer, acknowledged) in acknowledged.into_iter().enumerate() {
         let own = format!("w{writer}");
         let kept = generation(&own, store.load(&key(&own)).await.unwrap().as_ref());
-        // The last one may have been stored and not told.
+        // The last change may have been stored without a report.
         assert!(kept == acknowledged || kept == acknowledged + 1, "{own} is {kept}, {acknowledged} was acknowledged");
     }
     eprintln!("{kills} kills, {shared} saves of the record of all");

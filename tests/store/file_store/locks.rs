@@ -1,4 +1,4 @@
-//! Lock and lease files that somebody removes, and those who clean what looks old.
+//! Lock and lease files that are removed, by a person or by a cleaner of old files.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ fn files(place: &Place, ending: &str) -> Vec<PathBuf> {
     all.filter(|path| path.to_str().unwrap().ends_with(ending)).collect()
 }
 
-/// Each writer is told that its change is stored only if no other one takes it away again.
+/// Writers whose lock file is removed: a change that is reported as stored is not lost to another one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_change_is_lost_while_the_lock_file_is_removed_again_and_again() {
     let place = Place::new();

@@ -86,7 +86,7 @@ pub(crate) async fn read_only(path: &Path) {
     println!("\nsay fine 1");
 }
 
-/// Takes all the room but `left` bytes.
+/// Fills the disk up to the last `left` bytes.
 fn fill(filler: &Path, left: usize) {
     let _ = std::fs::remove_file(filler);
     // More than there is room for: all of it is taken.

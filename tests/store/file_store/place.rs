@@ -1,4 +1,4 @@
-//! What all of these tests begin with.
+//! Helpers: a folder, keys and records, as the tests of this folder use them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use oauth_marathon::{BoxError, Credential, Generation, Material, TokenSet};
 
 pub(crate) const PROVIDER: &str = "openai";
 
-/// A place for a store, in memory where there is such a folder: what is tested does not depend on how long a disk takes.
+/// The folder of a store, in memory if possible, so that no test depends on how long a disk takes.
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) path: PathBuf,
@@ -22,7 +22,7 @@ impl Place {
         Self { folder, path }
     }
 
-    /// The files that writers have put beside the store and not taken away.
+    /// Files that writers have left beside the store.
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.path.parent().unwrap()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -34,13 +34,13 @@ pub(crate) fn key(id: &str) -> StoreKey {
     StoreKey::new(PROVIDER, id)
 }
 
-/// A record whose token says of which generation it is.
+/// A record whose token names its generation.
 pub(crate) fn record(id: &str, generation: u64) -> Record {
     let tokens = TokenSet::new(format!("at-{id}-{generation}")).with_refresh(format!("rt-{id}-{generation}"));
     Record::new(Credential::new(id, tokens), Generation::new(generation))
 }
 
-/// The generation of an entry, which has to be of one piece.
+/// The generation of an entry. Asserts that all its parts are of that generation.
 pub(crate) fn generation(id: &str, entry: Option<&Entry>) -> u64 {
     let Some(entry) = entry else { return 0 };
     let generation = entry.record.generation.get();
@@ -50,7 +50,7 @@ pub(crate) fn generation(id: &str, entry: Option<&Entry>) -> u64 {
     generation
 }
 
-/// Raises the generation by one, and says to what, or `None` if somebody else was first.
+/// Raises the generation by one and returns it; `None` if another writer was first.
 pub(crate) async fn raise(store: &FileStore, id: &str) -> Result<Option<u64>, BoxError> {
     let held = store.load(&key(id)).await?;
     let next = generation(id, held.as_ref()) + 1;
@@ -61,12 +61,12 @@ pub(crate) async fn raise(store: &FileStore, id: &str) -> Result<Option<u64>, Bo
     }
 }
 
-/// A count that the long run raises.
+/// A count that the long run raises by an environment variable.
 pub(crate) fn count(name: &str, usual: usize) -> usize {
     std::env::var(name).map_or(usual, |count| count.parse().unwrap())
 }
 
-/// Says why something is not tested here. Where all of it has to be, that is a failure.
+/// Prints why something is not tested here. If everything has to be tested, it panics.
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("OAUTH_MARATHON_SKIP_NOTHING").is_none(), "cannot be skipped here: {why}");
     eprintln!("skipped: {why}");

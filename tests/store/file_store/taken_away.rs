@@ -1,4 +1,4 @@
-//! A store file that somebody takes away, puts back or replaces while it is in use: it is never an empty store, nothing is
+//! A store file that is taken away, put back or replaced while it is in use: it is never an empty store, nothing is
 //! made in its place, and what could not be stored is stored when it is back.
 
 use std::fs;
@@ -18,7 +18,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::file_store::place::{Place, generation, key, raise};
 
-/// More than any wait of these tests takes, on a machine that is busy.
+/// A time limit that is longer than any wait of these tests on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 impl Place {
@@ -101,7 +101,7 @@ async fn a_removal_of_the_last_credential_leaves_the_file_empty_and_marked_as_ou
     assert!(text["version"] == 1 && text["checksum"].is_string(), "{text}");
 }
 
-/// A pool over the file, whose refresh waits for a word.
+/// A pool over the file, whose refresh waits for the test.
 struct Running {
     place: Place,
     pool: Pool,
@@ -141,7 +141,7 @@ impl Running {
     }
 }
 
-/// Takes each refresh token once.
+/// A token source that takes each refresh token once.
 fn source(asked: Arc<Notify>, answer: Arc<Notify>) -> impl TokenSource {
     let spent = Arc::new(AtomicBool::new(false));
     token_source_fn(move |request: RefreshRequest| {

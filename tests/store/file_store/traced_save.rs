@@ -1,4 +1,4 @@
-//! A save of another process, watched and disturbed at its system calls.
+//! A save of another process that strace watches and disturbs at its system calls.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(crate) enum End {
 pub(crate) struct Call {
     pub(crate) line: String,
     pub(crate) name: String,
-    /// The how manieth of its name it is, from 1.
+    /// Which call of its name it is, from 1.
     pub(crate) number: usize,
 }
 
@@ -40,7 +40,7 @@ impl Save {
         Self { place, before }
     }
 
-    /// Saves under strace. `inject` is what is done to a call; `None` if processes cannot be traced here.
+    /// Runs the save under strace. `inject` disturbs a call. `None` if processes cannot be traced here.
     pub(crate) fn run(&self, inject: Option<&str>) -> Option<(End, Vec<Call>)> {
         let mut process = Process::start(command("save", &self.place.path));
         let thread = process.heard("thread");
@@ -81,7 +81,7 @@ impl Save {
         Some((end, calls(&log)))
     }
 
-    /// The generation that the store holds for another process, and that nothing else has been left by now.
+    /// The generation that another process finds in the store. Asserts that no other file is left.
     pub(crate) async fn after(&self) -> u64 {
         let store = FileStore::open(&self.place.path).await.unwrap();
         assert_eq!(self.place.leftovers(), [""; 0]);
@@ -92,14 +92,14 @@ impl Save {
         kept
     }
 
-    /// The next save begins from here.
+    /// Makes this state the start of the next save.
     pub(crate) async fn again(&mut self) {
         let store = FileStore::open(&self.place.path).await.unwrap();
         self.before = generation("work", store.load(&key("work")).await.unwrap().as_ref());
     }
 }
 
-/// The file whose coming lets the other process save.
+/// The file that lets the other process begin its save once it exists.
 pub(crate) fn begin(path: &Path) -> PathBuf {
     path.parent().unwrap().with_file_name("begin")
 }

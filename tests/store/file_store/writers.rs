@@ -1,4 +1,4 @@
-//! Several writers at once lose no update, and everybody sees what the others do.
+//! Several writers at once lose no update, and each sees the changes of the others.
 
 use std::time::Duration;
 

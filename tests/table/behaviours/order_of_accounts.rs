@@ -1,4 +1,4 @@
-//! Which account serves, in which order, and how long the others cool.
+//! The order in which accounts serve, and how long failed ones cool.
 
 use std::io::ErrorKind;
 use std::num::NonZeroU32;

@@ -12,7 +12,7 @@ use oauth_marathon_test::{Reply, ScriptedProvider};
 
 use crate::support::stage::{Stage, pool, post, seconds};
 
-/// A body of which there is no copy.
+/// A body that cannot be copied.
 struct Original(Full<Bytes>);
 
 impl Body for Original {

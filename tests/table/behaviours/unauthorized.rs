@@ -1,4 +1,4 @@
-//! ScriptedTokens that are not accepted, and the refresh that follows.
+//! Tokens that are not accepted, and the refresh that follows.
 
 use oauth_marathon::Material;
 use oauth_marathon::store::{MemoryStore, Store, StoreKey};

@@ -171,7 +171,7 @@ async fn by_default_an_answer_is_waited_for_ten_minutes_and_without_limit_for_ev
     let error = stage.try_send(under(&context, post())).await.unwrap_err();
     let tries = stage.tokens().len() as u64;
     assert_eq!(start.elapsed().as_secs(), tries * 600);
-    // It is told: by the error, the log, and an event that is traced too.
+    // It is reported: by the error, the log, and an event that is traced too.
     let timed_out = Error::find(&*error).unwrap().timed_out().unwrap();
     assert_eq!((timed_out.limit.key(), timed_out.after), ("attemptTimeoutMs", seconds(600)));
     assert!(context.attempts().iter().all(|attempt| attempt.timed_out == Some(timed_out)), "{context:?}");

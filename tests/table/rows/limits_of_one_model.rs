@@ -1,4 +1,4 @@
-//! Limits of a single model: the account goes on with the others.
+//! Limits of a single model: the account stays in use for other models.
 
 use bytes::Bytes;
 use http::Request;

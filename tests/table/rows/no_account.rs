@@ -1,4 +1,4 @@
-//! Nobody to send the request with.
+//! No account to send the request with.
 
 use oauth_marathon::{ErrorKind, RequestContext};
 use oauth_marathon_test::{Grant, Reply, ScriptedProvider, ScriptedTokens};

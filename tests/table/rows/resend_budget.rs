@@ -47,7 +47,8 @@ async fn a_round_that_follows_a_wait_begins_a_second_after_the_last_one_began() 
         pool(&["a", "b"]).settings(settings),
         ScriptedProvider::new().on("a", [Reply::limited(1)]).always("b", Reply::limited(30)),
     );
-    // Somebody else has met the limit of the first, which is over a tenth of a second after this one meets the other's.
+    // An earlier request has met the limit of the first, which ends a tenth of a second after this one meets the
+    // other's.
     stage.send(under(&RequestContext::new().with_timeout(Duration::from_millis(500)).with_pin("a"), post())).await;
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert_eq!(stage.post().await.status, 200);
@@ -242,7 +243,7 @@ async fn a_request_tries_sixteen_accounts_at_most_unless_told_otherwise() {
     assert_eq!(answer.retry_after(), Some("1"), "others are ready");
     assert!(!answer.headers.contains_key("retry-after-ms"), "that one would count first");
 
-    // Where nobody else is ready, the provider's own time stands.
+    // If no other account is ready, the provider's own time stands.
     let stage = Stage::new(many(16), ScriptedProvider::new().otherwise(limited.clone()));
     let mut events = stage.pool.events();
     assert_eq!(stage.post().await.retry_after(), Some("3600"));

@@ -1,4 +1,4 @@
-//! What is about the request itself: its faults, its pin, its time, its caller.
+//! The request itself: its faults, its pin, its deadline, its caller.
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,4 @@
-//! ScriptedTokens that expire, and refreshes that fail.
+//! Tokens that expire, and refreshes that fail.
 
 use std::time::{Duration, UNIX_EPOCH};
 

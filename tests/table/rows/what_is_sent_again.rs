@@ -1,4 +1,4 @@
-//! `resend: safe`: only what surely was not processed goes out again, or what does no harm twice.
+//! `resend: safe`: a request is sent again only if it surely was not processed, or does no harm twice.
 
 use std::io::ErrorKind::{ConnectionRefused, ConnectionReset};
 

@@ -8,8 +8,8 @@ use oauth_marathon::verdict::{Kind, Lost};
 
 use super::violation::{Rule, Violation};
 
-/// Holds the attempts of one request against the settings of its pool: no credential is returned to in a round, none is used
-/// more often than its retries allow, and no round uses more credentials than `maxAttempts`.
+/// Checks the attempts of one request against the settings of its pool: in a round no credential is returned to, none
+/// is used more often than its retries allow, and no more credentials are used than `maxAttempts`.
 ///
 /// ```
 /// # use http_body_util::Full;
@@ -35,14 +35,14 @@ use super::violation::{Rule, Violation};
 /// ```
 ///
 /// # Errors
-/// The first rule that they break.
+/// The first rule that the attempts break.
 pub fn check_attempts(attempts: &[Attempt], settings: &Settings) -> Result<(), Violation> {
     let first_break = attempts.iter().find(|attempt| broke(attempt)).map(|attempt| attempt.number);
     let rounds = &mut attempts.chunk_by(|one, next| one.round == next.round);
     rounds.try_for_each(|round| check_round(round, first_break, settings))
 }
 
-/// What follows the first connection that broke before an answer is no network retry.
+/// Whether the connection broke before an answer. The attempt after the first such break is no network retry.
 fn broke(attempt: &Attempt) -> bool {
     attempt.verdict.is_some_and(|verdict| verdict.lost() == Some(Lost::BeforeAnswer))
 }
@@ -51,7 +51,7 @@ fn check_round(round: &[Attempt], first_break: Option<u32>, settings: &Settings)
     let mut used = HashSet::new();
     let mut server_errors_repeated = 0;
     for uses in round.chunk_by(|one, next| one.credential == next.credential) {
-        // Where nothing was sent, no credential was used.
+        // If nothing was sent, no credential was used.
         let Some(id) = uses.first().and_then(|attempt| attempt.credential.clone()) else { continue };
         let broken = |rule, what: &str| Err(Violation::new(rule, format!("{id} {what}: {}", shown(round))));
         if !used.insert(id.clone()) {

@@ -16,7 +16,7 @@ const CASES: usize = 2_000;
 /// The longest wait that can be added to a time without harm.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Holds a classifier against two thousand answers and errors: usual ones, malformed ones, and ones cut short.
+/// Checks a classifier against two thousand answers and errors: usual ones, malformed ones, and ones cut short.
 ///
 /// ```
 /// use oauth_marathon::verdict::classify_fn;
@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// ```
 ///
 /// # Errors
-/// The first rule that it breaks.
+/// The first rule that the classifier breaks.
 pub fn check_classifier(classifier: &dyn Classifier, seed: u64) -> Result<(), Violation> {
     let mut rng = Rng::with_seed(seed);
     let now = ManualClock::default().now();

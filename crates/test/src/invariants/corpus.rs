@@ -7,7 +7,7 @@ use std::io;
 use fastrand::Rng;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-/// An answer to be judged.
+/// A made-up answer for a classifier.
 pub(super) struct Sample {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,

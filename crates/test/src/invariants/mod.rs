@@ -1,8 +1,8 @@
-//! Rules that your own parts can be held against. Each check draws its cases from a seed, so that a finding can be
+//! Rules that your own parts are checked against. Each check draws its cases from a seed, so that a finding can be
 //! repeated.
 //!
-//! A check uses its part only through the public trait, as a pool does. It draws random cases because a fixed list
-//! would hold only the mistakes that are known already.
+//! A check uses a part only through its public trait, like a pool. It draws random cases because a fixed list would
+//! hold only mistakes that are already known.
 //!
 //! | check | rules |
 //! |---|---|

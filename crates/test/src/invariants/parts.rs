@@ -1,4 +1,4 @@
-//! The parts of a stack that a user brings.
+//! The parts of a stack that a user brings to a check.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use oauth_marathon::store::{
 use oauth_marathon::verdict::{Answer, Classifier, Verdict};
 use oauth_marathon::{BoxError, CredentialId, Generation};
 
-/// Gives a pool the store.
+/// Sets the store of a pool's builder.
 type WithStore = dyn Fn(PoolBuilder) -> PoolBuilder + Send + Sync;
 
-/// Your own parts, for [`check_pool_run`](super::check_pool_run). The others are the usual ones.
+/// Your own parts, for [`check_pool_run`](super::check_pool_run). Parts that you do not set are the default ones.
 ///
 /// ```
 /// use oauth_marathon::verdict::classify_fn;
@@ -39,33 +39,33 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The usual parts.
+    /// Only default parts.
     pub fn new() -> Self {
         let parts =
             Self { settings: Settings::default(), classifier: None, strategy: None, store: Arc::new(|pool| pool) };
         parts.store(MemoryStore::new())
     }
 
-    /// These settings, but for `whenAllCooling`, which is `error` in the runs, and `maxAttempts` and
+    /// Uses these settings, except for `whenAllCooling`, which is `error` in the runs, and `maxAttempts` and
     /// `networkRetryAttempts`, which are drawn.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Your classifier, asked before the standard one.
+    /// Uses your classifier, which is asked before the standard one.
     pub fn classifier(mut self, classifier: impl Classifier) -> Self {
         self.classifier = Some(Arc::new(classifier));
         self
     }
 
-    /// Your strategy.
+    /// Uses your strategy.
     pub fn strategy(mut self, strategy: impl Strategy) -> Self {
         self.strategy = Some(Arc::new(strategy));
         self
     }
 
-    /// Your store. It should be empty.
+    /// Uses your store, which should be empty.
     pub fn store(mut self, store: impl Store) -> Self {
         let store = Arc::new(store);
         self.store = Arc::new(move |pool| pool.store(Shared(store.clone())));
@@ -89,7 +89,7 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// One part for many pools.
+/// One part that many pools share.
 pub(super) struct Shared<T: ?Sized>(pub(super) Arc<T>);
 
 impl Classifier for Shared<dyn Classifier> {

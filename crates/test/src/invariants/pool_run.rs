@@ -1,4 +1,4 @@
-//! Random scripts through a whole stack.
+//! Runs random scripts through a whole stack.
 
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
@@ -27,15 +27,15 @@ use crate::{Probe, ProbeLayer, Reply, ScriptedProvider};
 const RUNS: usize = 6;
 const REQUESTS: usize = 300;
 
-/// How often others may fail, for each credential, before one that is ready must have been used.
+/// How many failures of other credentials a ready one may be passed over for, for each credential of the pool.
 const PATIENCE: usize = 8;
 
 /// Sends some two thousand requests through whole stacks with your parts, over providers that limit, refuse, fail and
-/// break off by a random script, and asserts of each: no credential is spent twice, none that is ready starves, none
-/// that is cooling is used, `maxAttempts` is kept, everything sent is reported, and no refresh token is spent twice
-/// although two pools share the store.
+/// break off by a random script. It checks of each: no credential is spent twice, none that is ready starves, none that
+/// is cooling is used, `maxAttempts` is kept, everything sent is reported, and no refresh token is spent twice although
+/// two pools share the store.
 ///
-/// It waits for cooldowns: run it with paused time, where that takes none.
+/// It waits for cooldowns, so run it with paused time, in which waits take no time.
 ///
 /// ```
 /// use oauth_marathon::pool::{Candidate, Choice, Strategy};
@@ -70,7 +70,7 @@ pub async fn check_pool_run(parts: &Parts, seed: u64) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Two stacks over the same accounts, as two processes have them.
+/// Two stacks over the same accounts, which stand for two processes.
 struct Run {
     stacks: Vec<Stack>,
     server: Server,
@@ -81,11 +81,11 @@ struct Stack {
     client: Marathon<Probe<ScriptedProvider>>,
     provider: ScriptedProvider,
     probe: ProbeLayer,
-    /// How often others have failed while this one was ready and not used.
+    /// How often other credentials have failed while this one was ready and not used.
     passed_over: HashMap<CredentialId, usize>,
 }
 
-/// The OAuth server: it notes which refresh tokens were spent twice. Every fifth exchange fails, and spends none.
+/// The OAuth server, which notes refresh tokens that were spent twice. Every fifth exchange fails, and spends none.
 #[derive(Clone, Default)]
 struct Server(Arc<Mutex<Spent>>);
 
@@ -183,7 +183,8 @@ impl Stack {
         self.none_starves(&before, &attempts)
     }
 
-    /// What the caller gets does not matter here: a provider that says no is part of the script.
+    /// Sends a request, and returns its attempts. What the caller gets does not matter here: a provider that refuses is
+    /// part of the script.
     async fn send(&mut self, group: &str) -> Vec<Attempt> {
         let context = RequestContext::new().with_group(group);
         let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
@@ -229,13 +230,13 @@ fn none_cooling_is_used(before: &HashMap<CredentialId, Standing>, attempts: &[At
     }
 }
 
-/// Whether this verdict cools the credential, or puts it to the back.
+/// Whether this verdict cools the credential, or moves it to the back of the order.
 fn is_against_the_credential(verdict: Verdict) -> bool {
     verdict.scope() == Scope::Credential
         && matches!(verdict.kind(), Kind::Throttled | Kind::QuotaExhausted | Kind::Billing)
 }
 
-/// Every second one has a token that can be refreshed; the others are keys.
+/// The credential of this number. Every second one has a token that can be refreshed; the others are keys.
 fn credential(at: usize) -> Credential {
     let id = format!("credential-{at}");
     if at.is_multiple_of(2) {
@@ -267,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    /// Of a credential that is out.
+    /// The standing of a credential that is out.
     async fn out() -> Standing {
         let mut record = Record::new(Credential::new("a", Secret::new("key")), Generation::new(1));
         record.health.out = Some(OutReason::Banned);

@@ -20,7 +20,7 @@ use super::violation::{Rule, Violation};
 /// How many operations are compared with a plain map.
 const OPERATIONS: usize = 300;
 
-/// Holds a store against its contract: three hundred operations compared with a plain map, then writers that race.
+/// Checks a store against its contract: three hundred operations compared with a plain map, then writers that race.
 ///
 /// It writes under providers named `oauth-marathon-check-…` and expects no entries there: give it a store of its own.
 /// Run it on a runtime with several threads as well, so that the writers really meet.
@@ -36,7 +36,7 @@ const OPERATIONS: usize = 300;
 /// ```
 ///
 /// # Errors
-/// The first rule that it breaks.
+/// The first rule that the store breaks.
 pub async fn check_store<S>(store: &Arc<S>, seed: u64) -> Result<(), Violation>
 where
     S: Store + fmt::Debug,
@@ -51,10 +51,10 @@ where
     rules.await.map_err(|violation: Violation| violation.with_seed(seed))
 }
 
-/// Returns the secrets that the store has seen.
+/// Compares a store with a plain map. Returns the secrets that the store has seen.
 async fn beside_a_map<S: Store>(store: &S, seed: u64, rng: &mut Rng) -> Result<Vec<String>, Violation> {
     let mut map: HashMap<StoreKey, Entry> = HashMap::new();
-    // The generation of what was removed, and every revision that there was.
+    // The generations of removed records, and all revisions so far.
     let mut removed: HashMap<StoreKey, Generation> = HashMap::new();
     let mut revisions: HashMap<StoreKey, Vec<Revision>> = HashMap::new();
     let mut secrets = Vec::new();
@@ -91,7 +91,7 @@ async fn beside_a_map<S: Store>(store: &S, seed: u64, rng: &mut Rng) -> Result<V
                     removed.insert(key.clone(), gone.record.generation);
                 }
             }
-            // Only another key can have put it there.
+            // Only a write under another key can have put it there.
             (true, _, CasOutcome::Conflict(Some(_))) if held.is_none() => {
                 return Err(Violation::new(Rule::KeysMixed, shown()));
             }
@@ -122,7 +122,7 @@ fn provider(seed: u64) -> String {
     format!("oauth-marathon-check-{seed}")
 }
 
-/// Keys that a careless store takes for one another, or for a path.
+/// Keys that a careless store confuses with each other, or with a path.
 fn keys(seed: u64) -> Vec<StoreKey> {
     let provider = provider(seed);
     let inside = format!("{provider}/work");
@@ -135,7 +135,7 @@ fn keys(seed: u64) -> Vec<StoreKey> {
 
 fn record(rng: &mut Rng, key: &StoreKey, least: Generation, secrets: &mut Vec<String>) -> Record {
     let mut secret = |rng: &mut Rng, kind: &str| {
-        // Secrets may hold what JSON and shells treat in a special way.
+        // Secrets may hold characters that JSON and shells treat in a special way.
         let text = format!("{kind}-{:016x}\"'\\ $\u{e9}\u{1}", rng.u64(..));
         secrets.push(text.clone());
         Secret::new(text)
@@ -172,13 +172,13 @@ fn record(rng: &mut Rng, key: &StoreKey, least: Generation, secrets: &mut Vec<St
     record
 }
 
-/// Whether a store holds what it was given, in a generation of its own.
+/// Whether the record `held` is the one that was `given`, with a generation of the store's own.
 fn is_kept(held: &Record, mut given: Record) -> bool {
     given.generation = held.generation;
     *held == given
 }
 
-/// Whole milliseconds, from which on a store may cut.
+/// A random time in whole milliseconds, which a store can keep exactly.
 fn time(rng: &mut Rng) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(rng.u64(1..4_000_000_000_000))
 }

@@ -1,4 +1,4 @@
-//! Calls to a store that have to succeed: their error breaks a rule.
+//! Calls to a store that have to succeed; an error breaks a rule.
 
 use oauth_marathon::store::{CasOutcome, Entry, Record, Revision, Store, StoreKey};
 

@@ -10,10 +10,10 @@ use super::violation::{Rule, Violation};
 
 const WRITERS: u64 = 8;
 
-/// How often each of them succeeds.
+/// How often each writer has to succeed.
 const WRITES: u64 = 8;
 
-/// Of several writers that all expect no entry, one writes.
+/// Checks that of several writers that all expect no entry, exactly one writes.
 pub(super) async fn first_writers<S: Store>(store: &Arc<S>, provider: &str) -> Result<(), Violation> {
     let key = StoreKey::new(provider, "work");
     let race = |writer: u64| {
@@ -32,7 +32,7 @@ pub(super) async fn first_writers<S: Store>(store: &Arc<S>, provider: &str) -> R
     }
 }
 
-/// Each writer raises the generation by one, again and again: no step may get lost.
+/// Checks that no step gets lost while several writers raise the generation by one, again and again.
 pub(super) async fn writers<S: Store>(store: &Arc<S>, provider: &str) -> Result<(), Violation> {
     let key = StoreKey::new(provider, "work");
     let race = |writer: u64| {

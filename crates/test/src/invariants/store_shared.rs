@@ -13,11 +13,11 @@ use super::violation::{Rule, Violation};
 
 const MEMBERS: usize = 6;
 
-/// Within this time a change has to be reported, and a lease that was given back has to be granted.
+/// The time within which a change has to be reported, and a lease that was given back has to be granted.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Holds a store with all its methods against their contract, by two handles of it, which stand for two processes. The
-/// rules of [`check_store`](super::check_store) are held apart.
+/// Checks all methods of a store against their contract, through two handles, which stand for two processes. The rules
+/// of [`check_store`](super::check_store) are not checked here.
 ///
 /// It writes under the provider `oauth-marathon-check-shared-…` and expects no records there.
 ///
@@ -32,7 +32,7 @@ const SOON: Duration = Duration::from_secs(2);
 /// ```
 ///
 /// # Errors
-/// The first rule that it breaks.
+/// The first rule that the store breaks.
 pub async fn check_shared_store<S: Store>(one: &S, other: &S, seed: u64) -> Result<(), Violation> {
     let provider = format!("oauth-marathon-check-shared-{seed}");
     let both = Both { one, other, provider: &provider };
@@ -114,7 +114,7 @@ impl<S: Store> Both<'_, S> {
         self.named(false).await
     }
 
-    /// A provider is named if it has records.
+    /// Checks that the provider is listed exactly if it has records.
     async fn named(&self, expected: bool) -> Result<(), Violation> {
         let providers = self.other.providers().await.map_err(|error| failed("providers", &error))?;
         if providers.iter().any(|name| name == self.provider) != expected {

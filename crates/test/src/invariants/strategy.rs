@@ -6,18 +6,17 @@ use oauth_marathon::pool::{Candidate, Choice, Strategy};
 
 use super::violation::{Rule, Violation, unpanicked};
 
-/// How many requests are played through for each number of credentials.
+/// How many requests are sent for each number of credentials.
 const ROUNDS: usize = 2_000;
 
-/// How often others may fail, for each credential, before one that is ready must have been used.
+/// How many failures of other credentials a ready one may be passed over for, for each credential.
 const PATIENCE: usize = 32;
 
-/// Plays thousands of requests over one to eight credentials that fail, cool and return as in a pool, and asks the
-/// strategy for each.
+/// Checks a strategy in thousands of requests over one to eight credentials that fail, cool and recover as in a pool.
 ///
-/// It may answer `None`, and may keep to one credential as long as that works. A strategy that prefers some on purpose,
-/// however often they fail, breaks [`Rule::Starvation`]; this rule is checked last, so that the author of such a
-/// strategy may ignore exactly that.
+/// A strategy may answer `None`, and may keep to one credential while that works. If it prefers some credentials on
+/// purpose, however often they fail, it breaks [`Rule::Starvation`]. This rule is checked last, so that the author of
+/// such a strategy can ignore exactly this violation.
 ///
 /// ```
 /// use oauth_marathon::pool::{Candidate, Choice, Strategy};
@@ -38,7 +37,7 @@ const PATIENCE: usize = 32;
 /// ```
 ///
 /// # Errors
-/// The first rule that it breaks.
+/// The first rule that the strategy breaks.
 pub fn check_strategy(strategy: &dyn Strategy, seed: u64) -> Result<(), Violation> {
     let mut rng = Rng::with_seed(seed);
     let mut starved = None;
@@ -52,7 +51,7 @@ pub fn check_strategy(strategy: &dyn Strategy, seed: u64) -> Result<(), Violatio
     starved.map_or(Ok(()), |violation| Err(violation.with_seed(seed)))
 }
 
-/// A pool in small: an order, and cooldowns that are counted in requests.
+/// A small model of a pool: an order, and cooldowns that are counted in requests.
 struct Model {
     ready: Vec<Member>,
     cooling: Vec<(usize, Member)>,
@@ -61,7 +60,7 @@ struct Model {
 
 struct Member {
     candidate: Candidate,
-    /// How often others have failed since it was used, or came back.
+    /// How often other credentials have failed since this one was used, or recovered.
     passed_over: usize,
 }
 
@@ -74,7 +73,7 @@ impl Model {
         Self { ready: (0..members).map(member).collect(), cooling: Vec::new(), members }
     }
 
-    /// One request, which goes on to further credentials where one fails.
+    /// Sends one request, which fails over to further credentials.
     fn request(&mut self, strategy: &dyn Strategy, rng: &mut Rng) -> Result<(), Violation> {
         self.end_cooldowns();
         let group = rng.bool().then(|| format!("conversation {}", rng.u16(..)));
@@ -99,7 +98,7 @@ impl Model {
         }
     }
 
-    /// Uses the one at this place, and says whether it failed.
+    /// Uses the credential at this place. True if it failed.
     fn attempt(&mut self, at: usize, rng: &mut Rng) -> bool {
         for member in &mut self.ready {
             let done = rng.u32(0..=member.candidate.in_flight);

@@ -1,10 +1,10 @@
-//! What a check found.
+//! A broken rule, as a check reports it.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A rule that was broken, how, and the seed that shows it again. Printed, it says all three.
+/// A rule that was broken, how, and the seed that shows it again. `Display` prints all three.
 ///
 /// ```
 /// use oauth_marathon::verdict::classify_fn;
@@ -30,7 +30,7 @@ pub struct Violation {
 pub enum Rule {
     /// A part must not panic.
     Panicked,
-    /// A part must not fail where nothing is wrong.
+    /// A part must not fail without a reason.
     Failed,
     /// A wait must be at most ten years.
     WaitOutOfBounds,
@@ -54,21 +54,21 @@ pub enum Rule {
     UnreportedSend,
     /// What was stored must be what is loaded.
     NotKept,
-    /// A write from another generation than the expected one must be refused, and told what the entry holds.
+    /// A write that expects another revision than the entry's must be refused, with the entry that the store holds.
     ConflictMissed,
-    /// A write from the expected generation must be done.
+    /// A write that expects the entry's revision must be done.
     ConflictInvented,
-    /// Revisions must not come again, and generations must not go back, also not after a removal.
+    /// Revisions must not be repeated, and generations must not go back, not even after a removal.
     WentBack,
-    /// Two writers must not both succeed from one generation.
+    /// Of two writers that expect the same revision, only one may succeed.
     LostUpdate,
-    /// Entries of different keys must not meet.
+    /// Entries of different keys must not be mixed up.
     KeysMixed,
     /// Records must be listed in their order.
     OutOfOrder,
-    /// A lease must be held by one at a time.
+    /// A lease must have one holder at a time.
     LeaseShared,
-    /// A lease without a holder must be granted, also one that was given back.
+    /// A lease that no process holds must be granted, also after it was given back.
     LeaseWithheld,
     /// A change must be reported within two seconds.
     ChangeUntold,
@@ -97,7 +97,7 @@ impl Violation {
         self.rule
     }
 
-    /// The seed that shows the violation again; `None` where nothing was drawn.
+    /// The seed that shows the violation again; `None` if nothing was drawn at random.
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         self.seed
@@ -108,7 +108,7 @@ impl Rule {
     fn text(self) -> &'static str {
         match self {
             Self::Panicked => "a part must not panic",
-            Self::Failed => "a part must not fail where nothing is wrong",
+            Self::Failed => "a part must not fail without a reason",
             Self::WaitOutOfBounds => "a wait must be at most ten years",
             Self::WrongStatus => "a verdict must not name another status than the answer's",
             Self::ImpossibleKind => "an answer cannot be canceled by the caller, and an error is no success",
@@ -120,17 +120,17 @@ impl Rule {
             Self::CapBroken => "a request must not use more credentials in a round than maxAttempts",
             Self::UnreportedSend => "what was sent must be what the attempts report",
             Self::NotKept => "what was stored must be what is loaded",
-            Self::ConflictMissed => "a write from another generation must be refused, and told what the entry holds",
-            Self::ConflictInvented => "a write from the expected generation must be done",
+            Self::ConflictMissed => "a write that expects another revision must be refused, with the stored entry",
+            Self::ConflictInvented => "a write that expects the entry's revision must be done",
             Self::WentBack => {
-                "revisions must not come again, and generations must not go back, not after a removal either"
+                "revisions must not be repeated, and generations must not go back, not even after a removal"
             }
-            Self::LostUpdate => "two writers must not both succeed from one generation",
-            Self::KeysMixed => "entries of different keys must not meet",
+            Self::LostUpdate => "of two writers that expect one revision, only one may succeed",
+            Self::KeysMixed => "entries of different keys must not be mixed up",
             Self::OutOfOrder => "records must be listed in their order",
-            Self::LeaseShared => "a lease must be held by one at a time",
+            Self::LeaseShared => "a lease must have one holder at a time",
             Self::LeaseWithheld => "a lease without a holder must be granted",
-            Self::ChangeUntold => "a change must be told of within two seconds",
+            Self::ChangeUntold => "a change must be reported within two seconds",
             Self::NoteLost => "a note about health must be kept, beside those of others",
             Self::NoteMisplaced => "a note about an older secret or about no record must change nothing",
             Self::SecretShown => "the Debug text must not show a token",
@@ -150,7 +150,7 @@ impl fmt::Display for Violation {
 
 impl StdError for Violation {}
 
-/// Runs foreign code; its panic is a violation.
+/// Runs foreign code, and reports its panic as a violation.
 pub(super) fn unpanicked<T>(what: impl FnOnce() -> String, f: impl FnOnce() -> T) -> Result<T, Violation> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_| Violation::new(Rule::Panicked, what()))
 }

@@ -1,4 +1,4 @@
-//! The provider, the clock and the probe.
+//! Tests of the scripted provider, the manual clock and the probe.
 
 use std::time::Duration;
 

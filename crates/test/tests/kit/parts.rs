@@ -1,4 +1,4 @@
-//! Parts that break one rule each.
+//! Parts that break one rule each, for the tests of the checks.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;

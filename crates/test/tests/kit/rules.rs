@@ -1,4 +1,4 @@
-//! What is in order passes for many seeds, and what breaks a rule is caught by that rule.
+//! Tests of the checks: sound parts pass for many seeds, and a part that breaks a rule is caught by that rule.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Bodies, readiness, tokens, stores and the clock by script.
+//! Tests of scripts: bodies, readiness, tokens, stores and the clock.
 
 use std::sync::Arc;
 use std::task::Poll;

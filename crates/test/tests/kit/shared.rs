@@ -1,4 +1,4 @@
-//! A store that breaks one rule of those that several processes share, and the rule by which it is caught.
+//! A shared store that breaks one rule at a time, and the rule by which it is caught.
 
 use std::time::Duration;
 

@@ -3,18 +3,18 @@
 use super::scan::Scanner;
 use super::search::{has_error, is_one_line, is_plain};
 
-/// What a chunk holds that begins where a frame does.
+/// What a chunk holds, if it begins where a frame begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FastPath<'a> {
-    /// One event of the usual name.
+    /// One content event that has the same name as the one before.
     Usual,
-    /// One frame without a name, whose data holds no error; it may be the last content.
+    /// One frame without a name, whose data holds no error. It is content, maybe the last.
     Unread(&'a [u8]),
-    /// It has to be read.
+    /// Anything else: the chunk has to be read.
     Else,
 }
 
-/// Judges a chunk without reading it. If it returns more than [`FastPath::Else`], the result is the same as by reading.
+/// Judges a chunk without reading it. Any result but [`FastPath::Else`] is the same as by reading.
 #[inline]
 pub(super) fn fast_path<'a>(scanner: &Scanner, chunk: &'a [u8], usual: &[u8]) -> FastPath<'a> {
     let data = match scanner {
@@ -31,7 +31,8 @@ pub(super) fn fast_path<'a>(scanner: &Scanner, chunk: &'a [u8], usual: &[u8]) ->
         Scanner::Array(_) => None,
     };
     match data {
-        // A name may say all; spaces at the end do not belong to a line.
+        // Data that begins with `type` names the event, which may be any. Data with spaces at its end is left to the
+        // reader.
         Some(data @ [b'{', .., b'}'])
             if !data.starts_with(br#"{"type""#) && (is_plain(data) || is_one_line(data) && !has_error(data)) =>
         {

@@ -9,19 +9,19 @@ use http_body::Body;
 pub(in crate::layers::classify) enum Format {
     /// `text/event-stream` (WHATWG HTML, section 9.2).
     EventStream,
-    /// One JSON value a line: `application/x-ndjson`, `application/jsonl` and their kin.
+    /// One JSON value per line: `application/x-ndjson`, `application/jsonl` and similar types.
     Lines,
     /// The elements of one JSON array, which `:streamGenerateContent` sends as `application/json`.
     Array,
 }
 
-/// What the request says about the body of its answer.
+/// What the request tells about the body of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     Any,
-    /// The method is HEAD: there will be none.
+    /// The method is HEAD: the answer has no body.
     Nothing,
-    /// A stream that may come as one JSON array.
+    /// The answer may be a stream in the form of one JSON array.
     Array,
 }
 
@@ -44,7 +44,7 @@ impl Asked {
         (!answer.body().is_end_stream()).then_some(format)
     }
 
-    /// Whether an answer with this head is a stream that is read.
+    /// Whether an answer with this head is a stream that the layer reads.
     #[cfg(feature = "reqwest")]
     pub(crate) fn is_stream(self, status: StatusCode, headers: &HeaderMap) -> bool {
         self.format_of(status, headers).is_some()
@@ -58,7 +58,7 @@ impl Asked {
 }
 
 impl Format {
-    /// `None` for what is no stream, and for what is compressed.
+    /// The format that these headers name. `None` if the answer is no stream, or is compressed.
     pub(super) fn of(headers: &HeaderMap, array: bool) -> Option<Self> {
         let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
         // Nearly every other answer is this.
@@ -68,7 +68,7 @@ impl Format {
         let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
         let format = match essence.len() {
-            // The length alone tells most other types apart.
+            // The length alone rules out most other types.
             17 if is("text/event-stream") => Self::EventStream,
             17 if is("application/jsonl") => Self::Lines,
             18 if is("application/ndjson") => Self::Lines,

@@ -3,19 +3,20 @@
 /// The byte order mark that may stand at the very beginning of a stream.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The most that is kept of one frame: of a longer one, its beginning. The length of a frame is not limited.
+/// The most bytes that are kept of one frame; of a longer one its beginning is kept. The length of a frame is not
+/// limited.
 pub(super) const FRAME: usize = 64 * 1024;
 
-/// What a buffer may hold on to between two frames.
+/// The most bytes of capacity that a buffer keeps between two frames.
 const SPARE: usize = 4 * 1024;
 
-/// One event, line or element.
+/// One frame of a stream: an event, a line or an element of the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
     /// The name of the event; empty where it has none.
     pub(super) event: &'a [u8],
     pub(super) data: &'a [u8],
-    /// Whether `data` is all of it.
+    /// Whether `data` is all the data of the frame.
     pub(super) is_whole: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A stream that is held back until its first event that means something, and then handed on as it came.
+//! Holds a stream back until its first event that means something, and then hands it on as it came.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -24,11 +24,11 @@ use crate::layers::classify::read;
 use crate::layers::classify::watched::Watched;
 use crate::verdict::{Answer, Verdict};
 
-/// The most that is held. Some providers repeat a whole prompt in the event that says that they have received it.
+/// The most bytes that are held. It is this much because some providers repeat the whole prompt in their first event.
 pub(super) const BYTES: usize = 256 * 1024;
 
 pin_project! {
-    /// A stream, in a box of its own for all of its life.
+    /// The body of an answer that streams: held at first, then running. It is boxed for all of its life.
     ///
     /// It is held until its first content, until an error, or until a bound is reached: 256 KiB, 64 events without content, or
     /// the time that is set, from the head on. After an error it is read to its end like any failed answer. Then it runs: what
@@ -37,7 +37,7 @@ pin_project! {
         #[pin]
         body: Watched<B>,
         head: Option<Parts>,
-        // The verdict if the stream shows no failure.
+        // The verdict on the answer if its stream shows no failure.
         good: Verdict,
         held: VecDeque<Bytes>,
         held_bytes: usize,
@@ -49,17 +49,17 @@ pin_project! {
     }
 }
 
-/// How the body ended, and what of that is still to be passed on.
+/// How the body ended, with the trailers or the error that are still to be passed on.
 enum StreamEnd {
     Complete(Option<HeaderMap>),
     Failed(Option<BoxError>),
 }
 
-/// How long the head may be kept back.
+/// How long the head of a stream may be held.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) time: Duration,
-    /// Not beyond this, even if `time` would allow it.
+    /// The hold ends at this time even if `time` has not passed.
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -108,7 +108,7 @@ where
         loop {
             match this.track.phase() {
                 Phase::Begun | Phase::Over(_) => break,
-                // As with any failed answer: its end gives the connection back, and a whole answer to return.
+                // A failed answer is read to its end: that frees the connection, and leaves a whole answer to return.
                 Phase::Failed(_) if this.end.is_some() || *this.held_bytes > BYTES => break,
                 Phase::Silent if *this.held_bytes > BYTES => this.track.begin(),
                 phase => match this.body.as_mut().poll_frame(cx) {
@@ -156,13 +156,13 @@ where
         })
     }
 
-    /// The head, and the report of what comes after it.
+    /// The head, and the news that report what comes after it.
     pub(crate) fn take_head(self: Pin<&mut Self>) -> Option<(Parts, StreamNews)> {
         let this = self.project();
         this.head.take().map(|head| (head, this.news.clone()))
     }
 
-    /// The time limit that ended it before it had begun, if one did.
+    /// The time limit that ended the stream before it had begun, if one did.
     pub(crate) fn timed_out(&self) -> Option<TimedOut> {
         match &self.end {
             Some(StreamEnd::Failed(Some(error))) => Error::find(&**error)?.timed_out(),
@@ -170,7 +170,7 @@ where
         }
     }
 
-    /// How much is held.
+    /// How many bytes are held.
     pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
@@ -222,7 +222,7 @@ where
         let held = self.held_bytes as u64;
         let rest = match &self.end {
             Some(StreamEnd::Complete(_)) => return SizeHint::with_exact(held),
-            // Its full length is unknown, and the length of what has come would make it look whole.
+            // The full length is unknown, and the length of the bytes that came would make the body look whole.
             Some(StreamEnd::Failed(Some(_))) => SizeHint::new(),
             Some(StreamEnd::Failed(None)) => SizeHint::with_exact(0),
             None => self.body.size_hint(),
@@ -253,7 +253,7 @@ impl HoldTimer {
         self.timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(cx))
     }
 
-    /// Starts the time again, to read a failed answer to its end.
+    /// Starts the timer again, to bound the reading of a failed answer to its end.
     fn drain(&mut self) {
         if !self.drains {
             *self = Self { patience: Patience { time: read::TIME, deadline: None }, drains: true, timer: None };

@@ -1,14 +1,14 @@
-//! The elements of one JSON array that comes bit by bit.
+//! Cuts a JSON array, in whatever pieces it comes, into its elements.
 
 use super::frame::{BOM, Frame, FrameBuffer};
 
-/// The scanner. A value that is no array is its own only element.
+/// The scanner of a JSON array. If the body is a single value and no array, that value is the only element.
 #[derive(Debug, Default)]
 pub(super) struct Elements {
     element: FrameBuffer,
     nesting: Nesting,
     position: Position,
-    /// Whether `element` has been given.
+    /// Whether `element` was yielded by the last call, so that the next one clears it.
     given: bool,
 }
 
@@ -18,7 +18,7 @@ enum Position {
     Before,
     Between,
     Inside,
-    /// In a value that stands in no array.
+    /// In a single value that stands in no array.
     Alone,
     /// The array has ended.
     Closed,
@@ -82,7 +82,8 @@ pub(super) struct Nesting {
 }
 
 impl Nesting {
-    /// What of `input` belongs to the value, and whether it ends there. The end of a number or a word is what follows it.
+    /// The part of `input` that belongs to the value, and whether the value ends there. A number or a word ends only
+    /// where something else follows.
     pub(super) fn take<'a>(&mut self, input: &'a [u8]) -> (&'a [u8], bool) {
         for (at, byte) in input.iter().enumerate() {
             if self.in_string {

@@ -24,9 +24,9 @@ pub(super) struct FrameMeaning {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FrameKind {
-    /// Nothing of the answer.
+    /// No part of the answer: a keep-alive, or an announcement.
     Lifecycle,
-    /// What is left of the account's limits; nothing of the answer.
+    /// What is left of the account's limits; no part of the answer.
     Limits,
     Error,
     Content,
@@ -73,7 +73,8 @@ fn by_name(name: &[u8], known: Named, data: &[u8], has_begun: bool) -> FrameMean
     FrameMeaning { kind, promises_an_end: promises_an_end(name) }
 }
 
-/// Whether data without a name could be more than content. Most frames of a running stream are only tested by this.
+/// Whether data without an event name could be anything but content. This is the only test for most frames of a running
+/// stream.
 #[inline]
 fn could_matter(data: &[u8]) -> bool {
     // Anything else than an object is short, and may be the end.
@@ -86,7 +87,7 @@ struct Found<'a> {
     /// The name of the event, in the data.
     name: Option<&'a [u8]>,
     is_error: bool,
-    /// A shape in which an end is promised.
+    /// The object has a shape whose streams say when they are complete.
     is_known: bool,
     has_content: bool,
     is_last: bool,
@@ -101,7 +102,7 @@ fn by_shape(data: &[u8]) -> FrameMeaning {
         None => return of(FrameKind::Lifecycle),
         Some(Shape::Object) => match choices_alone(data) {
             Some(choices) => found = choices,
-            // What could be read counts, even if the data is cut off.
+            // The members that could be read count, even if the data is cut off.
             None => drop(found.object(&mut cursor, true)),
         },
         Some(Shape::Array) if data.trim_ascii_end() == b"[DONE]" => {
@@ -129,12 +130,12 @@ fn by_shape(data: &[u8]) -> FrameMeaning {
     FrameMeaning { kind, promises_an_end: found.is_known }
 }
 
-/// What was found in the array of choices, if nothing else in the chunk can matter.
+/// What was found in the array of choices. `None` if something else in the chunk could matter too.
 #[inline]
 fn choices_alone(data: &[u8]) -> Option<Found<'_>> {
     let (before, choices) = data.split_at_checked(memchr(b'[', data)?)?;
     let members = before.get(1..)?;
-    // As a member of another object it would mean something else.
+    // As a member of an inner object, `choices` would mean something else.
     let is_alone = || is_flat(members) || memchr(b'{', members).is_none() && !has_error(members);
     if before.last_chunk() != Some(br#""choices":"#) || !is_alone() {
         return None;
@@ -146,7 +147,7 @@ fn choices_alone(data: &[u8]) -> Option<Found<'_>> {
 }
 
 impl<'a> Found<'a> {
-    /// `may_wrap` says whether the object may hold the real one.
+    /// Reads the members of an object. `may_wrap` says whether its `response` may hold the object that counts.
     fn object(&mut self, cursor: &mut Cursor<'a>, may_wrap: bool) -> Option<()> {
         cursor.members(|key, value| match key {
             b"error" => {
@@ -160,7 +161,7 @@ impl<'a> Found<'a> {
             b"type" | b"event_type" if value.shape()? == Shape::Text => {
                 let name = value.text()?;
                 self.name = Some(name);
-                // If the name says all, no more has to be read.
+                // If the name alone gives the meaning, no more has to be read.
                 named(name).is_none().then_some(())
             }
             b"choices" if value.shape()? == Shape::Array => {

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `format` | tells a stream from other answers |
 //! | `frame`, `scan`, `sse`, `ndjson`, `json_array` | cut bytes into frames, in whatever pieces they come |
-//! | `names`, `meaning` | say what a frame means |
+//! | `meaning` | says what a frame means |
 //! | `search`, `fast_path` | pass over most chunks of a stream that runs |
 //! | `track` | follows a stream: silent, begun, failed, over |
 //! | `hold` | reads a body until it has begun, and hands it on as it came |

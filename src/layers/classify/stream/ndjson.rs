@@ -1,16 +1,16 @@
-//! One JSON value a line.
+//! Cuts newline-delimited JSON into lines.
 
 use memchr::memchr;
 
 use super::frame::{BOM, Frame, FrameBuffer};
 
-/// The scanner. Empty lines are skipped; a carriage return before the line feed does not belong to the line.
+/// The scanner of lines. Empty lines are skipped; a carriage return before the line feed does not belong to the line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     begun: FrameBuffer,
-    /// Whether a line has been given that lies in `begun`.
+    /// Whether the line in `begun` was yielded by the last call, so that the next one clears it.
     given: bool,
-    /// Whether a line has ended before.
+    /// Whether a line has ended before; only the first can have a byte order mark.
     later: bool,
 }
 

@@ -6,7 +6,7 @@ use super::json_array::Elements;
 use super::ndjson::Lines;
 use super::sse::SseEvents;
 
-/// A scanner of one of the formats.
+/// The scanner of one of the formats.
 #[derive(Debug)]
 pub(super) enum Scanner {
     EventStream(SseEvents),

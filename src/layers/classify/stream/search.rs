@@ -7,7 +7,7 @@ use memchr::memmem::{self, Finder};
 
 use super::frame::FRAME;
 
-/// Whether a member `error` that is not null stands anywhere, or something that looks like one.
+/// Whether a member `error` that is not null stands anywhere. Text that looks like one counts too.
 pub(super) fn has_error(data: &[u8]) -> bool {
     static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
     let mut rest = data;
@@ -41,7 +41,7 @@ fn value_is(after_key: &[u8], word: &[u8]) -> bool {
     after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(word))
 }
 
-/// Whether data stands on one line, and is no longer than what is kept of a frame.
+/// Whether data stands on one line, and is no longer than the part that is kept of a frame.
 #[inline]
 pub(super) fn is_one_line(data: &[u8]) -> bool {
     data.len() <= FRAME && memchr2(b'\n', b'\r', data).is_none()

@@ -1,4 +1,5 @@
-//! `text/event-stream`, as WHATWG HTML section 9.2.6 reads it, and JSON that stands in it without a field name.
+//! Cuts `text/event-stream` into events, as WHATWG HTML section 9.2.6 reads it, and finds JSON that stands in it
+//! without a field name.
 
 use memchr::memchr2;
 
@@ -9,7 +10,7 @@ use crate::providers::byte_search::{first, marks};
 /// The longest name of an event that can mean something to us.
 const NAME: usize = 64;
 
-/// The scanner.
+/// The scanner of an event stream.
 ///
 /// Lines end with CR, LF or CRLF. Of the fields only `event` and `data` matter here. A line that begins with a bracket is no
 /// known field; some providers put the JSON of an error there, on one line or on many, so it is yielded as the data of an
@@ -22,11 +23,11 @@ pub(super) struct SseEvents {
     data: FrameBuffer,
     has_data: bool,
     name: Vec<u8>,
-    /// Set within JSON that has no field name.
+    /// Set while JSON is read that has no field name.
     bare: Option<Nesting>,
     /// The last line ended with a CR at the end of a chunk: an LF that follows belongs to it.
     after_cr: bool,
-    /// Whether a line has ended before.
+    /// Whether a line has ended before; only the first can have a byte order mark.
     later: bool,
     given: bool,
 }
@@ -198,7 +199,7 @@ impl SseEvents {
         is_over
     }
 
-    /// Ends JSON without a field name at a field: it was not JSON, or is lost.
+    /// Gives up JSON without a field name where a field begins: it was not JSON, or its end is missing.
     fn end_bare(&mut self) {
         if self.bare.is_some() {
             self.forget();

@@ -40,7 +40,7 @@ pub(super) trait Rules {
     }
 }
 
-/// Follows one stream.
+/// The state of one stream that is followed.
 #[derive(Debug)]
 pub(super) struct Track {
     scanner: Scanner,
@@ -50,9 +50,10 @@ pub(super) struct Track {
     promises_an_end: bool,
     /// Content has come that may be the last.
     had_last: bool,
-    /// The two latest frames that were only searched for errors: the last content, and what some send after it.
+    /// The two latest frames that were only searched for errors: the last content, and what some providers send after
+    /// it.
     recent: [Vec<u8>; 2],
-    /// Which of them is the later one.
+    /// Which frame in `recent` is the later one.
     turn: bool,
     /// The name of the latest content event: most events that follow have the same one.
     usual: Vec<u8>,
@@ -193,7 +194,7 @@ impl Track {
     }
 }
 
-/// The place of the older one.
+/// The place of the older of the two recent frames, which the next one overwrites.
 #[inline]
 fn next_of<'r>(recent: &'r mut [Vec<u8>; 2], turn: &mut bool) -> &'r mut Vec<u8> {
     let [one, other] = recent;

@@ -1,3 +1,5 @@
+//! Tests of the guard: which dropped calls are reported, and what the report says.
+
 use std::convert::Infallible;
 use std::future::ready;
 

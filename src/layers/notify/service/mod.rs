@@ -1,4 +1,4 @@
-//! The service.
+//! The service that runs each call in its context.
 
 use std::task::{Context, Poll};
 

@@ -1,3 +1,5 @@
+//! Tests of the service: where the context of a call is the current one, and what it inherits.
+
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;

@@ -54,7 +54,7 @@ pub(crate) struct Situation {
     pub(crate) now: Instant,
     pub(crate) deadline: Option<Instant>,
     pub(crate) round_began: Instant,
-    /// The time since the request first waited for a recovery, with the attempts between its waits.
+    /// The time since the request first waited for a recovery, including the attempts between its waits.
     pub(crate) waited: Duration,
     /// Whether the request may safely be processed twice: its method is idempotent, or it carries a key.
     pub(crate) idempotent: bool,
@@ -118,9 +118,9 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The first connection that breaks before an answer may have been an old one: a new one is tried at once, and costs
-    /// nothing. Later tries follow a pause. After an answer that did not come in time there is no pause, as the wait
-    /// was one. What was not sent adds no load.
+    /// Decides after a failed connection. The first connection that breaks before an answer may have been an old one,
+    /// so a new one is tried at once and costs nothing. Later attempts follow a pause. After an answer that did not
+    /// come in time there is no pause, because the time spent was one. A request that was not sent adds no load.
     fn network(&self, mut pay: impl FnMut() -> bool) -> Decision {
         if self.verdict.lost() == Some(Lost::Unsent) {
             return self.go_on();
@@ -140,8 +140,8 @@ impl Case<'_> {
         self.step(pause, pay)
     }
 
-    /// After a server error, which is not the credential's fault: once more on the same credential, then one other
-    /// credential, then the answer stands.
+    /// Decides after a server error, which is not the credential's fault: once more with the same credential, then with
+    /// one other credential, then the answer stands.
     fn server_error(&self, mut pay: impl FnMut() -> bool) -> Decision {
         let failed = |attempt: &&Attempt| attempt.verdict.is_some_and(|verdict| verdict.is_server_error());
         let failures: Vec<_> = self.call.round().filter(failed).collect();
@@ -156,8 +156,8 @@ impl Case<'_> {
         }
     }
 
-    /// Fails over although that adds load to a failing provider. One such step of a request is free, if the next credential
-    /// serves.
+    /// Fails over although that adds load to a failing provider. One such step of a request is free, if the next
+    /// credential's last answer was a success.
     fn step(&self, pause: Duration, mut pay: impl FnMut() -> bool) -> Decision {
         match self.go_on() {
             Decision::Next(_) => {

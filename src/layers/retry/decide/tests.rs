@@ -1,3 +1,5 @@
+//! Tables of attempts and the decision that follows them.
+
 use super::*;
 use crate::credentials::{CredentialId, Generation};
 
@@ -26,12 +28,12 @@ fn decided(settings: &Settings, attempts: Attempts<'_>) -> Decision {
     decide(&Limits::new(settings), &after(attempts), &situation(), || true)
 }
 
-/// The pause after so many other connections that failed.
+/// The same credential, after a pause.
 fn pause(millis: u64) -> Decision {
     Decision::Same(Duration::from_millis(millis))
 }
 
-/// Where nothing may be resent that costs.
+/// The decision when the budget pays for no resend.
 fn without_budget(attempts: Attempts<'_>, next_serves: bool) -> Decision {
     let mut call = after(attempts);
     call.next_serves = next_serves;
@@ -220,7 +222,7 @@ fn waiting_needs_the_setting_the_patience_and_the_time() {
     assert_eq!(decided(&waits, 5, Situation { waited: Duration::from_secs(56), ..start }), Decision::Stop);
     assert_eq!(decided(&waits, 5, Situation { deadline: Some(at(4)), ..start }), Decision::Stop);
     assert_eq!(decided(&waits, 5, Situation { deadline: Some(at(6)), ..start }), Decision::Wait(at(5)));
-    // A round begins a second after the last one at the earliest.
+    // A round begins at the earliest a second after the one before.
     assert_eq!(decided(&waits, 0, start), Decision::Wait(at(1)));
     let earlier = Situation { now: at(10), ..start };
     assert_eq!(decided(&waits, 0, earlier), Decision::Wait(at(1)), "that time is over");

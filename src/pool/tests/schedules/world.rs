@@ -1,6 +1,6 @@
 //! A pool over a store in memory, requests over it, and what holds when all is over.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -73,7 +73,7 @@ impl World {
         }
         let mut held: Vec<_> = {
             let state = pool.state();
-            state.entries().map(|entry| (entry.credential.clone(), entry.access.generation)).collect()
+            state.entries().map(|entry| (entry.credential().clone(), entry.access().generation)).collect()
         };
         let mut stored = self.stored().await;
         assert!(stored.iter().all(|record| record.intent.is_none()), "a refresh has no end: {stored:?}");
@@ -87,7 +87,7 @@ impl World {
         }
         let (active, first) = (pool.try_lease().map(|lease| lease.credential().clone()), {
             let state = pool.state();
-            state.rotation.first().and_then(|place| state.entry(place)).map(|entry| entry.credential.id.clone())
+            state.ready(None).next().and_then(|place| state.entry(place)).map(|entry| entry.credential().id.clone())
         });
         assert!(active.is_none() || active == first, "active is {active:?}, and {first:?} is the first");
     }

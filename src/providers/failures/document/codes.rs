@@ -1,22 +1,23 @@
-//! The codes of a document, one behind the other: most failures have two or three, which take no allocation.
+//! The codes of a document, stored one behind the other. Most failures have two or three, which take no allocation.
 
 use memchr::{memchr, memchr_iter};
 
-/// Behind each code.
+/// The byte that ends each stored code.
 const END: u8 = b'\n';
 
 /// Codes in the order in which they were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Codes {
     few: [u8; Self::FEW],
-    /// How much of `few` is in use.
+    /// How many bytes of `few` are in use.
     used: usize,
-    /// What has no room there, and all that came after it.
+    /// The first code for which `few` has no room, and all later ones.
     more: Vec<u8>,
     count: usize,
-    /// A bit for each length that a code, or its part before a colon, has. The rules ask for a hundred codes.
+    /// A bit for each length of a code, or of its part before a colon. The rules ask for a hundred codes, and most are
+    /// ruled out by this.
     lengths: u64,
-    /// A bit for each initial, in letters of either case.
+    /// A bit for each initial letter of a code, in either case.
     initials: u32,
 }
 
@@ -52,7 +53,7 @@ impl Codes {
         self.initials |= bit_of_initial(code);
     }
 
-    /// Whether one of them is this code, or this code with `:` and more behind it; in letters of either case.
+    /// Whether the document has this code, or this code with `:` and a suffix; in letters of either case.
     #[inline]
     pub(in super::super) fn have(&self, code: &str) -> bool {
         self.lengths & bit_of_length(code.len()) != 0 && self.initials & bit_of_initial(code) != 0 && self.find(code)
@@ -89,7 +90,7 @@ fn bit_of_length(length: usize) -> u64 {
     1 << length.min(63)
 }
 
-/// A letter in either case has the same lower five bits.
+/// The bit for the initial of a code. It is taken from the lower five bits, which a letter has alike in either case.
 fn bit_of_initial(code: &str) -> u32 {
     1 << (code.as_bytes().first().copied().unwrap_or_default() & 31)
 }

@@ -1,4 +1,4 @@
-//! The part of a JSON text that can matter: known members, down to a bounded depth.
+//! Reads the part of a JSON text that can matter: known members, down to a bounded depth.
 
 use std::borrow::Cow;
 
@@ -7,16 +7,17 @@ use memchr::memchr;
 use super::names::known;
 use crate::providers::json::{Cursor, Shape};
 
-/// Deeper parts are skipped. The deepest known member, a metadata value of Google in a wrapper, lies at eight.
+/// How deep a text is read; deeper parts are skipped. The deepest known member, a metadata value of Google in a
+/// wrapper, lies at eight.
 const DEPTH: u8 = 10;
 
-/// Further elements of a list are skipped.
+/// How many elements of a list are read; further ones are skipped.
 const ELEMENTS: usize = 16;
 
-/// Members of an object that may have the name of an earlier one; further ones are skipped.
+/// How many members of an object may repeat an earlier name; further ones are skipped.
 const REPEATED: u8 = 16;
 
-/// Header fields that are read of a member `headers`, and their longest names and values.
+/// How many header fields of a member `headers` are read, and how long their names and values may be.
 const FIELDS: usize = 64;
 const FIELD_NAME: usize = 96;
 const FIELD_VALUE: usize = 512;
@@ -26,19 +27,19 @@ pub(super) enum Node<'a> {
     /// Null, a boolean, or something that was skipped.
     Nothing,
     Number(f64),
-    /// Borrowed where it has no escapes.
+    /// A string; borrowed where it has no escapes.
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
     Object(Members<'a>),
-    /// The member `headers`: names in small letters.
+    /// The object `headers`: names in small letters, and values.
     Fields(Vec<(String, String)>),
 }
 
-/// The known members of an object. Most objects have two or three of them, and are asked for fifty.
+/// The known members of an object. Most objects have two or three, and the rules ask for fifty: the bits rule out most.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Members<'a> {
     list: Vec<(&'static str, Node<'a>)>,
-    /// A bit for each length that a name has.
+    /// A bit for each length of a name.
     lengths: u32,
     /// A bit for the number of each name.
     numbers: u64,
@@ -61,7 +62,7 @@ impl<'a> Members<'a> {
         self.repeated <= REPEATED
     }
 
-    /// Where a name stands twice the last one counts, as with most readers.
+    /// Stores a member. If a name stands twice the last one counts, as with most readers of JSON.
     fn set(&mut self, number: u32, name: &'static str, node: Node<'a>) {
         let earlier = if self.has(number) { self.list.iter_mut().find(|(known, _)| *known == name) } else { None };
         match earlier {
@@ -152,7 +153,7 @@ fn list<'a>(list: &mut Cursor<'a>, depth: u8) -> Option<Node<'a>> {
     Some(Node::List(elements))
 }
 
-/// An object of strings, or of lists of strings; anything else has no fields.
+/// Reads an object of strings, or of lists of strings, as header fields. Anything else has no fields.
 fn fields(object: &mut Cursor<'_>) -> Option<Vec<(String, String)>> {
     let mut fields = Vec::new();
     let mut read = 0;
@@ -181,7 +182,7 @@ fn fields(object: &mut Cursor<'_>) -> Option<Vec<(String, String)>> {
     Some(fields)
 }
 
-/// A string as it is meant. One that breaks the rules is taken as it is written.
+/// The text of a string, without escapes. A string with a fault is taken as it is written.
 fn string(written: &[u8]) -> Cow<'_, str> {
     if memchr(b'\\', written).is_some() {
         let quoted = [b"\"", written, b"\""].concat();

@@ -1,4 +1,4 @@
-//! What the body of a failure says for machines, in any envelope.
+//! Reads what the body of a failure says for machines, in any envelope.
 //!
 //! It reads a bounded part of a body and gives codes, a message and times to the rules. Serde types would be simpler,
 //! but each provider has its own envelope, gateways wrap one in another, and a body may be cut short.
@@ -17,25 +17,25 @@ mod codes;
 mod json;
 mod names;
 
-/// The most that is read of a body.
+/// The most bytes of a body that are read.
 const BYTES: usize = 128 * 1024;
 
-/// The part of a message that is searched for known sentences.
+/// The most bytes of a message that are searched for known sentences.
 const MESSAGE: usize = 4 * 1024;
 
 /// How many header fields of the body are kept.
 const FIELDS: usize = 64;
 
-/// How often JSON inside of a message, as a string, is unwrapped.
+/// How many layers of JSON inside of a message, as a string, are unwrapped.
 const WRAPS: u8 = 3;
 
-/// The machine's part of a failure.
+/// What a body says for machines: codes, a message, times.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ErrorDocument {
     pub(super) shape: BodyForm,
-    /// Whether it is an error by its own account, not only by the answer's status.
+    /// Whether the body itself calls this an error, apart from the answer's status.
     pub(super) is_error: bool,
-    /// Everything that is meant as a code, wherever it stands.
+    /// All codes, from whatever place in the body.
     pub(super) codes: Codes,
     /// The message for people in small letters, of bounded length. Empty where it quotes a parameter of the request.
     pub(super) message: String,
@@ -44,18 +44,18 @@ pub(super) struct ErrorDocument {
     pub(super) status: Option<u16>,
     /// Header fields that the body carries.
     pub(super) fields: HeaderMap,
-    /// What a provider behind this one answered.
+    /// Whether the answer is that of a provider behind this one.
     pub(super) is_upstream: bool,
-    /// The content of the request was refused.
+    /// Whether the content of the request was refused.
     pub(super) is_flagged: bool,
-    /// Names of exceeded quotas.
+    /// The names of exceeded quotas.
     pub(super) quotas: Vec<String>,
-    /// One of them allows nothing at all.
+    /// Whether one of these quotas allows nothing at all.
     pub(super) quota_is_zero: bool,
     pub(super) times: BodyTimes,
 }
 
-/// Times in members that are meant for machines.
+/// The times that stand in members for machines.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct BodyTimes {
     pub(super) resets_at: Option<SystemTime>,
@@ -78,7 +78,7 @@ pub(super) enum BodyForm {
 }
 
 impl ErrorDocument {
-    /// Reads a body, which may be cut short; what is not JSON then has no codes.
+    /// Reads a body, which may be cut short. A body that is not JSON has no codes.
     pub(super) fn read(body: &[u8]) -> Self {
         let body = body.get(..BYTES).unwrap_or(body);
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
@@ -100,7 +100,7 @@ impl ErrorDocument {
         document
     }
 
-    /// Adds what a header field with JSON in base64 says.
+    /// Adds what a header field says that holds JSON in base64.
     pub(super) fn add_encoded(&mut self, value: &HeaderValue) {
         let value = value.as_bytes().trim_ascii();
         if value.len() > MESSAGE {
@@ -118,7 +118,7 @@ impl ErrorDocument {
         self.codes.push(code);
     }
 
-    /// An envelope.
+    /// Reads an envelope: the outermost object, or one that a gateway has wrapped.
     fn add(&mut self, node: &Node<'_>, wraps: u8) {
         // Google puts the object into a list.
         let node = node.elements().iter().find(|element| element.is_object()).unwrap_or(node);
@@ -149,7 +149,7 @@ impl ErrorDocument {
         self.add_object(node, wraps);
     }
 
-    /// The member `error`: an object, a sentence or a code.
+    /// Reads the member `error`: an object, a sentence or a code.
     fn add_inner(&mut self, node: &Node<'_>, wraps: u8) {
         match node {
             Node::Object(_) => {
@@ -167,7 +167,7 @@ impl ErrorDocument {
         }
     }
 
-    /// The object that holds code and message.
+    /// Reads the object that holds code and message.
     fn add_object(&mut self, node: &Node<'_>, wraps: u8) {
         if let Some(message) = ["message", "msg"].iter().find_map(|name| node.get(name)?.text()) {
             self.say_or_unwrap(message, wraps);
@@ -217,7 +217,7 @@ impl ErrorDocument {
         times.interval = seconds(node.get("interval")).or(times.interval);
     }
 
-    /// `error.metadata` of OpenRouter.
+    /// Reads `error.metadata` of OpenRouter.
     fn add_metadata(&mut self, metadata: &Node<'_>) {
         self.code(metadata.get("error_type"));
         self.code(metadata.get("limit_source"));
@@ -227,7 +227,7 @@ impl ErrorDocument {
         self.times.resets_at = moment(metadata.get("resets_at")).or(self.times.resets_at);
     }
 
-    /// An element of Google's `details`.
+    /// Reads an element of Google's `details`.
     fn add_detail(&mut self, detail: &Node<'_>) {
         self.code(detail.get("reason"));
         self.times.retry_info = delay(detail.get("retryDelay")).or(self.times.retry_info);
@@ -280,7 +280,7 @@ impl ErrorDocument {
         }
     }
 
-    /// A message, or an error as JSON in its place.
+    /// Takes a message, or unwraps an error that stands in its place as JSON.
     fn say_or_unwrap(&mut self, message: &str, wraps: u8) {
         if wraps > 0
             && message.trim_start().starts_with(['{', '['])
@@ -291,7 +291,7 @@ impl ErrorDocument {
         self.say(message);
     }
 
-    /// The first message counts.
+    /// Keeps the first message; later ones are ignored.
     fn say(&mut self, message: &str) {
         if self.message.is_empty() && !self.quotes_request {
             let most = message.len().min(MESSAGE);
@@ -300,7 +300,7 @@ impl ErrorDocument {
         }
     }
 
-    /// The message speaks about a parameter of the request, and may quote what the user wrote.
+    /// Forgets the message, because it speaks about a parameter of the request and may quote what the user wrote.
     fn quote(&mut self) {
         self.quotes_request = true;
         self.message.clear();
@@ -323,7 +323,7 @@ fn number(node: Option<&Node<'_>>, unit: u64) -> Option<Duration> {
     }
 }
 
-/// A duration with units, or an object of seconds and nanoseconds.
+/// A duration from a text with units, or from an object of seconds and nanoseconds.
 fn delay(node: Option<&Node<'_>>) -> Option<Duration> {
     match node? {
         Node::Text(text) => go(text.trim()),

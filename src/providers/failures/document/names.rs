@@ -62,13 +62,13 @@ const KNOWN: [&str; 56] = [
     "violations",
 ];
 
-/// A number is a bit of 64.
+/// Each number stands for a bit of a `u64`.
 const _: () = assert!(KNOWN.len() <= 64);
 
-/// How long they are.
+/// The lengths of the known names.
 const LENGTHS: RangeInclusive<usize> = 3..=19;
 
-/// The number and the name among those that are known.
+/// The number and the static name of a known member; `None` for any other.
 pub(super) fn known(name: &[u8]) -> Option<(u32, &'static str)> {
     let initial = name.first().filter(|_| LENGTHS.contains(&name.len()))?;
     let (from, to) = *INITIALS.get(usize::from(*initial))?;
@@ -76,7 +76,7 @@ pub(super) fn known(name: &[u8]) -> Option<(u32, &'static str)> {
     alike.zip(u32::from(from)..).find(|(known, _)| known.as_bytes() == name).map(|(known, number)| (number, *known))
 }
 
-/// For each ASCII character where the known names begin and end that begin with it.
+/// Where the known names with an ASCII initial begin and end in `KNOWN`.
 #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
 const INITIALS: [(u8, u8); 128] = {
     let mut ranges = [(0, 0); 128];

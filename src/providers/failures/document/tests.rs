@@ -1,3 +1,5 @@
+//! Tests of reading bodies of failures: codes, messages and times, and how much is kept.
+
 use std::borrow::Cow;
 
 use std::time::UNIX_EPOCH;

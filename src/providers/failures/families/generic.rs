@@ -1,6 +1,6 @@
-//! Any other provider: the shared codes, header fields and the status, which all families fall back on.
+//! Any other provider: only the rules that all families share.
 
 use crate::providers::failures::family_rules::FamilyRules;
 
-/// No message of an unknown provider is believed.
+/// It has no sentences, because the messages of an unknown provider are not believed.
 pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules { reads_times: false, ..FamilyRules::NONE };

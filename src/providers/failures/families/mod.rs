@@ -1,6 +1,7 @@
 //! One file for each family: its codes, sentences and statuses, as its documentation and answers show them.
 //!
-//! They are tables and nothing else; `judge` alone says in which order they count. A family stands by who runs it:
+//! These files are tables and nothing else; `judge` alone says in which order they count. A family's folder says who
+//! runs it:
 //!
 //! | folder | who runs it |
 //! |---|---|
@@ -9,8 +10,8 @@
 //! | `hosts` | machines for the models of others: Groq, Together, Ollama |
 //! | `gateways` | services that pass requests on to other providers: OpenRouter, GitHub Copilot |
 //!
-//! Families of one maker that share their words share a file. `oauth` is for token endpoints, `generic` for all that is
-//! unknown.
+//! Families of one company that share their words share a file. `oauth` is for token endpoints, `generic` for all
+//! unknown providers.
 
 pub(super) mod clouds;
 pub(super) mod gateways;

@@ -1,11 +1,11 @@
-//! OAuth servers (RFC 6749 section 5.2, RFC 8628 section 3.5) and the codes that some add.
+//! OAuth servers: the codes of RFC 6749 section 5.2 and RFC 8628 section 3.5, and codes that some servers add.
 
 use crate::providers::failures::family_rules::FamilyRules;
 use crate::providers::failures::row::*;
 
 pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
-        // At this endpoint there is nothing left to refresh with.
+        // A refusal by the token endpoint itself: no refresh is left to try.
         Row::codes(&[
             "invalid_client",
             "token_expired",
@@ -29,7 +29,7 @@ pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
             .says(THROTTLED),
         Row::codes(&["server_error", "internal_failure"]).says(SERVER),
     ],
-    // Who may have a token at all is decided here: a refresh or another login changes nothing.
+    // The token endpoint decides who may have a token at all: a refresh or another login changes nothing.
     statuses: &[(401, INVALID), (403, NO_RIGHT)],
     ..FamilyRules::NONE
 };

@@ -1,4 +1,4 @@
-//! Reads the answers of a login's endpoints: tolerant where the meaning is clear.
+//! Reads the answers of the token endpoint and the device endpoint for a login: tolerant where the meaning is clear.
 
 use std::time::Duration;
 
@@ -20,22 +20,23 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
 const DEFAULT_LIFE: Duration = Duration::from_secs(900);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// What a token endpoint said.
+/// The meaning of a token endpoint's answer.
 #[derive(Debug)]
 pub(super) enum TokenAnswer {
     Tokens(TokenSet, Whose),
     /// The device has not been confirmed yet (RFC 8628 section 3.5).
     Pending,
-    /// The same, and polled too often; with the new pause between polls, if the server names one, as GitHub's does.
+    /// Not confirmed yet, and polled too often. Holds the new pause between polls, if the server names one, as GitHub's
+    /// does.
     SlowDown(Option<Duration>),
-    /// The login failed; and how long the server asks to be left alone, if it does.
+    /// The login failed. The duration is how long the server asks to wait, if it does.
     Failed(LoginError, Option<Duration>),
 }
 
-/// Reads the answer to a code or a device code, which is `spent`: it is not shown even where a server repeats it.
+/// Reads the answer to a code or a device code. That code is `spent`, and is not shown even if the server repeats it.
 pub(super) fn tokens(reply: Result<Reply, RefreshError>, spent: &Secret) -> TokenAnswer {
     let failed = |mut error: RefreshError| {
-        // A refresh token is useless without the access token that tells whose it is.
+        // A refresh token alone is useless here, because only an access token can tell whose it is.
         drop(error.take_refresh_token());
         let retry_after = error.retry_after();
         TokenAnswer::Failed(LoginError::exchange(error), retry_after)
@@ -65,7 +66,7 @@ fn interval(body: &[u8]) -> Option<Duration> {
 }
 
 fn seconds(value: &Value) -> Option<Duration> {
-    // A huge number is cut off by the caller, and must not count as absent.
+    // The cap keeps a huge number from counting as absent; the caller cuts it further.
     Duration::try_from_secs_f64(token_response::number(value)?.min(1e9)).ok()
 }
 
@@ -93,8 +94,8 @@ struct DeviceFields {
     error: Value,
 }
 
-/// Reads the answer of the device authorization endpoint. The texts that it wants shown to people are checked, because they may
-/// go into a terminal or be opened in a browser.
+/// Reads the answer of the device authorization endpoint. Its texts for people are checked, because they may be shown
+/// in a terminal or opened in a browser.
 pub(super) fn device(reply: Result<Reply, RefreshError>) -> Result<Device, LoginError> {
     let reply = reply.map_err(LoginError::exchange)?;
     let fields: Option<DeviceFields> = serde_json::from_slice(&reply.body).ok();
@@ -105,7 +106,7 @@ pub(super) fn device(reply: Result<Reply, RefreshError>) -> Result<Device, Login
     }
     if !reply.status.is_success() || device_code.is_empty() || fields.user_code.is_empty() {
         let (kind, message) = if in_trouble(reply.status) {
-            (LoginErrorKind::Unreachable, "the server cannot log anybody in for now")
+            (LoginErrorKind::Unreachable, "the server cannot complete logins for now")
         } else {
             (LoginErrorKind::Refused, "the server gave no device code; check deviceAuthorizationUrl")
         };

@@ -1,3 +1,5 @@
+//! Tests of reading answers to a login: tokens, refusals, and device codes.
+
 use std::time::UNIX_EPOCH;
 
 use http::HeaderMap;
@@ -11,7 +13,7 @@ fn reply(status: u16, body: &str) -> Result<Reply, RefreshError> {
     Ok(Reply { status: status.try_into().unwrap(), headers: HeaderMap::new(), body, sent_at: UNIX_EPOCH })
 }
 
-/// What comes of an answer, in a word or two.
+/// The meaning of an answer, in a word or two.
 fn said(status: u16, body: &str) -> String {
     match tokens(reply(status, body), &Secret::new("sp3nt")) {
         TokenAnswer::Tokens(tokens, _) => format!("tokens {}", tokens.access().expose()),
@@ -41,7 +43,7 @@ fn every_answer_of_a_token_endpoint_means_one_thing() {
         (
             400,
             r#"{"error":"expired_token"}"#,
-            "Expired: the code has expired before anybody confirmed it; start again (400, expired_token)",
+            "Expired: the code expired before it was confirmed; start again (400, expired_token)",
         ),
         (
             400,
@@ -67,12 +69,12 @@ fn every_answer_of_a_token_endpoint_means_one_thing() {
         (
             503,
             r#"{"error":"invalid_grant"}"#,
-            "Unreachable: the server cannot log anybody in for now (503, invalid_grant)",
+            "Unreachable: the server cannot complete logins for now (503, invalid_grant)",
         ),
         (
             400,
             r#"{"error":"temporarily_unavailable"}"#,
-            "Unreachable: the server cannot log anybody in for now (400, temporarily_unavailable)",
+            "Unreachable: the server cannot complete logins for now (400, temporarily_unavailable)",
         ),
     ] {
         assert_eq!(said(status, body), expected, "{status} {body}");

@@ -1,5 +1,5 @@
-//! The decision about a request to the callback: pure, and before anything is sent anywhere (RFC 6749 section 10.12,
-//! RFC 8252 section 8, RFC 9207).
+//! Decides about a request to the callback: pure, and before anything is sent anywhere (RFC 6749 section 10.12, RFC
+//! 8252 section 8, RFC 9207).
 
 use std::collections::HashMap;
 
@@ -91,7 +91,7 @@ fn answer(query: &str, expected: &Expected) -> Result<Callback, CallbackRefusal>
     let issuer_is_right = match (take("iss"), &expected.issuer) {
         (Some(found), Some(issuer)) => found.expose() == issuer,
         (None, _) => !expected.names_issuer,
-        // There is no issuer to compare it with.
+        // Without an issuer in the settings there is none to compare it with.
         (Some(_), None) => true,
     };
     if !issuer_is_right {

@@ -1,3 +1,5 @@
+//! Tests of the decision about requests to the callback.
+
 use http::Request;
 use proptest::prelude::*;
 
@@ -21,7 +23,7 @@ fn head(uri: &str, headers: &[(&str, &str)]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// What comes of a request, in a word or two.
+/// The ruling on a request, in a word or two.
 fn ruling(head: &Parts, expected: &Expected) -> String {
     match judge(head, expected) {
         Ruling::Accepted(Callback::Code(code)) => format!("code {}", code.expose()),
@@ -129,7 +131,7 @@ fn host_and_origin_must_be_ours() {
 }
 
 proptest! {
-    /// Whatever else a request says, and however often.
+    /// Only a request with the right state is accepted, whatever else it says.
     #[test]
     fn no_answer_without_the_state_alone_is_accepted(
         pairs in prop::collection::vec(("state|code|error|iss|scope", "st4te|[a-z0-9%+]{0,6}"), 0..6)

@@ -10,7 +10,7 @@ use super::http::Http;
 use crate::config::OAuthServer;
 use crate::credentials::origin::{Shown, parse_endpoint};
 
-/// Which grant is to be used.
+/// The grant of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grant {
     Code,
@@ -29,7 +29,8 @@ pub(super) struct Endpoints {
     pub(super) userinfo: Option<Uri>,
 }
 
-/// The endpoints for this grant. Those that are set by hand count; the metadata is read only if one is missing.
+/// Finds the endpoints for this grant. Those that are set by hand take precedence; the metadata is read only if one is
+/// missing.
 pub(super) async fn find(
     server: &OAuthServer,
     userinfo_url: Option<&str>,
@@ -76,7 +77,7 @@ pub(super) async fn find(
     })
 }
 
-/// The server, with the endpoints that are not set by hand taken from its metadata.
+/// The server, with its missing endpoints taken from the metadata.
 pub(super) async fn filled_in(server: &OAuthServer, http: &Http) -> Result<OAuthServer, LoginError> {
     server.validate().map_err(|error| LoginError::settings(&error))?;
     let mut server = server.clone();
@@ -143,7 +144,7 @@ async fn fetch(issuer: &str, http: &Http) -> Result<Metadata, LoginError> {
         if in_trouble(reply.status) {
             return Err(unreachable().with_status(reply.status));
         }
-        // A server without this document may answer with a page instead of a 404.
+        // A server without this document may answer with a page and status 200 instead of a 404.
         if reply.status == StatusCode::OK
             && let Ok(metadata) = serde_json::from_slice::<Metadata>(&reply.body)
         {
@@ -156,7 +157,7 @@ async fn fetch(issuer: &str, http: &Http) -> Result<Metadata, LoginError> {
     ))
 }
 
-/// RFC 8414 section 3.3: metadata of any other issuer must not be used.
+/// Refuses metadata of another issuer (RFC 8414 section 3.3).
 fn of_issuer(metadata: Metadata, issuer: &str) -> Result<Metadata, LoginError> {
     if metadata.issuer == issuer {
         return Ok(metadata);
@@ -166,7 +167,8 @@ fn of_issuer(metadata: Metadata, issuer: &str) -> Result<Metadata, LoginError> {
     Err(LoginError::untrusted(format!("issuer: the metadata is that of {found}, not of {issuer} as it must be")))
 }
 
-/// RFC 8414 section 3.1 puts the well-known part before the issuer's path, OpenID Connect after it.
+/// The two URLs at which metadata can be. RFC 8414 section 3.1 puts the well-known part before the issuer's path,
+/// OpenID Connect after it.
 fn well_known(issuer: &str) -> Result<[Uri; 2], LoginError> {
     let uri = by_hand_url("issuer", issuer)?;
     let path = uri.path().trim_end_matches('/');

@@ -1,3 +1,5 @@
+//! Tests of finding endpoints: by hand, from metadata, and metadata that must not be used.
+
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +16,7 @@ const ISSUER: &str = "https://auth.example.com/tenant";
 
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A client of a server that answers like this, and what it was asked.
+/// A client of a server with these answers, and the requests that it got.
 fn server(answer: impl Fn(&str) -> (u16, String) + Clone + Send + 'static) -> (Asked, Http) {
     let asked = Asked::default();
     let log = asked.clone();
@@ -107,7 +109,7 @@ async fn metadata_that_must_not_be_used_is_refused() {
         ),
         (json!({ "issuer": "https://evil.example.com" }), LoginErrorKind::Untrusted, "is that of"),
         (json!({ "token_endpoint": "http://auth.example.com/token" }), LoginErrorKind::Untrusted, "use https"),
-        // A server elsewhere could have codes sent to whatever listens on this machine.
+        // Another server could have the codes sent to any program that listens on this machine.
         (
             json!({ "token_endpoint": "http://127.0.0.1:80/token" }),
             LoginErrorKind::Untrusted,

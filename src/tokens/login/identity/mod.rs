@@ -13,17 +13,17 @@ use serde_json::{Map, Value};
 use super::error::LoginError;
 use crate::credentials::Secret;
 
-/// The longest name for people; a longer one is cut off.
+/// The most letters of a name for people; a longer one is cut off.
 const LONGEST_LABEL: usize = 100;
 
-/// Who has logged in.
+/// The identity of the account that has logged in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) subject: Option<String>,
     pub(super) label: Option<String>,
 }
 
-/// What a token response says about the account.
+/// The members of a token response that tell whose tokens they are.
 #[derive(Debug, Default)]
 pub(super) struct Whose {
     id_token: Option<Secret>,
@@ -41,7 +41,7 @@ struct Fields {
 }
 
 impl Whose {
-    /// Reads a token response; what is not there or of another type is left out.
+    /// Reads a token response. Members that are missing or of another type are left out.
     pub(super) fn read(body: &[u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let Fields { id_token, account_id, user_id, account, user } = serde_json::from_slice(body).unwrap_or_default();
@@ -57,7 +57,7 @@ impl Whose {
         }
     }
 
-    /// The identity from the account's own field, if nothing better tells it.
+    /// The identity from the account's own field, for use if nothing better tells it.
     pub(super) fn account(self) -> Identity {
         self.account
     }
@@ -95,8 +95,8 @@ fn payload(token: &str) -> Option<Value> {
     Some(Value::Object(claims))
 }
 
-/// Reads the claims of an id token or the answer of a userinfo endpoint. `pointer` (RFC 6901) says where the subject is;
-/// by default in `sub`, or in `id`, which services without OpenID Connect have.
+/// Reads the claims of an id token or the answer of a userinfo endpoint. `pointer` (RFC 6901) says where the subject
+/// is. The default is `sub`, or else `id`, which services without OpenID Connect have.
 pub(super) fn of_claims(claims: &Value, pointer: Option<&str>) -> Identity {
     let subject = match pointer {
         Some(pointer) => claims.pointer(pointer).and_then(text),
@@ -105,7 +105,7 @@ pub(super) fn of_claims(claims: &Value, pointer: Option<&str>) -> Identity {
     Identity { subject, label: label(claims) }
 }
 
-/// The name of an account, from the claims that people recognise.
+/// The name of an account for people, from the claims that hold one.
 fn label(claims: &Value) -> Option<String> {
     ["email", "email_address", "preferred_username", "login", "name"].iter().find_map(|name| {
         let label: String =
@@ -115,7 +115,7 @@ fn label(claims: &Value) -> Option<String> {
     })
 }
 
-/// An identifier, which some services give as a number.
+/// An identifier as text; some services give it as a number.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() && !text.contains(char::is_control) => Some(text.clone()),

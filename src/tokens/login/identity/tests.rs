@@ -1,3 +1,5 @@
+//! Tests of reading whose tokens they are.
+
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 

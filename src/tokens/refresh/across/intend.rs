@@ -12,10 +12,10 @@ use crate::tokens::refresh::RefreshError;
 
 /// The outcome of the step before the exchange.
 pub(super) enum Intended {
-    /// The refresh has begun, and the record says so.
+    /// The refresh has begun, and the record holds its intent.
     Begun {
         entry: Entry,
-        /// An earlier one may have been cut short.
+        /// Whether an earlier refresh may have been cut short.
         interrupted: bool,
         /// The time that is left for the exchange.
         left: Duration,
@@ -25,7 +25,7 @@ pub(super) enum Intended {
 }
 
 impl Refresh<'_> {
-    /// Reads the store, and notes there that the refresh begins. Without that note it does not begin.
+    /// Reads the store, and writes the intent there. Without a stored intent the refresh does not begin.
     pub(super) async fn intend(
         &self,
         held: &mut Held,
@@ -54,7 +54,8 @@ impl Refresh<'_> {
             let earlier = found.as_ref().and_then(|found| found.record.intent.clone());
             let earlier = earlier.filter(|intent| is_begun && noted.as_ref() != Some(intent));
             base.intent = Some(Intent::new(base.generation, now));
-            // An intent of this process is over: it runs one refresh of a credential at a time.
+            // An earlier intent of this process is over, because the process runs one refresh of a credential at a
+            // time.
             let theirs = earlier.as_ref().filter(|intent| held.begun.as_ref() != Some(*intent));
             if let (Some(intent), Some(entry)) = (theirs, &found) {
                 match waited.step(intent, self.times, now, clock::now()) {
@@ -89,8 +90,8 @@ impl Refresh<'_> {
                     if let Some(left) = self.times.left(now, self.wall.now()) {
                         return Ok(Intended::Begun { entry, interrupted, left });
                     }
-                    // This process has stood still meanwhile, so another process could take the intent for an old one before
-                    // the exchange ends. It is noted again.
+                    // This process has stood still meanwhile, so another process could take the intent for an old one
+                    // before the exchange ends. The intent is written again.
                     found = Some(entry);
                 }
                 CasOutcome::Conflict(other) => found = other,
@@ -109,7 +110,7 @@ impl Refresh<'_> {
         Ok(limited(STORE_LIMIT, self.store.load(self.key)).await.map_err(unreadable)?)
     }
 
-    /// Stores the record with the intent, which says that a refresh has begun.
+    /// Stores the record with the intent.
     async fn note(&self, revision: Option<crate::store::Revision>, next: Record) -> Result<CasOutcome, RefreshFailure> {
         let unwritable = |source: BoxError| {
             let message = format!("the refresh was not begun, as the token store could not be written: {source}");
@@ -119,7 +120,8 @@ impl Refresh<'_> {
         Ok(noted.map_err(unwritable)?)
     }
 
-    /// Gives an intent that lies in the future the present time, so that it can grow old: a clock has been set back.
+    /// Gives an intent that lies in the future the present time, so that it can grow old. A clock must have been set
+    /// back.
     async fn date(&self, found: &Entry, now: SystemTime) -> Result<Option<Entry>, RefreshFailure> {
         let mut next = found.record.clone();
         next.intent = next.intent.map(|intent| Intent { began: now, ..intent });
@@ -137,24 +139,25 @@ fn busy(left: Duration) -> RefreshFailure {
     RefreshFailure { busy: true, ..RefreshFailure::from(error) }
 }
 
-/// What follows from an exchange that another process has begun.
+/// What to do about an exchange that another process has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// It cannot be under way any more, so this refresh goes on.
+    /// The exchange must be over, so this refresh goes on.
     Go,
-    /// It may be under way: the store is read again after this time.
+    /// The exchange may be under way: the store is read again after this time.
     Wait(Duration),
-    /// Its intent lies in the future, and gets the present time.
+    /// The intent lies in the future, and gets the present time.
     Date,
-    /// It may be under way for longer than this refresh waits: it is left alone for this time.
+    /// The exchange may be under way for longer than this refresh waits: the refresh fails, and none is begun for this
+    /// time.
     Leave(Duration),
 }
 
 /// How long this refresh has waited for an exchange of another process.
 struct Waited {
     began: Instant,
-    /// Which exchange, and since when on the monotonic clock, so that a jump of the wall clock cannot make the wait longer than
-    /// an exchange may take.
+    /// The intent that it has waited for, and since when on the monotonic clock, so that a jump of the wall clock
+    /// cannot make the wait longer than an exchange may take.
     of: Option<(Intent, Instant)>,
 }
 
@@ -222,7 +225,7 @@ mod tests {
         assert_eq!(step(0, 35), Step::Wait(Duration::from_secs(1)));
         assert_eq!(step(0, 36 + 35), Step::Go);
         assert_eq!(Waited::new(start).step(&begun(1), FOREVER, at(0), start), Step::Date);
-        // Another one that begins meanwhile is waited for as long again.
+        // Another exchange that begins meanwhile is waited for as long again.
         assert!(matches!(waited.step(&begun(2), FOREVER, at(2), start + LONGEST * 2), Step::Wait(_)));
     }
 

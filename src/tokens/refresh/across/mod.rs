@@ -1,9 +1,9 @@
 //! One refresh, across processes: take the store lease, read the store again, note the intent, exchange, store the tokens;
 //! only then is the new token used.
 //!
-//! The caller takes the lease, and keeps it while a token could not be stored. The lease alone is not enough, because it can
-//! be lost without an error, for example if its file is removed. So the intent excludes other processes, too: a process that
-//! finds one waits until the exchange that it stands for can no longer be under way.
+//! The caller takes the lease, and keeps it while a token could not be stored. The lease alone is not enough, because
+//! it can be lost without an error, for example if its file is removed. So the intent excludes other processes, too: a
+//! process that finds one waits until its exchange must be over.
 
 mod intend;
 mod newer;
@@ -15,7 +15,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use self::intend::Intended;
-pub(crate) use self::newer::{Known, Newer, is_same, newer};
+pub(crate) use self::newer::{Newer, StoreRelation, is_same, newer};
 use self::plan::refused;
 pub(crate) use self::plan::{Held, new_start};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};
@@ -36,15 +36,15 @@ pub(crate) struct Refresh<'a> {
     pub(crate) times: Times,
 }
 
-/// What is told meanwhile.
+/// A step that a running refresh reports.
 pub(crate) enum RefreshNews<'a> {
     /// The store holds this record of the credential.
     Stored(&'a Record),
-    /// Another process may be exchanging the refresh token now. The refresh waits until that can no longer be.
+    /// Another process may be exchanging the refresh token now. The refresh waits until that exchange must be over.
     UnderWay(&'a Intent),
-    /// An earlier refresh has begun, and has no known end.
+    /// An earlier refresh has begun, and its end is unknown.
     Interrupted(&'a Intent),
-    /// This refresh has begun, and the store says so.
+    /// This refresh has begun, and its intent is stored.
     Begun(&'a Intent),
 }
 
@@ -53,15 +53,15 @@ pub(crate) enum RefreshNews<'a> {
 pub(crate) enum Ended {
     /// New tokens are in the store.
     New(Record),
-    /// Another process has replaced the secret: this is what the store holds now.
+    /// Another process has replaced the secret. This is the record that the store holds now.
     Adopted(Record),
     /// The store does not hold the credential any more.
     Removed,
-    /// There are new tokens, but the store could not take them.
+    /// There are new tokens, but they could not be stored.
     Unstored(Unstored),
 }
 
-/// New tokens that the store could not take, and why.
+/// New tokens that could not be stored, and why.
 #[derive(Debug)]
 pub(crate) struct Unstored {
     pub(crate) record: Record,
@@ -74,9 +74,9 @@ pub(crate) struct RefreshFailure {
     pub(crate) error: RefreshError,
     /// Why the credential needs a login, if it does.
     pub(crate) login: Option<OutReason>,
-    /// Another process is refreshing it, and has not ended in time.
+    /// Whether another process is refreshing the credential, and has not ended in time.
     pub(crate) busy: bool,
-    /// A new refresh token that came alone, and that the store could not take.
+    /// A new refresh token that came without an access token, and could not be stored.
     pub(crate) unstored: Option<Box<Unstored>>,
 }
 
@@ -103,8 +103,8 @@ pub(crate) async fn lease(
 }
 
 impl Refresh<'_> {
-    /// Refreshes the credential. `ask` sends a refresh token, which may be of no more use then, and keeps to the time that is
-    /// left for it, but for a [last word](Times::last_word).
+    /// Refreshes the credential. `ask` is the exchange: it may spend the refresh token, and ends within the time that
+    /// it is given, apart from a [last word](Times::last_word).
     pub(crate) async fn run<F>(
         &self,
         ask: impl Fn(RefreshRequest, Duration) -> F,
@@ -114,7 +114,7 @@ impl Refresh<'_> {
         F: Future<Output = Result<TokenSet, RefreshError>>,
     {
         let mut held = self.held.clone();
-        // The second round is for a token that a person has put in during the exchange.
+        // A second round follows if a person has put in another token during the exchange.
         for _ in 0..2 {
             let (intended, interrupted, left) = match self.intend(&mut held, told).await? {
                 Intended::Begun { entry, interrupted, left } => (entry, interrupted, left),
@@ -176,8 +176,8 @@ impl Refresh<'_> {
         failure
     }
 
-    /// Ends a refresh whose token was refused for good. If the store holds a later token, that is no failure. Otherwise the
-    /// record says so to all processes.
+    /// Ends a refresh whose token was refused for good. `None` if the store holds a later token: then nothing has
+    /// failed. Otherwise the record notes that the credential is out, for all processes.
     async fn give_up(&self, intended: Entry, reason: OutReason, error: RefreshError) -> Option<RefreshFailure> {
         let before = intended.record.generation;
         // If the store fails now, what it held a moment ago counts.
@@ -190,8 +190,8 @@ impl Refresh<'_> {
         Some(RefreshFailure::needs_login(reason, error))
     }
 
-    /// Removes the intent from the record if the end of the exchange is known; otherwise notes in it that the exchange is over.
-    /// If this fails, the next refresh has to wait and to exchange once in vain, and nothing worse.
+    /// Removes the intent from the record if the end of the exchange is known; otherwise notes in it that the exchange
+    /// is over. If this fails, the next refresh waits once and exchanges once in vain, and nothing worse happens.
     async fn end_intent(&self, mut held: Entry, is_settled: bool, out: Option<OutReason>) {
         let generation = held.record.generation;
         let ours = held.record.intent.clone();

@@ -7,7 +7,7 @@ use crate::store::Record;
 
 /// How a secret in memory relates to the records that the store has held of its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct StoreRelation {
     /// The store has held a record of the credential.
     pub(crate) is_stored: bool,
     /// A stored record with another secret is newer than ours from this generation on. `None` if a person has put ours in: then
@@ -23,7 +23,7 @@ pub(crate) enum Newer {
     Theirs,
 }
 
-impl Known {
+impl StoreRelation {
     /// A secret that code gave to a pool which does not follow its store. A stored secret of a later generation is its successor.
     pub(crate) const fn given(generation: Generation) -> Self {
         Self { is_stored: false, replaced_from: Some(generation.next()) }
@@ -65,11 +65,11 @@ impl Known {
 }
 
 /// Compares our secret with the one that the store holds.
-pub(crate) fn newer(known: &Known, ours: &Material, theirs: &Record) -> Newer {
+pub(crate) fn newer(relation: &StoreRelation, ours: &Material, theirs: &Record) -> Newer {
     if is_same(&theirs.credential.material, ours) {
         return Newer::Same;
     }
-    match known.replaced_from {
+    match relation.replaced_from {
         Some(from) if theirs.generation >= from => Newer::Theirs,
         _ => Newer::Ours,
     }
@@ -105,8 +105,8 @@ mod tests {
 
     #[test]
     fn the_table() {
-        let stored = |generation| Known::stored(Generation::new(generation));
-        let given = Known::given(Generation::FIRST);
+        let stored = |generation| StoreRelation::stored(Generation::new(generation));
+        let given = StoreRelation::given(Generation::FIRST);
         let cases = [
             ("the same", stored(5), (5, "ours"), Newer::Same),
             ("the same, later", stored(5), (9, "ours"), Newer::Same),
@@ -118,25 +118,29 @@ mod tests {
             ("given by the code, as the store has it", given, (1, "ours"), Newer::Same),
             ("given by the code in place of another", given, (1, "theirs"), Newer::Ours),
             ("given by the code, refreshed in an earlier run", given, (2, "theirs"), Newer::Theirs),
-            ("added, and others were quicker", Known::added(), (1, "theirs"), Newer::Theirs),
-            ("added, and already refreshed by others", Known::added(), (2, "theirs"), Newer::Theirs),
+            ("added, and others were quicker", StoreRelation::added(), (1, "theirs"), Newer::Theirs),
+            ("added, and already refreshed by others", StoreRelation::added(), (2, "theirs"), Newer::Theirs),
         ];
         let ours = record(1, "ours").credential.material;
-        for (case, known, (generation, token), expected) in cases {
-            assert_eq!(newer(&known, &ours, &record(generation, token)), expected, "{case}");
+        for (case, relation, (generation, token), expected) in cases {
+            assert_eq!(newer(&relation, &ours, &record(generation, token)), expected, "{case}");
         }
     }
 
     #[test]
     fn what_the_store_has_held_is_not_new_any_more() {
         let ours = record(1, "ours").credential.material;
-        for known in [Known::added(), Known::given(Generation::FIRST), Known::stored(Generation::new(3)).put_in()] {
-            let mut other = known;
+        for relation in [
+            StoreRelation::added(),
+            StoreRelation::given(Generation::FIRST),
+            StoreRelation::stored(Generation::new(3)).put_in(),
+        ] {
+            let mut other = relation;
             other.has_held(&record(4, "theirs"), &ours);
-            assert_eq!(other, Known { is_stored: true, ..known }, "another secret says nothing about ours");
-            let mut held = known;
+            assert_eq!(other, StoreRelation { is_stored: true, ..relation }, "another secret says nothing about ours");
+            let mut held = relation;
             held.has_held(&record(4, "ours"), &ours);
-            assert_eq!(held, Known::stored(Generation::new(4)));
+            assert_eq!(held, StoreRelation::stored(Generation::new(4)));
             assert_eq!(newer(&held, &ours, &record(5, "theirs")), Newer::Theirs);
         }
     }

@@ -11,7 +11,7 @@ use crate::error::BoxError;
 use crate::store::{CasOutcome, DynStore, Entry, Record, StoreKey};
 use crate::sync::time;
 
-/// How long one call of a store may take: many requests can wait for it, and a dead disk must not hold them for ever.
+/// How long one call of a store may take. Many requests can wait for it, and a dead disk must not hold them for ever.
 pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(15);
 
 /// How often a write is tried again after another process has changed the record at the same time.
@@ -20,18 +20,18 @@ pub(crate) const STORE_TRIES: usize = 16;
 /// The outcome of storing a refreshed record.
 #[derive(Debug)]
 pub(crate) enum Saved {
-    /// It is stored.
+    /// The record is stored.
     Stored(Box<Record>),
     /// The store holds a later record of another process.
     Overtaken(Box<Record>),
-    /// It has been removed, and that is not undone.
+    /// The record has been removed, and is not put back.
     Removed,
-    /// The store failed. What it holds is unknown.
+    /// The store failed, and its content is unknown.
     Failed(BoxError),
 }
 
-/// Stores a refreshed record, and keeps what other processes have changed in it meanwhile. `held` is the stored record, if it
-/// is known.
+/// Stores a refreshed record, and keeps what other processes have changed in it meanwhile. `held` is the record that
+/// the store held last, if it is known.
 pub(crate) async fn save(store: &dyn DynStore, key: &StoreKey, next: &Record, held: Option<Entry>) -> Saved {
     let mut held = match held {
         Some(held) => held,

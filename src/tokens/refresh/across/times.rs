@@ -1,29 +1,29 @@
-//! How the times of one exchange add up: nobody else may send the same refresh token before it must be over.
+//! How the times of one exchange add up, so that no two processes send the same refresh token at once.
 //!
-//! Everything is counted from the note that the refresh begins, as others see nothing but that. The exchange begins soon
-//! after it, ends within its limit, is then given a last word, and stores what it has brought.
+//! All times are counted from the stored intent, because other processes see nothing else. The exchange begins soon
+//! after the intent, ends within its limit and a last word, and is followed by the write to the store.
 
 use std::time::{Duration, SystemTime};
 
-/// How long things may take.
+/// The limits of one refresh.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// One exchange, by whatever process: `exchangeTimeoutMs`.
+    /// The longest time of one exchange, in all processes: `exchangeTimeoutMs`.
     pub(crate) exchange: Duration,
-    /// How long an exchange that others have begun is waited for.
+    /// How long a refresh waits for an exchange that another process has begun.
     pub(crate) patience: Duration,
 }
 
 impl Times {
-    /// What is left for an exchange that begins now. `None` if the note has become old, or the clock was set back: then it is
-    /// to be written again.
+    /// The time that is left for an exchange that begins now. `None` if the intent has become too old, or the clock was
+    /// set back: then the intent has to be written again.
     pub(super) fn left(&self, noted: SystemTime, now: SystemTime) -> Option<Duration> {
         let age = now.duration_since(noted).ok()?;
         (age <= self.latest_begin()).then(|| self.exchange.saturating_sub(age))
     }
 
-    /// How long a token source whose time is over may still take: it keeps to a limit of its own, or its answer has just
-    /// come. It is cut off in the middle of this time.
+    /// The last word: how long a token source may still take after its time is over. It may keep to a limit of its own,
+    /// or its answer may have just come. The pool cuts it off in the middle of this time.
     pub(crate) fn last_word(&self) -> Duration {
         (self.exchange / 10).min(Duration::from_secs(1))
     }
@@ -33,12 +33,13 @@ impl Times {
         self.exchange.saturating_add((self.exchange / 8).max(self.last_word() + self.storing()))
     }
 
-    /// How old the note may be when the exchange begins. Writing it takes its time where the disk is busy.
+    /// The greatest age of the intent at which the exchange may begin. Writing the intent takes a while if the disk is
+    /// busy.
     fn latest_begin(&self) -> Duration {
         (self.exchange / 16).max(Duration::from_millis(50)).min(self.exchange / 4)
     }
 
-    /// How long it may take to store what an exchange has brought.
+    /// How long the write of the new tokens may take.
     fn storing(&self) -> Duration {
         (self.exchange / 5).min(Duration::from_secs(2))
     }

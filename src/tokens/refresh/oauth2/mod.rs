@@ -78,7 +78,7 @@ pub struct OAuth2<C, B> {
     json: bool,
     timeout: Duration,
     clock: Box<dyn WallClock>,
-    /// Only cloned, never called. With the lock, the client need not be `Sync`.
+    /// The client, which is cloned and never called. Thanks to the lock it need not be `Sync`.
     http: Mutex<C>,
     body: PhantomData<fn() -> B>,
 }
@@ -119,7 +119,7 @@ impl<C, B> OAuth2<C, B> {
         Ok(Self::new(token_url, client_id, http))
     }
 
-    /// The secret of a confidential client, sent with HTTP Basic (RFC 6749 section 2.3.1).
+    /// Authenticates a confidential client with this secret, sent with HTTP Basic (RFC 6749 section 2.3.1).
     #[must_use]
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
         self.client_secret = Some(secret.into());
@@ -140,7 +140,7 @@ impl<C, B> OAuth2<C, B> {
         self
     }
 
-    /// A further parameter of the body, such as `audience`.
+    /// Adds a parameter to the body, such as `audience`.
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.parameters.push((name.into(), value.into()));
@@ -154,21 +154,21 @@ impl<C, B> OAuth2<C, B> {
         self
     }
 
-    /// How long the whole exchange may take, 30 s by default.
+    /// Sets how long the whole exchange may take, 30 s by default.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The clock that a token's life is counted on, the system's by default.
+    /// Sets the clock that a token's life is counted on, the system's by default.
     #[must_use]
     pub fn clock(mut self, clock: impl WallClock) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// The URL, if the settings make sense.
+    /// The URL of the token endpoint. An error if a setting is wrong.
     fn endpoint(&self) -> Result<Uri, Error> {
         let uri = parse_endpoint("token URL", &self.token_url)?;
         if self.client_id.is_empty() {
@@ -216,7 +216,8 @@ impl<C, B> OAuth2<C, B> {
         Ok(request)
     }
 
-    /// The fields of the body. With HTTP Basic they do not name the client, because only one way of authentication is allowed.
+    /// The fields of the body. With HTTP Basic they leave the client out, because only one way of authentication is
+    /// allowed.
     fn fields<'a>(&'a self, refresh_token: &'a Secret, basic: bool) -> Vec<(&'a str, &'a str)> {
         let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         if !basic {
@@ -244,11 +245,11 @@ where
             return Err(RefreshError::login_needed("there is no refresh token; log in again"));
         };
         let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Kept outside of the time limit, because the part that has come may hold the new refresh token.
+        // Kept outside of the time limit, because the part of an answer that has come may hold the new refresh token.
         let (mut came, mut sent_at) = (None, self.clock.now());
         let exchange = async {
             poll_fn(|cx| http.poll_ready(cx)).await.map_err(|source| failed(source.into()))?;
-            // A life that is counted from before the send is never too long.
+            // A life that is counted from before the send is never taken for longer than it is.
             sent_at = self.clock.now();
             let request = self.request(uri, refresh_token)?;
             let answer = http.call(request).await.map_err(|source| failed(source.into()))?;

@@ -1,3 +1,5 @@
+//! Tests of `OAuth2`: its requests, the answers that it reads, and limits of time and size.
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
@@ -175,7 +177,7 @@ async fn the_time_limit_covers_an_answer_that_never_begins() {
     assert!(crate::clock::now() - begun >= Duration::from_secs(30));
 }
 
-/// A body of scripted frames, and after those of `rest` for ever.
+/// A body of scripted frames, followed by `rest` for ever.
 struct Frames {
     first: VecDeque<&'static [u8]>,
     rest: Option<Result<&'static [u8], &'static str>>,
@@ -271,7 +273,7 @@ async fn what_came_before_an_answer_broke_off_is_read() {
         let mut error = outcome.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), 200, "{rest:?}");
         assert_eq!(error.take_refresh_token().unwrap().expose(), "r", "{rest:?}");
-        // Where a token of a form ends is unknown.
+        // It is unknown where a token in a form ends.
         let (outcome, _) = refresh_from(&[b"access_token=a&refresh_token=r"], rest, every).await;
         assert!(outcome.unwrap_err().take_refresh_token().is_none(), "{rest:?}");
     }
@@ -293,7 +295,7 @@ async fn a_connection_that_breaks_in_the_answer_is_transient() {
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "reset");
 }
 
-/// Ready only after it has been asked, anew after each clone, and not `Sync`.
+/// A service that is ready only once it was polled, anew after each clone, and that is not `Sync`.
 struct Strict {
     ready: bool,
     refuses: bool,

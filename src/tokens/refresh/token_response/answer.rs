@@ -10,15 +10,15 @@ use serde_json::value::RawValue;
 
 use crate::credentials::Secret;
 
-/// What an answer says.
+/// The content of an answer.
 #[derive(Default)]
 pub(super) struct ReadAnswer {
     pub(super) fields: Fields,
-    /// Whether it is a whole token response. Otherwise only the readable fields are there.
+    /// Whether the answer was read whole. Otherwise it holds only the fields that could be read.
     pub(super) is_whole: bool,
 }
 
-/// The fields that count, of any type; null if the server gave none.
+/// The known fields, of any type; null if the server gave none.
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) access: Option<Secret>,
@@ -30,7 +30,7 @@ pub(super) struct Fields {
     pub(super) code: Value,
 }
 
-/// The field that a member is.
+/// A known field, by the name of a member.
 #[derive(Clone, Copy)]
 enum Field {
     Access,
@@ -48,7 +48,7 @@ impl ReadAnswer {
         let body = text(body);
         match body.first() {
             Some(b'{') => Self::parse_json(body),
-            // A page, a list or a text is not a form.
+            // An HTML page, a list or a text is not a form.
             None | Some(b'<' | b'[' | b'"') => Self::default(),
             Some(_) => Self::parse_form(body),
         }
@@ -71,7 +71,7 @@ impl ReadAnswer {
     fn parse_form(body: &[u8]) -> Self {
         let mut fields = Fields::default();
         for (name, value) in form_urlencoded::parse(body) {
-            // An error's `code` occurs only in JSON.
+            // The `code` of an error occurs only in JSON.
             if let Some(field) = Field::of(&name).filter(|field| !matches!(field, Field::Code | Field::ErrorCode)) {
                 fields.set(field, Value::String(value.into_owned()));
             }
@@ -93,7 +93,7 @@ impl Fields {
         fields
     }
 
-    /// Sets a field. The last value counts; for a token, the last value that is one.
+    /// Sets a field. Of several values the last one counts; for a token, the last value that is one.
     fn set(&mut self, field: Field, value: Value) {
         match field {
             Field::Access => self.access = token(value).or(self.access.take()),
@@ -131,7 +131,7 @@ impl Fields {
         }
     }
 
-    /// Whether it names an error.
+    /// Whether the answer names an error.
     pub(super) fn has_error(&self) -> bool {
         (self.error.is_object() || self.error.is_string()) && !is_hollow(&self.error)
     }
@@ -165,7 +165,7 @@ fn text(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii()
 }
 
-/// A text that is not empty, without white space around it, which comes from a line break after a token.
+/// A token: text that is not empty. White space around it, such as a line break, is removed.
 fn token(value: Value) -> Option<Secret> {
     let Value::String(text) = value else { return None };
     let whole = Secret::new(text);
@@ -193,7 +193,8 @@ fn members(text: &[u8]) -> (Vec<(String, &RawValue)>, bool) {
     (members, read.is_ok())
 }
 
-/// Keeps each member as soon as it is read, so that a fault after it does not lose it.
+/// Collects the members of an object. It keeps each one as soon as it is read, so that a fault after it does not lose
+/// it.
 struct Members<'a, 'de>(&'a mut Vec<(String, &'de RawValue)>);
 
 impl<'de> DeserializeSeed<'de> for Members<'_, 'de> {

@@ -45,8 +45,8 @@ const REFUSED_FOR_NOW: &str = "the token endpoint refused for now";
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
-/// Reads a token response (RFC 6749 sections 5.1 and 5.2), in JSON or form-encoded. What it leaves out is taken from
-/// `previous`; `now` is when the life of the new token began.
+/// Reads a token response (RFC 6749 sections 5.1 and 5.2), in JSON or form-encoded. Missing parts are taken from
+/// `previous`. The life of the new token began at `now`.
 pub(crate) fn read(
     status: StatusCode,
     headers: &HeaderMap,
@@ -62,7 +62,7 @@ pub(crate) fn read(
         return Ok(token_set(access.clone(), refresh.cloned(), fields.expiry(now)));
     }
     let error = failure(status, headers, &fields, is_whole, now, previous);
-    // Even if the other members are wrong, the old refresh token is spent for a new one.
+    // Even if the other members are wrong, the old refresh token has been replaced by a new one.
     let fresh = fields.refresh.filter(|refresh| is_success && previous.refresh() != Some(refresh));
     Err(match fresh {
         Some(refresh) if error.kind() == Kind::LoginNeeded => {
@@ -73,8 +73,8 @@ pub(crate) fn read(
     })
 }
 
-/// Reads the beginning of an answer that was cut off, for this reason. A JSON object shows which of its members are whole; a
-/// form does not.
+/// Reads the beginning of an answer that was cut off by `error`. In a JSON object the whole members can be told from
+/// the one that is cut; in a form they cannot.
 pub(super) fn read_cut(
     head: &http::response::Parts,
     body: &[u8],
@@ -124,7 +124,7 @@ fn failure(
     }
 }
 
-/// The failure as one for now, because the server has handed out a new refresh token, which it has not refused.
+/// The failure as a transient one: the server has handed out a new refresh token, which it has not refused yet.
 fn refused_for_now(error: RefreshError, status: StatusCode) -> RefreshError {
     let again = RefreshError::transient(REFUSED_FOR_NOW).with_status(status);
     error.code().map_or(again.clone(), |code| again.with_code(code))
@@ -142,7 +142,7 @@ fn token_set(access: Secret, refresh: Option<Secret>, expires_at: Option<SystemT
 }
 
 impl Fields {
-    /// What a failure means, and its code. A failing server is not believed to know the token.
+    /// The kind of a failure, and its code. A failing server's word about the token is not believed.
     fn refusal(&self, status: StatusCode) -> (Kind, Option<&str>) {
         let nested = |key| self.error.get(key).and_then(Value::as_str);
         let codes = [nested("code"), self.error.as_str(), nested("type"), self.error_code.as_str(), self.code.as_str()];
@@ -176,7 +176,7 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
+/// How long `Retry-After` asks to wait, in seconds or as a date (RFC 9110 section 10.2.3).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match value.parse() {
@@ -185,7 +185,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
 }
 
-/// Whether the body is in a form that was not asked for.
+/// Whether the body is compressed, although that was not asked for.
 fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_ENCODING).iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

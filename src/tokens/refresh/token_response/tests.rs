@@ -1,3 +1,5 @@
+//! Tables of token responses: tokens, errors, and refresh tokens that must not be lost.
+
 use http::HeaderValue;
 use proptest::prelude::*;
 
@@ -17,7 +19,7 @@ fn answer(status: u16, body: impl AsRef<[u8]>) -> Result<TokenSet, RefreshError>
     read(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_ref(), at(NOW), &previous())
 }
 
-/// The access token, the refresh token and the life in seconds.
+/// The access token, the refresh token, and the life in seconds.
 type Meaning = (&'static str, &'static str, Option<u64>);
 
 #[test]

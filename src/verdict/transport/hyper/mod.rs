@@ -46,8 +46,8 @@ fn hyper_error(error: &hyper::Error) -> Verdict {
     lost_connection(Processed::Maybe, how)
 }
 
-/// Whether hyper's connection task ended without an error of its own. hyper counts this as a user's error, and has no method
-/// to tell it.
+/// Whether hyper's connection task ended without an error of its own. It is read from the text, because hyper counts
+/// this as a user's error and has no method for it.
 fn is_dispatch_gone(error: &hyper::Error) -> bool {
     format!("{error:?}").starts_with("hyper::Error(User(DispatchGone)")
 }

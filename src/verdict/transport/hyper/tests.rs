@@ -1,4 +1,4 @@
-//! Against real servers on loopback sockets, through hyper-util's client.
+//! Verdicts on errors of hyper-util's client, against real servers on loopback sockets.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -49,7 +49,7 @@ async fn read_to(socket: &mut TcpStream, text: &[u8]) {
     }
 }
 
-/// Gives one chunk, and then fails as a caller's own source would.
+/// A body that gives one chunk and then fails, as a caller's own source may.
 struct FailingBody(bool);
 
 impl http_body::Body for FailingBody {
@@ -58,7 +58,7 @@ impl http_body::Body for FailingBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if std::mem::replace(&mut self.0, true) {
-            // Looks like a failure to connect, and is none of ours.
+            // It looks like a failure to connect, but is not from our connection.
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionRefused.into())));
         }
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"begun")))))

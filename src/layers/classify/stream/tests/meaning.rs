@@ -1,3 +1,5 @@
+//! What single frames mean, before and after content has begun.
+
 use super::super::frame::Frame;
 use super::super::meaning::{FrameKind, meaning};
 use super::super::search::could_be_last;

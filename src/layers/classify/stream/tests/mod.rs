@@ -1,4 +1,4 @@
-//! Data of our own making, in the shapes that the providers use.
+//! Tests of scanning, meaning and following streams, on made-up data in the shapes that the providers use.
 
 mod dialects;
 mod meaning;
@@ -29,7 +29,7 @@ fn frames(format: Format, stream: &[u8], sizes: &[usize]) -> Vec<(String, String
     frames
 }
 
-/// The same however it is cut.
+/// The frames of a stream, which are the same however it is cut.
 fn all_cuts(format: Format, stream: &[u8]) -> Vec<(String, String)> {
     let whole = frames(format, stream, &[usize::MAX]);
     for size in [1, 2, 3, 5, 7, 16] {

@@ -1,4 +1,4 @@
-//! However a stream is cut, the result is the same.
+//! Property: however a stream is cut into chunks, the result is the same.
 
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! How streams of each format are cut into frames, and which answers are streams.
+
 use http::HeaderMap;
 
 use super::super::format::Format;

@@ -27,7 +27,7 @@ pub(in crate::providers::failures) static BEDROCK: FamilyRules = FamilyRules {
         Row::codes(&["ResourceNotFoundException"]).text(&["use case details have not been submitted"]).says(NO_MODEL),
         Row::codes(&["ExpiredTokenException", "ExpiredToken"]).says(EXPIRED),
         Row::codes(&["UnrecognizedClientException", "InvalidClientTokenId"]).says(INVALID),
-        // Signed with a clock that is wrong, or over something else: another credential would do no better.
+        // The signature is wrong, or was made with a wrong clock: another credential would do no better.
         Row::codes(&["InvalidSignatureException", "RequestExpired", "SignatureDoesNotMatch"]).says(REJECTED),
         Row::codes(&["ValidationException", "ResourceNotFoundException"]).says(REJECTED),
     ],

@@ -7,7 +7,7 @@ pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["DeploymentNotFound", "ResponsibleAIPolicyViolation"]).says(REJECTED),
         Row::codes(&["PermissionDenied"]).at(&[401]).says(INVALID),
-        // Without a role for the deployment.
+        // The credential has no role for the deployment.
         Row::codes(&["PermissionDenied", "AuthorizationFailed"]).at(&[403]).says(NO_RIGHT),
     ],
     texts: &[
@@ -23,7 +23,7 @@ pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
         text(&[401], &["^access denied due to invalid subscription key"]).says(INVALID),
         text(&[403], &["virtual network/firewall rules", "^public access is disabled"]).says(EGRESS),
     ],
-    // A limit is of one deployment.
+    // A limit concerns one deployment.
     statuses: &[(429, THROTTLED_MODEL)],
     hides_quotas: true,
     ..FamilyRules::NONE

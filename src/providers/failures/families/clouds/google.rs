@@ -49,7 +49,8 @@ pub(in crate::providers::failures) static CODE_ASSIST: FamilyRules = FamilyRules
     ..FamilyRules::NONE
 };
 
-/// The names of the exceeded quotas tell a day from a minute. The delay beside a day's quota is no promise.
+/// Reads the names of the exceeded quotas, which tell a day from a minute. The delay beside a day's quota is no
+/// promise.
 fn quota(failure: &Failure<'_>) -> Option<Meaning> {
     let document = &failure.document;
     if !document.has_code("RESOURCE_EXHAUSTED") || failure.is(&[402]) {
@@ -57,7 +58,7 @@ fn quota(failure: &Failure<'_>) -> Option<Meaning> {
     }
     let named = |part: &str| document.quotas.iter().any(|name| name.contains(part));
     if document.quota_is_zero || ["limit: 0,", "limit: 0\n"].iter().any(|zero| document.message.contains(zero)) {
-        // Not on this tier.
+        // The account's tier does not include the model.
         Some(NO_MODEL)
     } else if named("PerDay") || named("Daily") {
         Some(QUOTA_MODEL)
@@ -68,7 +69,7 @@ fn quota(failure: &Failure<'_>) -> Option<Meaning> {
     }
 }
 
-/// A limit without a named quota is the region's shared capacity, which other projects meet as well.
+/// Reads a limit without a named quota. It is the region's shared capacity, which other projects meet as well.
 fn shared_quota(failure: &Failure<'_>) -> Option<Meaning> {
     quota(failure).or_else(|| {
         let document = &failure.document;

@@ -9,7 +9,7 @@ pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     codes: &[
         Row::codes(&["user_model_rate_limited"]).says(THROTTLED_MODEL),
         Row::codes(&["user_global_rate_limited", "agent_mode_limit_exceeded"]).says(THROTTLED),
-        // A limit of the program that all accounts use, or of the provider behind it.
+        // A limit for all accounts of the program, or of the provider behind it.
         Row::codes(&["integration_rate_limited", "model_overloaded", "upstream_provider_rate_limit"]).says(OVERLOADED),
         Row::codes(&["rate_limited"]).says(THROTTLED),
         Row::codes(&["quota_exceeded", "free_quota_exceeded"]).says(QUOTA),
@@ -29,7 +29,7 @@ pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     ..FamilyRules::NONE
 };
 
-/// GitHub throttles with 403 as well; a snapshot with nothing left says why a 402 came.
+/// Reads limits from header fields. GitHub throttles with 403 as well, and a used-up snapshot says why a 402 came.
 fn limits(failure: &Failure<'_>) -> Option<Meaning> {
     match failure.status? {
         402 if failure.exhausted().is_some() => Some(QUOTA),

@@ -1,4 +1,4 @@
-//! Those who pass requests on to the providers behind them, and add limits of their own.
+//! Services that pass requests on to other providers, and add limits of their own.
 
 pub(in crate::providers::failures) mod copilot;
 pub(in crate::providers::failures) mod openrouter;

@@ -11,7 +11,7 @@ pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
         Row::codes(&["privacy_restricted"]).says(NO_MODEL),
         Row::codes(&["region_restricted"]).says(NOT_THIS_REQUEST),
         Row::codes(&["model_deprecated", "no_endpoints", "flagged_input", "moderation"]).says(REJECTED),
-        // Passes when other requests of this account are done.
+        // Ends when other requests of this account are done.
         Row::codes(&["in_flight_budget_exhausted", "openrouter_in_flight_budget"]).says(THROTTLED),
         Row::codes(&["openrouter_credits", "openrouter_key_limit", "payment_required"]).says(BILLING),
         Row::codes(&["provider_overloaded"]).says(OVERLOADED),
@@ -35,7 +35,7 @@ fn upstream(failure: &Failure<'_>) -> Option<Meaning> {
     let document = &failure.document;
     match failure.status {
         Some(403) if document.is_flagged => Some(REJECTED),
-        // The budget of a key that is filled up again.
+        // The budget of a key, which fills up again at a stated time.
         Some(403) if document.times.resets_at.is_some() => Some(QUOTA),
         // Every account meets the limit of a provider behind it.
         Some(429) if document.is_upstream => Some(OVERLOADED),

@@ -1,4 +1,4 @@
-//! Those who serve models that others have made, on machines of their own.
+//! Services that run the models of others on their own machines.
 
 pub(in crate::providers::failures) mod fireworks;
 pub(in crate::providers::failures) mod groq;

@@ -15,7 +15,7 @@ const TEXTS: &[Row] = &[
     text(&[IN_STREAM, 400, 401, 403], &["^this organization has been disabled", "^your account has been disabled"])
         .says(BANNED),
     text(&[401], &["^invalid x-api-key"]).says(INVALID),
-    // The plan has no such feature; the same request without it passes.
+    // The plan does not include this feature; the same request without it passes.
     text(&[IN_STREAM, 429], &["^extra usage is required for ", "^usage credits are required for "])
         .says(NOT_THIS_REQUEST),
     text(&[429], &["not your usage limit"]).says(OVERLOADED),

@@ -1,4 +1,4 @@
-//! Cohere: a message alone.
+//! Cohere: its errors are a message without a code.
 
 use crate::providers::failures::family_rules::FamilyRules;
 use crate::providers::failures::row::*;

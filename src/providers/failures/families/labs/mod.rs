@@ -1,4 +1,4 @@
-//! Those who make models and serve them under their own name, with keys or subscriptions.
+//! Companies that make models and serve them under their own name, with keys or subscriptions.
 
 pub(in crate::providers::failures) mod anthropic;
 pub(in crate::providers::failures) mod cohere;

@@ -3,12 +3,12 @@
 use crate::providers::failures::family_rules::FamilyRules;
 use crate::providers::failures::row::*;
 
-/// Limits are of an organization and a model.
+/// Codes of limits, which concern an organization and a model.
 const LIMITS: &[&str] = &["rate_limit_exceeded", "tokens", "requests"];
 
 pub(in crate::providers::failures) static OPENAI: FamilyRules = FamilyRules {
     codes: &[
-        // Larger than the limit of a whole minute: waiting never helps.
+        // The request is larger than the limit of a whole minute: waiting never helps.
         Row::codes(LIMITS).text(&["^request too large"]).says(REJECTED),
         Row::codes(LIMITS).at(&[413]).says(REJECTED),
         Row::codes(LIMITS).text(&["on tokens per day (tpd)", "on requests per day (rpd)"]).says(QUOTA_MODEL),

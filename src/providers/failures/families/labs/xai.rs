@@ -26,7 +26,7 @@ pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
         text(&[400, 401, 403], &["^incorrect api key provided"]).says(INVALID),
         // A fresh login may be refused once.
         text(&[403], &["^access to the chat endpoint is denied"]).says(EXPIRED),
-        // Nothing is allowed at this host.
+        // The limit of this model is zero for the account.
         text(&[IN_STREAM, 429], &["(actual/limit): 0/0"]).says(NO_MODEL),
         text(&[IN_STREAM, 429], &["^too many tokens for team", "^too many requests for team"]).says(THROTTLED_MODEL),
     ],

@@ -65,7 +65,6 @@
 //! | `login` | logging in through the browser (authorization code with PKCE) or with a code on another device |
 //! | `keyring` | `store::KeyringStore`: the secrets in the keyring of the operating system, all else in another store |
 //! | `full` | all of the above |
-//! | `cli` | the command `marathon`, which looks after the accounts in a terminal; not in `full` |
 //!
 //! The crate `oauth-marathon-test` is a test kit, for your `dev-dependencies`: a provider, a token source and a store by
 //! script, a clock set by hand, a probe, and rules for your own parts.
@@ -84,9 +83,6 @@
     )
 )]
 
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
 #[cfg(any(feature = "hyper-client", feature = "reqwest"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "hyper-client", feature = "reqwest"))))]
 pub mod clients;

@@ -27,7 +27,7 @@ use super::world::{Body, ORIGIN, Provider, SMALL, at_once, request, token};
 pub(crate) fn limited(count: usize, ready: usize) -> Pool {
     let expiry = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
     let accounts = (1..=count).map(|number| {
-        let name = if number == count { "last".to_owned() } else { format!("{number:06}-limited") };
+        let name = if number == count && ready > 0 { "last".to_owned() } else { format!("{number:06}-limited") };
         let tokens = TokenSet::new(token(&name)).with_refresh(token("refresh")).expires_at(expiry);
         Credential::new(format!("account-{number}"), tokens)
     });

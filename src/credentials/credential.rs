@@ -91,14 +91,18 @@ impl Material {
         }
     }
 
-    pub(crate) fn tokens(&self) -> Option<&TokenSet> {
+    /// The token set, unless it is a key.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&TokenSet> {
         match self {
             Self::OAuth(tokens) => Some(tokens),
             Self::Key(_) => None,
         }
     }
 
-    pub(crate) fn refresh_token(&self) -> Option<&Secret> {
+    /// The refresh token, if there is one. Without one, nothing can be refreshed.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&Secret> {
         self.tokens().and_then(TokenSet::refresh)
     }
 }
@@ -127,7 +131,8 @@ impl From<Secret> for Material {
 ///     .extra_header("chatgpt-account-id", "acct_1");
 /// let key = Credential::new("key", Secret::new("sk-1")).header("x-api-key").base_url("https://eu.example.com/v1");
 /// assert_eq!(key.id().as_str(), "key");
-/// # let _ = subscription;
+/// // Methods that end in `_ref` read what the methods without it set.
+/// assert_eq!(subscription.label_ref(), Some("work account"));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
@@ -232,6 +237,13 @@ impl Credential {
         self
     }
 
+    /// The same account under another id.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<CredentialId>) -> Self {
+        self.id = id.into();
+        self
+    }
+
     /// The id.
     #[must_use]
     pub fn id(&self) -> &CredentialId {
@@ -242,5 +254,40 @@ impl Credential {
     #[must_use]
     pub fn material(&self) -> &Material {
         &self.material
+    }
+
+    /// The label, if one was set with [`Credential::label`].
+    #[must_use]
+    pub fn label_ref(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
+    /// The subject, if one was set with [`Credential::subject`].
+    #[must_use]
+    pub fn subject_ref(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The header that carries the secret, if one was set with [`Credential::header`].
+    #[must_use]
+    pub fn header_ref(&self) -> Option<&str> {
+        self.header.as_deref()
+    }
+
+    /// The word before the secret, if one was set with [`Credential::scheme`].
+    #[must_use]
+    pub fn scheme_ref(&self) -> Option<&str> {
+        self.scheme.as_deref()
+    }
+
+    /// The names and values that were added with [`Credential::extra_header`].
+    pub fn extra_headers(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.extra_headers.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The base URL, if one was set with [`Credential::base_url`].
+    #[must_use]
+    pub fn base_url_ref(&self) -> Option<&str> {
+        self.base_url.as_deref()
     }
 }

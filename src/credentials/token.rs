@@ -74,7 +74,8 @@ impl TokenSet {
 pub struct Generation(u64);
 
 impl Generation {
-    pub(crate) const FIRST: Self = Self(1);
+    /// The generation of a secret that is new.
+    pub const FIRST: Self = Self(1);
 
     /// A generation from the number that a store has kept.
     #[must_use]

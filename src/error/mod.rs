@@ -77,8 +77,6 @@ pub enum ErrorKind {
     StoreBusy,
     /// The store cannot do what was asked.
     StoreUnsupported,
-    /// A file of another program cannot be understood, and nothing of it is taken over.
-    ImportRefused,
 }
 
 impl Error {

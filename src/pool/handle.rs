@@ -1,4 +1,4 @@
-//! The handle to a pool, and the parts that all other files of the pool use.
+//! The handle to a pool, and its shared parts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,17 +6,15 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use http::{HeaderName, Uri};
 
-use super::active::Active;
-use super::prepared::{Access, Lifetime, Slot};
-use super::state::stored::Moment;
-use super::state::{Effects, State};
-use super::strategy::Strategy;
+use super::prepared::{Access, Active, Lifetime, Slot};
+use super::selection::Selection;
+use super::state::{Effects, Moment, State};
 use crate::clock::{self, WallClock};
-use crate::config::{Settings, StrategyName};
+use crate::config::Settings;
 use crate::credentials::Credential;
 use crate::credentials::Generation;
 use crate::credentials::origin::Origin;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::events::{Account, Event, EventStream, Notifiers};
 use crate::pool::budget::Budget;
 use crate::providers::model::Models;
@@ -50,16 +48,16 @@ pub(super) struct Inner {
     pub(super) origins: Vec<Origin>,
     /// The active credential, published for the fast path.
     pub(super) active: Active,
-    /// A copy of the state's count of changes, to be read without the lock.
+    /// A copy of the state's count of changes, for reading without the lock.
     pub(super) changes: AtomicU64,
-    /// Every header that a credential of this pool sets or has set.
+    /// Every header that a credential of this pool sets or has set, so that the injection removes them from requests.
     pub(super) header_names: ArcSwap<Vec<HeaderName>>,
     /// Whether `header_names` has any other than `Authorization`.
     pub(super) has_other_headers: AtomicBool,
     pub(super) state: Mutex<State>,
     pub(super) source: Option<Arc<dyn DynTokenSource>>,
     pub(super) store: Arc<dyn DynStore>,
-    pub(super) strategy: Option<Box<dyn Strategy>>,
+    pub(super) selection: Selection,
     pub(super) events: Notifiers,
     /// Finds the model of a request, and knows whether any credential cools for a single model.
     pub(super) models: Models,
@@ -93,13 +91,13 @@ impl Pool {
         &self.0.settings
     }
 
-    /// Where the pool's events go; more notifiers can be added to it.
+    /// The notifiers that get the pool's events. More can be added.
     #[must_use]
     pub fn notifiers(&self) -> &Notifiers {
         &self.0.events
     }
 
-    /// The events from now on.
+    /// Starts a stream of the pool's events from now on.
     #[must_use]
     pub fn events(&self) -> EventStream {
         self.0.events.subscribe()
@@ -149,7 +147,7 @@ impl Pool {
     /// Releases the lock after a transition, and wakes the task that writes to the store if there is something to write.
     #[inline]
     pub(super) fn unlock(&self, state: MutexGuard<'_, State>) {
-        let is_waiting = state.outbox.is_waiting();
+        let is_waiting = state.has_unsaved_changes();
         drop(state);
         if is_waiting {
             self.0.outgoing.notify_one();
@@ -158,13 +156,9 @@ impl Pool {
 
     /// Publishes which credential is active, after a transition and before the lock is released.
     pub(super) fn reset_active(&self, state: &State) {
-        self.0.changes.store(state.changes, Release);
-        self.0.models.set_wanted(!state.models.is_empty());
-        let sticky = self.0.strategy.is_none() && self.0.settings.strategy == StrategyName::Sticky;
-        let first = state.rotation.first().filter(|_| sticky && !state.closed);
-        // A credential whose token the provider has refused is not for the fast path.
-        let usable = first.and_then(|place| state.entry(place)).filter(|entry| !entry.refreshing.forced);
-        self.0.active.set(usable.map(|entry| &entry.access));
+        self.0.changes.store(state.changes(), Release);
+        self.0.models.set_wanted(state.has_model_cooldowns());
+        self.0.active.set(state.active().filter(|_| self.0.selection.keeps_to_front()));
     }
 
     #[inline]
@@ -183,13 +177,13 @@ impl Pool {
 }
 
 impl Inner {
-    /// The two clocks. The wall clock may be foreign code: it is read before the lock is taken.
+    /// The time on both clocks. The wall clock may be foreign code, so it is read before the lock is taken.
     pub(super) fn moment(&self) -> Moment {
         Moment { wall: self.wall.now(), now: clock::now() }
     }
 
-    /// Builds what goes out with requests. Only a token that can be replaced has a time for it, so that no request reads a
-    /// clock for the others.
+    /// Builds the headers of a credential. Only a token that can be refreshed gets the time of its refresh, so that
+    /// requests with other credentials read no clock.
     pub(super) fn prepare(
         &self,
         credential: &Credential,
@@ -217,6 +211,10 @@ impl Inner {
             names.extend(access.header_names().filter(|name| !known.contains(name)).cloned());
             names
         });
+    }
+
+    pub(super) fn closed(&self) -> Error {
+        Error::new(ErrorKind::Closed, format!("the pool of {:?} has been shut down", self.provider))
     }
 
     pub(super) fn events_of(&self, effects: Effects) -> impl Iterator<Item = Event> {

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use super::handle::{Inner, Pool};
 use super::prepared::Slot;
-use super::state::State;
-use super::state::stored::Moment;
+use super::state::{Arrival, Moment, State};
 use crate::clock;
 use crate::credentials::Secret;
 use crate::credentials::{Credential, CredentialId, Material};
 use crate::credentials::{Generation, TokenSet};
 use crate::error::{Error, ErrorKind};
-use crate::tokens::refresh::across::{Known, is_same};
 use crate::verdict::Scope;
 
 impl Pool {
@@ -28,7 +26,7 @@ impl Pool {
         })
     }
 
-    /// Adds all of them, in their order.
+    /// Adds all of the credentials, in their order.
     pub(super) fn fill(&self, credentials: Vec<Credential>) -> Result<(), Error> {
         credentials.into_iter().try_for_each(|credential| self.add(credential))
     }
@@ -56,11 +54,9 @@ impl Pool {
     /// # Errors
     /// If no credential holds it, or the new tokens are malformed.
     pub fn update_by_refresh_token(&self, refresh: &Secret, tokens: TokenSet) -> Result<CredentialId, Error> {
-        let holds = |entry: &&super::state::Entry| entry.credential.material.refresh_token() == Some(refresh);
         let moment = self.0.moment();
         self.change(|state| {
-            let found = state.entries().find(holds).map(|entry| (entry.access.slot.place, entry.credential.id.clone()));
-            let (place, id) = found.ok_or_else(|| {
+            let (place, id) = state.holder_of(refresh).ok_or_else(|| {
                 let message = format!("no credential of {:?} holds that refresh token", self.0.provider);
                 Error::new(ErrorKind::UnknownCredential, message)
             })?;
@@ -69,11 +65,11 @@ impl Pool {
         })
     }
 
-    /// Replaces the whole set in one step; no request sees a part of it. A credential that stays keeps its health, and its
-    /// token too where the same one is given. The order is the new one.
+    /// Replaces all credentials in one step; no request sees a part of it. A credential that stays keeps its health,
+    /// and its token too if the same one is given. The order is the new one.
     ///
     /// # Errors
-    /// If one is malformed or an id is given twice; the old set then stays as it is.
+    /// If one is malformed or an id is given twice; the old credentials then stay.
     pub fn replace(&self, credentials: Vec<Credential>) -> Result<(), Error> {
         let mut ids = HashSet::new();
         for credential in &credentials {
@@ -86,17 +82,14 @@ impl Pool {
         let moment = self.0.moment();
         let mut removed = Vec::new();
         self.change(|state| {
-            let gone: Vec<_> = state.ids().filter(|id| !ids.contains(*id)).cloned().collect();
-            removed.extend(gone.iter().map(|id| state.remove_for_good(id.as_str())));
-            state.outbox.reorder(order);
+            removed.extend(state.others_than(&ids).iter().map(|id| state.remove_for_good(id.as_str())));
+            state.note_order(order);
             for credential in credentials {
                 match state.place_of(credential.id.as_str()) {
                     None => self.0.add(state, credential, moment)?,
                     Some(place) => {
                         self.0.replace_credential(state, place, credential, moment)?;
-                        if state.rotation.is_queued(place) {
-                            state.rotation.to_back(place);
-                        }
+                        state.move_to_back(place);
                     }
                 }
             }
@@ -104,9 +97,9 @@ impl Pool {
         })
     }
 
-    /// Ends what keeps a credential from being used: with [`Scope::Credential`] everything, a ban and a lost login included;
-    /// with [`Scope::Model`] the cooldowns of single models; with another scope the cooldowns of that scope. Says whether the
-    /// pool holds the credential.
+    /// Ends what keeps a credential from being used. [`Scope::Credential`] ends everything, a ban and a lost login
+    /// included; [`Scope::Model`] ends the cooldowns of single models; another scope ends the cooldowns of that scope.
+    /// True if the pool holds the credential.
     pub fn clear(&self, id: impl AsRef<str>, scope: Scope) -> bool {
         self.change(|state| {
             let place = state.place_of(id.as_ref());
@@ -114,47 +107,35 @@ impl Pool {
         })
     }
 
-    /// Ends the cooldown of a credential for one model. Says whether there was one.
+    /// Ends the cooldown of a credential for one model. True if there was one.
     pub fn clear_model(&self, id: impl AsRef<str>, model: impl AsRef<str>) -> bool {
         let model = model.as_ref();
         self.change(|state| {
-            let Some(place) = state.place_of(id.as_ref()) else { return false };
-            let was_cooling = state.models.until(place, model).is_some();
-            state.forget_models(place, |other| other == model);
-            was_cooling
+            let place = state.place_of(id.as_ref());
+            place.is_some_and(|place| state.clear_model(place, model))
         })
     }
 
-    /// Marks the token of a credential as expired, so that it is refreshed before its next use. Nothing happens if its
-    /// generation is another one by now, if it cannot be refreshed, or if a forced refresh was less than a minute ago.
-    /// Says whether it was marked.
+    /// Marks the token of a credential as expired, so that it is refreshed before its next use. Returns false and does
+    /// nothing if its generation is no longer `seen`, if it cannot be refreshed, or if a forced refresh was less than a
+    /// minute ago.
     pub fn invalidate(&self, id: impl AsRef<str>, seen: Generation) -> bool {
         let now = clock::now();
         let has_source = self.0.source.is_some();
-        self.change(|state| {
-            let Some(entry) = state.place_of(id.as_ref()).and_then(|place| state.entry_mut(place)) else {
-                return false;
-            };
-            let refreshable = has_source && entry.credential.material.refresh_token().is_some();
-            if entry.access.generation != seen || !refreshable || !entry.refreshing.may_force(now) {
-                return false;
-            }
-            entry.refreshing.force(now);
-            true
-        })
+        self.change(|state| state.invalidate(id.as_ref(), seen, has_source, now))
     }
 
-    /// Ends the pool: requests that come now are refused, and it returns when the refreshes under way are over, so that no
-    /// new token is lost, and what is known of the credentials' health is in the store.
+    /// Ends the pool. Requests that come now are refused. It returns when all refreshes under way are over, so that no
+    /// new token is lost, and when the health of the credentials is in the store.
     pub async fn shutdown(&self) {
         {
             let mut state = self.state();
-            state.closed = true;
+            state.close();
             self.reset_active(&state);
         }
         self.0.closing.send_replace(true);
         let mut refreshing = self.0.refreshing.subscribe();
-        // The sender lives as long as this handle does.
+        // This cannot fail, because the sender lives as long as this handle.
         let _ = refreshing.wait_for(|count| *count == 0).await;
         if let Err(error) = self.flush().await {
             tracing::warn!(target: "oauth_marathon", provider = %self.0.provider, %error, "not all of a pool could be stored");
@@ -163,7 +144,8 @@ impl Pool {
 }
 
 impl Pool {
-    /// Changes the state. Credentials whose cooldown is over join the order first, because they recovered before the change.
+    /// Locks the state and changes it. Credentials whose cooldown is over join the order first, because they recovered
+    /// before.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state();
         let effects = state.join(clock::now());
@@ -176,58 +158,37 @@ impl Pool {
 }
 
 impl Inner {
-    /// Adds a credential whose id is known to be free, for the store too.
-    fn add(&self, state: &mut State, credential: Credential, moment: Moment) -> Result<(), Error> {
-        let id = credential.id.clone();
-        self.insert(state, credential, None, moment)?;
-        state.outbox.change(&id);
-        Ok(())
-    }
-
     /// Adds a credential whose id is known to be free, and returns its place.
     pub(super) fn insert(
         &self,
         state: &mut State,
         credential: Credential,
-        stored_as: Option<Generation>,
+        arrival: Arrival,
         moment: Moment,
     ) -> Result<u32, Error> {
-        let again = state.removed(&credential).filter(|_| stored_as.is_none()).cloned();
-        // Greater than that of any earlier secret of the same id, so that nothing late is mistaken for it. A store sees to
-        // that itself.
-        let same = again.as_ref().map(|again| again.generation);
-        let generation = stored_as.or(same).unwrap_or_else(|| state.newest.next());
-        let known = match (stored_as, &again) {
-            (Some(generation), _) => Known::stored(generation),
-            (None, Some(again)) => again.known_again(),
-            (None, None) if !self.follows => Known::given(generation),
-            // The one before it is still to be removed from the store.
-            (None, None) if state.outbox.is_changed(&credential.id) => Known::added().put_in(),
-            (None, None) => Known::added(),
-        };
-        let place = state.free_place();
+        let admission = state.admit(&credential, arrival);
+        let place = admission.place;
         let slot = Arc::new(Slot::new(&credential, place));
-        match self.prepare(&credential, slot, generation, moment) {
+        match self.prepare(&credential, slot, admission.generation, moment) {
             Ok(access) => {
-                let id = credential.id.clone();
-                state.insert(credential, Arc::new(access));
-                if let Some(entry) = state.entry_mut(place) {
-                    entry.known = known;
-                    entry.record_turn = again.map_or_else(Arc::default, |again| again.record_turn);
-                }
-                state.forget_removed(&id);
+                state.insert(credential, Arc::new(access), admission);
                 Ok(place)
             }
             Err(error) => {
-                state.give_back(place);
+                state.decline(admission);
                 Err(error)
             }
         }
     }
 
+    /// Adds a credential whose id is known to be free, and notes it for the store.
+    fn add(&self, state: &mut State, credential: Credential, moment: Moment) -> Result<(), Error> {
+        self.insert(state, credential, Arrival::Given { follows: self.follows }, moment).map(drop)
+    }
+
     fn replace_material(&self, state: &mut State, place: u32, material: Material, moment: Moment) -> Result<(), Error> {
         let Some(entry) = state.entry(place) else { return Ok(()) };
-        let credential = Credential { material, ..entry.credential.clone() };
+        let credential = Credential { material, ..entry.credential().clone() };
         self.replace_credential(state, place, credential, moment)
     }
 
@@ -238,27 +199,9 @@ impl Inner {
         credential: Credential,
         moment: Moment,
     ) -> Result<(), Error> {
-        let Some(entry) = state.entry(place) else { return Ok(()) };
-        if entry.credential == credential {
-            return Ok(());
-        }
-        let slot = entry.access.slot.clone();
-        let known = entry.known;
-        let generation = entry.access.generation;
-        // Another label or header is no change of the secret: it does not keep a refresh from being published, and what
-        // the provider or its OAuth server has said of the secret still holds.
-        let is_same = is_same(&entry.credential.material, &credential.material);
-        let generation = if is_same { generation } else { generation.next() };
+        let Some((slot, generation)) = state.replacement(place, &credential) else { return Ok(()) };
         let access = Arc::new(self.prepare(&credential, slot, generation, moment)?);
-        state.outbox.change(&credential.id);
-        if is_same {
-            state.relabel(place, credential, access);
-            return Ok(());
-        }
-        state.replace_secret(place, credential, access);
-        if let Some(entry) = state.entry_mut(place) {
-            entry.known = known.put_in();
-        }
+        state.put_in(place, credential, access);
         Ok(())
     }
 
@@ -267,7 +210,7 @@ impl Inner {
         self.prepare(credential, Arc::new(Slot::new(credential, 0)), Generation::FIRST, self.moment()).map(drop)
     }
 
-    fn not_held(&self, id: &str) -> Error {
+    pub(super) fn not_held(&self, id: &str) -> Error {
         Error::new(
             ErrorKind::UnknownCredential,
             format!("the pool of {:?} does not hold the credential {id:?}", self.provider),

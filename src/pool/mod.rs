@@ -17,43 +17,39 @@
 //! The lock rule: one short lock guards the state. All decisions are pure functions under it, with the time as an argument
 //! (`state`). It is never held across an await, and no foreign code (strategy, classifier, notifier, token source, store)
 //! runs under it: events and writes follow after it is released. Only the turn to write one credential's record
-//! (`refresh::record_turn`) is held across awaits; it is an async lock of its own, for each credential.
+//! (`record_turn`) is held across awaits; it is an async lock of its own, for each credential.
 //!
 //! The fast path: a request whose credential is active and whose token is fresh takes no lock. It reads the published
-//! credential (`active`), and the clock if the token expires; its success is counted in atomics. Only a success that has a
+//! credential (`prepared`), and the clock if the token expires; its success is counted in atomics. Only a success that has a
 //! cooldown to end or something to note takes the lock.
 //!
-//! What may touch what: fields of `state::State` change through transitions of `state`; `refresh` replaces tokens; `mirror`
-//! keeps the store alike; the files beside them are the edge, which locks, calls a transition and sends its effects. It is
-//! not one map behind a lock, because thousands of requests share it, several processes share its store, and a refresh
-//! token must never be sent twice.
+//! What may touch what: only `state` sees the fields of its `State` and of the credentials in it; all others call its
+//! transitions and readings. `selection` chooses among the ready credentials, `lease` holds one for an attempt, `refresh`
+//! replaces tokens, and `mirror` keeps the store alike. The files beside them are the edge, which locks, calls a transition
+//! and sends its effects. It is not one map behind a lock, because thousands of requests share it, several processes share
+//! its store, and a refresh token must never be sent twice.
 
-mod acquire;
-mod active;
 pub(crate) mod budget;
 mod builder;
 mod handle;
-mod late;
 mod lease;
 mod manage;
 mod mirror;
 mod prepared;
+mod record_turn;
 mod recovery;
 mod refresh;
+mod selection;
 mod snapshot;
 mod state;
-mod strategy;
 #[cfg(all(test, shuttle))]
 mod tests;
 
-pub(crate) use self::acquire::{Acquired, Unavailable};
 pub use self::builder::PoolBuilder;
 pub use self::handle::Pool;
 pub use self::lease::Lease;
+pub(crate) use self::lease::{Acquired, Unavailable};
 pub(crate) use self::prepared::Access;
+pub use self::selection::{Candidate, Choice, Strategy};
 pub use self::snapshot::{CredentialSnapshot, ModelSnapshot, PoolSnapshot, Standing};
-pub(crate) use self::state::ask::Ask;
-pub(crate) use self::state::last_answer::{Remembered, invented};
-pub(crate) use self::state::refresh_state::RefreshOutcome;
-pub(crate) use self::state::settle::{Outcome, Request, Settled};
-pub use self::strategy::{Candidate, Choice, Strategy};
+pub(crate) use self::state::{Outcome, RefreshOutcome, Remembered, RequestView, Settled, invented};

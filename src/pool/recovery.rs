@@ -1,4 +1,4 @@
-//! Reports that a credential has recovered, at the time it does.
+//! Reports the recovery of a credential at the time when it happens.
 //!
 //! Requests do not need this: each pick ends the cooldowns that are over. The task runs only while the pool's events have a
 //! listener and some credential cools.
@@ -17,10 +17,11 @@ impl Pool {
             return;
         }
         let Ok(runtime) = Handle::try_current() else { return };
-        if std::mem::replace(&mut self.state().watching, true) {
-            self.0.rescheduled.notify_one();
-        } else {
+        let is_first = self.state().begin_watch();
+        if is_first {
             runtime.spawn(watch(Watch(Arc::downgrade(&self.0))));
+        } else {
+            self.0.rescheduled.notify_one();
         }
     }
 
@@ -29,20 +30,20 @@ impl Pool {
         let mut state = self.state();
         let effects = state.join(clock::now());
         self.reset_active(&state);
-        let due = [state.rotation.due(), state.models.due()].into_iter().flatten().min();
+        let due = state.next_recovery();
         drop(state);
         self.emit(effects);
         due
     }
 }
 
-/// Notes that nothing watches any more, even if the task is dropped.
+/// Marks, when dropped, that no task watches any more, even if the task is cut short.
 struct Watch(Weak<Inner>);
 
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
-            Pool(inner).state().watching = false;
+            Pool(inner).state().end_watch();
         }
     }
 }

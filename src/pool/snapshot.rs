@@ -1,4 +1,4 @@
-//! A pool at one moment, without secrets.
+//! The snapshot of a pool: its state at one moment, without secrets.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,8 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 
 use super::handle::Pool;
-use super::state::Entry;
-use super::state::models::ModelCooldowns;
+use super::state::{CooldownLeft, PoolEntry, State};
 use crate::clock;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
@@ -22,8 +21,8 @@ use crate::verdict::OutReason;
 pub struct PoolSnapshot {
     /// The provider's id.
     pub provider: String,
-    /// The credentials in the order of use: the ready ones, the active one first; the cooling ones, the first to recover
-    /// first; those that are out.
+    /// The credentials in the order of use: first the ready ones, beginning with the active one; then the cooling ones,
+    /// by their recovery; then those that are out.
     pub credentials: Vec<CredentialSnapshot>,
 }
 
@@ -35,7 +34,7 @@ pub struct CredentialSnapshot {
     pub id: CredentialId,
     /// What people call it.
     pub label: String,
-    /// Who it is at the provider.
+    /// The account's own id at the provider.
     pub subject: Option<String>,
     /// Whether it can be used.
     pub standing: Standing,
@@ -59,7 +58,7 @@ pub struct CredentialSnapshot {
     /// The last status that it was answered with; in an [opened](crate::pool::PoolBuilder::open) pool, before its first answer,
     /// the [one that is stored](crate::store::Health::last_status).
     pub last_status: Option<StatusCode>,
-    /// What its latest answers said about limits, as far as it is still true.
+    /// What its latest answers said about limits, without what is no longer true.
     pub quota: Quota,
 }
 
@@ -69,9 +68,9 @@ pub struct CredentialSnapshot {
 pub struct ModelSnapshot {
     /// Its name, as requests state it. Empty for the requests whose model is unknown: they share one cooldown.
     pub model: String,
-    /// For how long still.
+    /// How much longer it cools.
     pub cooldown: Duration,
-    /// Why: the cause with the latest end.
+    /// The cause of the cooldown with the latest end.
     pub cause: Kind,
     /// How long until one request may probe its used-up quota before the stated reset.
     pub next_probe: Option<Duration>,
@@ -86,15 +85,15 @@ pub enum Standing {
     /// It is cooling.
     #[non_exhaustive]
     Cooling {
-        /// For how long still.
+        /// How much longer it cools.
         cooldown: Duration,
-        /// Why: the cause with the latest end.
+        /// The cause of the cooldown with the latest end.
         cause: Kind,
     },
     /// It is out until a person acts.
     #[non_exhaustive]
     Out {
-        /// Why.
+        /// Why it is out.
         reason: OutReason,
     },
 }
@@ -113,11 +112,11 @@ impl Pool {
     pub fn snapshot(&self) -> PoolSnapshot {
         let (now, wall) = (clock::now(), self.0.wall.now());
         let state = self.state();
-        let slots: Vec<_> = state.in_order().map(|entry| entry.access.slot.clone()).collect();
+        let slots: Vec<_> = state.in_order().map(|entry| entry.access().slot.clone()).collect();
         let mut credentials: Vec<_> =
-            state.in_order().map(|entry| CredentialSnapshot::of(entry, &state.models, now)).collect();
+            state.in_order().map(|entry| CredentialSnapshot::of(&state, entry, now)).collect();
         drop(state);
-        // Reading header fields takes time, so the lock is released before.
+        // Parsing header fields takes time, so the lock is released before.
         for (credential, slot) in credentials.iter_mut().zip(slots) {
             credential.quota = slot.quota.read(wall);
         }
@@ -126,28 +125,29 @@ impl Pool {
 }
 
 impl CredentialSnapshot {
-    fn of(entry: &Entry, models: &ModelCooldowns, now: Instant) -> Self {
-        let slot = &entry.access.slot;
-        let latest = entry.cooldowns.latest().filter(|latest| latest.until > now);
-        let standing = match (entry.out, latest) {
+    fn of(state: &State, entry: &PoolEntry, now: Instant) -> Self {
+        let (access, credential) = (entry.access(), entry.credential());
+        let slot = &access.slot;
+        let cooldown = entry.cooldown(now);
+        let standing = match (entry.out(), cooldown) {
             (Some(reason), _) => Standing::Out { reason },
-            (None, Some(latest)) => Standing::Cooling { cooldown: latest.until - now, cause: latest.cause },
+            (None, Some(CooldownLeft { left, cause, .. })) => Standing::Cooling { cooldown: left, cause },
             (None, None) => Standing::Ready,
         };
+        let mut models: Vec<_> = state.model_cooldowns(entry, now).map(ModelSnapshot::of).collect();
+        models.sort_unstable_by(|one, other| one.model.cmp(&other.model));
         Self {
             id: slot.id.clone(),
             label: slot.label().to_string(),
-            subject: entry.credential.subject.clone(),
+            subject: credential.subject.clone(),
             standing,
-            models: ModelSnapshot::all(entry, models, now),
-            next_probe: latest
-                .and_then(|_| entry.cooldowns.probe_plan())
-                .map(|plan| plan.at().saturating_duration_since(now)),
-            generation: entry.access.generation,
-            expires_at: entry.credential.material.tokens().and_then(|tokens| tokens.expiry()),
-            refreshing: entry.refreshing.is_under_way(),
+            models,
+            next_probe: cooldown.and_then(|cooldown| cooldown.next_probe),
+            generation: access.generation,
+            expires_at: credential.material.tokens().and_then(|tokens| tokens.expiry()),
+            refreshing: entry.is_refreshing(),
             successes: slot.successes.load(Relaxed),
-            failures: entry.failures,
+            failures: entry.failures(),
             in_flight: slot.in_flight.load(Relaxed),
             last_status: StatusCode::from_u16(slot.last_status.load(Relaxed)).ok(),
             quota: Quota::unknown(SystemTime::UNIX_EPOCH),
@@ -156,15 +156,8 @@ impl CredentialSnapshot {
 }
 
 impl ModelSnapshot {
-    fn all(entry: &Entry, models: &ModelCooldowns, now: Instant) -> Vec<Self> {
-        let of = |model: &Arc<str>| {
-            let cooldowns = models.book(model)?.cooldowns(entry.access.slot.place)?;
-            let latest = cooldowns.latest().filter(|latest| latest.until > now)?;
-            let next_probe = cooldowns.probe_plan().map(|plan| plan.at().saturating_duration_since(now));
-            Some(Self { model: model.to_string(), cooldown: latest.until - now, cause: latest.cause, next_probe })
-        };
-        let mut all: Vec<_> = entry.models.iter().filter_map(of).collect();
-        all.sort_unstable_by(|one, other| one.model.cmp(&other.model));
-        all
+    fn of((model, cooldown): (Arc<str>, CooldownLeft)) -> Self {
+        let CooldownLeft { left, cause, next_probe } = cooldown;
+        Self { model: model.to_string(), cooldown: left, cause, next_probe }
     }
 }

@@ -10,6 +10,7 @@ mod limits;
 mod meanwhile;
 mod oidc_provider;
 mod oidc_server;
+mod on_demand;
 mod one_exchange;
 mod over_sockets;
 mod refusals_at_once;

@@ -3,9 +3,9 @@
 //! The kit opens no socket and runs on tokio's clock. Mocks per test would be simpler, but the doubles here keep the
 //! contracts of the real parts: a service that is called before it is ready panics, a store refuses a stale write.
 //!
-//! The kit uses nothing of `oauth-marathon` that you cannot use too, so you can do in your own way whatever it does.
-//! Its version is its own: a double keeps its script's meaning within a minor release, while a new release may know
-//! more rules, and so find mistakes that an older one did not.
+//! The kit is built on the public API of `oauth-marathon` alone, so a kit of your own can do all that this one does. It
+//! has a version of its own: within a minor version a script keeps its meaning, and a patch adds no rule. A new minor
+//! version may add a rule, which a part that passed before can break.
 //!
 //! ```toml
 //! [dev-dependencies]

@@ -9,7 +9,7 @@ use super::unsettled::UnsettledAttempt;
 use crate::context::{Plan, RequestContext, Used};
 use crate::credentials::CredentialId;
 use crate::error::{Error, ErrorKind};
-use crate::pool::{Acquired, Ask, Choice, Lease, Pool, Remembered, Unavailable};
+use crate::pool::{Acquired, Choice, Lease, Pool, Remembered, RequestView, Unavailable};
 use crate::verdict::{Scope, Verdict};
 
 /// An attempt under way. Dropping it is a cancellation, which changes no health, unless a layer above has given it a verdict,
@@ -96,15 +96,13 @@ fn ask(
 ) -> Result<Acquired, Error> {
     let model = model_of(pool, context);
     let bound = stay.on.filter(|_| stay.bound && context.pin().is_none());
-    let ask = Ask {
-        pin: context.pin().or(bound),
+    let is_tried = |id: &CredentialId| tried.contains(id) || awaited.in_vain(id);
+    let request = RequestView {
         same: stay.on,
-        tried: &|id| tried.contains(id) || awaited.in_vain(id),
         awaited: &|id| awaited.contains(id),
-        model: model.as_ref(),
-        when_all_cooling: pool.settings().when_all_cooling,
+        ..RequestView::new(context.pin().or(bound), &is_tried, model.as_ref())
     };
-    let acquired = pool.acquire(&ask, &Choice::new(attempts, context.group()));
+    let acquired = pool.acquire(&request, &Choice::new(attempts, context.group()));
     let Some(id) = bound else { return acquired };
     let gone = match acquired {
         Ok(Acquired::None(_)) => Ok(Acquired::None(Unavailable::Error(no_other(id)))),

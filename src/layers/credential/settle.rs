@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::context::{Attempt, Next, RequestContext, Suspect};
 use crate::credentials::CredentialId;
-use crate::pool::{Lease, Outcome, Remembered, Request, Settled};
+use crate::pool::{Lease, Outcome, Remembered, RequestView, Settled};
 use crate::verdict::{Kind, Scope, Verdict};
 
 /// Settles an attempt that has a verdict.
@@ -38,21 +38,19 @@ pub(super) fn settle(
     };
     // The attempts of one credential in a round follow each other.
     let is_use = |attempt: &&Attempt| attempt.credential.as_ref() == Some(id);
-    let refreshed = call.round().rev().take_while(is_use).any(|attempt| attempt.next == Some(Next::Same));
+    let is_refreshed = call.round().rev().take_while(is_use).any(|attempt| attempt.next == Some(Next::Same));
     let outcome = Outcome {
         access: lease.access(),
         started: lease.started(),
         verdict,
-        request: Request {
-            pin: context.pin(),
-            tried: &is_tried,
-            model: model.as_ref(),
+        request: RequestView {
             cooled_down: &has_cooled,
-            refreshed,
-            refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
-            last_try: !context.is_resendable()
-                || verdict.kind() == Kind::Network
-                    && call.has_spent_network_tries(pool.settings().network_retry_attempts as usize),
+            is_refreshed,
+            is_refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
+            tries_again: context.is_resendable()
+                && (verdict.kind() != Kind::Network
+                    || !call.has_spent_network_tries(pool.settings().network_retry_attempts as usize)),
+            ..RequestView::new(context.pin(), &is_tried, model.as_ref())
         },
         jitter: fastrand::f64,
     };

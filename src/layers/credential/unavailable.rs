@@ -10,7 +10,7 @@ use crate::config::WhenAllCooling;
 use crate::context::{Next, RequestContext};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::{Pool, Unavailable, invented};
-use crate::tokens::refresh::{RefreshError, RefreshErrorKind};
+use crate::tokens::refresh::RefreshError;
 use crate::verdict::{Kind, Verdict};
 
 /// Answers a request for which there is no credential: with the remembered answer while every credential cools, else
@@ -56,12 +56,9 @@ pub(super) fn refuse_or_answer<B: Body>(
 
 fn with_refresh(error: Error, refresh: Option<RefreshError>) -> Error {
     let Some(refresh) = refresh else { return error };
-    let kind =
-        if refresh.kind() == RefreshErrorKind::LoginNeeded { ErrorKind::LoginNeeded } else { ErrorKind::Refresh };
     let retry_after = error.retry_after().or(refresh.retry_after());
-    Error::new(kind, format!("{error}: the token could not be refreshed: {refresh}"))
-        .with_retry_after(retry_after)
-        .with_source(refresh)
+    let message = format!("{error}: the token could not be refreshed: {refresh}");
+    refresh.into_error(message).with_retry_after(retry_after)
 }
 
 fn seconds(time: std::time::Duration) -> u64 {

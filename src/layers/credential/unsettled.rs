@@ -2,7 +2,7 @@
 
 use super::settle::settle;
 use crate::context::{RequestContext, Unsettled};
-use crate::pool::{Lease, Outcome, Remembered, Request};
+use crate::pool::{Lease, Outcome, Remembered, RequestView};
 use crate::verdict::Verdict;
 
 /// An attempt that is settled once the model's name is known. The name is needed only after the failure, and by then the body
@@ -37,20 +37,11 @@ impl Unsettled for UnsettledAttempt {
 impl Drop for UnsettledAttempt {
     fn drop(&mut self) {
         let Some(lease) = self.lease.take() else { return };
-        let request = Request {
-            pin: None,
-            tried: &|_| false,
-            model: None,
-            cooled_down: &|_| false,
-            refreshed: false,
-            refused_elsewhere: false,
-            last_try: true,
-        };
         let outcome = Outcome {
             access: lease.access(),
             started: lease.started(),
             verdict: self.verdict,
-            request,
+            request: RequestView::new(None, &|_| false, None),
             jitter: fastrand::f64,
         };
         let settled = lease.pool().settle(&outcome);

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::context::{Attempt, RequestContext};
 use crate::credentials::{CredentialId, Generation};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::pool::{Acquired, Pool, RefreshOutcome, Request, Unavailable};
+use crate::pool::{Acquired, Pool, RefreshOutcome, RequestView, Unavailable};
 use crate::sync::oneshot;
 use crate::sync::time::{Sleep, sleep_until};
 use crate::tokens::refresh::RefreshError;
@@ -115,14 +115,10 @@ impl Wait {
         let model = model_of(&self.pool, &self.context);
         let round: Vec<_> = self.context.call().round().cloned().collect();
         let of = |attempt: &Attempt, id: &CredentialId| attempt.credential.as_ref() == Some(id);
-        let request = Request {
-            pin: self.context.pin(),
-            tried: &|id| round.iter().any(|attempt| of(attempt, id)) || self.awaited.in_vain(id),
-            model: model.as_ref(),
+        let is_tried = |id: &CredentialId| round.iter().any(|attempt| of(attempt, id)) || self.awaited.in_vain(id);
+        let request = RequestView {
             cooled_down: &|id| round.iter().any(|attempt| of(attempt, id) && is_limited(attempt)),
-            refreshed: false,
-            refused_elsewhere: false,
-            last_try: true,
+            ..RequestView::new(self.context.pin(), &is_tried, model.as_ref())
         };
         let next = self.pool.availability(&request);
         let mut call = self.context.call();

@@ -1,4 +1,4 @@
-//! Follows the store: the pool takes over what others change there.
+//! Follows the store: the pool takes over what other processes change there.
 
 use std::collections::{HashMap, HashSet};
 use std::future::{Future, poll_fn};
@@ -12,26 +12,24 @@ use crate::credentials::CredentialId;
 use crate::error::{BoxError, Error};
 use crate::events::Event;
 use crate::pool::handle::{Inner, Pool};
-use crate::pool::state::stored::Moment;
-use crate::pool::state::{Effects, State};
+use crate::pool::state::{Arrival, Moment, State};
 use crate::store::{Changes, Entry, Health, Record};
 use crate::sync::{time, watch};
-use crate::tokens::refresh::across::{Known, Newer, newer};
 
 /// The least time between two reads, so that many changes at once cause one read.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// How often the store is read at one look, where this pool writes meanwhile.
+/// How often one reading of the store is repeated because this pool has written during it.
 const READS: usize = 3;
 
-/// How soon a store that failed is looked at again; the pause doubles with each failure.
+/// The pause before a store that failed is read again; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What the store held when it was read last.
+/// What the last reading of the store has found.
 #[derive(Debug, Default)]
-pub(in crate::pool) struct Seen {
+pub(in crate::pool) struct LastRead {
     health: HashMap<CredentialId, Health>,
     order: Vec<CredentialId>,
 }
@@ -41,11 +39,11 @@ pub(in crate::pool) struct Follower {
     pool: Weak<Inner>,
     changes: Changes,
     closing: watch::Receiver<bool>,
-    seen: Seen,
+    seen: LastRead,
 }
 
 impl Follower {
-    pub(in crate::pool) fn new(pool: &Pool, changes: Changes, seen: Seen) -> Self {
+    pub(in crate::pool) fn new(pool: &Pool, changes: Changes, seen: LastRead) -> Self {
         Self { pool: Arc::downgrade(&pool.0), changes, closing: pool.0.closing.subscribe(), seen }
     }
 
@@ -79,7 +77,7 @@ impl Follower {
     }
 }
 
-/// Waits, unless the pool is shut down or dropped meanwhile.
+/// Waits for `future`, or until the pool is shut down or dropped.
 pub(in crate::pool) async fn unless_closed<T>(
     closing: &mut watch::Receiver<bool>,
     wait: impl Future<Output = T>,
@@ -94,12 +92,12 @@ pub(in crate::pool) async fn unless_closed<T>(
     .await
 }
 
-/// Failures in a row: reported once, with longer and longer pauses.
+/// The failures of a store in a row: they are reported once, and the pause between attempts grows.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Failures(Option<(Duration, Instant)>);
 
 impl Failures {
-    /// When to try again, if the last try failed.
+    /// When to try again, if the last attempt failed.
     pub(in crate::pool) fn retry_at(&self) -> Option<Instant> {
         self.0.map(|(_, time)| time)
     }
@@ -124,14 +122,14 @@ impl Failures {
 }
 
 impl Pool {
-    /// Reads the store, and takes over what has changed. `false` where this pool has written during each reading: it is to
-    /// be looked at again in a while.
-    async fn read_store(&self, seen: &mut Seen) -> Result<bool, BoxError> {
+    /// Reads the store, and takes over what has changed. `false` if this pool has written during each reading: then the
+    /// store has to be read again after a while.
+    async fn read_store(&self, seen: &mut LastRead) -> Result<bool, BoxError> {
         for _ in 0..READS {
-            let writes = self.state().outbox.writes();
+            let writes = self.state().store_writes();
             let found = self.load_all().await?;
-            // What was read before a write of this pool is older than what the pool holds.
-            if self.state().outbox.writes() == writes {
+            // A reading that began before a write of this pool is older than what the pool holds.
+            if self.state().store_writes() == writes {
                 self.take_in(seen, found)?;
                 return Ok(true);
             }
@@ -139,15 +137,15 @@ impl Pool {
         Ok(false)
     }
 
-    /// Makes the pool what its store holds. A credential that is malformed is left as it is, and is the error.
-    pub(in crate::pool) fn take_in(&self, seen: &mut Seen, found: Vec<Entry>) -> Result<(), Error> {
+    /// Makes the pool what its store holds. A malformed credential is left as it is in the pool, and becomes the error.
+    pub(in crate::pool) fn take_in(&self, seen: &mut LastRead, found: Vec<Entry>) -> Result<(), Error> {
         let mut failed = None;
         let (mut events, mut gone) = (Vec::new(), Vec::new());
         let moment = self.0.moment();
         let mut state = self.state();
         events.extend(self.0.events_of(state.join(moment.now)));
         let order: Vec<_> = found.iter().map(|entry| entry.record.credential.id.clone()).collect();
-        for id in state.not_in(&order) {
+        for id in state.gone_from_store(&order) {
             gone.push(state.remove(id.as_str()));
             seen.health.remove(&id);
         }
@@ -168,7 +166,7 @@ impl Pool {
         failed.map_or(Ok(()), Err)
     }
 
-    pub(in crate::pool) fn take_in_one(&self, seen: &mut Seen, entry: Entry) -> Result<(), Error> {
+    pub(in crate::pool) fn take_in_one(&self, seen: &mut LastRead, entry: Entry) -> Result<(), Error> {
         let moment = self.0.moment();
         let mut state = self.state();
         seen.order.push(entry.record.credential.id.clone());
@@ -180,23 +178,23 @@ impl Pool {
     fn take_record(
         &self,
         state: &mut State,
-        seen: &mut Seen,
+        seen: &mut LastRead,
         record: Record,
         moment: Moment,
         events: &mut Vec<Event>,
     ) -> Result<(), Error> {
-        if state.outbox.is_changed(&record.credential.id) {
-            // The task that writes will bring the two together.
+        if state.is_unsaved(&record.credential.id) {
+            // The task that writes brings the two together.
             return Ok(());
         }
         self.take_changed(state, seen, record, moment, events)
     }
 
-    /// Takes over one record, even if the pool has a change of it that is not stored.
+    /// Takes over one record, even if the pool has an unstored change of it.
     pub(in crate::pool) fn take_changed(
         &self,
         state: &mut State,
-        seen: &mut Seen,
+        seen: &mut LastRead,
         record: Record,
         moment: Moment,
         events: &mut Vec<Event>,
@@ -210,16 +208,16 @@ impl Pool {
             }
             None => {
                 seen.health.remove(&id);
-                self.0.insert(state, record.credential, Some(record.generation), moment)?
+                self.0.insert(state, record.credential, Arrival::Stored(record.generation), moment)?
             }
         };
         let was = seen.health.insert(id, health.clone()).unwrap_or_default();
-        let effects: Effects = state.take_over(place, &self.0.settings, &was, &health, moment);
+        let effects = state.take_over(place, &self.0.settings, &was, &health, moment);
         events.extend(self.0.events_of(effects));
         Ok(())
     }
 
-    /// A newer secret, or the same one with another label, header or generation.
+    /// Takes over a newer secret, or the same secret with another label, header or generation.
     fn take_secret(
         &self,
         state: &mut State,
@@ -228,55 +226,22 @@ impl Pool {
         moment: Moment,
         events: &mut Vec<Event>,
     ) -> Result<(), Error> {
-        let Some(entry) = state.entry_mut(place) else { return Ok(()) };
-        entry.known.has_held(&record, &entry.credential.material);
-        let newer = newer(&entry.known, &entry.credential.material, &record);
+        let Some(slot) = state.learn_stored(place, &record) else { return Ok(()) };
         let Record { credential, generation, .. } = record;
-        if newer == Newer::Ours || (entry.access.generation == generation && entry.credential == credential) {
-            return Ok(());
-        }
-        let slot = entry.access.slot.clone();
         let access = Arc::new(self.0.prepare(&credential, slot.clone(), generation, moment)?);
-        if newer == Newer::Same {
-            // A refresh has brought the same token: it is tried with the provider before it is refreshed again.
-            entry.refreshing.forced &= entry.access.generation >= generation;
-            state.relabel(place, credential, access);
-            return Ok(());
+        if state.take_record(place, credential, access) {
+            events.push(self.0.refreshed(&slot, generation));
         }
-        state.replace_secret(place, credential, access);
-        if let Some(entry) = state.entry_mut(place) {
-            entry.known = Known::stored(generation);
-        }
-        events.push(self.0.refreshed(&slot, generation));
         Ok(())
     }
 }
 
-impl Seen {
-    /// Whether the order was changed: more than removals, and new credentials at the end.
+impl LastRead {
+    /// Whether the store has another order: more than removals, and new credentials at the end.
     fn order_differs(&self, order: &[CredentialId]) -> bool {
         let (before, now): (HashSet<_>, HashSet<_>) = (self.order.iter().collect(), order.iter().collect());
         let stays = self.order.iter().filter(|id| now.contains(id));
         let new = order.iter().filter(|id| !before.contains(id));
         !stays.chain(new).eq(order)
-    }
-}
-
-impl State {
-    /// The credentials that the store has held and holds no more.
-    fn not_in(&self, ids: &[CredentialId]) -> Vec<CredentialId> {
-        let ids: HashSet<_> = ids.iter().collect();
-        let gone = self.entries().filter(|entry| entry.known.is_stored && !ids.contains(&entry.credential.id));
-        let gone = gone.filter(|entry| !self.outbox.is_changed(&entry.credential.id));
-        gone.map(|entry| entry.credential.id.clone()).collect()
-    }
-
-    /// Puts the ready credentials in this order.
-    fn put_in_order(&mut self, order: &[CredentialId]) {
-        for id in order {
-            if let Some(place) = self.place_of(id.as_str()).filter(|place| self.rotation.is_queued(*place)) {
-                self.rotation.to_back(place);
-            }
-        }
     }
 }

@@ -1,28 +1,29 @@
-//! Writes the pool's changes to the store. A change of health is handed over once; a credential is tried until it is stored.
+//! Writes the pool's changes to the store. A change of health is handed over once; the write of a credential is
+//! repeated until it is stored.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pull::{Failures, Seen, unless_closed};
+use super::pull::{Failures, LastRead, unless_closed};
 use super::together::{Ours, Together, Write, together};
 use crate::clock;
 use crate::credentials::{Credential, CredentialId};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pool::handle::Pool;
+use crate::pool::record_turn::RecordTurn;
 use crate::pool::refresh::exchange::is_turn_of_this_task;
-use crate::pool::refresh::record_turn::RecordTurn;
 use crate::store::{CasOutcome, Entry, Record, StoreKey};
 use crate::sync::{Handle, time};
-use crate::tokens::refresh::across::{Known, STORE_LIMIT, STORE_TRIES, is_same, limited};
+use crate::tokens::refresh::across::{STORE_LIMIT, STORE_TRIES, limited};
 
-/// A record whose turn a refresh or a saver holds is tried again after this pause.
+/// The pause before a record is tried again whose turn a refresh or a saver holds.
 const LATER: Duration = Duration::from_secs(1);
 
-/// The pause of a flush that finds the turn on a record taken for the second time.
+/// The pause of a flush that finds the turn of a record taken for the second time.
 const TURNS: Duration = Duration::from_millis(50);
 
-/// What is left to be done about a record.
+/// What is left to do for one record.
 enum Left {
     Nothing(Written),
     Write(Write),
@@ -38,13 +39,14 @@ enum Written {
 }
 
 impl Pool {
-    /// Waits until all that has changed in an [opened](crate::pool::PoolBuilder::open) pool is in its store: credentials that
-    /// were added, updated or removed, and health. For a pool that was built, it waits for the health that its store has
-    /// to write.
+    /// Waits until all changes of an [opened](crate::pool::PoolBuilder::open) pool are in its store: credentials that
+    /// were added, updated or removed, and health. For a pool that was built, it waits until its store has written the
+    /// health.
     ///
     /// # Errors
-    /// Whatever kept the store from being written. Nothing is lost: the pool goes on trying. Within a token source it is an
-    /// error if the credential that is being refreshed has changed: its record is written after that refresh.
+    /// The error that kept the store from being written. Nothing is lost: the pool goes on trying. Within a token
+    /// source it is an error if the credential that is being refreshed has changed: its record is written after that
+    /// refresh.
     pub async fn flush(&self) -> Result<(), Error> {
         let failed = |source: BoxError| {
             let kind = Error::find(&*source).map_or(ErrorKind::Store, Error::kind);
@@ -66,7 +68,7 @@ impl Pool {
                 time::sleep(TURNS).await;
             }
             for record_turn in refreshing {
-                drop(record_turn.kept().await);
+                drop(record_turn.take().await);
             }
         }
         limited(STORE_LIMIT, self.0.store.flush()).await.map_err(failed)
@@ -79,11 +81,11 @@ impl Pool {
         runtime.spawn(async move {
             let (mut failures, mut is_later) = (Failures::default(), false);
             loop {
-                // Health is handed over at once. Credentials are written after a pause, if the store has failed.
+                // Health is handed over at once. Credentials are written after a pause if the store has failed.
                 let wait = async {
                     match failures.retry_at() {
                         Some(when) => drop(time::timeout_at(when.into(), outgoing.notified()).await),
-                        // Whoever has the turn need not tell when it gives it back.
+                        // The task that has the turn does not report when it gives it back.
                         None if is_later => drop(time::timeout(LATER, outgoing.notified()).await),
                         None => outgoing.notified().await,
                     }
@@ -108,62 +110,59 @@ impl Pool {
 
     /// Hands the changes of health to the store, which may write them later.
     async fn tell_health(&self) {
-        // The notes that a flush takes must not overtake earlier ones.
+        // A flush waits here for earlier notes, so that its own do not overtake them.
         let _in_their_order = self.0.writing.lock().await;
-        let notes = self.state().outbox.take_notes();
+        let notes = self.state().take_health_notes();
         let (wall, now) = (self.0.wall.now(), clock::now());
         for note in notes {
             let change = note.change(wall, now);
             let key = self.key(&note.id);
-            // Foreign code: its panic costs this note only.
+            // The store is foreign code: if it panics, only this note is lost.
             let _ = catch_unwind(AssertUnwindSafe(|| self.0.store.note_health(&key, note.generation, change)));
         }
     }
 
-    /// Brings together what the store and the pool hold of each changed credential. Returns the turns of the credentials that
-    /// have to wait for a refresh. What fails stays to be written.
+    /// Brings together what the store and the pool hold of each changed credential. Returns the turns that it has to
+    /// wait for, because a refresh holds them. What fails stays to be written.
     async fn write_changes(&self) -> Result<Vec<Arc<RecordTurn>>, BoxError> {
         let _one_at_a_time = self.0.writing.lock().await;
-        let changed = self.state().outbox.changed();
+        let changed = self.state().unsaved();
         let (mut refreshing, mut failed) = (Vec::new(), None);
         for (id, mark) in changed {
             match self.write(&id).await {
-                Ok(Written::Done) => self.is_written(&id, mark, true),
-                Ok(Written::Alike) => self.is_written(&id, mark, false),
+                Ok(Written::Done) => self.saved(&id, mark, true),
+                Ok(Written::Alike) => self.saved(&id, mark, false),
                 Ok(Written::Later(record_turn)) => refreshing.push(record_turn),
                 Err(error) => failed = Some(error),
             }
         }
-        let order = self.state().outbox.take_order();
+        let order = self.state().take_unsaved_order();
         if let Some(order) = order
             && let Err(error) = limited(STORE_LIMIT, self.0.store.set_order(&self.0.provider, &order)).await
         {
-            self.state().outbox.give_back_order(order);
+            self.state().give_back_order(order);
             failed = Some(error);
         }
         failed.map_or(Ok(refreshing), Err)
     }
 
-    fn is_written(&self, id: &CredentialId, mark: u64, is_news: bool) {
-        let mut state = self.state();
-        state.outbox.written(id, mark, is_news);
-        let removed = state.forget_removed(id);
-        drop(state);
+    fn saved(&self, id: &CredentialId, mark: u64, is_news: bool) {
+        let removed = self.state().saved(id, mark, is_news);
         drop(removed);
     }
 
     async fn write(&self, id: &CredentialId) -> Result<Written, BoxError> {
         let key = self.key(id);
-        let record_turn = self.record_turn_of(id);
-        let mut kept = match &record_turn {
-            Some(record_turn) => match record_turn.try_kept() {
-                Some(kept) => Some(kept),
+        let record_turn = self.state().record_turn_of(id);
+        let mut pending = match &record_turn {
+            Some(record_turn) => match record_turn.try_take() {
+                Some(pending) => Some(pending),
                 None => return Ok(Written::Later(record_turn.clone())),
             },
             None => None,
         };
-        if let Some(kept) = &mut kept {
-            self.0.save_kept(&key, kept).await?;
+        if let Some(pending) = &mut pending {
+            self.0.save_pending(&key, pending).await?;
         }
         let mut held = limited(STORE_LIMIT, self.0.store.load(&key)).await?;
         for _ in 0..STORE_TRIES {
@@ -183,7 +182,7 @@ impl Pool {
                     return Ok(Written::Done);
                 }
                 CasOutcome::Removed => {
-                    self.removed_as_asked(id);
+                    self.state().removed_from_store(id);
                     return Ok(Written::Done);
                 }
                 CasOutcome::Conflict(found) => held = found,
@@ -192,7 +191,7 @@ impl Pool {
         Err(format!("the record of {key} changes all the time").into())
     }
 
-    /// Takes over what the store has in place of the pool's, and says what is left to be written.
+    /// Compares the pool with the stored record, takes the record over if it wins, and says what is left to be written.
     fn settle_with(&self, id: &CredentialId, held: Option<&Entry>) -> Result<Left, Error> {
         let moment = self.0.moment();
         let (mut events, mut gone) = (Vec::new(), None);
@@ -204,7 +203,7 @@ impl Pool {
             Together::Nothing => Ok(Left::Nothing(Written::Done)),
             Together::Write(write) => Ok(Left::Write(write)),
             Together::Take(record) => {
-                let taken = self.take_changed(&mut state, &mut Seen::default(), *record, moment, &mut events);
+                let taken = self.take_changed(&mut state, &mut LastRead::default(), *record, moment, &mut events);
                 taken.map(|()| Left::Nothing(Written::Done))
             }
             Together::Forget => {
@@ -223,52 +222,22 @@ impl Pool {
         left
     }
 
-    /// The store does not hold it any more. One that was added again meanwhile is new to the store.
-    fn removed_as_asked(&self, id: &CredentialId) {
-        let mut state = self.state();
-        let place = state.place_of(id.as_str());
-        if let Some(entry) = place.and_then(|place| state.entry_mut(place))
-            && !entry.known.is_put_in()
-        {
-            entry.known = Known::added();
-        }
-    }
-
-    /// The pool goes on with what the store has taken, unless it holds something else by now.
+    /// Takes over the record as the store has kept it, unless the pool holds something else by now.
     fn written_as(&self, stored: Record, ours: Option<&Credential>) -> Result<(), Error> {
         let Record { generation, .. } = stored;
         let moment = self.0.moment();
         let mut state = self.state();
         let place = state.place_of(stored.credential.id.as_str());
-        let Some((place, entry)) = place.and_then(|place| Some((place, state.entry_mut(place)?))) else {
-            return Ok(());
-        };
-        entry.known.has_held(&stored, &entry.credential.material);
-        let is_other = entry.access.generation != generation || entry.credential != stored.credential;
-        if !is_other || ours != Some(&entry.credential) {
-            return Ok(());
-        }
-        let slot = entry.access.slot.clone();
-        let is_same = is_same(&entry.credential.material, &stored.credential.material);
+        let Some(place) = place else { return Ok(()) };
+        let Some(slot) = state.learn_written(place, &stored, ours) else { return Ok(()) };
         let access = Arc::new(self.0.prepare(&stored.credential, slot.clone(), generation, moment)?);
-        if is_same {
-            state.relabel(place, stored.credential, access);
-        } else {
-            entry.known = Known::stored(generation);
-            state.replace_secret(place, stored.credential, access);
-        }
+        let is_another = state.go_on_with(place, stored.credential, access);
         self.reset_active(&state);
         drop(state);
-        if !is_same {
+        if is_another {
             self.0.events.emit(|| self.0.refreshed(&slot, generation));
         }
         Ok(())
-    }
-
-    fn record_turn_of(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
-        let state = self.state();
-        let entry = state.place_of(id.as_str()).and_then(|place| state.entry(place));
-        entry.map(|entry| entry.record_turn.clone()).or_else(|| state.turn_of_removed(id))
     }
 
     fn key(&self, id: &CredentialId) -> StoreKey {

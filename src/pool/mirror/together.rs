@@ -2,19 +2,19 @@
 
 use crate::credentials::Credential;
 use crate::credentials::Generation;
-use crate::pool::state::Entry;
+use crate::pool::state::PoolEntry;
 use crate::store::Record;
-use crate::tokens::refresh::across::{Known, Newer, new_start, newer};
+use crate::tokens::refresh::across::{Newer, StoreRelation, new_start, newer};
 
-/// A credential of the pool.
+/// A credential as the pool holds it, for the comparison with its record.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::pool) struct Ours<'a> {
     credential: &'a Credential,
     generation: Generation,
-    known: Known,
+    relation: StoreRelation,
 }
 
-/// What follows for the pool and the store.
+/// What has to happen so that the pool and the store are alike.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::pool) enum Together {
     /// They are alike.
@@ -22,15 +22,15 @@ pub(in crate::pool) enum Together {
     Write(Write),
     /// The pool takes the record over.
     Take(Box<Record>),
-    /// The pool removes its own as well.
+    /// The pool removes its credential as well.
     Forget,
 }
 
-/// What the store is to hold.
+/// The write that the store needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::pool) enum Write {
     Remove,
-    /// `next`, which was made of `ours`.
+    /// Stores `next`, which was made of the pool's credential `ours`.
     Put {
         next: Box<Record>,
         ours: Box<Credential>,
@@ -38,8 +38,8 @@ pub(in crate::pool) enum Write {
 }
 
 impl<'a> Ours<'a> {
-    pub(in crate::pool) fn of(entry: &'a Entry) -> Self {
-        Self { credential: &entry.credential, generation: entry.access.generation, known: entry.known }
+    pub(in crate::pool) fn of(entry: &'a PoolEntry) -> Self {
+        Self { credential: entry.credential(), generation: entry.access().generation, relation: entry.relation() }
     }
 
     fn put(&self, next: Record) -> Together {
@@ -47,21 +47,21 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// Brings a change in the pool and what the store holds together. A new secret of a person wins over what is stored, and gets
-/// a later generation, so that everybody takes it over. Another label or header goes beside whichever secret is the newer one:
-/// the generation, the health and a refresh that others have begun stay as they are.
+/// Brings a change in the pool and the stored record together. A new secret from a person wins over the stored one, and
+/// gets a later generation, so that all processes take it over. Another label or header is combined with the newer of
+/// the two secrets; the generation, the health and the intent of another process stay as they are.
 pub(in crate::pool) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -> Together {
     let (ours, held) = match (ours, held) {
         (None, None) => return Together::Nothing,
         (None, Some(_)) => return Together::Write(Write::Remove),
-        (Some(ours), None) if ours.known.is_stored && !ours.known.is_put_in() => return Together::Forget,
+        (Some(ours), None) if ours.relation.is_stored && !ours.relation.is_put_in() => return Together::Forget,
         (Some(ours), None) => return ours.put(Record::new(ours.credential.clone(), ours.generation)),
         (Some(ours), Some(held)) => (ours, held),
     };
     let mut next = held.clone();
-    match newer(&ours.known, &ours.credential.material, held) {
+    match newer(&ours.relation, &ours.credential.material, held) {
         Newer::Same if held.credential == *ours.credential => return Together::Nothing,
-        Newer::Theirs if ours.known.is_addition() => return Together::Take(next.into()),
+        Newer::Theirs if ours.relation.is_addition() => return Together::Take(next.into()),
         Newer::Theirs => {
             let material = next.credential.material;
             next.credential = Credential { material, ..ours.credential.clone() };
@@ -90,7 +90,7 @@ mod tests {
         Record::new(credential, Generation::new(generation))
     }
 
-    /// The record, with a refresh that another process has begun.
+    /// The record with the intent of another process.
     fn begun(record: Record) -> Record {
         let intent = Intent::new(record.generation, std::time::SystemTime::UNIX_EPOCH);
         Record { intent: Some(intent), ..record }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_table() {
-        let stored = Known::stored(Generation::new(5));
+        let stored = StoreRelation::stored(Generation::new(5));
         let put = |next: Record| {
             let ours = record(5, "ours", "new").credential;
             Together::Write(Write::Put { next: next.into(), ours: ours.into() })
@@ -107,11 +107,11 @@ mod tests {
         let mut out = record(5, "theirs", "old");
         out.health.out = Some(OutReason::RefreshRefused);
         let cases = [
-            ("added", Known::added(), None, put(record(5, "ours", "new"))),
-            ("added, and as it is stored", Known::added(), Some(alike.clone()), Together::Nothing),
+            ("added", StoreRelation::added(), None, put(record(5, "ours", "new"))),
+            ("added, and as it is stored", StoreRelation::added(), Some(alike.clone()), Together::Nothing),
             (
                 "added, and others were quicker",
-                Known::added(),
+                StoreRelation::added(),
                 Some(record(2, "theirs", "old")),
                 Together::Take(record(2, "theirs", "old").into()),
             ),
@@ -146,8 +146,8 @@ mod tests {
             ("a new secret, and others have removed it", stored.put_in(), None, put(record(5, "ours", "new"))),
         ];
         let Record { credential, generation, .. } = record(5, "ours", "new");
-        for (case, known, held, expected) in cases {
-            let ours = Ours { credential: &credential, generation, known };
+        for (case, relation, held, expected) in cases {
+            let ours = Ours { credential: &credential, generation, relation };
             assert_eq!(together(Some(ours), held.as_ref()), expected, "{case}");
         }
         assert_eq!(together(None, None), Together::Nothing);

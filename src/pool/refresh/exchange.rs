@@ -1,31 +1,31 @@
-//! One refresh for the pool: takes the store lease, asks the token source, and keeps a token that could not be stored.
+//! One refresh for the pool: takes the store lease, calls the token source, and keeps a token that could not be stored.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::failure::{Failure, LEASE_PATIENCE, Why};
-use super::record_turn::{Kept, RecordTurn};
+use super::failure::NoToken;
 use crate::clock;
 use crate::credentials::{Generation, TokenSet};
 use crate::error::BoxError;
 use crate::events::Event;
 use crate::pool::handle::{Inner, Pool, account};
 use crate::pool::prepared::Slot;
-use crate::pool::state::refresh_state::Need;
+use crate::pool::record_turn::{Pending, RecordTurn};
+use crate::pool::state::{LEASE_PATIENCE, WhyNoToken};
 use crate::store::{Record, StoreKey, StoreLease};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{spawn, task_local, time};
-use crate::tokens::refresh::across::{Ended, Held, Known, Refresh, RefreshNews, Times, Unstored, lease};
+use crate::tokens::refresh::across::{Ended, Refresh, RefreshNews, StoreRelation, Times, Unstored, lease};
 use crate::tokens::refresh::{RefreshError, RefreshRequest};
 
 task_local! {
-    /// The refresh that this task does: it cannot wait for itself.
+    /// The refresh that runs in this task. The task must not wait for it.
     static REFRESHING: Refreshing;
 }
 
-/// A credential whose token is being replaced, and the turn that is held for it.
+/// A credential that is being refreshed, and the turn that the refresh holds.
 #[derive(Clone)]
 pub(in crate::pool) struct Refreshing {
     slot: Arc<Slot>,
@@ -37,13 +37,13 @@ impl Refreshing {
         Self { slot: slot.clone(), record_turn: record_turn.clone() }
     }
 
-    /// Does the refresh, or a part of it.
+    /// Runs `part` of the refresh, which then knows that it belongs to it.
     pub(in crate::pool) async fn scope<T>(self, part: impl Future<Output = T>) -> T {
         REFRESHING.scope(self, part).await
     }
 }
 
-/// Whether this task replaces the token of that credential.
+/// Whether this task runs within the refresh of that credential.
 pub(in crate::pool) fn is_refreshed_by_this_task(slot: &Arc<Slot>) -> bool {
     REFRESHING.try_with(|refreshing| Arc::ptr_eq(&refreshing.slot, slot)).unwrap_or(false)
 }
@@ -54,40 +54,44 @@ pub(in crate::pool) fn is_turn_of_this_task(record_turn: &Arc<RecordTurn>) -> bo
 }
 
 impl Pool {
-    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. `None` means that there
+    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. With `insists`, a refresh
+    /// token that is known to be refused is sent again. `None` means that there
     /// is nothing to publish: the store does not hold the credential any more, or its token has been replaced meanwhile.
-    pub(in crate::pool) async fn exchange(
+    pub(super) async fn exchange(
         &self,
         slot: &Arc<Slot>,
         replaces: &mut Generation,
         record_turn: &Arc<RecordTurn>,
-        kept: &mut Kept,
-    ) -> Result<Option<Record>, Failure> {
+        pending: &mut Pending,
+        insists: bool,
+    ) -> Result<Option<Record>, NoToken> {
         let Self(inner) = self;
         if inner.source.is_none() {
             return Err(RefreshError::misconfigured("the pool has no token source").into());
         }
         let key = StoreKey::new(inner.provider.clone(), slot.id.clone());
         // While a new token is not stored, this pool still holds its store lease.
-        let lease = match kept.unsaved {
+        let lease = match pending.unsaved {
             Some(_) => None,
             None => Some(inner.lease(&key).await?),
         };
         // The token may have been replaced during the wait for the lease.
-        let Some(mut held) = self.held(slot, *replaces) else { return Ok(None) };
+        let held = self.state().held_for_refresh(slot, *replaces, inner.follows, clock::now());
+        let Some(mut held) = held else { return Ok(None) };
         *replaces = held.generation;
-        held.begun = kept.begun.clone();
-        if let Some(unsaved) = kept.unsaved.as_ref().filter(|_| !held.known.is_put_in()) {
-            // The refresh token in the store is spent. One that a person has put in is not.
+        held.begun = pending.begun.clone();
+        held.insists = insists;
+        if let Some(unsaved) = pending.unsaved.as_ref().filter(|_| !held.relation.is_put_in()) {
+            // The refresh token in the store is spent. One that a person has put in there is not.
             held.credential.material = unsaved.credential.material.clone();
             held.generation = held.generation.max(unsaved.generation);
-            held.known = Known::stored(unsaved.generation);
+            held.relation = StoreRelation::stored(unsaved.generation);
         }
         let times = Times { exchange: inner.settings.exchange_timeout, patience: LEASE_PATIENCE };
         let refresh = Refresh { store: &*inner.store, key: &key, wall: &*inner.wall, held: &held, times };
         let mut told = |told: RefreshNews<'_>| match told {
             RefreshNews::Stored(record) => self.state().has_held(record_turn, record),
-            RefreshNews::Begun(intent) => kept.begun = Some(intent.clone()),
+            RefreshNews::Begun(intent) => pending.begun = Some(intent.clone()),
             RefreshNews::UnderWay(intent) => {
                 tracing::debug!(target: "oauth_marathon", credential = %slot.id, process = %intent.process, "another process may be refreshing it; waiting for the other process");
             }
@@ -105,44 +109,26 @@ impl Pool {
             Err(mut failure) => {
                 if let Some(unstored) = failure.unstored.take() {
                     inner.tell_unstored(slot, &unstored.error);
-                    inner.keep_trying(key, record_turn, kept, unstored.record, lease);
+                    inner.keep_trying(key, record_turn, pending, unstored.record, lease);
                 }
-                return Err(Failure::from(failure).refused(refused.load(Relaxed)));
+                return Err(NoToken::from(failure).refused(refused.load(Relaxed)));
             }
         };
         match ended {
             Ended::New(record) | Ended::Adopted(record) => {
-                kept.clear();
+                pending.clear();
                 Ok(Some(record))
             }
             Ended::Removed => {
-                kept.clear();
+                pending.clear();
                 Ok(None)
             }
             Ended::Unstored(Unstored { record, error }) => {
                 inner.tell_unstored(slot, &error);
-                inner.keep_trying(key, record_turn, kept, record.clone(), lease);
+                inner.keep_trying(key, record_turn, pending, record.clone(), lease);
                 Ok(Some(record))
             }
         }
-    }
-
-    /// What the pool holds. `None` if that is another token by now, which needs no refresh.
-    fn held(&self, slot: &Arc<Slot>, replaces: Generation) -> Option<Held> {
-        let now = clock::now();
-        let mut state = self.state();
-        let entry = state.owner(slot)?;
-        if entry.access.generation != replaces && entry.refreshing.need(&entry.access, now) == Need::Nothing {
-            return None;
-        }
-        Some(Held {
-            credential: entry.credential.clone(),
-            generation: entry.access.generation,
-            known: entry.known,
-            follows: self.0.follows,
-            insists: false,
-            begun: None,
-        })
     }
 }
 
@@ -156,7 +142,7 @@ impl Inner {
         });
     }
 
-    /// Asks the token source, for the time that is left. `refused` tells whether it was the server that refused.
+    /// Calls the token source, within the time that is `left`. Sets `refused` if it was the server that refused.
     async fn ask(
         self: &Arc<Self>,
         refreshing: Refreshing,
@@ -169,7 +155,7 @@ impl Inner {
         };
         // It runs in a task of its own, so that a source that panics, hangs or blocks fails this refresh and nothing else.
         let mut exchange = spawn(refreshing.scope(async move { source.refresh(request).await }));
-        // A source that keeps to the same limit hands over what has come until then, if it is not cut off at that moment.
+        // A source that keeps to the same limit needs a moment longer to hand over what has come until then.
         let last_word = times.last_word() / 2;
         let exchanged = match time::timeout(left.saturating_add(last_word), &mut exchange).await {
             Ok(exchanged) => exchanged,
@@ -188,7 +174,7 @@ impl Inner {
         exchanged
     }
 
-    async fn lease(&self, key: &StoreKey) -> Result<StoreLease, Failure> {
+    async fn lease(&self, key: &StoreKey) -> Result<StoreLease, NoToken> {
         let failed = |source: BoxError| {
             let message = format!("the refresh was not begun, as the token store gives out no lease: {source}");
             RefreshError::transient(message).with_source(source)
@@ -196,7 +182,7 @@ impl Inner {
         lease(&*self.store, key, LEASE_PATIENCE).await.map_err(failed)?.ok_or_else(|| {
             let seconds = LEASE_PATIENCE.as_secs();
             let message = format!("another process refreshes it, and has not ended within {seconds} s");
-            Failure { error: RefreshError::transient(message).with_retry_after(LEASE_PATIENCE), why: Why::Busy }
+            NoToken { error: RefreshError::transient(message).with_retry_after(LEASE_PATIENCE), why: WhyNoToken::Busy }
         })
     }
 }

@@ -1,19 +1,19 @@
-//! Stores a refreshed credential that could not be stored at once, however long that takes.
+//! Stores a refreshed credential that could not be stored at once, however long it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record_turn::{Kept, RecordTurn};
 use crate::error::BoxError;
 use crate::pool::handle::Inner;
+use crate::pool::record_turn::{Pending, RecordTurn};
 use crate::store::{DynStore, Record, StoreKey, StoreLease};
 use crate::sync::{spawn, time, watch};
 use crate::tokens::refresh::across::{Saved, lease, save};
 
-/// How soon a token that could not be stored is stored again; the pause doubles with each failure.
+/// The pause before a token that could not be stored is stored again; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause between two tries.
+/// The longest pause between two attempts to store.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Inner {
@@ -23,12 +23,12 @@ impl Inner {
         &self,
         key: StoreKey,
         record_turn: &Arc<RecordTurn>,
-        kept: &mut Kept,
+        pending: &mut Pending,
         record: Record,
         lease: Option<StoreLease>,
     ) {
-        kept.lease = lease.or(kept.lease.take());
-        let is_attended = kept.unsaved.replace(record).is_some();
+        pending.lease = lease.or(pending.lease.take());
+        let is_attended = pending.unsaved.replace(record).is_some();
         if is_attended {
             return;
         }
@@ -42,26 +42,26 @@ impl Inner {
         spawn(saver.run());
     }
 
-    /// Stores a token that is in memory alone, before anything else of its credential is written.
-    pub(in crate::pool) async fn save_kept(&self, key: &StoreKey, kept: &mut Kept) -> Result<(), BoxError> {
-        let Some(next) = &kept.unsaved else { return Ok(()) };
+    /// Stores a token that is only in memory, before anything else of its credential is written.
+    pub(in crate::pool) async fn save_pending(&self, key: &StoreKey, pending: &mut Pending) -> Result<(), BoxError> {
+        let Some(next) = &pending.unsaved else { return Ok(()) };
         match save(&*self.store, key, next, None).await {
             Saved::Failed(error) => Err(error),
             Saved::Stored(_) | Saved::Overtaken(_) | Saved::Removed => {
-                kept.clear();
+                pending.clear();
                 Ok(())
             }
         }
     }
 }
 
-/// The task that stores a token which is in memory alone.
+/// The task that stores a token which is only in memory.
 struct Saver {
     store: Arc<dyn DynStore>,
     key: StoreKey,
     record_turn: Arc<RecordTurn>,
     closing: watch::Receiver<bool>,
-    /// A shutdown waits for it.
+    /// Makes a shutdown wait for this task.
     _counted: Counted,
 }
 
@@ -71,25 +71,25 @@ impl Saver {
         loop {
             // The pool is shut down, or its last handle is dropped.
             let is_last = time::timeout(pause, self.closing.wait_for(|closing| *closing)).await.is_ok();
-            let mut kept = self.record_turn.kept().await;
-            let Some(next) = kept.unsaved.clone() else { return };
+            let mut pending = self.record_turn.take().await;
+            let Some(next) = pending.unsaved.clone() else { return };
             let credential = self.key.credential();
             match save(&*self.store, &self.key, &next, None).await {
                 Saved::Stored(_) | Saved::Overtaken(_) | Saved::Removed => {
                     tracing::info!(target: "oauth_marathon", %credential, "a refreshed token that was in memory alone is stored");
-                    kept.clear();
+                    pending.clear();
                     return;
                 }
                 Saved::Failed(error) if is_last => {
                     tracing::error!(target: "oauth_marathon", %credential, %error, "a refreshed token is lost with the pool: it could not be stored; log in again");
-                    kept.clear();
+                    pending.clear();
                     return;
                 }
                 Saved::Failed(_) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
             // If the lease's file was removed, the lease is free, and another process would send the spent token again.
             if let Ok(Some(again)) = lease(&*self.store, &self.key, Duration::ZERO).await {
-                kept.lease = Some(again);
+                pending.lease = Some(again);
             }
         }
     }

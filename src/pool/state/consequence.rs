@@ -6,38 +6,38 @@ use crate::config::Settings;
 use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope, Verdict};
 
-/// The cooldown of a credential whose refresh failed for now.
+/// The cooldown of a credential whose refresh failed for now, at first.
 const REFRESH_FAILED: Duration = Duration::from_secs(30);
 
-/// What is known beside the verdict.
+/// What the table needs to know besides the verdict.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Facts {
-    /// The token that was used is still the current one.
-    pub(crate) current: bool,
-    /// The token can be replaced now: there is a way, and the last forced refresh is long enough ago.
-    pub(crate) refreshable: bool,
+pub(super) struct Facts {
+    /// Whether the token that was used is still the current one.
+    pub(super) current: bool,
+    /// Whether the token can be refreshed now: there is a way, and the last forced refresh is long enough ago.
+    pub(super) refreshable: bool,
     /// Why the refresh token is useless, if that is known.
-    pub(crate) login_lost: Option<OutReason>,
-    /// This request has already used this credential with a refreshed token.
-    pub(crate) refreshed: bool,
-    /// Another credential was refused with 403 for the same request.
-    pub(crate) refused_elsewhere: bool,
-    /// Another credential is ready for this request.
-    pub(crate) others: bool,
-    /// After a failed connection, the request is not sent over this credential again.
-    pub(crate) last_try: bool,
-    /// The credential has an origin of its own, so a broken connection is its own fault.
-    pub(crate) own_origin: bool,
+    pub(super) login_lost: Option<OutReason>,
+    /// Whether this request has already used this credential with a refreshed token.
+    pub(super) refreshed: bool,
+    /// Whether another credential was refused with 403 for the same request.
+    pub(super) refused_elsewhere: bool,
+    /// Whether another credential is ready for this request.
+    pub(super) others: bool,
+    /// Whether the request, after a failed connection, is not sent with this credential again.
+    pub(super) last_try: bool,
+    /// Whether the credential has an origin of its own, so that a broken connection is its own fault.
+    pub(super) own_origin: bool,
 }
 
 /// What follows for the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consequence {
+pub(super) enum Consequence {
     /// Nothing changes.
     Untouched,
-    /// It works.
+    /// The success is counted, and ends cooldowns.
     Succeeded,
-    /// A failure is counted, no more.
+    /// A failure is counted, and nothing else changes.
     Counted,
     /// It goes to the back of the order.
     ToBack,
@@ -45,16 +45,16 @@ pub(crate) enum Consequence {
     Cool { length: Duration, guessed: bool },
     /// Its token is refreshed, and the same request goes out with the new one.
     Refresh,
-    /// Its token has been refreshed meanwhile; the same request goes out with the new one.
+    /// Its token has been refreshed meanwhile; the same request goes out with the new token.
     Again,
-    /// It cools only if another credential then is not refused for the same request.
+    /// It cools only if another credential is then not refused for the same request.
     Suspect,
     /// It is out until a person acts.
     Out(OutReason),
 }
 
-/// What `verdict` means, given the facts.
-pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) -> Consequence {
+/// What follows from `verdict` for the credential, given the facts.
+pub(super) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) -> Consequence {
     match (verdict.kind(), verdict.scope()) {
         (Kind::Success, _) => Consequence::Succeeded,
         (Kind::Canceled | Kind::Rejected, _) | (_, Scope::Request | Scope::Provider) => Consequence::Untouched,
@@ -67,10 +67,10 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
         (Kind::Unauthorized, _) | (Kind::Forbidden, Scope::Generation) if !facts.current && !facts.refreshed => {
             Consequence::Again
         }
-        // What an older token met says nothing about the current one.
+        // The answer to an older token says nothing about the current one.
         _ if !facts.current => Consequence::Counted,
         (Kind::Unauthorized, _) => unauthorized(settings, facts),
-        // The provider says what it refuses. A new token would not help, and no second credential has to confirm it.
+        // The provider says what it refuses, so a new token would not help, and no second credential has to confirm it.
         (Kind::Forbidden, Scope::Credential | Scope::Model) => not_accepted(settings),
         (Kind::Forbidden, _) => forbidden(facts),
         (Kind::Revoked, _) => Consequence::Out(OutReason::Revoked),
@@ -84,7 +84,7 @@ pub(crate) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
 
 /// The pause after a refresh that failed for now. Without a stated time it grows with the `earlier` refusals in a row; a
 /// stated time does not grow.
-pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earlier: u32) -> Duration {
+pub(super) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earlier: u32) -> Duration {
     let pause = match stated {
         Some(stated) => stated.max(REFRESH_FAILED),
         None => grown(REFRESH_FAILED, earlier, settings.max_grown_cooldown),
@@ -93,7 +93,7 @@ pub(crate) fn refresh_failed(settings: &Settings, stated: Option<Duration>, earl
 }
 
 /// The longest pause that [`refresh_failed`] gives without a stated time.
-pub(in crate::pool) fn longest_after_refusals(settings: &Settings) -> Duration {
+pub(super) fn longest_after_refusals(settings: &Settings) -> Duration {
     refresh_failed(settings, None, u32::MAX)
 }
 
@@ -104,7 +104,7 @@ fn grown(first: Duration, earlier: u32, most: Duration) -> Duration {
 }
 
 /// The cooldown of a credential whose token the provider does not accept.
-pub(crate) fn not_accepted(settings: &Settings) -> Consequence {
+pub(super) fn not_accepted(settings: &Settings) -> Consequence {
     Consequence::Cool { length: settings.auth_failure_cooldown.min(settings.max_cooldown), guessed: true }
 }
 
@@ -125,7 +125,7 @@ fn unauthorized(settings: &Settings, facts: Facts) -> Consequence {
     }
 }
 
-/// Two credentials that are refused alike, or a single one, show that the request is at fault.
+/// What follows from a 403. If two credentials are refused alike, or there is no other one, the request is at fault.
 fn forbidden(facts: Facts) -> Consequence {
     if facts.refused_elsewhere {
         Consequence::Untouched

@@ -1,48 +1,53 @@
-//! Credentials that a caller has removed, until the store knows it and their refresh is over: one that is added again with
-//! the same secret goes on where it was, or its refresh token could be sent a second time.
+//! Credentials that a caller has removed, kept until the store knows it and their refresh is over. One that is added
+//! again with the same secret continues from there, because otherwise its refresh token could be sent a second time.
 
 use std::sync::Arc;
 
-use super::{Entry, State};
+use super::{PoolEntry, State};
 use crate::credentials::{Credential, CredentialId, Generation, Material};
-use crate::pool::refresh::record_turn::RecordTurn;
+use crate::pool::record_turn::RecordTurn;
 use crate::store::Record;
-use crate::tokens::refresh::across::{Known, is_same};
+use crate::tokens::refresh::across::{StoreRelation, is_same};
 
-/// What is kept of a credential that was removed.
+/// What is kept of a removed credential.
 #[derive(Debug, Clone)]
 pub(in crate::pool) struct Removed {
     material: Material,
-    pub(in crate::pool) generation: Generation,
-    known: Known,
-    pub(in crate::pool) record_turn: Arc<RecordTurn>,
+    pub(super) generation: Generation,
+    relation: StoreRelation,
+    pub(super) record_turn: Arc<RecordTurn>,
 }
 
 impl Removed {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &PoolEntry) -> Self {
         Self {
             material: entry.credential.material.clone(),
             generation: entry.access.generation,
-            known: entry.known,
+            relation: entry.relation,
             record_turn: entry.record_turn.clone(),
         }
     }
 
-    /// How the same secret stands to the store once it is added again: it is stored whatever became of the removal, and
-    /// what its refresh has brought replaces it.
-    pub(in crate::pool) fn known_again(&self) -> Known {
-        let given = Known::given(self.generation);
-        match (self.known.is_put_in(), self.known.is_addition()) {
+    /// The origin of the same secret once it is added again: it is stored, whether or not the removal was, and a token
+    /// that its refresh has brought replaces it.
+    pub(super) fn relation_again(&self) -> StoreRelation {
+        let given = StoreRelation::given(self.generation);
+        match (self.relation.is_put_in(), self.relation.is_addition()) {
             (true, _) => given.put_in(),
-            (_, true) => Known::added(),
+            (_, true) => StoreRelation::added(),
             _ => given,
         }
+    }
+
+    /// Notes that the store holds or held this record.
+    pub(super) fn has_held(&mut self, record: &Record) {
+        self.relation.has_held(record, &self.material);
     }
 }
 
 impl State {
-    /// Removes a credential as a caller asks, for the store too.
-    pub(in crate::pool) fn remove_for_good(&mut self, id: &str) -> Option<Entry> {
+    /// Removes a credential for a caller, and notes the removal for the store.
+    pub(in crate::pool) fn remove_for_good(&mut self, id: &str) -> Option<PoolEntry> {
         let entry = self.remove(id)?;
         let id = &entry.credential.id;
         self.outbox.change(id);
@@ -52,34 +57,21 @@ impl State {
         Some(entry)
     }
 
-    /// What was removed a moment ago and is added again, if it is the same secret.
-    pub(in crate::pool) fn removed(&self, added: &Credential) -> Option<&Removed> {
+    /// What was kept when this credential was removed, if it is added again with the same secret.
+    pub(super) fn removed(&self, added: &Credential) -> Option<&Removed> {
         self.removed.get(&added.id).filter(|removed| is_same(&removed.material, &added.material))
     }
 
-    /// Whose turn it is to write the record of a credential that was removed: its refresh may not be over.
-    pub(in crate::pool) fn turn_of_removed(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
-        self.removed.get(id).map(|removed| removed.record_turn.clone())
+    /// Whose turn it is to write the record of a credential, also of one that was removed: its refresh may not be over.
+    pub(in crate::pool) fn record_turn_of(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
+        let held = self.find(id.as_str()).map(|entry| &entry.record_turn);
+        held.or_else(|| self.removed.get(id).map(|removed| &removed.record_turn)).cloned()
     }
 
-    /// The credential is back, or there is nothing left to wait for. What is returned is dropped after the lock.
+    /// Forgets a removal, once the credential is back or there is nothing left to wait for. Drop the result after the
+    /// lock.
     pub(in crate::pool) fn forget_removed(&mut self, id: &CredentialId) -> Option<Removed> {
         let is_over = self.place_of(id.as_str()).is_some() || !self.outbox.is_changed(id);
         if is_over { self.removed.remove(id) } else { None }
-    }
-
-    /// Notes that the store holds this record of the credential whose turn this is, also if it was removed, or is back.
-    pub(in crate::pool) fn has_held(&mut self, record_turn: &Arc<RecordTurn>, record: &Record) {
-        let id = &record.credential.id;
-        let place = self.place_of(id.as_str());
-        if let Some(entry) = place.and_then(|place| self.entry_mut(place)) {
-            if Arc::ptr_eq(&entry.record_turn, record_turn) {
-                entry.known.has_held(record, &entry.credential.material);
-            }
-        } else if let Some(removed) = self.removed.get_mut(id)
-            && Arc::ptr_eq(&removed.record_turn, record_turn)
-        {
-            removed.known.has_held(record, &removed.material);
-        }
     }
 }

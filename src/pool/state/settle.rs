@@ -1,60 +1,44 @@
-//! What an attempt's outcome changes, and what it leaves for the request.
+//! Settles an attempt: what its outcome changes, and what the request can do next.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::consequence::{Consequence, Facts, consequence};
-use super::cool::NewCooldown;
-use super::end_cooldown::Bearing;
-use super::{Effects, Entry, State};
+use super::cooldowns::begin::NewCooldown;
+use super::{AttemptRef, Effects, PoolEntry, RequestView, State};
 use crate::config::{OnBan, Settings};
 use crate::context::{Next, Suspect};
-use crate::credentials::CredentialId;
-use crate::pool::prepared::Access;
+use crate::pool::prepared::{Access, Slot};
 use crate::verdict::{Kind, Scope, Verdict};
 
-/// One attempt's outcome.
+/// The outcome of one attempt.
 pub(crate) struct Outcome<'a> {
     pub(crate) access: &'a Arc<Access>,
     /// The pool's count of changes when the attempt began.
     pub(crate) started: u64,
     pub(crate) verdict: Verdict,
-    pub(crate) request: Request<'a>,
-    /// Gives a number from 0 to 1, where one is needed.
+    pub(crate) request: RequestView<'a>,
+    /// Gives a random number from 0 to 1, if one is needed.
     pub(crate) jitter: fn() -> f64,
 }
 
-/// What settling needs to know about the request.
-pub(crate) struct Request<'a> {
-    /// The only credential that it may use.
-    pub(crate) pin: Option<&'a CredentialId>,
-    pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
-    /// The model of the request, if that was read.
-    pub(crate) model: Option<&'a Arc<str>>,
-    /// Whether this request made a credential cool in this round.
-    pub(crate) cooled_down: &'a dyn Fn(&CredentialId) -> bool,
-    pub(crate) refreshed: bool,
-    pub(crate) refused_elsewhere: bool,
-    pub(crate) last_try: bool,
-}
-
-/// What is left for the request.
+/// The result of settling an attempt, for the request and for the pool's edge.
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) next: Option<Next>,
-    /// The credential that comes next was last answered with a success.
+    /// Whether the credential that comes next was last answered with a success.
     pub(crate) next_serves: bool,
-    /// The credential is to cool if another one then is not refused for the same request.
+    /// Whether the credential is a suspect: it cools if another one is then not refused for the same request.
     pub(crate) suspect: bool,
-    /// No credential is ready any more.
+    /// Whether no credential is ready any more.
     pub(crate) dry: bool,
     pub(crate) effects: Effects,
 }
 
 impl State {
-    /// Applies an outcome other than a plain success, which needs no lock.
-    pub(crate) fn settle(
+    /// Applies an outcome other than a plain success. (A plain success needs no lock.)
+    pub(in crate::pool) fn settle(
         &mut self,
         settings: &Settings,
         has_source: bool,
@@ -68,16 +52,15 @@ impl State {
         let place = access.slot.place;
         let mut settled = Settled { next: None, next_serves: false, suspect: false, dry: false, effects };
         if self.owner(&access.slot).is_some() {
-            self.count(access, verdict, consequence, now);
+            self.count(access, verdict, consequence);
             match consequence {
                 Consequence::Untouched | Consequence::Counted | Consequence::Again => {}
                 Consequence::Succeeded => {
                     let (slot, generation) = (&access.slot, access.generation);
                     let model = request.model.map(|model| &**model);
-                    settled.add(self.end_cooldowns(Bearing { slot, generation, started: *started, model }));
+                    settled.add(self.end_cooldowns(AttemptRef { slot, generation, started: *started, model }));
                 }
-                Consequence::ToBack if self.rotation.is_queued(place) => self.rotation.to_back(place),
-                Consequence::ToBack => {}
+                Consequence::ToBack => self.move_to_back(place),
                 Consequence::Cool { length, guessed } => {
                     let unnamed = Arc::default();
                     let model = (verdict.scope() == Scope::Model).then(|| request.model.unwrap_or(&unnamed));
@@ -105,24 +88,23 @@ impl State {
             (Consequence::Refresh | Consequence::Again, _) => Some(Next::Same),
             (_, Kind::Rejected | Kind::Canceled) => Some(Next::Never),
             (_, Kind::Banned) if settings.on_ban == OnBan::Return => Some(Next::Never),
-            // Two credentials refused alike, or none left to compare with: the request is at fault.
+            // Two credentials were refused alike, or there is no other to compare with: the request is at fault.
             (Consequence::Untouched, Kind::Forbidden) => Some(Next::Never),
             _ => Some(self.availability(request, now)),
         };
         settled.next_serves = settled.next == Some(Next::Now)
-            && self.next_ready(request).and_then(|next| self.entry(next)).is_some_and(Entry::serves);
+            && self.next_ready(request).and_then(|next| self.entry(next)).is_some_and(PoolEntry::serves);
         settled.dry = self.ready(request.model).next().is_none();
         settled
     }
 
-    /// Cools a credential that was refused with 403, after another one was not refused for the same request.
-    pub(crate) fn convict(&mut self, cooldown: Duration, suspect: &Suspect, now: Instant) -> Effects {
-        let current = |entry: &Entry| entry.access.generation == suspect.generation;
+    /// Cools a suspect: a credential that was refused with 403, after another one was not refused for the same request.
+    pub(in crate::pool) fn convict(&mut self, cooldown: Duration, suspect: &Suspect, now: Instant) -> Effects {
+        let current = |entry: &PoolEntry| entry.access.generation == suspect.generation;
         match self.place_of(suspect.credential.as_str()) {
             Some(place) if self.entry(place).is_some_and(current) => {
                 if let Some(entry) = self.entry_mut(place) {
                     entry.failures += 1;
-                    entry.last_failure = Some(now);
                 }
                 let cause = suspect.verdict.kind();
                 let cooldown =
@@ -139,9 +121,9 @@ impl State {
         let Outcome { access, request, .. } = outcome;
         let others = matches!(self.availability(request, now), Next::Now);
         let known = Facts {
-            refreshed: request.refreshed,
-            refused_elsewhere: request.refused_elsewhere,
-            last_try: request.last_try,
+            refreshed: request.is_refreshed,
+            refused_elsewhere: request.is_refused_elsewhere,
+            last_try: !request.tries_again,
             own_origin: access.base.is_some(),
             others,
             ..Facts::default()
@@ -149,15 +131,13 @@ impl State {
         let Some(entry) = self.owner(&access.slot) else { return known };
         Facts {
             current: entry.access.generation == access.generation,
-            refreshable: has_source
-                && entry.credential.material.refresh_token().is_some()
-                && entry.refreshing.may_force(now),
+            refreshable: has_source && entry.is_refreshable() && entry.refreshing.may_force(now),
             login_lost: entry.refreshing.login_lost,
             ..known
         }
     }
 
-    fn count(&mut self, access: &Arc<Access>, verdict: &Verdict, consequence: Consequence, now: Instant) {
+    fn count(&mut self, access: &Arc<Access>, verdict: &Verdict, consequence: Consequence) {
         if let Some(status) = verdict.status() {
             access.slot.last_status.store(status.as_u16(), Relaxed);
         }
@@ -166,23 +146,24 @@ impl State {
                 access.slot.successes.fetch_add(1, Relaxed);
             }
             Consequence::Untouched | Consequence::Again | Consequence::Suspect => {}
-            _ => {
-                if let Some(entry) = self.owner(&access.slot) {
-                    entry.failures += 1;
-                    entry.last_failure = Some(now);
-                }
-            }
+            _ => self.count_failure(&access.slot),
+        }
+    }
+
+    /// Counts a failure of a credential. Nothing else changes.
+    pub(in crate::pool) fn count_failure(&mut self, slot: &Arc<Slot>) {
+        if let Some(entry) = self.owner(slot) {
+            entry.failures += 1;
         }
     }
 
     /// The credential that is ready and next in the order for this request.
-    fn next_ready(&self, request: &Request<'_>) -> Option<u32> {
-        let untried = |place: &u32| self.entry(*place).is_some_and(|entry| !(request.tried)(&entry.credential.id));
-        self.ready(request.model).find(untried)
+    fn next_ready(&self, request: &RequestView<'_>) -> Option<u32> {
+        self.ready(request.model).find(|place| self.is_untried(*place, request))
     }
 
     /// What the pool could offer to this request next.
-    pub(crate) fn availability(&self, request: &Request<'_>, now: Instant) -> Next {
+    pub(in crate::pool) fn availability(&self, request: &RequestView<'_>, now: Instant) -> Next {
         let at = |until: Option<Instant>| until.map_or(Next::Never, Next::At);
         let model = request.model;
         if let Some(pin) = request.pin {

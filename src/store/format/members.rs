@@ -57,7 +57,10 @@ impl<'a> At<'a> {
     }
 
     pub(in crate::store) fn problem(&self, what: impl fmt::Display) -> Problem {
-        Problem(format!("at {self}: {what}"))
+        match self.outer {
+            None => Problem(what.to_string()),
+            Some(_) => Problem(format!("at {self}: {what}")),
+        }
     }
 
     fn expected<T>(&self, found: Option<T>, what: &str) -> Result<T, Problem> {

@@ -1,5 +1,5 @@
-//! The text that records are kept as: versioned JSON with a checksum, in which members that this version does not know are
-//! kept at every level.
+//! The text of a store: versioned JSON with a checksum. Members that this version does not know are kept, at every
+//! level.
 //!
 //! ```text
 //! { "version": 1, "revision": 7, "checksum": "crc32:0123abcd",
@@ -7,167 +7,50 @@
 //! ```
 //!
 //! The order of the credentials is their order of use. Times are milliseconds since 1970.
+//!
+//! This room turns plain data into text and back, and touches no file. It is more than a `serde` derive, because a text that a
+//! later version has written must not lose what this version does not know, and because no message may show a value.
 
+#[cfg(feature = "file-store")]
 mod checksum;
-pub(super) mod members;
+#[cfg(feature = "file-store")]
+mod document;
+mod members;
 mod record;
-#[cfg(test)]
+#[cfg(all(test, feature = "file-store"))]
 mod tests;
 mod words;
 
-use serde_json::{Map, Value};
-use zeroize::{Zeroize, Zeroizing};
+use std::fmt::Write as _;
 
-use self::members::At;
-pub(super) use self::members::Problem;
+use serde_json::Value;
+use zeroize::Zeroize;
+
+#[cfg(feature = "file-store")]
+pub(super) use self::document::Document;
+pub(super) use self::members::{At, Problem};
+#[cfg(feature = "file-store")]
 pub(super) use self::record::cut;
-#[cfg(feature = "cli")]
-use super::Entry;
-use super::all_records::{AllRecords, ProviderRecords};
-use crate::credentials::Generation;
-#[cfg(feature = "cli")]
-use crate::error::{Error, ErrorKind};
+pub(super) use self::record::{read, write};
+use crate::credentials::Secret;
 
-/// The version that is written. A text of a later version is read as far as it is understood, and never written.
-const VERSION: u64 = 1;
-
-/// The checksum of a text that a person has edited.
-const UNCHECKED: &str = "unchecked";
-
-/// Members that are written at most, beside the tokens, for each credential: room enough to write a text in one piece.
-const ROOM: usize = 4096;
-
-/// A text as it was read, or the beginning of a new one. Wiped from memory on drop.
-#[derive(Default)]
-pub(super) struct Document {
-    root: Map<String, Value>,
-    size: usize,
+/// The text of a value. It is measured first, because a buffer that grows would leave its old piece in memory.
+pub(super) fn text_of(value: &Value) -> Secret {
+    let mut size = Size(0);
+    // Neither a count nor a `String` refuses what is written to it.
+    let _ = write!(size, "{value}");
+    let mut text = String::with_capacity(size.0);
+    let _ = write!(text, "{value}");
+    Secret::new(text)
 }
 
-impl Document {
-    /// Reads a text. Nothing of it is repaired, and a problem is reported without values.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, Problem> {
-        let value = serde_json::from_slice(text).map_err(|error| Problem::syntax(text, &error))?;
-        let document = match value {
-            Value::Object(root) => Self { root, size: text.len() },
-            mut other => {
-                wipe(&mut other);
-                return Err(Problem::new("it is not a JSON object"));
-            }
-        };
-        document.check()?;
-        Ok(document)
-    }
+struct Size(usize);
 
-    fn check(&self) -> Result<(), Problem> {
-        if At::root().number(&self.root, "version")? == 0 {
-            return Err(Problem::new("its version is 0; the first one is 1"));
-        }
-        match self.root.get("checksum").and_then(Value::as_str) {
-            Some(UNCHECKED) => Ok(()),
-            Some(sum) if sum == checksum::of(&self.root) => Ok(()),
-            Some(_) => Err(Problem::new(format!(
-                "its checksum does not match: it is damaged, or was edited by hand; if you know that it is right, set the member \"checksum\" to {UNCHECKED:?}"
-            ))),
-            None => Err(Problem::new(format!(
-                "it has no checksum; if you know that it is right, set the member \"checksum\" to {UNCHECKED:?}"
-            ))),
-        }
+impl std::fmt::Write for Size {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(())
     }
-
-    /// The version that wrote it, if it is a later one: then nothing of it may be changed.
-    pub(super) fn later_version(&self) -> Option<u64> {
-        self.root.get("version").and_then(Value::as_u64).filter(|version| *version > VERSION)
-    }
-
-    /// The records in it, as far as this version understands them.
-    pub(super) fn records(&self) -> Result<AllRecords, Problem> {
-        let at = At::root();
-        let mut all =
-            AllRecords { revision: at.optional_number(&self.root, "revision")?.unwrap_or(0), ..AllRecords::default() };
-        let Some(providers) = at.optional_object(&self.root, "providers")? else { return Ok(all) };
-        let at = at.key("providers");
-        for (name, value) in providers {
-            let at = at.key(name);
-            let records = read_provider(&at, at.object(value)?)?;
-            // A person who edits the text may forget the count.
-            let newest = records.entries.iter().map(|entry| entry.revision.get()).max();
-            all.revision = all.revision.max(newest.unwrap_or(0));
-            all.providers.insert(name.clone(), records);
-        }
-        Ok(all)
-    }
-
-    /// Takes over the changes in `all`.
-    pub(super) fn update(&mut self, all: &AllRecords) {
-        self.root.insert("version".to_owned(), VERSION.into());
-        self.root.insert("revision".to_owned(), all.revision.into());
-        members::within(&mut self.root, "providers", |providers| {
-            for (name, records) in &all.providers {
-                members::within(providers, name, |provider| write_provider(provider, records));
-            }
-        });
-        self.root.insert("checksum".to_owned(), checksum::of(&self.root).into());
-    }
-
-    /// The text, wiped from memory on drop.
-    pub(super) fn text(&self) -> Result<Zeroizing<Vec<u8>>, Problem> {
-        // Room for all of it, as a buffer that grows leaves its old piece behind.
-        let mut text = Zeroizing::new(Vec::with_capacity(2 * self.size + ROOM));
-        serde_json::to_writer_pretty(&mut *text, &self.root)
-            .map_err(|_| Problem::new("it cannot be written as JSON"))?;
-        text.push(b'\n');
-        Ok(text)
-    }
-}
-
-impl Drop for Document {
-    fn drop(&mut self) {
-        self.root.values_mut().for_each(wipe);
-    }
-}
-
-/// Records of providers as the text of a store of their own.
-#[cfg(feature = "cli")]
-pub(crate) fn text_of(providers: Vec<(String, Vec<Entry>)>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut all = AllRecords::default();
-    for (name, entries) in providers {
-        let newest = entries.iter().map(|entry| entry.revision.get()).max();
-        all.revision = all.revision.max(newest.unwrap_or(0));
-        all.providers.insert(name, ProviderRecords { entries, removed: Generation::default() });
-    }
-    let mut document = Document::default();
-    document.update(&all);
-    document.text().map_err(|problem| Error::new(ErrorKind::Store, problem.to_string()))
-}
-
-fn read_provider(at: &At<'_>, provider: &Map<String, Value>) -> Result<ProviderRecords, Problem> {
-    let removed = at.optional_number(provider, "removed")?.unwrap_or(0);
-    let mut records = ProviderRecords { entries: Vec::new(), removed: Generation::new(removed) };
-    let credentials = at.optional_array(provider, "credentials")?.map_or(&[][..], Vec::as_slice);
-    for (index, value) in credentials.iter().enumerate() {
-        let at = at.key("credentials");
-        let at = at.index(index);
-        let entry = record::read(&at, at.object(value)?)?;
-        let id = &entry.record.credential.id;
-        if records.entries.iter().any(|other| other.record.credential.id == *id) {
-            return Err(at.problem(format!("the id {id:?} comes twice")));
-        }
-        records.entries.push(entry);
-    }
-    Ok(records)
-}
-
-fn write_provider(provider: &mut Map<String, Value>, records: &ProviderRecords) {
-    let removed = Some(records.removed.get()).filter(|removed| *removed > 0);
-    members::set(provider, "removed", removed);
-    let mut old = match provider.remove("credentials") {
-        Some(Value::Array(old)) => old,
-        _ => Vec::new(),
-    };
-    let credentials: Vec<_> = records.entries.iter().map(|entry| record::updated(&mut old, entry)).collect();
-    members::set(provider, "credentials", (!credentials.is_empty()).then_some(credentials));
-    old.iter_mut().for_each(wipe);
 }
 
 pub(super) fn wipe(value: &mut Value) {

@@ -1,5 +1,6 @@
-//! One record as a JSON object.
+//! Reads and writes one record as a JSON object.
 
+#[cfg(feature = "file-store")]
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
@@ -8,13 +9,21 @@ use serde_json::{Map, Value};
 use super::members::{At, Problem, millis, set, within};
 use super::words;
 use crate::credentials::{Credential, Generation, Material, Secret, TokenSet};
-use crate::store::{Cooldown, Entry, Health, Intent, LastStatus, Record, Revision};
+use crate::store::{Cooldown, Health, Intent, LastStatus, Record};
+#[cfg(feature = "file-store")]
+use crate::store::{Entry, Revision};
 use crate::verdict::OutReason;
 
-/// A reason that this version does not know counts as this one, so that the credential stays out.
+/// The reason that stands for one that this version does not know, so that the credential stays out.
 const UNKNOWN_REASON: OutReason = OutReason::Banned;
 
-pub(super) fn read(at: &At<'_>, members: &Map<String, Value>) -> Result<Entry, Problem> {
+/// A record as a store's text holds it, with its revision.
+#[cfg(feature = "file-store")]
+pub(super) fn read_entry(at: &At<'_>, members: &Map<String, Value>) -> Result<Entry, Problem> {
+    Ok(Entry::new(read(at, members)?, Revision::new(at.number(members, "revision")?)))
+}
+
+pub(in crate::store) fn read(at: &At<'_>, members: &Map<String, Value>) -> Result<Record, Problem> {
     let mut credential = Credential::new(at.text(members, "id")?, material(at, members)?);
     let text = |key| Ok::<_, Problem>(at.optional_text(members, key)?.map(str::to_owned));
     credential.label = text("label")?.map(Into::into);
@@ -31,7 +40,7 @@ pub(super) fn read(at: &At<'_>, members: &Map<String, Value>) -> Result<Entry, P
     if let Some(members) = at.optional_object(members, "intent")? {
         record.intent = Some(intent(&at.key("intent"), members)?);
     }
-    Ok(Entry::new(record, Revision::new(at.number(members, "revision")?)))
+    Ok(record)
 }
 
 fn material(at: &At<'_>, members: &Map<String, Value>) -> Result<Material, Problem> {
@@ -105,7 +114,8 @@ fn intent(at: &At<'_>, members: &Map<String, Value>) -> Result<Intent, Problem> 
     Ok(intent)
 }
 
-/// The object of `entry`, made from the one that `old` has for it, which is taken out.
+/// The object for `entry`. It is made from the object that `old` has for the same credential, which is taken out.
+#[cfg(feature = "file-store")]
 pub(super) fn updated(old: &mut Vec<Value>, entry: &Entry) -> Value {
     let id = entry.record.credential.id.as_str();
     let before = old.iter().position(|value| value.get("id").and_then(Value::as_str) == Some(id));
@@ -114,16 +124,16 @@ pub(super) fn updated(old: &mut Vec<Value>, entry: &Entry) -> Value {
         _ => Map::new(),
     };
     if members.get("revision").and_then(Value::as_u64) != Some(entry.revision.get()) {
-        write(&mut members, entry);
+        set(&mut members, "revision", Some(entry.revision.get()));
+        write(&mut members, &entry.record);
     }
     Value::Object(members)
 }
 
-fn write(members: &mut Map<String, Value>, entry: &Entry) {
-    let Entry { record, revision } = entry;
+/// Writes a record into its members, and leaves those that it does not know.
+pub(in crate::store) fn write(members: &mut Map<String, Value>, record: &Record) {
     let credential = &record.credential;
     set(members, "id", Some(credential.id.as_str()));
-    set(members, "revision", Some(revision.get()));
     set(members, "generation", Some(record.generation.get()));
     set(members, "label", credential.label.as_deref());
     set(members, "subject", credential.subject.as_deref());
@@ -200,7 +210,7 @@ fn write_health(members: &mut Map<String, Value>, health: &Health) {
     }
 }
 
-/// Writes a list of objects, each made from the old object for the same item. No list is written for no items.
+/// Writes a list of objects, each made from the old object for the same item. An empty list is left out.
 fn write_list<T>(
     members: &mut Map<String, Value>,
     key: &str,
@@ -237,7 +247,8 @@ fn is_cooldown(members: &Map<String, Value>, cooldown: &Cooldown) -> bool {
         && is("model", cooldown.model.as_deref())
 }
 
-/// The record as the text keeps it: its times in whole milliseconds.
+/// The record as the text can hold it: with its times in whole milliseconds.
+#[cfg(feature = "file-store")]
 pub(in crate::store) fn cut(mut record: Record) -> Record {
     let cut = |time: SystemTime| UNIX_EPOCH.checked_add(Duration::from_millis(millis(time))).unwrap_or(UNIX_EPOCH);
     if let Material::OAuth(tokens) = &record.credential.material

@@ -5,8 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::document::UNCHECKED;
 use super::*;
-use crate::credentials::{Credential, Secret, TokenSet};
+use crate::credentials::{Credential, Generation, Secret, TokenSet};
+use crate::store::all_records::AllRecords;
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record, StoreKey};
 use crate::verdict::{Kind, OutReason, Scope};
 

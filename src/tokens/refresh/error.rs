@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::code;
 use crate::credentials::Secret;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// Why a refresh failed.
 ///
@@ -141,6 +141,15 @@ impl RefreshError {
             503 => true,
             number => (300..500).contains(&number),
         })
+    }
+
+    /// The error that a caller gets for it, with this message.
+    pub(crate) fn into_error(self, message: impl Into<String>) -> Error {
+        let kind = match self.kind {
+            RefreshErrorKind::LoginNeeded => ErrorKind::LoginNeeded,
+            RefreshErrorKind::Transient | RefreshErrorKind::Misconfigured => ErrorKind::Refresh,
+        };
+        Error::new(kind, message).with_retry_after(self.retry_after).with_source(self)
     }
 
     /// What the failure means for the credential.

@@ -2,8 +2,8 @@
 //!
 //! A source performs one exchange: the one call to the token endpoint within a refresh. The pool decides when to refresh: it
 //! runs one refresh of a credential at a time, in a task that outlives its callers, and shares the outcome among all waiters.
-//! `across` holds the steps around the exchange that keep processes from spending one refresh token twice; the pool and the
-//! command both use it.
+//! `across` holds the steps around the exchange that keep processes from spending one refresh token twice; the pool uses it, and
+//! so does [`RecordRefresh`], for programs that run no pool.
 //!
 //! This room may call the token endpoint and the store, and nothing else. The trait is one method, so that a vault or
 //! another grant can take the place of OAuth 2.0. The steps around it, in which a token could get lost, stay here and
@@ -14,6 +14,7 @@ pub(crate) mod body;
 pub(crate) mod code;
 mod error;
 mod oauth2;
+mod record;
 mod token_request;
 pub(crate) mod token_response;
 
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub use self::error::{RefreshError, RefreshErrorKind};
 pub use self::oauth2::OAuth2;
+pub use self::record::{RecordRefresh, RecordRefreshNews, RecordRefreshed};
 use crate::credentials::{CredentialId, TokenSet};
 use crate::error::Error;
 

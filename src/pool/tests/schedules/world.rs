@@ -1,6 +1,6 @@
-//! A pool over a store in memory, requests over it, and what holds when all is over.
+//! A pool over a store in memory, requests over it, and what must hold in the end.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -17,7 +17,7 @@ use crate::pool::Pool;
 use crate::store::{MemoryStore, Record, Store};
 use crate::sync::{spawn, time};
 
-/// A store, and the servers.
+/// A store, the OAuth server and the provider.
 pub(super) struct World {
     pub(super) server: Server,
     pub(super) store: MemoryStore,
@@ -53,7 +53,7 @@ impl World {
         })
     }
 
-    /// All are answered, and well.
+    /// Waits for requests, and asserts that all of them succeed.
     pub(super) async fn serves(&self, requests: Vec<JoinHandle<Result<StatusCode, BoxError>>>) {
         for request in requests {
             let status = request.await.unwrap().unwrap();
@@ -65,7 +65,7 @@ impl World {
     /// What holds once all requests are answered: the store has what the pool holds, which is what the server takes.
     pub(super) async fn settled(&self, pool: &Pool) {
         pool.flush().await.unwrap();
-        // Until the pool has heard of all that is in the store.
+        // Long enough for the pool to read all that is in the store.
         time::sleep(Duration::from_secs(1)).await;
         self.spent_once();
         for credential in pool.snapshot().credentials {
@@ -73,7 +73,7 @@ impl World {
         }
         let mut held: Vec<_> = {
             let state = pool.state();
-            state.entries().map(|entry| (entry.credential.clone(), entry.access.generation)).collect()
+            state.entries().map(|entry| (entry.credential().clone(), entry.access().generation)).collect()
         };
         let mut stored = self.stored().await;
         assert!(stored.iter().all(|record| record.intent.is_none()), "a refresh has no end: {stored:?}");
@@ -87,7 +87,7 @@ impl World {
         }
         let (active, first) = (pool.try_lease().map(|lease| lease.credential().clone()), {
             let state = pool.state();
-            state.rotation.first().and_then(|place| state.entry(place)).map(|entry| entry.credential.id.clone())
+            state.ready(None).next().and_then(|place| state.entry(place)).map(|entry| entry.credential().id.clone())
         });
         assert!(active.is_none() || active == first, "active is {active:?}, and {first:?} is the first");
     }

@@ -15,7 +15,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use self::intend::Intended;
-pub(crate) use self::newer::{Known, Newer, is_same, newer};
+pub(crate) use self::newer::{Newer, StoreRelation, is_same, newer};
 use self::plan::refused;
 pub(crate) use self::plan::{Held, new_start};
 pub(crate) use self::save::{STORE_LIMIT, STORE_TRIES, Saved, limited, save};

@@ -1,17 +1,17 @@
-//! Tells which secret is newer, the pool's or the store's: one rule for what is exchanged, written and taken over.
+//! Tells which secret is newer, the pool's or the store's. One rule decides what is exchanged, written and taken over.
 
 use std::time::Duration;
 
 use crate::credentials::{Generation, Material};
 use crate::store::Record;
 
-/// How a secret in memory relates to the records that the store has held of its credential.
+/// The origin of a secret in memory: how it relates to the records that the store has held of its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
-    /// The store has held a record of the credential.
+pub(crate) struct StoreRelation {
+    /// Whether the store has held a record of the credential.
     pub(crate) is_stored: bool,
-    /// A stored record with another secret is newer than ours from this generation on. `None` if a person has put ours in: then
-    /// it replaces every stored one.
+    /// The generation from which on a stored record with another secret is newer than ours. `None` if a person has put
+    /// ours in: then it replaces every stored one.
     replaced_from: Option<Generation>,
 }
 
@@ -23,24 +23,25 @@ pub(crate) enum Newer {
     Theirs,
 }
 
-impl Known {
-    /// A secret that code gave to a pool which does not follow its store. A stored secret of a later generation is its successor.
+impl StoreRelation {
+    /// For a secret that code gave to a pool which does not follow its store. A stored secret of a later generation is
+    /// newer.
     pub(crate) const fn given(generation: Generation) -> Self {
         Self { is_stored: false, replaced_from: Some(generation.next()) }
     }
 
-    /// A secret that was added to a pool which follows its store. If the store holds the credential nevertheless, another process
-    /// was quicker, and may have exchanged the same refresh token already.
+    /// For a secret that was added to a pool which follows its store. If the store holds the credential nevertheless,
+    /// another process was quicker, and may have exchanged the same refresh token already.
     pub(crate) fn added() -> Self {
         Self { is_stored: false, replaced_from: Some(Generation::default()) }
     }
 
-    /// A secret that was read from the store or written to it.
+    /// For a secret that was read from the store or written to it.
     pub(crate) const fn stored(generation: Generation) -> Self {
         Self { is_stored: true, replaced_from: Some(generation) }
     }
 
-    /// The same, after a person has put another secret in.
+    /// For the secret that a person has put in, in place of this one.
     pub(crate) const fn put_in(self) -> Self {
         Self { replaced_from: None, ..self }
     }
@@ -65,20 +66,20 @@ impl Known {
 }
 
 /// Compares our secret with the one that the store holds.
-pub(crate) fn newer(known: &Known, ours: &Material, theirs: &Record) -> Newer {
+pub(crate) fn newer(relation: &StoreRelation, ours: &Material, theirs: &Record) -> Newer {
     if is_same(&theirs.credential.material, ours) {
         return Newer::Same;
     }
-    match known.replaced_from {
+    match relation.replaced_from {
         Some(from) if theirs.generation >= from => Newer::Theirs,
         _ => Newer::Ours,
     }
 }
 
-/// Stores cut the time of expiry to milliseconds, or to seconds.
+/// The largest difference between equal expiries: stores cut them to milliseconds, or to seconds.
 const CUT: Duration = Duration::from_secs(1);
 
-/// Whether it is the same secret, with the same life.
+/// Whether both are the same secret, with the same expiry.
 pub(crate) fn is_same(one: &Material, other: &Material) -> bool {
     let (Some(one), Some(other)) = (one.tokens(), other.tokens()) else { return one == other };
     let as_long = match (one.expiry(), other.expiry()) {
@@ -105,8 +106,8 @@ mod tests {
 
     #[test]
     fn the_table() {
-        let stored = |generation| Known::stored(Generation::new(generation));
-        let given = Known::given(Generation::FIRST);
+        let stored = |generation| StoreRelation::stored(Generation::new(generation));
+        let given = StoreRelation::given(Generation::FIRST);
         let cases = [
             ("the same", stored(5), (5, "ours"), Newer::Same),
             ("the same, later", stored(5), (9, "ours"), Newer::Same),
@@ -118,25 +119,29 @@ mod tests {
             ("given by the code, as the store has it", given, (1, "ours"), Newer::Same),
             ("given by the code in place of another", given, (1, "theirs"), Newer::Ours),
             ("given by the code, refreshed in an earlier run", given, (2, "theirs"), Newer::Theirs),
-            ("added, and others were quicker", Known::added(), (1, "theirs"), Newer::Theirs),
-            ("added, and already refreshed by others", Known::added(), (2, "theirs"), Newer::Theirs),
+            ("added, and others were quicker", StoreRelation::added(), (1, "theirs"), Newer::Theirs),
+            ("added, and already refreshed by others", StoreRelation::added(), (2, "theirs"), Newer::Theirs),
         ];
         let ours = record(1, "ours").credential.material;
-        for (case, known, (generation, token), expected) in cases {
-            assert_eq!(newer(&known, &ours, &record(generation, token)), expected, "{case}");
+        for (case, relation, (generation, token), expected) in cases {
+            assert_eq!(newer(&relation, &ours, &record(generation, token)), expected, "{case}");
         }
     }
 
     #[test]
     fn what_the_store_has_held_is_not_new_any_more() {
         let ours = record(1, "ours").credential.material;
-        for known in [Known::added(), Known::given(Generation::FIRST), Known::stored(Generation::new(3)).put_in()] {
-            let mut other = known;
+        for relation in [
+            StoreRelation::added(),
+            StoreRelation::given(Generation::FIRST),
+            StoreRelation::stored(Generation::new(3)).put_in(),
+        ] {
+            let mut other = relation;
             other.has_held(&record(4, "theirs"), &ours);
-            assert_eq!(other, Known { is_stored: true, ..known }, "another secret says nothing about ours");
-            let mut held = known;
+            assert_eq!(other, StoreRelation { is_stored: true, ..relation }, "another secret says nothing about ours");
+            let mut held = relation;
             held.has_held(&record(4, "ours"), &ours);
-            assert_eq!(held, Known::stored(Generation::new(4)));
+            assert_eq!(held, StoreRelation::stored(Generation::new(4)));
             assert_eq!(newer(&held, &ours, &record(5, "theirs")), Newer::Theirs);
         }
     }

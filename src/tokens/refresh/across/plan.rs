@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::newer::{Known, Newer, newer};
+use super::newer::{Newer, StoreRelation, newer};
 use crate::credentials::header::is_sendable;
 use crate::credentials::{Credential, Generation};
 use crate::store::{HealthChange, Intent, Record};
@@ -14,12 +14,12 @@ pub(crate) struct Held {
     pub(crate) credential: Credential,
     pub(crate) generation: Generation,
     /// How its secret relates to what the store has held.
-    pub(crate) known: Known,
-    /// Whether all of a credential is taken from the store, and not only its secret.
+    pub(crate) relation: StoreRelation,
+    /// Whether the whole credential is taken from the store, and not only its secret.
     pub(crate) follows: bool,
-    /// Whether a person asks for the refresh: a refresh token that is known to be refused is then sent again.
+    /// Whether a person asks for the refresh. Then a refresh token that is known to be refused is sent again.
     pub(crate) insists: bool,
-    /// An earlier refresh of this process, which is over, so that it need not be waited for.
+    /// The intent of an earlier refresh of this process. That refresh is over, so it need not be waited for.
     pub(crate) begun: Option<Intent>,
 }
 
@@ -31,7 +31,7 @@ pub(super) enum RefreshPlan {
     /// The refresh token of this record is exchanged. The record has no intent yet.
     Exchange {
         base: Record,
-        /// An earlier refresh of the same token has begun, and has no known end.
+        /// Whether an earlier refresh of the same token has begun, and its end is unknown.
         interrupted: bool,
     },
     /// Another process has found that the refresh token is useless.
@@ -43,12 +43,12 @@ pub(super) enum RefreshPlan {
 /// Decides what the refresh does; its caller holds the store lease. `found` is what the store holds.
 pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> RefreshPlan {
     let Some(found) = found else {
-        return match held.known.is_stored && !held.known.is_put_in() {
+        return match held.relation.is_stored && !held.relation.is_put_in() {
             true => RefreshPlan::Removed,
             false => exchange(Record::new(held.credential.clone(), held.generation)),
         };
     };
-    let newer = newer(&held.known, &held.credential.material, found);
+    let newer = newer(&held.relation, &held.credential.material, found);
     if newer == Newer::Ours {
         // A person has put the secret in, or the store could not take it.
         let generation = held.generation.max(found.generation.next());
@@ -71,12 +71,13 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Refr
     }
 }
 
-/// What a refusal for good means, if the store holds nothing newer.
+/// The reason to be out after a refusal for good, if the store holds nothing newer.
 pub(super) fn refused(interrupted: bool) -> OutReason {
     if interrupted { OutReason::RefreshLost } else { OutReason::RefreshRefused }
 }
 
-/// The change of health that a new secret brings, as in `State::replace_secret`: failures of the old secret are forgotten.
+/// The change of health that comes with a new secret: failures of the old secret are forgotten. It does the same as
+/// `State::replace_secret`.
 pub(crate) fn new_start() -> HealthChange {
     let old = [Kind::Unauthorized, Kind::Forbidden];
     let scopes = [Scope::Credential, Scope::Generation];
@@ -97,10 +98,11 @@ fn is_usable(record: &Record, now: SystemTime) -> bool {
 
 impl Held {
     pub(super) fn has_held(&mut self, record: &Record) {
-        self.known.has_held(record, &self.credential.material);
+        self.relation.has_held(record, &self.credential.material);
     }
 
-    /// A stored record as this pool takes it over.
+    /// The record that this process takes over: the stored one if it follows the store, else its own credential with
+    /// the stored secret.
     pub(super) fn with_secret_of(&self, found: &Record) -> Record {
         if self.follows {
             return found.clone();
@@ -143,11 +145,11 @@ mod tests {
         Record { health: Health { out: Some(reason), ..Health::default() }, ..record }
     }
 
-    const STORED: Known = Known::stored(Generation::new(5));
+    const STORED: StoreRelation = StoreRelation::stored(Generation::new(5));
 
-    fn held(known: Known) -> Held {
+    fn held(relation: StoreRelation) -> Held {
         let Record { credential, generation, .. } = record(5);
-        Held { credential, generation, known, follows: true, insists: false, begun: None }
+        Held { credential, generation, relation, follows: true, insists: false, begun: None }
     }
 
     fn exchanges(base: Record, interrupted: bool) -> RefreshPlan {
@@ -167,7 +169,7 @@ mod tests {
         let (lost, refused) = (OutReason::RefreshLost, OutReason::RefreshRefused);
         let ours_as = |generation| Record { generation: Generation::new(generation), ..record(5) };
         let cases = [
-            ("nothing there yet", Known::added(), None, exchanges(record(5), false)),
+            ("nothing there yet", StoreRelation::added(), None, exchanges(record(5), false)),
             ("removed by others", STORED, None, RefreshPlan::Removed),
             ("removed by others, and put in again", STORED.put_in(), None, exchanges(record(5), false)),
             ("as we know it", STORED, Some(record(5)), exchanges(record(5), false)),
@@ -216,10 +218,10 @@ mod tests {
                 exchanges(ours_as(8), false),
             ),
             ("the same under a later generation", STORED, Some(ours_as(8)), exchanges(ours_as(8), false)),
-            ("added, and others were quicker", Known::added(), Some(record(1)), RefreshPlan::Adopt(record(1))),
+            ("added, and others were quicker", StoreRelation::added(), Some(record(1)), RefreshPlan::Adopt(record(1))),
         ];
-        for (case, known, found, expected) in cases {
-            assert_eq!(plan(&held(known), found.as_ref(), at(NOW)), expected, "{case}");
+        for (case, relation, found, expected) in cases {
+            assert_eq!(plan(&held(relation), found.as_ref(), at(NOW)), expected, "{case}");
         }
     }
 

@@ -1,0 +1,11 @@
+//! The order of use, and what is picked from it.
+//!
+//! The `rotation` holds who stands where: a queue of the ready credentials and a timetable of the cooling ones. `ready` reads
+//! it for one model, `pick` for one request. It is not a list that is sorted at each pick, because a pick must cost the same
+//! whatever the number of credentials.
+
+mod pick;
+mod ready;
+pub(in crate::pool::state) mod rotation;
+
+pub(in crate::pool) use self::pick::Pick;

@@ -1,0 +1,69 @@
+//! What a pick and a settlement need to know about the request and the attempt.
+
+use std::sync::Arc;
+
+use super::State;
+use crate::credentials::{CredentialId, Generation};
+use crate::pool::prepared::Slot;
+
+/// A request as the pool sees it: what it wants, and what it has been through.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestView<'a> {
+    /// The only credential that may serve it.
+    pub(crate) pin: Option<&'a CredentialId>,
+    /// The credentials that were tried for it.
+    pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
+    /// Its model, if that was read. It is not read while no credential cools for a single model.
+    pub(crate) model: Option<&'a Arc<str>>,
+    /// The credential of the last attempt, if it is to be used again.
+    pub(crate) same: Option<&'a CredentialId>,
+    /// Whether it has waited for a refresh of this credential already. It waits only once.
+    pub(crate) awaited: &'a dyn Fn(&CredentialId) -> bool,
+    /// Whether it made this credential cool in this round.
+    pub(crate) cooled_down: &'a dyn Fn(&CredentialId) -> bool,
+    /// It has already used the credential of the attempt with a refreshed token.
+    pub(crate) is_refreshed: bool,
+    /// Another credential was refused with 403 for it.
+    pub(crate) is_refused_elsewhere: bool,
+    /// After a failed connection it is sent over the same credential again.
+    pub(crate) tries_again: bool,
+}
+
+impl<'a> RequestView<'a> {
+    /// A request that has been through nothing but these tries.
+    pub(crate) fn new(
+        pin: Option<&'a CredentialId>,
+        tried: &'a dyn Fn(&CredentialId) -> bool,
+        model: Option<&'a Arc<str>>,
+    ) -> Self {
+        Self {
+            pin,
+            tried,
+            model,
+            same: None,
+            awaited: &|_| false,
+            cooled_down: &|_| false,
+            is_refreshed: false,
+            is_refused_elsewhere: false,
+            tries_again: false,
+        }
+    }
+}
+
+/// An attempt, as far as ending a cooldown needs it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::pool) struct AttemptRef<'a> {
+    pub(in crate::pool) slot: &'a Arc<Slot>,
+    pub(in crate::pool) generation: Generation,
+    /// The pool's count of changes when the attempt began. Its outcome does not touch a cooldown that began later.
+    pub(in crate::pool) started: u64,
+    /// The model of its request, if it is known.
+    pub(in crate::pool) model: Option<&'a str>,
+}
+
+impl State {
+    /// Whether the credential at this place has not been tried for the request.
+    pub(super) fn is_untried(&self, place: u32, request: &RequestView<'_>) -> bool {
+        self.entry(place).is_some_and(|entry| !(request.tried)(&entry.credential.id))
+    }
+}

@@ -1,0 +1,10 @@
+//! What the pool and its store owe each other: changes that wait to be written, and records that are taken over.
+//!
+//! This room does not know the store, only its plain words (`Record`, `Health`). Changes are noted in the `outbox`; `records`
+//! compares and takes over credentials, `health` their cooldowns, and `last_status` decides which answers are worth a note.
+//! It is not a write at each change, because a transition must not wait, and a storm of failures alike is one note.
+
+pub(in crate::pool::state) mod health;
+pub(in crate::pool::state) mod last_status;
+pub(in crate::pool::state) mod outbox;
+pub(in crate::pool::state) mod records;

@@ -1,4 +1,4 @@
-//! Leases a credential for an attempt: the edge around a pick.
+//! Leases a credential for an attempt: locks the state, picks, and begins a refresh if one is needed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,8 +47,8 @@ impl Pool {
         Some(Lease::new(access, self.clone(), self.changes(), None))
     }
 
-    /// The active credential: the front of the order, which the next request begins with if neither a pin, nor a limit of its
-    /// model, nor a [`Strategy`](crate::pool::Strategy) of yours says otherwise. `None` while none is ready.
+    /// The active credential: the front of the order. The next request begins with it, unless a pin, a limit of its
+    /// model, or a [`Strategy`](crate::pool::Strategy) of yours says otherwise. `None` while none is ready.
     ///
     /// It takes no lock while that credential's token is fresh, so a status page may ask as often as it likes. A
     /// [`snapshot`](Pool::snapshot) says more and costs more.
@@ -91,7 +91,7 @@ impl Pool {
         let is_free = request.pin.is_none() && request.same.is_none();
         if matches!(pick, Pick::Ready(_)) && is_free && inner.selection.compares() {
             let candidates = self.candidates(&state, request);
-            // Foreign code may choose, so the lock is released.
+            // A strategy is foreign code, so the lock is released while it chooses.
             drop(state);
             let chosen = inner.selection.select(choice, &candidates);
             state = self.state();

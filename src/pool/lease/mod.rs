@@ -1,9 +1,9 @@
 //! Leases: one credential held for one attempt, from picking it until the attempt is over.
 //!
-//! `acquire` leases, `settle` applies the outcome; both lock the state, call a transition, and send its effects after the lock
-//! is released. This room decides nothing itself: which credential and what an outcome means is said by `state` and
-//! `selection`. It is not one call around a request, because the head of an answer comes long before its end, and a caller
-//! may go away at any time.
+//! `acquire` leases, `settle` applies the outcome. Both lock the state, call a transition, and send its effects after
+//! the lock is released. This room decides nothing itself: `state` and `selection` say which credential is used, and
+//! what an outcome means. It is not one call around a request, because the head of an answer comes long before its end,
+//! and a caller may go away at any time.
 
 mod acquire;
 mod settle;
@@ -100,7 +100,7 @@ impl Lease {
         self.pool.tell_timed_out(&self.access.slot, timed_out);
     }
 
-    /// This attempt, as far as ending a cooldown needs it; `model` is the model of its request.
+    /// This attempt, in the form that ending a cooldown needs; `model` is the model of its request.
     fn attempt<'a>(&'a self, model: Option<&'a str>) -> AttemptRef<'a> {
         AttemptRef { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }
     }

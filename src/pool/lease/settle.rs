@@ -1,4 +1,4 @@
-//! Settles an attempt: the edge around what an outcome changes.
+//! Settles an attempt: locks the state, applies the outcome, and sends the effects.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -107,7 +107,7 @@ impl Pool {
     }
 }
 
-/// What comes after the head of an answer has gone to the caller.
+/// Settles news about an answer that come after its head has gone to the caller.
 impl Pool {
     /// Settles how a stream ended. Its success was counted when it began.
     pub(crate) fn stream_ended(&self, lease: &Lease, ending: Ending, model: impl FnOnce() -> Arc<str>) {

@@ -54,9 +54,9 @@ pub(in crate::pool) fn is_turn_of_this_task(record_turn: &Arc<RecordTurn>) -> bo
 }
 
 impl Pool {
-    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. With `insists`, a refresh
-    /// token that is known to be refused is sent again. `None` means that there
-    /// is nothing to publish: the store does not hold the credential any more, or its token has been replaced meanwhile.
+    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. With `insists`, a
+    /// refresh token that is known to be refused is sent again. `None` if there is nothing to publish: the store no
+    /// longer holds the credential, or its token has been replaced meanwhile.
     pub(super) async fn exchange(
         &self,
         slot: &Arc<Slot>,

@@ -31,8 +31,8 @@ impl State {
         }
     }
 
-    /// Takes a credential out, because another process has. One whose access token lives on without its refresh token is used
-    /// until that token expires.
+    /// Takes a credential out because another process has. If its access token is still good without the refresh token,
+    /// it is used until that expires.
     pub(super) fn out_elsewhere(&mut self, place: u32, reason: OutReason, now: Instant) -> Effects {
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         if matches!(reason, OutReason::RefreshRefused | OutReason::RefreshLost) {
@@ -57,7 +57,7 @@ impl State {
 }
 
 impl PoolEntry {
-    /// Takes it back in, and says whether it was out. If it is out again, that is news again.
+    /// Ends that the credential is out. True if it was. If it goes out again, an event reports it again.
     pub(super) fn end_out(&mut self) -> bool {
         let was_out = self.out.take().is_some();
         self.refreshing.is_reported &= !was_out;

@@ -28,8 +28,8 @@ impl Removed {
         }
     }
 
-    /// The origin of the same secret once it is added again: it is stored, whether or not the removal was, and a token
-    /// that its refresh has brought replaces it.
+    /// How the same secret relates to the store once it is added again: it is stored, whether or not the removal was,
+    /// and a token that its refresh has brought replaces it.
     pub(super) fn relation_again(&self) -> StoreRelation {
         let given = StoreRelation::given(self.generation);
         match (self.relation.is_put_in(), self.relation.is_addition()) {
@@ -62,7 +62,7 @@ impl State {
         self.removed.get(&added.id).filter(|removed| is_same(&removed.material, &added.material))
     }
 
-    /// Whose turn it is to write the record of a credential, also of one that was removed: its refresh may not be over.
+    /// The turn to write the record of a credential, even if it was removed: its refresh may still hold the turn.
     pub(in crate::pool) fn record_turn_of(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
         let held = self.find(id.as_str()).map(|entry| &entry.record_turn);
         held.or_else(|| self.removed.get(id).map(|removed| &removed.record_turn)).cloned()

@@ -18,7 +18,7 @@ pub(in crate::pool::state) struct NewCooldown<'a> {
     /// The model that cools; `None` if the whole credential does.
     pub(in crate::pool::state) model: Option<&'a Arc<str>>,
     pub(in crate::pool::state) length: Duration,
-    /// The time is ours, the provider stated none.
+    /// Whether the end is our guess, because the provider stated no time.
     pub(in crate::pool::state) guessed: bool,
     /// Gives a random number from 0 to 1, if one is needed.
     pub(in crate::pool::state) jitter: fn() -> f64,

@@ -75,7 +75,7 @@ impl State {
         }
     }
 
-    /// Ends the cooldown of a credential for one model, for a person. Says whether there was one.
+    /// Ends the cooldown of a credential for one model, for a person. True if there was one.
     pub(in crate::pool) fn clear_model(&mut self, place: u32, model: &str) -> bool {
         let was_cooling = self.models.until(place, model).is_some();
         self.forget_models(place, |other| other == model);

@@ -41,7 +41,7 @@ pub(in crate::pool::state) struct ModelSchedule {
     pub(in crate::pool::state) remembered: Option<Arc<Remembered>>,
 }
 
-/// One credential in a schedule.
+/// The cooldowns of one credential in a schedule.
 #[derive(Debug, Default)]
 struct Scheduled {
     cooldowns: Cooldowns,

@@ -64,7 +64,7 @@ impl RefreshState {
         self.is_reported = false;
     }
 
-    /// Notes that the event that a person has to act is sent. `false` if it has been sent before.
+    /// Marks that the event is sent that a person has to act. False if it was sent before.
     pub(in crate::pool::state) fn report_once(&mut self) -> bool {
         !std::mem::replace(&mut self.is_reported, true)
     }
@@ -90,7 +90,7 @@ impl RefreshState {
     /// Counts a failed refresh, and returns the pause until the next one.
     fn failed(&mut self, why: WhyNoToken, stated: Option<Duration>, settings: &Settings, now: Instant) -> Duration {
         let pause = match why {
-            // Another process is about to store a new token for all.
+            // Another process is about to store a new token, which this pool takes over.
             WhyNoToken::Busy => LEASE_PATIENCE,
             WhyNoToken::Refused => refresh_failed(settings, stated, self.refusals),
             WhyNoToken::ForNow | WhyNoToken::Login(_) => refresh_failed(settings, stated, 0),
@@ -132,7 +132,7 @@ pub(in crate::pool) enum Need {
     },
 }
 
-/// Why a refresh brought no token, as far as it matters for the credential.
+/// Why a refresh brought no token: the part that matters for the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::pool) enum WhyNoToken {
     /// It failed without a refusal, for example because of the network.

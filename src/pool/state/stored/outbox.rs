@@ -1,5 +1,5 @@
-//! The changes of a pool that are still to be written to its store: plain data, filled under the pool's lock and emptied by
-//! the task that writes (`pool/mirror`).
+//! The outbox: changes of a pool that are still to be written to its store. It is plain data, filled under the pool's
+//! lock and emptied by the task that writes (`pool/mirror`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -131,7 +131,8 @@ impl Outbox {
         self.changed.contains_key(id)
     }
 
-    /// It is in the store, unless it has changed again.
+    /// Notes that a credential is stored, unless it has changed again since `mark`. `is_news` says whether anything had
+    /// to be written or taken over.
     fn written(&mut self, id: &CredentialId, mark: u64, is_news: bool) {
         self.writes += u64::from(is_news);
         if self.changed.get(id) == Some(&mark) {
@@ -144,9 +145,9 @@ impl Outbox {
     }
 }
 
-/// What the task that writes to the store calls.
+/// The transitions for the task that writes to the store.
 impl State {
-    /// Collects changes from now on, because a task writes them.
+    /// Collects changes from now on, because there is a task that writes them.
     pub(in crate::pool) fn collect_changes(&mut self) {
         self.outbox.attend();
     }
@@ -194,7 +195,7 @@ impl State {
         self.outbox.give_back_order(order);
     }
 
-    /// Counts the writes to the store. What was read from it before the last write is out of date.
+    /// Counts the writes to the store, so that a reading that began before the last write is known to be out of date.
     pub(in crate::pool) fn store_writes(&self) -> u64 {
         self.outbox.writes()
     }

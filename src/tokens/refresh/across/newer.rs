@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::credentials::{Generation, Material};
 use crate::store::Record;
 
-/// The origin of a secret in memory: how it relates to the records that the store has held of its credential.
+/// How a secret in memory relates to the records that the store has held of its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreRelation {
     /// Whether the store has held a record of the credential.

@@ -65,9 +65,8 @@ impl Pool {
     }
 
     fn generation_of(&self, id: &str) -> Result<Generation, Error> {
-        let state = self.state();
-        let entry = state.place_of(id).and_then(|place| state.entry(place));
-        entry.map(|entry| entry.access().generation).ok_or_else(|| self.0.not_held(id))
+        let generation = self.state().find(id).map(|entry| entry.access().generation);
+        generation.ok_or_else(|| self.0.not_held(id))
     }
 
     /// Joins the refresh of a credential, or begins one, and returns the credential's turn.
@@ -80,7 +79,7 @@ impl Pool {
         let found = place.and_then(|place| state.entry(place).map(|entry| (place, entry)));
         let (place, entry) = found.ok_or_else(|| self.0.not_held(id))?;
         let unable = |why: &str| Error::new(ErrorKind::Refresh, format!("{id:?} cannot be refreshed: {why}"));
-        if entry.credential().material.refresh_token().is_none() {
+        if !entry.is_refreshable() {
             return Err(unable("it has no refresh token; log in, and hand the new tokens to Pool::update"));
         }
         if self.0.source.is_none() {

@@ -59,7 +59,7 @@ impl PoolEntry {
         self.relation
     }
 
-    /// The turn to write its record.
+    /// The turn to refresh it or to write its record.
     pub(in crate::pool) fn record_turn(&self) -> &Arc<RecordTurn> {
         &self.record_turn
     }

@@ -62,7 +62,7 @@ impl World {
         }
     }
 
-    /// What holds once all requests are answered: the store has what the pool holds, which is what the server takes.
+    /// Asserts that, once all requests are answered, the store has what the pool holds, and the server takes that.
     pub(super) async fn settled(&self, pool: &Pool) {
         pool.flush().await.unwrap();
         // Long enough for the pool to read all that is in the store.

@@ -55,7 +55,7 @@ fn run<F: Future<Output = ()> + 'static>(scheduler: impl Scheduler + 'static, wh
     });
 }
 
-/// Says how many schedules it took, where one has failed.
+/// Prints how many schedules had run when one fails.
 struct Begun(AtomicUsize, String);
 
 impl Drop for Begun {

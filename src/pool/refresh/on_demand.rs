@@ -36,11 +36,10 @@ impl Pool {
     /// # Errors
     ///
     /// - [`UnknownCredential`](ErrorKind::UnknownCredential): the pool does not hold the credential, or it was removed
-    /// meanwhile.
+    ///   meanwhile.
     /// - [`LoginNeeded`](ErrorKind::LoginNeeded): the refresh token was refused for good.
     /// - [`Refresh`](ErrorKind::Refresh): the refresh failed for now, or cannot be done: there is no refresh token, or
-    /// the pool
-    /// has no token source. If the token source failed, the source of the error is its [`RefreshError`].
+    ///   the pool has no token source. If the token source failed, the source of the error is its [`RefreshError`].
     /// - [`Store`](ErrorKind::Store), or the store's own kind: the new token is in use and could not be stored. The pool stores
     ///   it as soon as that works.
     /// - [`Closed`](ErrorKind::Closed): the pool has been shut down.

@@ -4,7 +4,6 @@
 //! `merge` finds the place of an account among the known ones, and `view` builds all that is shown of them. A command
 //! is more than a call of the store, because other processes change the same records at the same time, and because a
 //! refresh that has begun must not be cut off.
-//! begun must not be cut off.
 
 mod export;
 mod import;

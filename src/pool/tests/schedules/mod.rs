@@ -66,7 +66,7 @@ impl Drop for Begun {
     }
 }
 
-/// The task that lets the time pass.
+/// The number of the task that lets the time pass: it is the first one to be started.
 const CLOCK: usize = 1;
 
 /// Lets the time pass only where no other task can go on.

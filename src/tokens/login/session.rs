@@ -14,19 +14,30 @@ use super::http::Http;
 use super::identity::{self, Identity, Whose};
 use super::logged_in::LoggedIn;
 use super::progress::{Progress, Reporter};
-use super::protocol::{Ask, Client};
 use crate::credentials::TokenSet;
+use crate::tokens::refresh::RefreshError;
+use crate::tokens::refresh::send::Reply;
+use crate::tokens::refresh::token_request::OAuthClient;
 
 pub(super) struct Session {
     pub(super) endpoints: Endpoints,
-    pub(super) client: Client,
-    pub(super) ask: Ask,
+    pub(super) client: OAuthClient,
     pub(super) subject_claim: Option<String>,
     pub(super) http: Http,
     pub(super) reporter: Reporter,
 }
 
 impl Session {
+    /// Sends a request of the client to one of the endpoints; see [`OAuthClient::request`].
+    pub(super) async fn post(
+        &self,
+        endpoint: &Uri,
+        grant: &[(&str, &str)],
+        asks: &[(&str, &str)],
+    ) -> Result<Reply, RefreshError> {
+        self.http.send(self.client.request(endpoint, grant, asks)?).await
+    }
+
     /// Finds out whose tokens they are: from the id token, else from the userinfo endpoint, else from the account's own
     /// field in the token response. If none of these tells, the login has still succeeded.
     pub(super) async fn identify(&self, tokens: TokenSet, whose: Whose) -> Result<LoggedIn, LoginError> {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::ACCEPT;
+use http::{HeaderValue, Request, Response, Uri};
 use http_body::Body;
 use tower_service::Service;
 
@@ -49,6 +50,14 @@ impl Http {
         let mut reply = (self.client)(request, self.timeout, self.clock.clone()).await?;
         reply.cut.take().map_or(Ok(reply), Err)
     }
+}
+
+/// A GET that asks for JSON.
+pub(super) fn get(uri: Uri) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::new());
+    *request.uri_mut() = uri;
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    request
 }
 
 impl fmt::Debug for Http {

@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Request, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Uri};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::endpoints::Endpoints;
 use super::error::LoginError;
-use super::http::Http;
+use super::http::{Http, get};
 use super::identity::{self, Identity, Whose};
 use super::logged_in::LoggedIn;
 use super::progress::{Progress, Reporter};
@@ -71,9 +70,7 @@ impl Session {
         let mut bearer =
             HeaderValue::from_str(&bearer).map_err(|_| "the access token fits into no header".to_owned())?;
         bearer.set_sensitive(true);
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = endpoint.clone();
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut request = get(endpoint.clone());
         request.headers_mut().insert(AUTHORIZATION, bearer);
         let reply = self.http.send(request).await.map_err(|error| format!("the userinfo endpoint: {error}"))?;
         if !reply.status.is_success() {

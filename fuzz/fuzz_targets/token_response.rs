@@ -1,5 +1,5 @@
-//! Reads the answer of a token endpoint, through the token source: two bytes of status, lines of header fields, an empty line
-//! and a body.
+//! Reads the answer of a token endpoint through the token source: two bytes of status, lines of header fields, an empty
+//! line and a body.
 #![no_main]
 
 mod head;

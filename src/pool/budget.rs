@@ -1,4 +1,4 @@
-//! What a pool may spend on resends that add load to a provider that is failing.
+//! The budget of a pool for resends that add load to a failing provider.
 //!
 //! Twenty resends are granted a minute, and every success earns a fifth of one; at most twenty are saved up. So while
 //! everything fails, resends stay few, however many requests there are.
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::{Mutex, lock};
 
-/// The price of one resend. A success earns one unit of it.
+/// The price of one resend, in units. A success earns one unit.
 const COST: u32 = 5;
 
-/// The balance at the start, and the largest balance: twenty resends.
+/// The balance at the start, which is also the largest: twenty resends.
 const CAPACITY: u32 = 20 * COST;
 
-/// The time for which one unit is granted: twenty resends a minute.
+/// The time in which one unit is granted: twenty resends a minute.
 const GRANT: Duration = Duration::from_millis(600);
 
 /// The budget that all stacks over one pool share. Earning is on the path of every request, so it reads no clock and takes
@@ -23,7 +23,7 @@ const GRANT: Duration = Duration::from_millis(600);
 #[derive(Debug)]
 pub(crate) struct Budget {
     balance: AtomicU32,
-    /// Up to when everything was granted; `None` before the first resend.
+    /// The time up to which units were granted; `None` before the first resend.
     granted: Mutex<Option<Instant>>,
 }
 
@@ -34,7 +34,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A success earns one share.
+    /// Adds the unit that a success earns.
     #[inline]
     pub(crate) fn earn(&self) {
         if self.balance.load(Relaxed) < CAPACITY {
@@ -43,7 +43,7 @@ impl Budget {
         }
     }
 
-    /// Pays for a resend, if there is enough by now.
+    /// Pays for a resend. False if the balance is too small.
     pub(crate) fn spend(&self, now: Instant) -> bool {
         let mut granted = lock(&self.granted);
         let (grant, upto) = grant(granted.unwrap_or(now), now);
@@ -54,12 +54,12 @@ impl Budget {
     }
 }
 
-/// The shares that are granted for the time from `since` to `now`, and the end of the time that they stand for.
+/// The units that are granted for the time from `since` to `now`, and the end of the time that they cover.
 fn grant(since: Instant, now: Instant) -> (u32, Instant) {
     let shares = now.saturating_duration_since(since).as_millis() / GRANT.as_millis();
     match u32::try_from(shares) {
         Ok(shares) if shares < CAPACITY => (shares, since + GRANT * shares),
-        // More could not be saved up.
+        // More units could not be saved up.
         _ => (CAPACITY, now),
     }
 }
@@ -97,7 +97,7 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         assert!(!budget.spend(at(2_999)));
         assert!(budget.spend(at(3_000)) && !budget.spend(at(3_000)));
-        // The rest of a share counts for the next one, and a refused resend costs nothing.
+        // Time that is too short for a unit counts for the next one, and a refused resend costs nothing.
         assert_eq!((3_001..60_000).step_by(7).filter(|millis| budget.spend(at(*millis))).count(), 18);
         assert_eq!(spend_all(&budget, at(63_000)), 2);
         assert_eq!(spend_all(&budget, at(3_600_000)), 20);

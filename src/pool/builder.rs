@@ -1,4 +1,4 @@
-//! Builds a pool. What is wrong with a part is reported by `build`, with the place and the remedy.
+//! Builds a pool. `build` reports what is wrong with a part, with the place and the remedy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -62,8 +62,8 @@ impl PoolBuilder {
         }
     }
 
-    /// An origin that the credentials may be sent to, such as `https://api.example.com`. At least one is needed. Plain
-    /// `http` is for this machine's own addresses.
+    /// Adds an origin that the credentials may be sent to, such as `https://api.example.com`. At least one is needed.
+    /// Plain `http` is for this machine's own addresses.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
         self
@@ -81,7 +81,7 @@ impl PoolBuilder {
         self
     }
 
-    /// How tokens are refreshed. Without it, they are used until the provider refuses them.
+    /// Sets how tokens are refreshed. Without a source, they are used until the provider refuses them.
     ///
     /// A refresh runs on the tokio runtime of the request that begins it. Requests on other runtimes wait for it there, so
     /// that runtime has to go on running.
@@ -90,7 +90,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Where refreshed tokens are kept. In memory by default.
+    /// Sets where refreshed tokens are kept. In memory by default.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
@@ -123,7 +123,7 @@ impl PoolBuilder {
         self
     }
 
-    /// The clock by which dates and token expiries are read.
+    /// Sets the clock by which dates and token expiries are read.
     pub fn clock(mut self, clock: impl WallClock) -> Self {
         self.wall = Arc::new(clock);
         self
@@ -143,8 +143,8 @@ impl PoolBuilder {
         Ok(pool)
     }
 
-    /// The pool without its credentials. With `follows`, its credentials are those of its store, and follow every change
-    /// there.
+    /// Builds the pool, and returns the credentials that are still to be added. With `follows`, the pool's credentials
+    /// are those of its store, and follow every change there.
     pub(super) fn assemble(self, follows: bool) -> Result<(Pool, Vec<Credential>), Error> {
         if let Some(error) = self.failed_notifier {
             return Err(error);

@@ -1,4 +1,4 @@
-//! The handle to a pool, and the parts that all other files of the pool use.
+//! The handle to a pool, and its shared parts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,9 +48,9 @@ pub(super) struct Inner {
     pub(super) origins: Vec<Origin>,
     /// The active credential, published for the fast path.
     pub(super) active: Active,
-    /// A copy of the state's count of changes, to be read without the lock.
+    /// A copy of the state's count of changes, for reading without the lock.
     pub(super) changes: AtomicU64,
-    /// Every header that a credential of this pool sets or has set.
+    /// Every header that a credential of this pool sets or has set, so that the injection removes them from requests.
     pub(super) header_names: ArcSwap<Vec<HeaderName>>,
     /// Whether `header_names` has any other than `Authorization`.
     pub(super) has_other_headers: AtomicBool,
@@ -91,13 +91,13 @@ impl Pool {
         &self.0.settings
     }
 
-    /// Where the pool's events go; more notifiers can be added to it.
+    /// The notifiers that get the pool's events. More can be added.
     #[must_use]
     pub fn notifiers(&self) -> &Notifiers {
         &self.0.events
     }
 
-    /// The events from now on.
+    /// Starts a stream of the pool's events from now on.
     #[must_use]
     pub fn events(&self) -> EventStream {
         self.0.events.subscribe()
@@ -177,13 +177,13 @@ impl Pool {
 }
 
 impl Inner {
-    /// The two clocks. The wall clock may be foreign code: it is read before the lock is taken.
+    /// The time on both clocks. The wall clock may be foreign code, so it is read before the lock is taken.
     pub(super) fn moment(&self) -> Moment {
         Moment { wall: self.wall.now(), now: clock::now() }
     }
 
-    /// Builds what goes out with requests. Only a token that can be replaced has a time for it, so that no request reads a
-    /// clock for the others.
+    /// Builds the headers of a credential. Only a token that can be refreshed gets the time of its refresh, so that
+    /// requests with other credentials read no clock.
     pub(super) fn prepare(
         &self,
         credential: &Credential,

@@ -26,7 +26,7 @@ impl Pool {
         })
     }
 
-    /// Adds all of them, in their order.
+    /// Adds all of the credentials, in their order.
     pub(super) fn fill(&self, credentials: Vec<Credential>) -> Result<(), Error> {
         credentials.into_iter().try_for_each(|credential| self.add(credential))
     }
@@ -65,11 +65,11 @@ impl Pool {
         })
     }
 
-    /// Replaces the whole set in one step; no request sees a part of it. A credential that stays keeps its health, and its
-    /// token too where the same one is given. The order is the new one.
+    /// Replaces all credentials in one step; no request sees a part of it. A credential that stays keeps its health,
+    /// and its token too if the same one is given. The order is the new one.
     ///
     /// # Errors
-    /// If one is malformed or an id is given twice; the old set then stays as it is.
+    /// If one is malformed or an id is given twice; the old credentials then stay.
     pub fn replace(&self, credentials: Vec<Credential>) -> Result<(), Error> {
         let mut ids = HashSet::new();
         for credential in &credentials {
@@ -97,9 +97,9 @@ impl Pool {
         })
     }
 
-    /// Ends what keeps a credential from being used: with [`Scope::Credential`] everything, a ban and a lost login included;
-    /// with [`Scope::Model`] the cooldowns of single models; with another scope the cooldowns of that scope. Says whether the
-    /// pool holds the credential.
+    /// Ends what keeps a credential from being used. [`Scope::Credential`] ends everything, a ban and a lost login
+    /// included; [`Scope::Model`] ends the cooldowns of single models; another scope ends the cooldowns of that scope.
+    /// True if the pool holds the credential.
     pub fn clear(&self, id: impl AsRef<str>, scope: Scope) -> bool {
         self.change(|state| {
             let place = state.place_of(id.as_ref());
@@ -107,7 +107,7 @@ impl Pool {
         })
     }
 
-    /// Ends the cooldown of a credential for one model. Says whether there was one.
+    /// Ends the cooldown of a credential for one model. True if there was one.
     pub fn clear_model(&self, id: impl AsRef<str>, model: impl AsRef<str>) -> bool {
         let model = model.as_ref();
         self.change(|state| {
@@ -116,17 +116,17 @@ impl Pool {
         })
     }
 
-    /// Marks the token of a credential as expired, so that it is refreshed before its next use. Nothing happens if its
-    /// generation is another one by now, if it cannot be refreshed, or if a forced refresh was less than a minute ago.
-    /// Says whether it was marked.
+    /// Marks the token of a credential as expired, so that it is refreshed before its next use. Returns false and does
+    /// nothing if its generation is no longer `seen`, if it cannot be refreshed, or if a forced refresh was less than a
+    /// minute ago.
     pub fn invalidate(&self, id: impl AsRef<str>, seen: Generation) -> bool {
         let now = clock::now();
         let has_source = self.0.source.is_some();
         self.change(|state| state.invalidate(id.as_ref(), seen, has_source, now))
     }
 
-    /// Ends the pool: requests that come now are refused, and it returns when the refreshes under way are over, so that no
-    /// new token is lost, and what is known of the credentials' health is in the store.
+    /// Ends the pool. Requests that come now are refused. It returns when all refreshes under way are over, so that no
+    /// new token is lost, and when the health of the credentials is in the store.
     pub async fn shutdown(&self) {
         {
             let mut state = self.state();
@@ -135,7 +135,7 @@ impl Pool {
         }
         self.0.closing.send_replace(true);
         let mut refreshing = self.0.refreshing.subscribe();
-        // The sender lives as long as this handle does.
+        // This cannot fail, because the sender lives as long as this handle.
         let _ = refreshing.wait_for(|count| *count == 0).await;
         if let Err(error) = self.flush().await {
             tracing::warn!(target: "oauth_marathon", provider = %self.0.provider, %error, "not all of a pool could be stored");
@@ -144,7 +144,8 @@ impl Pool {
 }
 
 impl Pool {
-    /// Changes the state. Credentials whose cooldown is over join the order first, because they recovered before the change.
+    /// Locks the state and changes it. Credentials whose cooldown is over join the order first, because they recovered
+    /// before.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state();
         let effects = state.join(clock::now());
@@ -180,7 +181,7 @@ impl Inner {
         }
     }
 
-    /// Adds a credential whose id is known to be free, for the store too.
+    /// Adds a credential whose id is known to be free, and notes it for the store.
     fn add(&self, state: &mut State, credential: Credential, moment: Moment) -> Result<(), Error> {
         self.insert(state, credential, Arrival::Given { follows: self.follows }, moment).map(drop)
     }

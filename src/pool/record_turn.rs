@@ -1,4 +1,4 @@
-//! The turn to refresh one credential or to write its record, and what of the credential is not in the store yet.
+//! The turn to refresh one credential or to write its record, and what is not yet in the store of it.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ pub(in crate::pool) struct RecordTurn {
     pending: Arc<AsyncMutex<Pending>>,
 }
 
-/// What is known of a credential and is not in the store: a new token that is in memory alone, and a refresh that has begun.
-/// While there is such a token its store lease is kept, because the refresh token in the store is spent and must not be sent
-/// by another process.
+/// What the pool knows of a credential and the store does not: a new token that is only in memory, and a refresh that
+/// has begun. While there is such a token its store lease is kept, because the refresh token in the store is spent and
+/// no other process may send it.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Pending {
     pub(in crate::pool) unsaved: Option<Record>,
     pub(in crate::pool) lease: Option<StoreLease>,
-    /// The refresh that was begun last, if its end is unknown.
+    /// The intent of the last refresh, if its end is unknown.
     pub(in crate::pool) begun: Option<Intent>,
 }
 

@@ -1,4 +1,4 @@
-//! Reports that a credential has recovered, at the time it does.
+//! Reports the recovery of a credential at the time when it happens.
 //!
 //! Requests do not need this: each pick ends the cooldowns that are over. The task runs only while the pool's events have a
 //! listener and some credential cools.
@@ -37,7 +37,7 @@ impl Pool {
     }
 }
 
-/// Notes that nothing watches any more, even if the task is dropped.
+/// Marks, when dropped, that no task watches any more, even if the task is cut short.
 struct Watch(Weak<Inner>);
 
 impl Drop for Watch {

@@ -1,4 +1,4 @@
-//! A pool at one moment, without secrets.
+//! The snapshot of a pool: its state at one moment, without secrets.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,8 +55,8 @@ use crate::verdict::OutReason;
 pub struct PoolSnapshot {
     /// The provider's id.
     pub provider: String,
-    /// The credentials in the order of use: the ready ones, the active one first; the cooling ones, the first to recover
-    /// first; those that are out.
+    /// The credentials in the order of use: first the ready ones, beginning with the active one; then the cooling ones,
+    /// by their recovery; then those that are out.
     pub credentials: Vec<CredentialSnapshot>,
 }
 
@@ -69,7 +69,7 @@ pub struct CredentialSnapshot {
     pub id: CredentialId,
     /// What people call it.
     pub label: String,
-    /// Who it is at the provider.
+    /// The account's own id at the provider.
     pub subject: Option<String>,
     /// Whether it can be used.
     pub standing: Standing,
@@ -96,7 +96,7 @@ pub struct CredentialSnapshot {
     /// the [one that is stored](crate::store::Health::last_status).
     #[serde(serialize_with = "optional_status")]
     pub last_status: Option<StatusCode>,
-    /// What its latest answers said about limits, as far as it is still true.
+    /// What its latest answers said about limits, without what is no longer true.
     pub quota: Quota,
 }
 
@@ -107,10 +107,10 @@ pub struct CredentialSnapshot {
 pub struct ModelSnapshot {
     /// Its name, as requests state it. Empty for the requests whose model is unknown: they share one cooldown.
     pub model: String,
-    /// For how long still.
+    /// How much longer it cools.
     #[serde(rename = "cooldownMs", with = "milliseconds")]
     pub cooldown: Duration,
-    /// Why: the cause with the latest end.
+    /// The cause of the cooldown with the latest end.
     pub cause: Kind,
     /// How long until one request may probe its used-up quota before the stated reset.
     #[serde(rename = "nextProbeMs", with = "milliseconds::optional")]
@@ -127,16 +127,16 @@ pub enum Standing {
     /// It is cooling.
     #[non_exhaustive]
     Cooling {
-        /// For how long still.
+        /// How much longer it cools.
         #[serde(rename = "cooldownMs", with = "milliseconds")]
         cooldown: Duration,
-        /// Why: the cause with the latest end.
+        /// The cause of the cooldown with the latest end.
         cause: Kind,
     },
     /// It is out until a person acts.
     #[non_exhaustive]
     Out {
-        /// Why.
+        /// Why it is out.
         reason: OutReason,
     },
 }
@@ -159,7 +159,7 @@ impl Pool {
         let mut credentials: Vec<_> =
             state.in_order().map(|entry| CredentialSnapshot::of(&state, entry, now)).collect();
         drop(state);
-        // Reading header fields takes time, so the lock is released before.
+        // Parsing header fields takes time, so the lock is released before.
         for (credential, slot) in credentials.iter_mut().zip(slots) {
             credential.quota = slot.quota.read(wall);
         }

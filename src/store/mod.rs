@@ -1,9 +1,9 @@
 //! Where credentials are kept: the [`Store`] trait, and the stores that come with the crate.
 //!
 //! A store keeps one [`Record`] for each credential: its tokens and how they are sent, its generation, its health, and
-//! whether a refresh of it has begun. A store knows no pool and no provider, and decides nothing about a credential. It is
-//! more than load and save, because several processes may share it, and because a process may die in the middle of a refresh.
-//! What they need for that:
+//! whether a refresh of it has begun. A store knows no pool and no provider, and decides nothing about a credential. It
+//! is more than load and save, because several processes may share it, and because a process may die in the middle of a
+//! refresh. This is what those processes need:
 //!
 //! | need | method |
 //! |---|---|
@@ -15,14 +15,15 @@
 //!
 //! [`Record::to_text`] is a text of one record, for stores that keep texts.
 //!
-//! A refresh across processes takes the lease, loads the record and adopts it where its generation is later than one's
-//! own, sets it with an [`Intent`], exchanges the refresh token, sets the record with the new tokens and without the
-//! intent, and only then uses them. A refresh token can often be spent only once, so its successor must not be lost.
+//! A refresh across processes takes the lease, loads the record, and adopts it if its generation is later than its own.
+//! Otherwise it sets the record with an [`Intent`], exchanges the refresh token, sets the record with the new tokens
+//! and without the intent, and only then uses them. A refresh token can often be spent only once, so the new one must
+//! not be lost.
 //!
-//! The lease alone does not exclude a second exchange, because it can be lost without an error. So a process that finds an
-//! intent of the present generation that has not [`ended`](Intent::ended) waits until it is older than an exchange may take,
-//! reads the record again meanwhile, and only then begins one. A store that can run out of room reserves the room for the end
-//! of a refresh together with its intent.
+//! The lease alone does not exclude a second exchange, because it can be lost without an error. So a process that finds
+//! an intent of the present generation that has not [`ended`](Intent::ended) waits until the intent is older than an
+//! exchange may take. It reads the record again meanwhile, and only then begins an exchange. A store that can run out
+//! of room reserves the room for the end of a refresh together with its intent.
 
 mod all_records;
 mod changes;
@@ -63,8 +64,8 @@ use crate::error::{BoxError, Error, ErrorKind};
 
 /// Keeps credentials, one [`Record`] for each [`StoreKey`].
 ///
-/// [`load`](Store::load) and [`compare_and_set`](Store::compare_and_set) are all that a store must have. The other methods
-/// have defaults that say what such a store cannot do.
+/// [`load`](Store::load) and [`compare_and_set`](Store::compare_and_set) are all that a store must have. Each other
+/// method has a default, for a store that cannot do it.
 ///
 /// ```
 /// use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
@@ -88,18 +89,18 @@ use crate::error::{BoxError, Error, ErrorKind};
     note = "without one of your own the pool uses `oauth_marathon::store::MemoryStore`"
 )]
 pub trait Store: Send + Sync + 'static {
-    /// What is stored under `key`.
+    /// Loads the record under `key`; `None` if there is none.
     ///
     /// # Errors
     ///
     /// If the store could not be read. A record that cannot be read is an error, never `None`.
     fn load(&self, key: &StoreKey) -> impl Future<Output = Result<Option<Entry>, BoxError>> + Send;
 
-    /// Stores `next` if the record is still of the revision `expected`, or is still absent where that is `None`; all in
-    /// one step. A `next` of `None` removes the record.
+    /// Stores `next` in one step if the record is still of the revision `expected`, or, if that is `None`, still
+    /// absent. A `next` of `None` removes the record.
     ///
     /// When it reports [`CasOutcome::Stored`] or [`CasOutcome::Removed`], the change is as safe as this store can make
-    /// it, and every later `load`, in whatever process, sees it. The entry it reports is the record as it is kept, with
+    /// it, and every later `load`, in whatever process, sees it. The reported entry is the record as it is kept, with
     /// its new revision: times may be cut to the millisecond, and a credential that comes back after a removal gets a
     /// generation above all earlier ones, so that no late outcome counts for it.
     ///
@@ -107,8 +108,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the store could not be written, if `next` is of a lower generation than the record that it replaces, and if its
-    /// credential has another id than `key`. The record is then as it was, or is `next`: never part of each.
+    /// If the store could not be written, if `next` is of a lower generation than the record that it replaces, or if
+    /// its credential has another id than `key`. The record is then as it was, or is `next`: never part of each.
     fn compare_and_set(
         &self,
         key: &StoreKey,
@@ -120,7 +121,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the store could not be read. By default always, because such a store cannot list its records.
+    /// If the store could not be read. The default is always an error, because it cannot list records.
     fn load_all(&self, provider: &str) -> impl Future<Output = Result<Vec<Entry>, BoxError>> + Send {
         let error = unsupported::<Self>(&format!("list the credentials of {provider:?}"));
         async { Err(error) }
@@ -130,7 +131,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the store could not be read. By default always, because such a store cannot list its records.
+    /// If the store could not be read. The default is always an error, because it cannot list records.
     fn providers(&self) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send {
         let error = unsupported::<Self>("list its providers");
         async { Err(error) }
@@ -141,7 +142,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the store could not be written. By default always, because such a store keeps no order.
+    /// If the store could not be written. The default is always an error, because it keeps no order.
     fn set_order(&self, provider: &str, order: &[CredentialId]) -> impl Future<Output = Result<(), BoxError>> + Send {
         let _ = order;
         let error = unsupported::<Self>(&format!("keep an order of the credentials of {provider:?}"));
@@ -172,10 +173,10 @@ pub trait Store: Send + Sync + 'static {
         Changes::never()
     }
 
-    /// Notes what has happened to a credential's health, for the record of this key if its generation is not later than
-    /// `generation`. It returns at once, and touches no disk and no network: the store writes such notes soon and several
-    /// at a time. What is not written yet is lost with the process; [`Store::flush`] writes it. A note that changes a
-    /// record changes its revision.
+    /// Notes a change of a credential's health, for the record of this key if its generation is not later than
+    /// `generation`. It returns at once, and touches no disk and no network: the store writes such notes soon and
+    /// several at a time. Notes that are not written yet are lost with the process; [`Store::flush`] writes them. A
+    /// note that changes a record changes its revision.
     ///
     /// By default nothing is kept: cooldowns end with the process.
     fn note_health(&self, key: &StoreKey, generation: Generation, change: HealthChange) {
@@ -186,7 +187,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the store could not be written. The notes are kept for another try.
+    /// If the store could not be written. The notes are kept for the next attempt.
     fn flush(&self) -> impl Future<Output = Result<(), BoxError>> + Send {
         async { Ok(()) }
     }

@@ -34,6 +34,21 @@ async fn round_robin_takes_each_in_turn_and_leaves_out_those_that_are_cooling() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_active_one_is_told_also_while_its_token_has_to_be_refreshed_and_when_it_has_just_recovered() {
+    let expired = TokenSet::new("a").with_refresh("refresh-a").expires_at(UNIX_EPOCH + seconds(1));
+    let pool = pool(&[]).credential(oauth_marathon::Credential::new("a", expired)).token_source(ScriptedTokens::new());
+    let stage = Stage::new(pool.credential(login("b")), ScriptedProvider::new().always("b", Reply::limited(10)));
+    let active = || stage.pool.active().map(|id| id.to_string());
+    assert_eq!(active().as_deref(), Some("a"));
+    stage.pool.remove("a");
+    assert_eq!(active().as_deref(), Some("b"));
+    stage.post().await;
+    assert_eq!(active(), None);
+    pass(10).await;
+    assert_eq!(active().as_deref(), Some("b"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_snapshot_shows_order_health_and_tokens_in_the_making() {
     let expiry = UNIX_EPOCH + seconds(4_000_000_000);
     let tokens = TokenSet::new("a").with_refresh("refresh-a").expires_at(expiry);

@@ -1,4 +1,4 @@
-//! `config check`.
+//! The command `config check`.
 
 use oauth_marathon::config::{OAuthServer, OpencodeConfig};
 
@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: &args::Check) -> Result<(), Failure> 
     context.terminal.say(&lines.join("\n"))
 }
 
-/// What the settings of a server suffice for: logging in, refreshing.
+/// What a server's settings allow: logging in, refreshing.
 fn abilities(server: &OAuthServer) -> String {
     let issuer = server.issuer.is_some();
     let endpoint = |url: &Option<String>| issuer || url.is_some();

@@ -1,4 +1,4 @@
-//! What every command works with: the terminal, the store, the HTTP client, the time.
+//! The context of every command: the terminal, the store, the HTTP client, the time.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Context {
         self.unfinished.count.load(Ordering::SeqCst) > 0
     }
 
-    /// Waits until nothing is unfinished.
+    /// Waits until all such work is finished.
     pub(super) async fn finished(&self) {
         loop {
             let ended = self.unfinished.ended.notified();

@@ -1,4 +1,4 @@
-//! Why a command failed, and the code that it exits with.
+//! The failure of a command, and the code that it exits with.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -25,7 +25,7 @@ impl From<Code> for ExitCode {
     }
 }
 
-/// What happened and what to do, for people.
+/// A failure as people read it: what happened and what to do.
 #[derive(Debug)]
 pub(super) struct Failure {
     code: Code,
@@ -45,13 +45,13 @@ impl Failure {
         Self::new(Code::Interrupted, "interrupted")
     }
 
-    /// The person did not wait for the end of a refresh.
+    /// The failure of a person who did not wait for the end of a refresh.
     pub(super) fn left() -> Self {
         let message = "interrupted in the middle of a refresh: new tokens that were not stored are lost; the next refresh finds that out, and says so";
         Self::new(Code::Interrupted, message)
     }
 
-    /// Without a message: the person has read it already, or has closed the output.
+    /// A failure without a message: the person has read it already, or has closed the output.
     pub(super) fn silent(code: Code) -> Self {
         Self::new(code, "")
     }
@@ -63,11 +63,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The message of the error and of its sources, where these say more.
+/// The message of an error, followed by those of its sources that say more.
 pub(super) fn whole(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
-    // Bounded, as a source could name itself.
+    // The number is bounded, because a source could name itself.
     for _ in 0..32 {
         let Some(source) = next else { break };
         let more = source.to_string();

@@ -1,7 +1,7 @@
 //! The command `marathon`, which looks after the accounts of a store in a terminal.
 //!
-//! It works on a store and an OAuth server, and runs no pool: a pool lives in another process, which reads the changes from
-//! the store. Of the library it uses what every program can use. `accounts` has the commands that change the store,
+//! It works on a store and an OAuth server, and runs no pool: the pools live in other processes, which read the changes
+//! from the store. It uses only public parts of the library. `accounts` has the commands that change the store,
 //! `auth_files` reads the files of other programs, and only `terminal` prints.
 
 #![cfg_attr(
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let outcome = runtime.block_on(until_interrupted(args, terminal));
-            // What still writes to the disk may end; a thread that waits for the keyboard need not.
+            // Work on the disk may come to its end; a thread that waits for the keyboard need not.
             runtime.shutdown_timeout(Duration::from_secs(10));
             outcome
         }

@@ -1,4 +1,4 @@
-//! The OAuth server of a provider: from the arguments, and from a configuration.
+//! Finds the OAuth server of a provider, in the arguments and in a configuration.
 //!
 //! Without `--config` only the user's own configuration is read, never one in the current folder: a foreign project
 //! could name its own token endpoint there and receive the refresh tokens.
@@ -18,12 +18,12 @@ use super::failure::{Code, Failure};
 pub(super) struct Found {
     pub(super) server: OAuthServer,
     pub(super) settings: Settings,
-    /// Where the configuration was expected, for people.
+    /// The places where a configuration was looked for.
     searched: Vec<PathBuf>,
     from: Option<PathBuf>,
 }
 
-/// The configuration, with the arguments in place of the same settings.
+/// The server of the configuration, with the arguments in place of the same settings.
 pub(super) fn find(provider: &str, args: &args::Server) -> Result<Found, Failure> {
     let mut found = match &args.config {
         Some(path) => named(provider, path)?,

@@ -3,9 +3,9 @@
 //! The kit opens no socket and runs on tokio's clock. Mocks per test would be simpler, but the doubles here keep the
 //! contracts of the real parts: a service that is called before it is ready panics, a store refuses a stale write.
 //!
-//! It is built on the public API of `oauth-marathon` alone, so a kit of your own can do all that this one does. It has a version
-//! of its own: within a minor version a script keeps its meaning, and a patch adds no rule. A new minor version may add one, which
-//! a part that passed before can break.
+//! The kit is built on the public API of `oauth-marathon` alone, so a kit of your own can do all that this one does. It
+//! has a version of its own: within a minor version a script keeps its meaning, and a patch adds no rule. A new minor
+//! version may add a rule, which a part that passed before can break.
 //!
 //! ```toml
 //! [dev-dependencies]

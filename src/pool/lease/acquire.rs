@@ -1,4 +1,4 @@
-//! Leases a credential for an attempt: the edge around a pick.
+//! Leases a credential for an attempt: locks the state, picks, and begins a refresh if one is needed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::sync::oneshot;
 #[derive(Debug)]
 pub(crate) enum Acquired {
     Lease(Lease),
-    /// The token of this credential and generation is being refreshed. Acquire again when that is done.
+    /// The token of this credential, at this generation, is being refreshed. Acquire again when that is done.
     Refreshing {
         awaited: (CredentialId, Generation),
         done: oneshot::Receiver<RefreshOutcome>,
@@ -30,16 +30,16 @@ pub(crate) enum Acquired {
 /// Why there is no credential to lease.
 #[derive(Debug)]
 pub(crate) enum Unavailable {
-    /// Every credential that could serve cools; the first one recovers after this time.
+    /// Every credential that could serve cools. The first one recovers after this time.
     Cooling(Duration),
-    /// There is none, or none that recovers by itself.
+    /// There is no credential, or none that recovers by itself.
     Error(Error),
 }
 
 impl Pool {
     /// Leases the active credential, if there is one whose token needs no refresh first.
     ///
-    /// This is what a request does first. It takes no lock, and reads the clock only for a token that expires.
+    /// Every request calls this first. It takes no lock, and reads the clock only for a token that expires.
     #[inline]
     #[must_use]
     pub fn try_lease(&self) -> Option<Lease> {
@@ -47,8 +47,8 @@ impl Pool {
         Some(Lease::new(access, self.clone(), self.changes(), None))
     }
 
-    /// The active credential: the front of the order, which the next request begins with if neither a pin, nor a limit of its
-    /// model, nor a [`Strategy`](crate::pool::Strategy) of yours says otherwise. `None` while none is ready.
+    /// The active credential: the front of the order. The next request begins with it, unless a pin, a limit of its
+    /// model, or a [`Strategy`](crate::pool::Strategy) of yours says otherwise. `None` while none is ready.
     ///
     /// It takes no lock while that credential's token is fresh, so a status page may ask as often as it likes. A
     /// [`snapshot`](Pool::snapshot) says more and costs more.
@@ -75,13 +75,13 @@ impl Pool {
         }
     }
 
-    /// The front of the order, or the credential that joins it next where its cooldown is over.
+    /// The front of the order. If the queue is empty, the first credential whose cooldown is over.
     #[cold]
     fn front(&self, now: Instant) -> Option<CredentialId> {
         self.state().front(now).map(|entry| entry.credential().id.clone())
     }
 
-    /// Leases a credential by all the rules. One whose token is about to expire is refreshed meanwhile.
+    /// Leases a credential by all the rules. If its token is about to expire, a refresh begins in the background.
     pub(crate) fn acquire(&self, request: &RequestView<'_>, choice: &Choice<'_>) -> Result<Acquired, Error> {
         let Self(inner) = self;
         let (now, mode) = (clock::now(), inner.settings.when_all_cooling);
@@ -91,7 +91,7 @@ impl Pool {
         let is_free = request.pin.is_none() && request.same.is_none();
         if matches!(pick, Pick::Ready(_)) && is_free && inner.selection.compares() {
             let candidates = self.candidates(&state, request);
-            // Foreign code may choose, so the lock is released.
+            // A strategy is foreign code, so the lock is released while it chooses.
             drop(state);
             let chosen = inner.selection.select(choice, &candidates);
             state = self.state();
@@ -99,7 +99,7 @@ impl Pool {
                 chosen.and_then(|at| candidates.get(at)).and_then(|candidate| state.place_of(candidate.id.as_str()));
             pick = match chosen.filter(|place| state.is_ready(*place, request.model)) {
                 Some(place) => Pick::Ready(place),
-                // While the lock was released, even the front may have gone or begun to cool.
+                // While the lock was released, even the front may have been removed or begun to cool.
                 None => state.pick(now, request, mode),
             };
         }
@@ -123,8 +123,9 @@ impl Pool {
         untried.map(|entry| Candidate::of(entry, &self.0.wall)).collect()
     }
 
-    /// Whether the token of `credential` may be sent to `uri`. A token of an unknown credential may go only where every
-    /// credential of the pool may. The token of a credential that the pool does not hold any more goes nowhere.
+    /// Whether the token of `credential` may be sent to `uri`. If the credential is not known (`None`), every
+    /// credential of the pool must be allowed there. The token of a credential that the pool no longer holds may be
+    /// sent nowhere.
     pub(crate) fn may_receive(&self, credential: Option<&CredentialId>, uri: &Uri) -> bool {
         let state = self.state();
         let Some(id) = credential else {
@@ -139,7 +140,7 @@ impl Pool {
 }
 
 impl Pool {
-    /// Leases what was picked. The ticket is a refresh that begins with it.
+    /// Leases the picked credential. The ticket is for a refresh that begins with it.
     fn take(
         &self,
         state: &mut State,
@@ -169,7 +170,7 @@ impl Pool {
                 let awaited = (access.slot.id.clone(), access.generation);
                 return Ok((Acquired::Refreshing { awaited, done }, begun));
             }
-            // A token that is good is used. If no refresh can begin now, a later request begins one.
+            // A token that is still good is used. If no refresh can begin now, a later request begins one.
             Need::Refresh { valid: true } if asks => self.join_refresh(state, place, None).unwrap_or_default(),
             _ => None,
         };

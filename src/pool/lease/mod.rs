@@ -1,9 +1,9 @@
 //! Leases: one credential held for one attempt, from picking it until the attempt is over.
 //!
-//! `acquire` leases, `settle` applies the outcome; both lock the state, call a transition, and send its effects after the lock
-//! is released. This room decides nothing itself: which credential and what an outcome means is said by `state` and
-//! `selection`. It is not one call around a request, because the head of an answer comes long before its end, and a caller
-//! may go away at any time.
+//! `acquire` leases, `settle` applies the outcome. Both lock the state, call a transition, and send its effects after
+//! the lock is released. This room decides nothing itself: `state` and `selection` say which credential is used, and
+//! what an outcome means. It is not one call around a request, because the head of an answer comes long before its end,
+//! and a caller may go away at any time.
 
 mod acquire;
 mod settle;
@@ -57,7 +57,7 @@ impl Lease {
         self.access.generation
     }
 
-    /// The header that carries its secret; the value is marked sensitive.
+    /// The header that carries the secret. The value is marked sensitive.
     #[must_use]
     pub fn header(&self) -> (&HeaderName, &HeaderValue) {
         (&self.access.name, &self.access.value)
@@ -80,7 +80,7 @@ impl Lease {
         self.started
     }
 
-    /// Keeps what an answer says about limits, be it a success or not.
+    /// Keeps what the header fields of an answer say about limits. They say it in failures too.
     #[inline]
     pub(crate) fn heard(&self, headers: &HeaderMap) {
         self.access.slot.quota.keep(headers);
@@ -94,21 +94,21 @@ impl Lease {
         }
     }
 
-    /// Tells people that a time limit has cut this attempt, or the body of its answer, short.
+    /// Sends the event that a time limit has cut this attempt, or the body of its answer, short.
     #[cold]
     pub(crate) fn timed_out(&self, timed_out: TimedOut) {
         self.pool.tell_timed_out(&self.access.slot, timed_out);
     }
 
-    /// This attempt, as far as ending a cooldown needs it; `model` is the model of its request.
+    /// This attempt, in the form that ending a cooldown needs; `model` is the model of its request.
     fn attempt<'a>(&'a self, model: Option<&'a str>) -> AttemptRef<'a> {
         AttemptRef { slot: &self.access.slot, generation: self.access.generation, started: self.started, model }
     }
 }
 
 impl Pool {
-    /// Tells people that a time limit has cut an attempt short that has waited for a token of this credential. One that was
-    /// removed meanwhile is of no more interest.
+    /// Sends the event that a time limit has cut an attempt short while it waited for a token of this credential. If
+    /// the credential was removed meanwhile, no event is sent.
     #[cold]
     pub(crate) fn timed_out(&self, id: &CredentialId, timed_out: TimedOut) {
         let slot = self.state().find(id.as_str()).map(|entry| entry.access().slot.clone());
@@ -117,7 +117,7 @@ impl Pool {
         }
     }
 
-    /// Tells people that a request goes on with another credential.
+    /// Sends the event that a request goes on with another credential.
     pub(crate) fn failed_over(&self, from: &CredentialId, to: &Lease, verdict: &Verdict) {
         self.0.events.emit(|| {
             let known = self.state().find(from.as_str()).map(|entry| account(&entry.access().slot));

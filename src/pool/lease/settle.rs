@@ -1,4 +1,4 @@
-//! Settles an attempt: the edge around what an outcome changes.
+//! Settles an attempt: locks the state, applies the outcome, and sends the effects.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,7 +16,7 @@ use crate::pool::state::{Outcome, ProbeTarget, Remembered, RequestView, Settled}
 use crate::providers::quota::{Quota, Window, WindowScope};
 use crate::verdict::{Scope, Verdict};
 
-/// The shortest window of a quota. A shorter one belongs to a throttle.
+/// The shortest window of a quota that can mean a used-up quota. A shorter window belongs to a throttle.
 const LONG_WINDOW: Duration = Duration::from_secs(60 * 60);
 
 impl Pool {
@@ -43,14 +43,15 @@ impl Pool {
         self.weigh(lease, &Quota::read(headers, self.0.wall.now()), model);
     }
 
-    /// Applies what an event inside of an answer over `lease` says about quotas. Such an event names no model of a request.
+    /// Applies what an event inside of an answer over `lease` says about quotas. Such an event does not name the
+    /// request's model.
     pub(crate) fn event_seen(&self, lease: &Lease, event: &[u8]) {
         if let Some(quota) = Quota::read_event(event, self.0.wall.now()) {
             self.weigh(lease, &quota, None);
         }
     }
 
-    /// Applies the windows of a quota. Only those of an hour and more say something about a used-up quota.
+    /// Applies the windows of a quota. Only windows of an hour and more say something about a used-up quota.
     fn weigh(&self, lease: &Lease, quota: &Quota, model: Option<&str>) {
         for (scope, limits) in [(Scope::Credential, WindowScope::Credential), (Scope::Model, WindowScope::Model)] {
             let is_long = |window: &&Window| window.length.is_some_and(|length| length >= LONG_WINDOW);
@@ -82,7 +83,7 @@ impl Pool {
         self.change(|state| state.availability(request, now))
     }
 
-    /// Cools a suspect, because another credential was not refused.
+    /// Cools a suspect: a credential that was refused with 403, after another one was not.
     pub(crate) fn convict(&self, suspect: &Suspect) {
         let cooldown = self.0.settings.auth_failure_cooldown.min(self.0.settings.max_cooldown);
         let mut state = self.state();
@@ -92,7 +93,7 @@ impl Pool {
         self.emit(effects);
     }
 
-    /// Keeps the failed answer to a request for this model after which no credential was ready.
+    /// Keeps a failed answer, after which no credential was ready for this model.
     pub(crate) fn remember(&self, answer: Remembered, model: Option<&Arc<str>>) {
         self.state().remember(Arc::new(answer), model);
     }
@@ -106,7 +107,7 @@ impl Pool {
     }
 }
 
-/// What comes after the head of an answer has gone to the caller.
+/// Settles news about an answer that come after its head has gone to the caller.
 impl Pool {
     /// Settles how a stream ended. Its success was counted when it began.
     pub(crate) fn stream_ended(&self, lease: &Lease, ending: Ending, model: impl FnOnce() -> Arc<str>) {

@@ -17,11 +17,12 @@ use crate::tokens::refresh::across::{STORE_LIMIT, limited};
 use crate::tokens::refresh::{OAuth2, TokenSource};
 
 impl Pool {
-    /// Opens the pool of a provider over a store, by what `provider.<id>.oauth` says: its settings, the origins that
-    /// credentials may be sent to, and the OAuth server that refreshes them.
+    /// Opens the pool of a provider over a store, with all that `provider.<id>.oauth` says: its settings, the origins
+    /// that credentials may be sent to, and the OAuth server that refreshes them.
     ///
     /// This is the short way for [`Pool::builder`] with [`PoolBuilder::oauth`], [`PoolBuilder::store`] and
-    /// [`PoolBuilder::open`]. `http` is the client that refreshes. Notifiers can be added to [`Pool::notifiers`].
+    /// [`PoolBuilder::open`]. `http` is the client that sends the refreshes. Notifiers can be added to
+    /// [`Pool::notifiers`].
     ///
     /// ```
     /// use oauth_marathon::config::ProviderOAuth;
@@ -44,7 +45,7 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// As [`PoolBuilder::oauth`] and [`PoolBuilder::open`].
+    /// The errors of [`PoolBuilder::oauth`] and [`PoolBuilder::open`].
     pub async fn open<C, B>(
         provider: impl Into<Arc<str>>,
         store: impl Store,
@@ -60,9 +61,9 @@ impl Pool {
 }
 
 impl PoolBuilder {
-    /// Takes over what `provider.<id>.oauth` says: the settings, the `origins`, and with `tokenUrl` and `clientId` the way
+    /// Applies what `provider.<id>.oauth` says: the settings, the `origins`, and with `tokenUrl` and `clientId` the way
     /// to refresh tokens, over `http`. That is any client that [`OAuth2`] takes, such as a clone of the one below the
-    /// layers. It keeps the `connectTimeoutMs` that it was made with.
+    /// layers. The client keeps the `connectTimeoutMs` that it was made with.
     ///
     /// # Errors
     /// If a value is malformed; if it names an OAuth server and no `tokenUrl` or no `clientId`.
@@ -84,34 +85,34 @@ impl PoolBuilder {
         Ok(builder.token_source(OAuth2::for_server(server, http)?.timeout(oauth.settings.exchange_timeout)))
     }
 
-    /// Opens the pool of the credentials that the [store](PoolBuilder::store) holds for this provider, in its order and with
-    /// its health: a cooldown goes on, and a credential that was out still is. Credentials that were added here and that the
-    /// store does not hold are stored behind those.
+    /// Opens the pool of the credentials that the [store](PoolBuilder::store) holds for this provider, in its order and
+    /// with its health: a cooldown goes on, and a credential that was out still is. Credentials that were added to this
+    /// builder and are not in the store are stored at the back of the order.
     ///
-    /// From then on the two are kept alike. What others change in the store the pool takes over, as soon as the store
-    /// [reports](Store::watch) it: credentials and their order, tokens, and health. What happens in the pool is written to
-    /// the store in the background, off the path of requests: cooldowns and their ends, and what [`Pool::add`],
-    /// [`Pool::update`], [`Pool::remove`] and [`Pool::replace`] change. [`Pool::flush`] waits until that is done, and says
-    /// whether it has worked; [`Pool::shutdown`] flushes. While the store fails, the pool goes on with what it has in
-    /// memory, says so once with [`Event::StoreFailed`](crate::events::Event::StoreFailed), and tries again.
+    /// From then on the pool and the store are kept alike. The pool takes over what other processes change, as soon as
+    /// the store [reports](Store::watch) it: credentials and their order, tokens, and health. Changes of the pool are
+    /// written to the store in the background, off the path of requests: cooldowns and their ends, and the changes by
+    /// [`Pool::add`], [`Pool::update`], [`Pool::remove`] and [`Pool::replace`]. [`Pool::flush`] waits until that is
+    /// done, and says whether it has worked; [`Pool::shutdown`] flushes. While the store fails, the pool goes on with
+    /// what it has in memory, sends [`Event::StoreFailed`](crate::events::Event::StoreFailed) once, and tries again.
     ///
-    /// A refresh that another process has begun and not ended, because it died, is taken up at once: the old refresh token is
-    /// sent once more, and if it is refused the credential needs a
+    /// If another process has died in the middle of a refresh, the pool takes that refresh up at once: it sends the old
+    /// refresh token once more, and if that is refused the credential needs a
     /// [login](crate::verdict::OutReason::RefreshLost).
     ///
     /// # Errors
-    /// As [`PoolBuilder::build`]. If the store cannot be read or cannot list what it holds: that is never an empty pool. If a
-    /// stored credential is malformed. Outside of a tokio runtime.
+    /// The errors of [`PoolBuilder::build`]. If the store cannot be read or cannot list its records: this never gives
+    /// an empty pool. If a stored credential is malformed. Outside of a tokio runtime.
     pub async fn open(self) -> Result<Pool, Error> {
         let runtime = Handle::try_current()
             .map_err(|source| Error::config("a pool can only be opened in a tokio runtime").with_source(source))?;
         let (pool, given) = self.assemble(true)?;
-        // The watch begins before the store is read, so that no change between the two is missed.
+        // The watch begins before the store is read, so that no change in between is missed.
         let changes = pool.0.store.watch();
         let found = pool.load_all().await.map_err(|source| pool.unreadable(source))?;
         let mut seen = LastRead::default();
         let begun: Vec<_> = found.iter().filter(|entry| is_interrupted(entry)).map(id_of).collect();
-        // From here on changes are collected, because an impossible end that is read is corrected in the store.
+        // From here on changes are collected for the store, because an impossible end that is read is corrected there.
         pool.state().collect_changes();
         pool.take_in(&mut seen, found)?;
         for credential in given {
@@ -129,7 +130,7 @@ impl PoolBuilder {
     }
 }
 
-/// Whether a refresh of the present token has begun and no end of it is known.
+/// Whether a refresh of the present token has begun, and its end is unknown.
 fn is_interrupted(entry: &Entry) -> bool {
     entry.record.intent.as_ref().is_some_and(|intent| intent.generation >= entry.record.generation)
 }
@@ -139,7 +140,7 @@ fn id_of(entry: &Entry) -> CredentialId {
 }
 
 impl Pool {
-    /// Takes up a refresh that a dead process has begun. Events report the outcome.
+    /// Takes up a refresh that a dead process has begun. Events report its outcome.
     fn take_up(&self, id: &CredentialId) -> Result<(), Error> {
         let state = self.state();
         let refreshable = state.find(id.as_str()).filter(|entry| entry.has_good_refresh_token());
@@ -159,7 +160,7 @@ impl Pool {
         Error::new(kind, message).with_source(source)
     }
 
-    /// Stores a credential that the store did not hold. If it does by now, the stored one counts.
+    /// Stores a credential that the store did not hold. If the store holds it by now, the stored one is returned.
     async fn store_new(&self, credential: Credential) -> Result<Entry, Error> {
         self.0.check(&credential)?;
         let key = StoreKey::new(self.0.provider.clone(), credential.id.clone());

@@ -1,4 +1,4 @@
-//! Follows the store: the pool takes over what others change there.
+//! Follows the store: the pool takes over what other processes change there.
 
 use std::collections::{HashMap, HashSet};
 use std::future::{Future, poll_fn};
@@ -19,15 +19,15 @@ use crate::sync::{time, watch};
 /// The least time between two reads, so that many changes at once cause one read.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// How often the store is read at one look, where this pool writes meanwhile.
+/// How often one reading of the store is repeated because this pool has written during it.
 const READS: usize = 3;
 
-/// How soon a store that failed is looked at again; the pause doubles with each failure.
+/// The pause before a store that failed is read again; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What the store held when it was read last.
+/// What the last reading of the store has found.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct LastRead {
     health: HashMap<CredentialId, Health>,
@@ -77,7 +77,7 @@ impl Follower {
     }
 }
 
-/// Waits, unless the pool is shut down or dropped meanwhile.
+/// Waits for `future`, or until the pool is shut down or dropped.
 pub(in crate::pool) async fn unless_closed<T>(
     closing: &mut watch::Receiver<bool>,
     wait: impl Future<Output = T>,
@@ -92,12 +92,12 @@ pub(in crate::pool) async fn unless_closed<T>(
     .await
 }
 
-/// Failures in a row: reported once, with longer and longer pauses.
+/// The failures of a store in a row: they are reported once, and the pause between attempts grows.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Failures(Option<(Duration, Instant)>);
 
 impl Failures {
-    /// When to try again, if the last try failed.
+    /// When to try again, if the last attempt failed.
     pub(in crate::pool) fn retry_at(&self) -> Option<Instant> {
         self.0.map(|(_, time)| time)
     }
@@ -122,13 +122,13 @@ impl Failures {
 }
 
 impl Pool {
-    /// Reads the store, and takes over what has changed. `false` where this pool has written during each reading: it is to
-    /// be looked at again in a while.
+    /// Reads the store, and takes over what has changed. `false` if this pool has written during each reading: then the
+    /// store has to be read again after a while.
     async fn read_store(&self, seen: &mut LastRead) -> Result<bool, BoxError> {
         for _ in 0..READS {
             let writes = self.state().store_writes();
             let found = self.load_all().await?;
-            // What was read before a write of this pool is older than what the pool holds.
+            // A reading that began before a write of this pool is older than what the pool holds.
             if self.state().store_writes() == writes {
                 self.take_in(seen, found)?;
                 return Ok(true);
@@ -137,7 +137,7 @@ impl Pool {
         Ok(false)
     }
 
-    /// Makes the pool what its store holds. A credential that is malformed is left as it is, and is the error.
+    /// Makes the pool what its store holds. A malformed credential is left as it is in the pool, and becomes the error.
     pub(in crate::pool) fn take_in(&self, seen: &mut LastRead, found: Vec<Entry>) -> Result<(), Error> {
         let mut failed = None;
         let (mut events, mut gone) = (Vec::new(), Vec::new());
@@ -184,13 +184,13 @@ impl Pool {
         events: &mut Vec<Event>,
     ) -> Result<(), Error> {
         if state.is_unsaved(&record.credential.id) {
-            // The task that writes will bring the two together.
+            // The task that writes brings the two together.
             return Ok(());
         }
         self.take_changed(state, seen, record, moment, events)
     }
 
-    /// Takes over one record, even if the pool has a change of it that is not stored.
+    /// Takes over one record, even if the pool has an unstored change of it.
     pub(in crate::pool) fn take_changed(
         &self,
         state: &mut State,
@@ -217,7 +217,7 @@ impl Pool {
         Ok(())
     }
 
-    /// A newer secret, or the same one with another label, header or generation.
+    /// Takes over a newer secret, or the same secret with another label, header or generation.
     fn take_secret(
         &self,
         state: &mut State,
@@ -237,7 +237,7 @@ impl Pool {
 }
 
 impl LastRead {
-    /// Whether the order was changed: more than removals, and new credentials at the end.
+    /// Whether the store has another order: more than removals, and new credentials at the end.
     fn order_differs(&self, order: &[CredentialId]) -> bool {
         let (before, now): (HashSet<_>, HashSet<_>) = (self.order.iter().collect(), order.iter().collect());
         let stays = self.order.iter().filter(|id| now.contains(id));

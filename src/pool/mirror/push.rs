@@ -1,4 +1,5 @@
-//! Writes the pool's changes to the store. A change of health is handed over once; a credential is tried until it is stored.
+//! Writes the pool's changes to the store. A change of health is handed over once; the write of a credential is
+//! repeated until it is stored.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,13 +17,13 @@ use crate::store::{CasOutcome, Entry, Record, StoreKey};
 use crate::sync::{Handle, time};
 use crate::tokens::refresh::across::{STORE_LIMIT, STORE_TRIES, limited};
 
-/// A record whose turn a refresh or a saver holds is tried again after this pause.
+/// The pause before a record is tried again whose turn a refresh or a saver holds.
 const LATER: Duration = Duration::from_secs(1);
 
-/// The pause of a flush that finds the turn on a record taken for the second time.
+/// The pause of a flush that finds the turn of a record taken for the second time.
 const TURNS: Duration = Duration::from_millis(50);
 
-/// What is left to be done about a record.
+/// What is left to do for one record.
 enum Left {
     Nothing(Written),
     Write(Write),
@@ -38,13 +39,14 @@ enum Written {
 }
 
 impl Pool {
-    /// Waits until all that has changed in an [opened](crate::pool::PoolBuilder::open) pool is in its store: credentials that
-    /// were added, updated or removed, and health. For a pool that was built, it waits for the health that its store has
-    /// to write.
+    /// Waits until all changes of an [opened](crate::pool::PoolBuilder::open) pool are in its store: credentials that
+    /// were added, updated or removed, and health. For a pool that was built, it waits until its store has written the
+    /// health.
     ///
     /// # Errors
-    /// Whatever kept the store from being written. Nothing is lost: the pool goes on trying. Within a token source it is an
-    /// error if the credential that is being refreshed has changed: its record is written after that refresh.
+    /// The error that kept the store from being written. Nothing is lost: the pool goes on trying. Within a token
+    /// source it is an error if the credential that is being refreshed has changed: its record is written after that
+    /// refresh.
     pub async fn flush(&self) -> Result<(), Error> {
         let failed = |source: BoxError| {
             let kind = Error::find(&*source).map_or(ErrorKind::Store, Error::kind);
@@ -79,7 +81,7 @@ impl Pool {
         runtime.spawn(async move {
             let (mut failures, mut is_later) = (Failures::default(), false);
             loop {
-                // Health is handed over at once. Credentials are written after a pause, if the store has failed.
+                // Health is handed over at once. Credentials are written after a pause if the store has failed.
                 let wait = async {
                     match failures.retry_at() {
                         Some(when) => drop(time::timeout_at(when.into(), outgoing.notified()).await),
@@ -108,20 +110,20 @@ impl Pool {
 
     /// Hands the changes of health to the store, which may write them later.
     async fn tell_health(&self) {
-        // The notes that a flush takes must not overtake earlier ones.
+        // A flush waits here for earlier notes, so that its own do not overtake them.
         let _in_their_order = self.0.writing.lock().await;
         let notes = self.state().take_health_notes();
         let (wall, now) = (self.0.wall.now(), clock::now());
         for note in notes {
             let change = note.change(wall, now);
             let key = self.key(&note.id);
-            // Foreign code: its panic costs this note only.
+            // The store is foreign code: if it panics, only this note is lost.
             let _ = catch_unwind(AssertUnwindSafe(|| self.0.store.note_health(&key, note.generation, change)));
         }
     }
 
-    /// Brings together what the store and the pool hold of each changed credential. Returns the turns of the credentials that
-    /// have to wait for a refresh. What fails stays to be written.
+    /// Brings together what the store and the pool hold of each changed credential. Returns the turns that it has to
+    /// wait for, because a refresh holds them. What fails stays to be written.
     async fn write_changes(&self) -> Result<Vec<Arc<RecordTurn>>, BoxError> {
         let _one_at_a_time = self.0.writing.lock().await;
         let changed = self.state().unsaved();
@@ -189,7 +191,7 @@ impl Pool {
         Err(format!("the record of {key} changes all the time").into())
     }
 
-    /// Takes over what the store has in place of the pool's, and says what is left to be written.
+    /// Compares the pool with the stored record, takes the record over if it wins, and says what is left to be written.
     fn settle_with(&self, id: &CredentialId, held: Option<&Entry>) -> Result<Left, Error> {
         let moment = self.0.moment();
         let (mut events, mut gone) = (Vec::new(), None);
@@ -220,7 +222,7 @@ impl Pool {
         left
     }
 
-    /// The pool goes on with what the store has taken, unless it holds something else by now.
+    /// Takes over the record as the store has kept it, unless the pool holds something else by now.
     fn written_as(&self, stored: Record, ours: Option<&Credential>) -> Result<(), Error> {
         let Record { generation, .. } = stored;
         let moment = self.0.moment();

@@ -6,7 +6,7 @@ use crate::pool::state::PoolEntry;
 use crate::store::Record;
 use crate::tokens::refresh::across::{Newer, StoreRelation, new_start, newer};
 
-/// A credential of the pool.
+/// A credential as the pool holds it, for the comparison with its record.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::pool) struct Ours<'a> {
     credential: &'a Credential,
@@ -14,7 +14,7 @@ pub(in crate::pool) struct Ours<'a> {
     relation: StoreRelation,
 }
 
-/// What follows for the pool and the store.
+/// What has to happen so that the pool and the store are alike.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::pool) enum Together {
     /// They are alike.
@@ -22,15 +22,15 @@ pub(in crate::pool) enum Together {
     Write(Write),
     /// The pool takes the record over.
     Take(Box<Record>),
-    /// The pool removes its own as well.
+    /// The pool removes its credential as well.
     Forget,
 }
 
-/// What the store is to hold.
+/// The write that the store needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::pool) enum Write {
     Remove,
-    /// `next`, which was made of `ours`.
+    /// Stores `next`, which was made of the pool's credential `ours`.
     Put {
         next: Box<Record>,
         ours: Box<Credential>,
@@ -47,9 +47,9 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// Brings a change in the pool and what the store holds together. A new secret of a person wins over what is stored, and gets
-/// a later generation, so that everybody takes it over. Another label or header goes beside whichever secret is the newer one:
-/// the generation, the health and a refresh that others have begun stay as they are.
+/// Brings a change in the pool and the stored record together. A new secret from a person wins over the stored one, and
+/// gets a later generation, so that all processes take it over. Another label or header is combined with the newer of
+/// the two secrets; the generation, the health and the intent of another process stay as they are.
 pub(in crate::pool) fn together(ours: Option<Ours<'_>>, held: Option<&Record>) -> Together {
     let (ours, held) = match (ours, held) {
         (None, None) => return Together::Nothing,
@@ -90,7 +90,7 @@ mod tests {
         Record::new(credential, Generation::new(generation))
     }
 
-    /// The record, with a refresh that another process has begun.
+    /// The record with the intent of another process.
     fn begun(record: Record) -> Record {
         let intent = Intent::new(record.generation, std::time::SystemTime::UNIX_EPOCH);
         Record { intent: Some(intent), ..record }

@@ -1,4 +1,4 @@
-//! A credential made ready to be sent: headers are built once, when the token changes, and shared by every request.
+//! A credential in the form that requests use: its headers are built once for each token, and shared by all requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ pub(crate) struct Access {
     pub(crate) value: HeaderValue,
     pub(crate) extra: Box<[(HeaderName, HeaderValue)]>,
     pub(crate) base: Option<Arc<BaseUrl>>,
-    /// From when on the token is refreshed in the background, while it is used.
+    /// The time at which the token is due for a refresh in the background. Until `expires_at` it is still used.
     pub(crate) refresh_at: Option<Instant>,
-    /// From when on the token is useless.
+    /// The time at which the token expires.
     pub(crate) expires_at: Option<Instant>,
 }
 
-/// Whether a time is in the future, or never comes.
+/// Whether a time is in the future. `None` stands for a time that never comes.
 #[inline]
 pub(super) fn is_ahead(time: Option<Instant>) -> bool {
     time.is_none_or(|time| time > clock::now())
@@ -61,7 +61,7 @@ impl Lifetime {
 }
 
 impl Access {
-    /// Builds the headers; an error names the credential and what is wrong with it, never its secret.
+    /// Builds the headers. An error names the credential and what is wrong with it, never its secret.
     pub(crate) fn prepare(
         credential: &Credential,
         slot: Arc<Slot>,
@@ -99,7 +99,7 @@ impl Access {
         Ok(Self { slot, generation, name, value, extra, base, refresh_at, expires_at })
     }
 
-    /// Whether the token needs no refresh. Reads the clock only where it could need one.
+    /// Whether the token needs no refresh. Reads the clock only if the token expires.
     #[inline]
     pub(crate) fn is_fresh(&self) -> bool {
         is_ahead(self.refresh_at)
@@ -120,7 +120,8 @@ impl fmt::Debug for Access {
     }
 }
 
-/// Headers that frame the message or belong to the connection cannot carry a secret.
+/// Reads the name of a header that is to carry a secret. Headers that frame the message or belong to the connection are
+/// refused.
 fn header_name(name: &str) -> Result<HeaderName, String> {
     let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not a header name"))?;
     if [HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, TE, UPGRADE, PROXY_AUTHORIZATION].contains(&parsed) {

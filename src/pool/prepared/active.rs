@@ -1,4 +1,4 @@
-//! The active credential, as requests find it. Each thread remembers it, and compares one number to see whether it has
+//! The active credential for the fast path. Each thread keeps a copy, and compares one number to learn whether it has
 //! changed.
 
 use std::cell::RefCell;
@@ -17,14 +17,14 @@ thread_local! {
     static FOUND: RefCell<Found> = const { RefCell::new(Found { stamp: 0, access: None }) };
 }
 
-/// What a thread found last, with its stamp.
+/// What a thread found at its last reading, with the stamp of that time.
 struct Found {
     stamp: u64,
     access: Option<CachedAccess>,
 }
 
-/// A thread's copy of the active credential. It is weak, so that an idle thread keeps no secret alive. The refresh time
-/// stands beside it, so that reading it writes to nothing that other threads read.
+/// A thread's copy of the active credential. It is weak, so that an idle thread keeps no secret alive. It includes the
+/// refresh time, because reading that in the shared value would write to memory that other threads read.
 struct CachedAccess {
     access: Weak<Access>,
     refresh_at: Option<Instant>,
@@ -33,14 +33,14 @@ struct CachedAccess {
 /// The published active credential: changed under the pool's lock, read without a lock until it changes again.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Active {
-    /// Each thread reads this once after a change.
+    /// The active credential itself. Each thread reads it once after a change.
     access: Mutex<Option<Arc<Access>>>,
-    /// Written after `access` and read before it, so that what is found with a stamp is never older than the stamp.
+    /// Written after `access` and read before it, so that a thread never has an older credential than its stamp says.
     stamp: AtomicU64,
 }
 
 impl Active {
-    /// Makes `next` the active one.
+    /// Publishes `next` as the active credential.
     pub(in crate::pool) fn set(&self, next: Option<&Arc<Access>>) {
         let mut access = self.access();
         let same = match (&*access, next) {
@@ -55,7 +55,7 @@ impl Active {
         }
     }
 
-    /// The active one, if its token needs no refresh before it is used.
+    /// The active credential, if its token needs no refresh first.
     #[inline]
     pub(in crate::pool) fn find_fresh(&self) -> Option<Arc<Access>> {
         let found = self
@@ -63,7 +63,7 @@ impl Active {
         found.unwrap_or_else(|| self.access().clone().filter(|access| access.is_fresh()))
     }
 
-    /// Passes what this thread remembers to `at`, brought up to date first. `None` in a thread that is ending.
+    /// Passes this thread's copy to `at`, after bringing it up to date. `None` in a thread that is ending.
     #[inline]
     fn with_found<R>(&self, at: impl FnOnce(Option<&CachedAccess>) -> R) -> Option<R> {
         let stamp = self.stamp.load(Acquire);

@@ -7,7 +7,7 @@ use crate::providers::quota::Latest;
 use crate::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
 use crate::sync::{Mutex, lock};
 
-/// The part of a credential that stays while its token changes, with the counters that every request touches.
+/// The part of a credential that stays while its token changes, with the counters that every request changes.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) id: CredentialId,
@@ -17,9 +17,9 @@ pub(crate) struct Slot {
     pub(crate) in_flight: AtomicU32,
     pub(crate) successes: AtomicU64,
     pub(crate) last_status: AtomicU16,
-    /// Whether a success has a cooldown to end or something to note, and so has to take the pool's lock.
+    /// Whether a success has to take the pool's lock, because it has a cooldown to end or something to note.
     pub(crate) troubled: AtomicBool,
-    /// What its latest answer said about limits.
+    /// What the latest answers said about limits.
     pub(crate) quota: Latest,
 }
 

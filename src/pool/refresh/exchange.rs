@@ -1,4 +1,4 @@
-//! One refresh for the pool: takes the store lease, asks the token source, and keeps a token that could not be stored.
+//! One refresh for the pool: takes the store lease, calls the token source, and keeps a token that could not be stored.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use crate::tokens::refresh::across::{Ended, Refresh, RefreshNews, StoreRelation,
 use crate::tokens::refresh::{RefreshError, RefreshRequest};
 
 task_local! {
-    /// The refresh that this task does: it cannot wait for itself.
+    /// The refresh that runs in this task. The task must not wait for it.
     static REFRESHING: Refreshing;
 }
 
-/// A credential whose token is being replaced, and the turn that is held for it.
+/// A credential that is being refreshed, and the turn that the refresh holds.
 #[derive(Clone)]
 pub(in crate::pool) struct Refreshing {
     slot: Arc<Slot>,
@@ -37,13 +37,13 @@ impl Refreshing {
         Self { slot: slot.clone(), record_turn: record_turn.clone() }
     }
 
-    /// Does the refresh, or a part of it.
+    /// Runs `part` of the refresh, which then knows that it belongs to it.
     pub(in crate::pool) async fn scope<T>(self, part: impl Future<Output = T>) -> T {
         REFRESHING.scope(self, part).await
     }
 }
 
-/// Whether this task replaces the token of that credential.
+/// Whether this task runs within the refresh of that credential.
 pub(in crate::pool) fn is_refreshed_by_this_task(slot: &Arc<Slot>) -> bool {
     REFRESHING.try_with(|refreshing| Arc::ptr_eq(&refreshing.slot, slot)).unwrap_or(false)
 }
@@ -54,9 +54,9 @@ pub(in crate::pool) fn is_turn_of_this_task(record_turn: &Arc<RecordTurn>) -> bo
 }
 
 impl Pool {
-    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. With `insists`, a refresh
-    /// token that is known to be refused is sent again. `None` means that there
-    /// is nothing to publish: the store does not hold the credential any more, or its token has been replaced meanwhile.
+    /// Refreshes the token of a credential; `replaces` becomes the generation that it started from. With `insists`, a
+    /// refresh token that is known to be refused is sent again. `None` if there is nothing to publish: the store no
+    /// longer holds the credential, or its token has been replaced meanwhile.
     pub(super) async fn exchange(
         &self,
         slot: &Arc<Slot>,
@@ -82,7 +82,7 @@ impl Pool {
         held.begun = pending.begun.clone();
         held.insists = insists;
         if let Some(unsaved) = pending.unsaved.as_ref().filter(|_| !held.relation.is_put_in()) {
-            // The refresh token in the store is spent. One that a person has put in is not.
+            // The refresh token in the store is spent. One that a person has put in there is not.
             held.credential.material = unsaved.credential.material.clone();
             held.generation = held.generation.max(unsaved.generation);
             held.relation = StoreRelation::stored(unsaved.generation);
@@ -142,7 +142,7 @@ impl Inner {
         });
     }
 
-    /// Asks the token source, for the time that is left. `refused` tells whether it was the server that refused.
+    /// Calls the token source, within the time that is `left`. Sets `refused` if it was the server that refused.
     async fn ask(
         self: &Arc<Self>,
         refreshing: Refreshing,
@@ -155,7 +155,7 @@ impl Inner {
         };
         // It runs in a task of its own, so that a source that panics, hangs or blocks fails this refresh and nothing else.
         let mut exchange = spawn(refreshing.scope(async move { source.refresh(request).await }));
-        // A source that keeps to the same limit hands over what has come until then, if it is not cut off at that moment.
+        // A source that keeps to the same limit needs a moment longer to hand over what has come until then.
         let last_word = times.last_word() / 2;
         let exchanged = match time::timeout(left.saturating_add(last_word), &mut exchange).await {
             Ok(exchanged) => exchanged,

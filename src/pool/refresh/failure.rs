@@ -3,7 +3,7 @@
 use crate::pool::state::WhyNoToken;
 use crate::tokens::refresh::{RefreshError, across};
 
-/// Why a refresh brought no token.
+/// A refresh that brought no token: the error, and what it means.
 #[derive(Debug)]
 pub(super) struct NoToken {
     pub(super) error: RefreshError,
@@ -11,7 +11,7 @@ pub(super) struct NoToken {
 }
 
 impl NoToken {
-    /// Notes whether the failure is the server's refusal.
+    /// Marks the failure as a refusal of the server, if it is one.
     pub(super) fn refused(self, is_refused: bool) -> Self {
         let why = if is_refused && self.why == WhyNoToken::ForNow { WhyNoToken::Refused } else { self.why };
         Self { why, ..self }

@@ -41,8 +41,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Joins the refresh of a credential, or begins one. The caller has seen, under the same lock, that it needs one. The
-    /// ticket is the refresh that begins, if none was under way.
+    /// Joins the refresh of a credential, or begins one. The caller has found, under the same lock, that one is needed.
+    /// The ticket stands for a refresh that begins; it is absent if one was under way.
     pub(super) fn join_refresh(
         &self,
         state: &mut State,
@@ -160,8 +160,8 @@ impl Inner {
     }
 }
 
-/// A refresh that has begun. Dropping it publishes its end, so that it ends even if its task never starts or is dropped with
-/// the runtime. It must not be dropped under the pool's lock.
+/// A refresh that has begun. Dropping it publishes its end, so that waiters are woken even if its task never starts or
+/// is dropped with the runtime. It must not be dropped under the pool's lock.
 pub(super) struct Ticket {
     pool: Pool,
     begun: BegunRefresh,

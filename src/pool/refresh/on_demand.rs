@@ -1,4 +1,4 @@
-//! A refresh that is asked for, whatever the state of the token.
+//! A refresh on demand, whatever the state of the token.
 
 use std::sync::Arc;
 
@@ -11,12 +11,13 @@ use crate::sync::oneshot;
 use crate::tokens::refresh::RefreshError;
 
 impl Pool {
-    /// Refreshes the token of a credential now, also if it is valid or its refresh token is known to be refused. Joins the
-    /// refresh that is under way, if there is one. Returns when the new token is in use and stored, with its generation.
+    /// Refreshes the token of a credential now, even if it is valid or its refresh token is known to be refused. Joins
+    /// the refresh that is under way, if there is one. Returns the generation of the new token once that is in use and
+    /// stored.
     ///
-    /// The refresh is in a task of its own: it goes on if the caller goes away. Another process that refreshes the same
-    /// credential is waited for, for a few seconds; its token is taken over. A failure counts as that of any other refresh: a
-    /// token that is still valid stays in use, otherwise the credential cools or needs a login.
+    /// The refresh runs in a task of its own, and goes on if the caller goes away. If another process refreshes the
+    /// same credential, it waits a few seconds for that, and takes its token over. A failure counts like that of any
+    /// other refresh: a token that is still valid stays in use, otherwise the credential cools or needs a login.
     ///
     /// ```
     /// use oauth_marathon::tokens::refresh::{RefreshRequest, token_source_fn};
@@ -34,10 +35,11 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// - [`UnknownCredential`](ErrorKind::UnknownCredential): the pool does not hold it, or it was removed meanwhile.
+    /// - [`UnknownCredential`](ErrorKind::UnknownCredential): the pool does not hold the credential, or it was removed
+    ///   meanwhile.
     /// - [`LoginNeeded`](ErrorKind::LoginNeeded): the refresh token was refused for good.
-    /// - [`Refresh`](ErrorKind::Refresh): it failed for now, or it cannot be refreshed: there is no refresh token, or the pool
-    ///   has no token source. Where the token source failed, the source of the error is its [`RefreshError`].
+    /// - [`Refresh`](ErrorKind::Refresh): the refresh failed for now, or cannot be done: there is no refresh token, or
+    ///   the pool has no token source. If the token source failed, the source of the error is its [`RefreshError`].
     /// - [`Store`](ErrorKind::Store), or the store's own kind: the new token is in use and could not be stored. The pool stores
     ///   it as soon as that works.
     /// - [`Closed`](ErrorKind::Closed): the pool has been shut down.

@@ -1,4 +1,4 @@
-//! Stores a refreshed credential that could not be stored at once, however long that takes.
+//! Stores a refreshed credential that could not be stored at once, however long it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::store::{DynStore, Record, StoreKey, StoreLease};
 use crate::sync::{spawn, time, watch};
 use crate::tokens::refresh::across::{Saved, lease, save};
 
-/// How soon a token that could not be stored is stored again; the pause doubles with each failure.
+/// The pause before a token that could not be stored is stored again; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause between two tries.
+/// The longest pause between two attempts to store.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Inner {
@@ -42,7 +42,7 @@ impl Inner {
         spawn(saver.run());
     }
 
-    /// Stores a token that is in memory alone, before anything else of its credential is written.
+    /// Stores a token that is only in memory, before anything else of its credential is written.
     pub(in crate::pool) async fn save_pending(&self, key: &StoreKey, pending: &mut Pending) -> Result<(), BoxError> {
         let Some(next) = &pending.unsaved else { return Ok(()) };
         match save(&*self.store, key, next, None).await {
@@ -55,13 +55,13 @@ impl Inner {
     }
 }
 
-/// The task that stores a token which is in memory alone.
+/// The task that stores a token which is only in memory.
 struct Saver {
     store: Arc<dyn DynStore>,
     key: StoreKey,
     record_turn: Arc<RecordTurn>,
     closing: watch::Receiver<bool>,
-    /// A shutdown waits for it.
+    /// Makes a shutdown wait for this task.
     _counted: Counted,
 }
 

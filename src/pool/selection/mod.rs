@@ -1,4 +1,5 @@
-//! Which of the ready credentials serves the next attempt: the built-in selections, and a strategy of the user's own.
+//! Selects which of the ready credentials serves the next attempt: the built-in selections, and a strategy of the
+//! user's own.
 //!
 //! This room may read what a [`Candidate`] shows and nothing else of the pool; it holds no lock. The pool asks it three
 //! things: whether requests keep to the front of the order (so that it is published for the fast path), which of the ready
@@ -13,18 +14,18 @@ pub use self::strategy::{Candidate, Choice, Strategy};
 use crate::config::StrategyName;
 use crate::sync::shielded;
 
-/// How a pool selects.
+/// A selection: how a pool chooses among its ready credentials.
 pub(in crate::pool) enum Selection {
-    /// The front serves until it fails.
+    /// The front of the order serves until it fails.
     Sticky,
-    /// The front serves, and moves to the back.
+    /// The front of the order serves, and moves to the back.
     RoundRobin,
     /// The user's strategy chooses.
     Custom(Box<dyn Strategy>),
 }
 
 impl Selection {
-    /// The one that the setting names, unless the user has set a strategy.
+    /// The selection that the setting names, unless the user has set a strategy.
     pub(in crate::pool) fn new(name: StrategyName, custom: Option<Box<dyn Strategy>>) -> Self {
         match (custom, name) {
             (Some(strategy), _) => Self::Custom(strategy),
@@ -33,7 +34,8 @@ impl Selection {
         }
     }
 
-    /// Whether every request is served by the front of the order, which then may serve on the fast path, without the lock.
+    /// Whether every request is served by the front of the order. Then the front can serve on the fast path, without
+    /// the lock.
     #[inline]
     pub(in crate::pool) fn keeps_to_front(&self) -> bool {
         match self {
@@ -52,8 +54,8 @@ impl Selection {
         }
     }
 
-    /// The index in `ready` of the credential to use; `None` for the front. A strategy is foreign code: call it without the
-    /// pool's lock. Its panic costs only its choice.
+    /// The index in `ready` of the credential to use; `None` for the front. A strategy is foreign code: call it without
+    /// the pool's lock. If it panics, the front is used.
     pub(in crate::pool) fn select(&self, choice: &Choice<'_>, ready: &[Candidate]) -> Option<usize> {
         match self {
             Self::Sticky | Self::RoundRobin => None,

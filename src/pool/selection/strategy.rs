@@ -1,4 +1,4 @@
-//! The trait that chooses one of the ready credentials, for users who want another rule than the built-in ones.
+//! The [`Strategy`] trait, for users who want another selection than the built-in ones.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::pool::prepared::Slot;
 use crate::pool::state::PoolEntry;
 use crate::providers::quota::Quota;
 
-/// Chooses among the credentials that are ready.
+/// Chooses one of the ready credentials for an attempt.
 ///
 /// It is called for the first attempt of a request and for each failover, outside of the pool's lock. If it returns `None`
 /// or an index that does not exist, or panics, the front of the order is taken.
@@ -29,8 +29,8 @@ use crate::providers::quota::Quota;
 /// }
 /// ```
 ///
-/// A strategy that prefers the credential with the most left of its [quota](crate::providers::quota), and keeps to the front
-/// where nothing is known; and its test, without a pool:
+/// A strategy that prefers the credential with the most left of its [quota](crate::providers::quota), and keeps the
+/// front if nothing is known; and its test, without a pool:
 ///
 /// ```
 /// use http::HeaderMap;
@@ -80,7 +80,7 @@ pub struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// The choice for a request of this group, after so many attempts.
+    /// A choice for a request of this group that has made so many attempts.
     #[must_use]
     pub fn new(attempts: usize, group: Option<&'a str>) -> Self {
         Self { attempts, group }
@@ -95,15 +95,16 @@ pub struct Candidate {
     pub id: CredentialId,
     /// How many attempts use it now.
     pub in_flight: u32,
-    /// How many succeeded.
+    /// How many attempts succeeded.
     pub successes: u64,
-    /// How many failed.
+    /// How many attempts failed.
     pub failures: u64,
     quota: QuotaSource,
 }
 
 impl Candidate {
-    /// One that has not been used yet, with an unknown quota. For tests of a strategy: its counts are public.
+    /// A candidate that has not been used yet, with an unknown quota, for tests of a strategy. Its counts are public
+    /// fields.
     ///
     /// ```
     /// use oauth_marathon::pool::{Candidate, Choice, Strategy};
@@ -130,9 +131,9 @@ impl Candidate {
         self
     }
 
-    /// What its latest answers said about limits, as far as it is still true.
+    /// What its latest answers said about limits, without what is no longer true.
     ///
-    /// The header fields are read in this call, so call it once for each choice.
+    /// Each call parses the header fields, so call it once for each choice.
     #[must_use]
     pub fn quota(&self) -> Quota {
         match &self.quota {
@@ -153,7 +154,7 @@ impl Candidate {
     }
 }
 
-/// What a candidate reads its quota from.
+/// The values that a candidate reads its quota from.
 #[derive(Clone)]
 enum QuotaSource {
     Stated(Quota),
@@ -166,5 +167,5 @@ impl fmt::Debug for QuotaSource {
     }
 }
 
-/// Proves that the trait can be used as an object.
+/// Proves that the trait is object-safe.
 const _: Option<&dyn Strategy> = None;

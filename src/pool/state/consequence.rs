@@ -6,27 +6,27 @@ use crate::config::Settings;
 use crate::verdict::OutReason;
 use crate::verdict::{Kind, Scope, Verdict};
 
-/// The cooldown of a credential whose refresh failed for now.
+/// The cooldown of a credential whose refresh failed for now, at first.
 const REFRESH_FAILED: Duration = Duration::from_secs(30);
 
-/// What is known beside the verdict.
+/// What the table needs to know besides the verdict.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Facts {
-    /// The token that was used is still the current one.
+    /// Whether the token that was used is still the current one.
     pub(super) current: bool,
-    /// The token can be replaced now: there is a way, and the last forced refresh is long enough ago.
+    /// Whether the token can be refreshed now: there is a way, and the last forced refresh is long enough ago.
     pub(super) refreshable: bool,
     /// Why the refresh token is useless, if that is known.
     pub(super) login_lost: Option<OutReason>,
-    /// This request has already used this credential with a refreshed token.
+    /// Whether this request has already used this credential with a refreshed token.
     pub(super) refreshed: bool,
-    /// Another credential was refused with 403 for the same request.
+    /// Whether another credential was refused with 403 for the same request.
     pub(super) refused_elsewhere: bool,
-    /// Another credential is ready for this request.
+    /// Whether another credential is ready for this request.
     pub(super) others: bool,
-    /// After a failed connection, the request is not sent over this credential again.
+    /// Whether the request, after a failed connection, is not sent with this credential again.
     pub(super) last_try: bool,
-    /// The credential has an origin of its own, so a broken connection is its own fault.
+    /// Whether the credential has an origin of its own, so that a broken connection is its own fault.
     pub(super) own_origin: bool,
 }
 
@@ -35,9 +35,9 @@ pub(super) struct Facts {
 pub(super) enum Consequence {
     /// Nothing changes.
     Untouched,
-    /// It works.
+    /// The success is counted, and ends cooldowns.
     Succeeded,
-    /// A failure is counted, no more.
+    /// A failure is counted, and nothing else changes.
     Counted,
     /// It goes to the back of the order.
     ToBack,
@@ -45,15 +45,15 @@ pub(super) enum Consequence {
     Cool { length: Duration, guessed: bool },
     /// Its token is refreshed, and the same request goes out with the new one.
     Refresh,
-    /// Its token has been refreshed meanwhile; the same request goes out with the new one.
+    /// Its token has been refreshed meanwhile; the same request goes out with the new token.
     Again,
-    /// It cools only if another credential then is not refused for the same request.
+    /// It cools only if another credential is then not refused for the same request.
     Suspect,
     /// It is out until a person acts.
     Out(OutReason),
 }
 
-/// What `verdict` means, given the facts.
+/// What follows from `verdict` for the credential, given the facts.
 pub(super) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) -> Consequence {
     match (verdict.kind(), verdict.scope()) {
         (Kind::Success, _) => Consequence::Succeeded,
@@ -67,10 +67,10 @@ pub(super) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
         (Kind::Unauthorized, _) | (Kind::Forbidden, Scope::Generation) if !facts.current && !facts.refreshed => {
             Consequence::Again
         }
-        // What an older token met says nothing about the current one.
+        // The answer to an older token says nothing about the current one.
         _ if !facts.current => Consequence::Counted,
         (Kind::Unauthorized, _) => unauthorized(settings, facts),
-        // The provider says what it refuses. A new token would not help, and no second credential has to confirm it.
+        // The provider says what it refuses, so a new token would not help, and no second credential has to confirm it.
         (Kind::Forbidden, Scope::Credential | Scope::Model) => not_accepted(settings),
         (Kind::Forbidden, _) => forbidden(facts),
         (Kind::Revoked, _) => Consequence::Out(OutReason::Revoked),
@@ -125,7 +125,7 @@ fn unauthorized(settings: &Settings, facts: Facts) -> Consequence {
     }
 }
 
-/// Two credentials that are refused alike, or a single one, show that the request is at fault.
+/// What follows from a 403. If two credentials are refused alike, or there is no other one, the request is at fault.
 fn forbidden(facts: Facts) -> Consequence {
     if facts.refused_elsewhere {
         Consequence::Untouched

@@ -1,4 +1,4 @@
-//! One credential of a pool, and what other code may read of it.
+//! One credential of a pool with its health, and the readings that other code may take of it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,7 +25,7 @@ pub(in crate::pool) struct PoolEntry {
     pub(super) failures: u64,
     /// How many attempts in a row ended with a server error or a broken connection.
     pub(super) faults: u32,
-    /// The last status in the store is a failure, so the next success is noted there.
+    /// Whether the last status in the store is a failure, so that the next success is noted there.
     pub(super) is_noted_as_failing: bool,
     pub(super) refreshing: RefreshState,
     /// How its secret relates to what the store has held.
@@ -33,11 +33,11 @@ pub(in crate::pool) struct PoolEntry {
     pub(super) record_turn: Arc<RecordTurn>,
 }
 
-/// A cooldown, for people: the one with the latest end.
+/// A cooldown as people see it: the one with the latest end.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::pool) struct CooldownLeft {
     pub(in crate::pool) cause: Kind,
-    /// For how long it lasts still.
+    /// How long it still lasts.
     pub(in crate::pool) left: Duration,
     /// How long until one request may probe a used-up quota before its stated reset.
     pub(in crate::pool) next_probe: Option<Duration>,
@@ -48,7 +48,7 @@ impl PoolEntry {
         &self.credential
     }
 
-    /// What goes out with requests.
+    /// The headers and the base URL that go out with requests.
     #[inline]
     pub(in crate::pool) fn access(&self) -> &Arc<Access> {
         &self.access
@@ -64,7 +64,7 @@ impl PoolEntry {
         &self.record_turn
     }
 
-    /// How many attempts over it failed.
+    /// How many attempts with it failed.
     pub(in crate::pool) fn failures(&self) -> u64 {
         self.failures
     }

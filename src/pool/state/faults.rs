@@ -1,5 +1,5 @@
-//! Failures that are not the credential's fault. They begin no cooldown, but after a few in a row a credential that serves
-//! goes first.
+//! Faults: failures that are not the credential's. They begin no cooldown, but after a few in a row a credential that
+//! serves is used first.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,10 +10,10 @@ use super::{PoolEntry, State};
 use crate::pool::prepared::Slot;
 use crate::verdict::{Kind, Verdict};
 
-/// After this many faults in a row, requests begin with another credential that serves.
+/// How many faults in a row it takes until requests begin with another credential that serves.
 const MANY: u32 = 3;
 
-/// How many ready credentials are compared. It bounds the work where there are many.
+/// How many ready credentials are compared at most.
 const COMPARED: usize = 16;
 
 impl State {
@@ -23,7 +23,7 @@ impl State {
         let Some(entry) = self.entry_mut(place) else { return };
         match verdict.kind() {
             Kind::ServerError | Kind::Overloaded | Kind::Network => entry.faults = entry.faults.saturating_add(1),
-            // A cancelled attempt says nothing about the provider.
+            // A canceled attempt says nothing about the provider.
             Kind::Canceled => {}
             _ => entry.faults = 0,
         }
@@ -36,7 +36,7 @@ impl State {
         }
     }
 
-    /// Ends the row of faults, after a success.
+    /// Ends the row of faults after a success.
     pub(super) fn end_faults(&mut self, slot: &Arc<Slot>) {
         if let Some(entry) = self.owner(slot).filter(|entry| entry.faults > 0) {
             entry.faults = 0;

@@ -1,4 +1,4 @@
-//! The last failed answer, kept to be given again while every credential cools.
+//! The last failed answer, which requests get again while every credential cools.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::State;
 use crate::credentials::CredentialId;
 use crate::credentials::header::state_recovery;
 
-/// A whole answer.
+/// A remembered answer: its head and its whole body.
 pub(crate) struct Remembered {
     credential: CredentialId,
     status: StatusCode,
@@ -24,7 +24,7 @@ impl Remembered {
     /// Keeps an answer whose body was read to its end.
     pub(crate) fn new<B>(credential: CredentialId, answer: &Response<B>, body: Bytes) -> Self {
         let mut headers = answer.headers().clone();
-        // These fields belong to the connection, the time and the caller of the first answer.
+        // These fields belong to the connection, the time and the caller of the original answer.
         for name in [CONNECTION, TRANSFER_ENCODING, DATE, SET_COOKIE] {
             headers.remove(name);
         }
@@ -36,7 +36,7 @@ impl Remembered {
         pin.is_none_or(|pin| *pin == self.credential)
     }
 
-    /// The same answer, with the time that is left now.
+    /// The answer again, with `Retry-After` set to the time that is left now.
     pub(crate) fn answer(&self, recovery: Option<Duration>) -> Response<Bytes> {
         let mut response = Response::new(self.body.clone());
         *response.status_mut() = self.status;
@@ -47,7 +47,7 @@ impl Remembered {
 }
 
 impl State {
-    /// Keeps the failed answer after which no credential was ready. It is kept for `model` alone while any credential is
+    /// Keeps a failed answer after which no credential was ready. It is kept for `model` alone while any credential is
     /// ready for other models.
     pub(in crate::pool) fn remember(&mut self, answer: Arc<Remembered>, model: Option<&Arc<str>>) {
         let of_model = model.filter(|_| self.rotation.first().is_some());
@@ -67,7 +67,7 @@ impl State {
     }
 }
 
-/// The answer while every credential cools and none is remembered, as after a restart.
+/// A made-up 429, for when every credential cools and no answer is remembered, as after a restart.
 pub(crate) fn invented(provider: &str, recovery: Option<Duration>) -> Response<Bytes> {
     let message = format!("every credential of {provider:?} is cooling down");
     let body = serde_json::json!({ "error": { "type": "all_credentials_cooling", "message": message } }).to_string();

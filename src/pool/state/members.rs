@@ -1,4 +1,4 @@
-//! Which credentials the pool holds: adding them, giving them another secret or label, removing them.
+//! The members of a pool: adds credentials, gives them another secret or label, and removes them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::pool::record_turn::RecordTurn;
 use crate::tokens::refresh::across::{StoreRelation, is_same};
 use crate::verdict::Kind;
 
-/// Where a credential comes from that is added to a pool.
+/// Where a credential that is being added comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::pool) enum Arrival {
     /// The store holds it in this generation.
@@ -21,7 +21,7 @@ pub(in crate::pool) enum Arrival {
     Given { follows: bool },
 }
 
-/// What a credential gets that is about to be added.
+/// The place, the generation and the relation to the store that a new credential gets.
 #[derive(Debug)]
 #[must_use = "a place that is not used has to be given back"]
 pub(in crate::pool) struct Admission {
@@ -33,12 +33,12 @@ pub(in crate::pool) struct Admission {
 }
 
 impl State {
-    /// Finds a place and a generation for a credential whose id is free. The headers that go out with it are built with them,
-    /// before it is [inserted](State::insert).
+    /// Finds a place and a generation for a credential whose id is free. Its headers are built with them, before it is
+    /// [inserted](State::insert).
     pub(in crate::pool) fn admit(&mut self, credential: &Credential, arrival: Arrival) -> Admission {
         let again = self.removed(credential).filter(|_| matches!(arrival, Arrival::Given { .. }));
-        // Greater than that of any earlier secret of the same id, so that nothing late is mistaken for it. A store sees to
-        // that itself.
+        // Greater than the generation of any earlier secret of the same id, so that no late outcome is mistaken for one
+        // of this secret. A store ensures this itself.
         let generation = match (arrival, again) {
             (Arrival::Stored(generation), _) => generation,
             (Arrival::Given { .. }, Some(again)) => again.generation,
@@ -48,7 +48,7 @@ impl State {
             (Arrival::Stored(generation), _) => StoreRelation::stored(generation),
             (Arrival::Given { .. }, Some(again)) => again.relation_again(),
             (Arrival::Given { follows: false }, None) => StoreRelation::given(generation),
-            // The one before it is still to be removed from the store.
+            // The removal of the earlier credential of this id is still to be written to the store.
             (Arrival::Given { follows: true }, None) if self.is_unsaved(&credential.id) => {
                 StoreRelation::added().put_in()
             }
@@ -59,7 +59,7 @@ impl State {
         Admission { place, generation, arrival, relation, record_turn }
     }
 
-    /// Adds a credential at the back of the order. The store is to learn of one that does not come from there.
+    /// Adds a credential at the back of the order. If it does not come from the store, the store is to learn of it.
     pub(in crate::pool) fn insert(&mut self, credential: Credential, access: Arc<Access>, admission: Admission) {
         let Admission { place, arrival, relation, record_turn, .. } = admission;
         let id = credential.id.clone();
@@ -98,7 +98,8 @@ impl State {
         }
     }
 
-    /// The entry is to be dropped after the lock is released: those who wait for its refresh are woken by that.
+    /// Removes a credential. Drop the entry after the lock is released: that wakes the requests which wait for its
+    /// refresh.
     #[must_use]
     pub(in crate::pool) fn remove(&mut self, id: &str) -> Option<PoolEntry> {
         let place = self.places.remove(id)?;
@@ -110,14 +111,14 @@ impl State {
         Some(entry)
     }
 
-    /// Where the credential stands that holds this refresh token.
+    /// The place and the id of the credential that holds this refresh token.
     pub(in crate::pool) fn holder_of(&self, refresh: &Secret) -> Option<(u32, CredentialId)> {
         let holds = |entry: &&PoolEntry| entry.credential.material.refresh_token() == Some(refresh);
         self.entries().find(holds).map(|entry| (entry.access.slot.place, entry.credential.id.clone()))
     }
 
-    /// The slot and the generation of a credential that is [put in](State::put_in) for the one at this place. `None` if it is
-    /// there already.
+    /// The slot and the generation for a credential that is to be [put in](State::put_in) at this place. `None` if it
+    /// is already there.
     pub(in crate::pool) fn replacement(&self, place: u32, credential: &Credential) -> Option<(Arc<Slot>, Generation)> {
         let entry = self.entry(place).filter(|entry| entry.credential != *credential)?;
         // Another label or header is no change of the secret: it does not keep a refresh from being published, and what
@@ -160,7 +161,7 @@ impl State {
         self.reschedule(place, was_out);
     }
 
-    /// Gives a credential that keeps its secret another label, header or generation.
+    /// Gives a credential another label, header or generation, while its secret stays.
     pub(super) fn relabel(&mut self, place: u32, credential: Credential, access: Arc<Access>) {
         let Some(entry) = self.entry_mut(place) else { return };
         access.slot.set_label(&credential);
@@ -177,7 +178,7 @@ impl State {
         }
     }
 
-    /// The credentials that are not among these.
+    /// The ids of all credentials that are not among these.
     pub(in crate::pool) fn others_than(&self, ids: &HashSet<CredentialId>) -> Vec<CredentialId> {
         self.ids().filter(|id| !ids.contains(*id)).cloned().collect()
     }

@@ -1,4 +1,4 @@
-//! What a pool knows, behind its one lock: plain data, and transitions that take the time as an argument.
+//! The state of a pool, behind its one lock: plain data, and transitions that take the time as an argument.
 //!
 //! This room holds every rule about which credential is ready, cools, is probed or is out:
 //!
@@ -68,33 +68,34 @@ pub(in crate::pool) struct State {
     rotation: Rotation,
     /// The cooldowns of single models.
     models: ModelCooldowns,
-    /// Counts the cooldowns, so that a success can tell those that began before its attempt.
+    /// The count of changes: it rises with each cooldown, so that a success can tell cooldowns that began before its
+    /// attempt.
     changes: u64,
-    /// Whether a probe of a cooling credential is out.
+    /// Whether a request is out as a probe of any cooling credential.
     probing: Probing,
-    /// No planned probe is due before this time. None need be due then: it is a lower bound.
+    /// A lower bound: no planned probe is due before this time.
     next_probe: Option<Instant>,
     remembered: Option<Arc<Remembered>>,
     is_closed: bool,
     /// Whether a task watches for recoveries.
     is_watched: bool,
-    /// The greatest generation so far.
+    /// The greatest generation that any credential has had.
     newest: Generation,
     /// The changes that are still to be written to the store.
     outbox: Outbox,
-    /// What was removed, and is not over.
+    /// Credentials that were removed, while the store or a refresh still has to learn of it.
     removed: HashMap<CredentialId, Removed>,
 }
 
-/// The news of a transition. The pool sends them as events, after the lock is released.
+/// The effects of a transition, which the pool sends as events after the lock is released.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Effects {
-    /// The credentials that recovered, each with the model that it cooled for, if it was one model.
+    /// The credentials that recovered. The model is set if the cooldown was for one model.
     pub(in crate::pool) recovered: Vec<(Arc<Slot>, Option<Arc<str>>)>,
     pub(in crate::pool) cooled: Option<(Arc<Slot>, Kind, Duration)>,
     pub(in crate::pool) out: Option<(Arc<Slot>, OutReason)>,
-    /// Set if no credential is ready any more: the time until the first one recovers, if one will.
+    /// Set if the last ready credential is gone: the time until the first one recovers, if one will by itself.
     pub(in crate::pool) ran_dry: Option<Option<Duration>>,
     /// The model that `cooled` and `ran_dry` concern, if they concern one model.
     pub(in crate::pool) model: Option<Arc<str>>,
@@ -122,7 +123,7 @@ impl State {
         self.entries.get_mut(place as usize)?.as_mut()
     }
 
-    /// The entry that `slot` belongs to. `None` if it was removed; its place may belong to another credential by now.
+    /// The entry that `slot` belongs to. `None` if it was removed; another credential may have its place by now.
     fn owner(&mut self, slot: &Arc<Slot>) -> Option<&mut PoolEntry> {
         self.entry_mut(slot.place).filter(|entry| entry.is_of(slot))
     }
@@ -177,7 +178,7 @@ impl State {
         }
     }
 
-    /// Ends the cooldowns that are over: of whole credentials, which join the queue, and of single models.
+    /// Ends the cooldowns that are over. Whole credentials join the queue; single models become ready again.
     pub(in crate::pool) fn join(&mut self, now: Instant) -> Effects {
         let mut effects = Effects::default();
         let entries = &mut self.entries;
@@ -198,7 +199,7 @@ impl State {
         effects
     }
 
-    /// Moves a credential to where its cooldowns put it: the timetable or the queue.
+    /// Moves a credential to the place that its cooldowns demand: the timetable or the queue.
     fn reschedule(&mut self, place: u32, was_out: bool) {
         let Some(entry) = self.entry(place) else { return };
         let until = entry.cooldowns.until();

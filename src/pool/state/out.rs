@@ -15,7 +15,7 @@ impl State {
         self.leave(place, reason, now)
     }
 
-    /// The same as [`State::take_out`] for a change that comes from the store, which need not be written back.
+    /// Does the same as [`State::take_out`] for a change that comes from the store, and so need not be written back.
     fn leave(&mut self, place: u32, reason: OutReason, now: Instant) -> Effects {
         let was_ready = self.rotation.is_queued(place);
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
@@ -31,8 +31,8 @@ impl State {
         }
     }
 
-    /// Takes a credential out, because another process has. One whose access token lives on without its refresh token is used
-    /// until that token expires.
+    /// Takes a credential out because another process has. If its access token is still good without the refresh token,
+    /// it is used until that expires.
     pub(super) fn out_elsewhere(&mut self, place: u32, reason: OutReason, now: Instant) -> Effects {
         let Some(entry) = self.entry_mut(place) else { return Effects::default() };
         if matches!(reason, OutReason::RefreshRefused | OutReason::RefreshLost) {
@@ -47,7 +47,7 @@ impl State {
         if entry.out == Some(reason) { Effects::default() } else { self.leave(place, reason, now) }
     }
 
-    /// Takes a credential back in, because another process has.
+    /// Puts a credential back to use that was out, because another process has done so.
     pub(super) fn back_in(&mut self, place: u32) {
         let Some(entry) = self.entry_mut(place) else { return };
         entry.refreshing.login_lost = None;
@@ -57,7 +57,7 @@ impl State {
 }
 
 impl PoolEntry {
-    /// Takes it back in, and says whether it was out. If it is out again, that is news again.
+    /// Ends that the credential is out. True if it was. If it goes out again, an event reports it again.
     pub(super) fn end_out(&mut self) -> bool {
         let was_out = self.out.take().is_some();
         self.refreshing.is_reported &= !was_out;

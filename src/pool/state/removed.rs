@@ -1,5 +1,5 @@
-//! Credentials that a caller has removed, until the store knows it and their refresh is over: one that is added again with
-//! the same secret goes on where it was, or its refresh token could be sent a second time.
+//! Credentials that a caller has removed, kept until the store knows it and their refresh is over. One that is added
+//! again with the same secret continues from there, because otherwise its refresh token could be sent a second time.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::pool::record_turn::RecordTurn;
 use crate::store::Record;
 use crate::tokens::refresh::across::{StoreRelation, is_same};
 
-/// What is kept of a credential that was removed.
+/// What is kept of a removed credential.
 #[derive(Debug, Clone)]
 pub(in crate::pool) struct Removed {
     material: Material,
@@ -28,8 +28,8 @@ impl Removed {
         }
     }
 
-    /// How the same secret stands to the store once it is added again: it is stored whatever became of the removal, and
-    /// what its refresh has brought replaces it.
+    /// How the same secret relates to the store once it is added again: it is stored, whether or not the removal was,
+    /// and a token that its refresh has brought replaces it.
     pub(super) fn relation_again(&self) -> StoreRelation {
         let given = StoreRelation::given(self.generation);
         match (self.relation.is_put_in(), self.relation.is_addition()) {
@@ -46,7 +46,7 @@ impl Removed {
 }
 
 impl State {
-    /// Removes a credential as a caller asks, for the store too.
+    /// Removes a credential for a caller, and notes the removal for the store.
     pub(in crate::pool) fn remove_for_good(&mut self, id: &str) -> Option<PoolEntry> {
         let entry = self.remove(id)?;
         let id = &entry.credential.id;
@@ -57,18 +57,19 @@ impl State {
         Some(entry)
     }
 
-    /// What was removed a moment ago and is added again, if it is the same secret.
+    /// What was kept when this credential was removed, if it is added again with the same secret.
     pub(super) fn removed(&self, added: &Credential) -> Option<&Removed> {
         self.removed.get(&added.id).filter(|removed| is_same(&removed.material, &added.material))
     }
 
-    /// Whose turn it is to write the record of a credential, also of one that was removed: its refresh may not be over.
+    /// The turn to write the record of a credential, even if it was removed: its refresh may still hold the turn.
     pub(in crate::pool) fn record_turn_of(&self, id: &CredentialId) -> Option<Arc<RecordTurn>> {
         let held = self.find(id.as_str()).map(|entry| &entry.record_turn);
         held.or_else(|| self.removed.get(id).map(|removed| &removed.record_turn)).cloned()
     }
 
-    /// The credential is back, or there is nothing left to wait for. What is returned is dropped after the lock.
+    /// Forgets a removal, once the credential is back or there is nothing left to wait for. Drop the result after the
+    /// lock.
     pub(in crate::pool) fn forget_removed(&mut self, id: &CredentialId) -> Option<Removed> {
         let is_over = self.place_of(id.as_str()).is_some() || !self.outbox.is_changed(id);
         if is_over { self.removed.remove(id) } else { None }

@@ -1,4 +1,4 @@
-//! What a pick and a settlement need to know about the request and the attempt.
+//! The request and the attempt, as a pick and a settlement need to know them.
 
 use std::sync::Arc;
 
@@ -6,31 +6,31 @@ use super::State;
 use crate::credentials::{CredentialId, Generation};
 use crate::pool::prepared::Slot;
 
-/// A request as the pool sees it: what it wants, and what it has been through.
+/// A request as the pool sees it: its conditions, and what its earlier attempts have done.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestView<'a> {
-    /// The only credential that may serve it.
+    /// The only credential that may serve the request.
     pub(crate) pin: Option<&'a CredentialId>,
-    /// The credentials that were tried for it.
+    /// Whether a credential was tried for the request.
     pub(crate) tried: &'a dyn Fn(&CredentialId) -> bool,
-    /// Its model, if that was read. It is not read while no credential cools for a single model.
+    /// The model of the request, if it is known. It is not read while no credential cools for a single model.
     pub(crate) model: Option<&'a Arc<str>>,
-    /// The credential of the last attempt, where it is to be used again.
+    /// The credential of the last attempt, if it is to be used again.
     pub(crate) same: Option<&'a CredentialId>,
-    /// Whether it has waited for a refresh of this credential already. It waits only once.
+    /// Whether the request has already waited for a refresh of this credential. It waits only once.
     pub(crate) awaited: &'a dyn Fn(&CredentialId) -> bool,
-    /// Whether it made this credential cool in this round.
+    /// Whether the request made this credential cool in this round.
     pub(crate) cooled_down: &'a dyn Fn(&CredentialId) -> bool,
-    /// It has already used the credential of the attempt with a refreshed token.
+    /// Whether the request has already used the credential of the attempt with a refreshed token.
     pub(crate) is_refreshed: bool,
-    /// Another credential was refused with 403 for it.
+    /// Whether another credential was refused with 403 for the request.
     pub(crate) is_refused_elsewhere: bool,
-    /// After a failed connection it is sent over the same credential again.
+    /// Whether the request, after a failed connection, is sent with the same credential again.
     pub(crate) tries_again: bool,
 }
 
 impl<'a> RequestView<'a> {
-    /// A request that has been through nothing but these tries.
+    /// A request without other conditions, for which these credentials were tried.
     pub(crate) fn new(
         pin: Option<&'a CredentialId>,
         tried: &'a dyn Fn(&CredentialId) -> bool,
@@ -50,14 +50,14 @@ impl<'a> RequestView<'a> {
     }
 }
 
-/// An attempt, as far as ending a cooldown needs it.
+/// What ending a cooldown needs to know about an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::pool) struct AttemptRef<'a> {
     pub(in crate::pool) slot: &'a Arc<Slot>,
     pub(in crate::pool) generation: Generation,
-    /// The count of changes when the attempt began. Its outcome does not touch a cooldown that began later.
+    /// The pool's count of changes when the attempt began. Its outcome does not touch a cooldown that began later.
     pub(in crate::pool) started: u64,
-    /// The model of its request, if that was read.
+    /// The model of its request, if it is known.
     pub(in crate::pool) model: Option<&'a str>,
 }
 

@@ -1,4 +1,4 @@
-//! What an attempt's outcome changes, and what it leaves for the request.
+//! Settles an attempt: what its outcome changes, and what the request can do next.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,32 +12,32 @@ use crate::context::{Next, Suspect};
 use crate::pool::prepared::{Access, Slot};
 use crate::verdict::{Kind, Scope, Verdict};
 
-/// One attempt's outcome.
+/// The outcome of one attempt.
 pub(crate) struct Outcome<'a> {
     pub(crate) access: &'a Arc<Access>,
     /// The pool's count of changes when the attempt began.
     pub(crate) started: u64,
     pub(crate) verdict: Verdict,
     pub(crate) request: RequestView<'a>,
-    /// Gives a number from 0 to 1, where one is needed.
+    /// Gives a random number from 0 to 1, if one is needed.
     pub(crate) jitter: fn() -> f64,
 }
 
-/// What is left for the request.
+/// The result of settling an attempt, for the request and for the pool's edge.
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) next: Option<Next>,
-    /// The credential that comes next was last answered with a success.
+    /// Whether the credential that comes next was last answered with a success.
     pub(crate) next_serves: bool,
-    /// The credential is to cool if another one then is not refused for the same request.
+    /// Whether the credential is a suspect: it cools if another one is then not refused for the same request.
     pub(crate) suspect: bool,
-    /// No credential is ready any more.
+    /// Whether no credential is ready any more.
     pub(crate) dry: bool,
     pub(crate) effects: Effects,
 }
 
 impl State {
-    /// Applies an outcome other than a plain success, which needs no lock.
+    /// Applies an outcome other than a plain success. (A plain success needs no lock.)
     pub(in crate::pool) fn settle(
         &mut self,
         settings: &Settings,
@@ -88,7 +88,7 @@ impl State {
             (Consequence::Refresh | Consequence::Again, _) => Some(Next::Same),
             (_, Kind::Rejected | Kind::Canceled) => Some(Next::Never),
             (_, Kind::Banned) if settings.on_ban == OnBan::Return => Some(Next::Never),
-            // Two credentials refused alike, or none left to compare with: the request is at fault.
+            // Two credentials were refused alike, or there is no other to compare with: the request is at fault.
             (Consequence::Untouched, Kind::Forbidden) => Some(Next::Never),
             _ => Some(self.availability(request, now)),
         };
@@ -98,7 +98,7 @@ impl State {
         settled
     }
 
-    /// Cools a credential that was refused with 403, after another one was not refused for the same request.
+    /// Cools a suspect: a credential that was refused with 403, after another one was not refused for the same request.
     pub(in crate::pool) fn convict(&mut self, cooldown: Duration, suspect: &Suspect, now: Instant) -> Effects {
         let current = |entry: &PoolEntry| entry.access.generation == suspect.generation;
         match self.place_of(suspect.credential.as_str()) {

@@ -35,9 +35,9 @@ pub enum Family {
     XAi,
     /// DeepSeek.
     DeepSeek,
-    /// Together.
+    /// Together AI.
     Together,
-    /// Fireworks.
+    /// Fireworks AI.
     Fireworks,
     /// Cohere.
     Cohere,

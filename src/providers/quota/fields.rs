@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::value::http_date;
 
-/// The fields that may say something, trimmed, and the time that their dates are measured from.
+/// The fields that may be about limits, trimmed, and the time that their dates are measured from.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     list: Vec<(&'a str, &'a str)>,

@@ -35,14 +35,11 @@ use crate::error::{BoxError, Error};
 /// - A change is on the disk before it is reported as stored: the new content is written to a file beside the old one,
 ///   synced, and put in its place in one step. A process that is killed at any moment leaves the old content or the new.
 /// - Writers take turns by a lock on a file beside the store. Readers need none. If the lock file is removed, still no
-/// change is
-/// lost: a writer that finds another store file than the one that it has read begins again.
+///   change is lost: a writer that finds another store file than the one that it has read begins again.
 /// - If a file that this handle has seen is gone, reads and writes are errors until it is back: it does not count as
-/// empty, and
-/// is not made again. Only for a handle that has never seen it, a missing file is an empty store.
+///   empty, and is not made again. Only for a handle that has never seen it, a missing file is an empty store.
 /// - A record with the [intent](super::Record::intent) of a refresh is stored together with room on the disk for the
-/// new
-/// tokens: if the disk is too full for them, no refresh begins.
+///   new tokens: if the disk is too full for them, no refresh begins.
 /// - A lease ends with its process, however long that takes; `leaseMs` of the settings does not shorten it.
 /// - The file is of mode 0600 in a folder of mode 0700. A link, a wider mode or a foreign owner is refused with an error
 ///   that says what to do.

@@ -8,16 +8,17 @@ use super::{checksum, record, wipe};
 use crate::credentials::{Generation, Secret};
 use crate::store::all_records::{AllRecords, ProviderRecords};
 
-/// The version that is written. A text of a later version is read as far as it is understood, and never written.
+/// The version that this crate writes. A text of a later version is read for the parts that are understood, and never
+/// written.
 const VERSION: u64 = 1;
 
-/// The checksum of a text that a person has edited.
+/// The value of `checksum` in a text that a person has edited.
 pub(super) const UNCHECKED: &str = "unchecked";
 
-/// Members that are written at most, beside the tokens, for each credential: room enough to write a text in one piece.
+/// The most bytes that one credential needs beside its tokens: enough room to write a text in one piece.
 const ROOM: usize = 4096;
 
-/// A text as it was read, or the beginning of a new one. Wiped from memory on drop.
+/// A text that was read, or the beginning of a new one. It is wiped from memory on drop.
 #[derive(Default)]
 pub(in crate::store) struct Document {
     root: Map<String, Value>,
@@ -25,7 +26,7 @@ pub(in crate::store) struct Document {
 }
 
 impl Document {
-    /// Reads a text. Nothing of it is repaired, and a problem is reported without values.
+    /// Reads a text. Nothing is repaired, and a problem is reported without values.
     pub(in crate::store) fn parse(text: &[u8]) -> Result<Self, Problem> {
         let value = serde_json::from_slice(text).map_err(|error| Problem::syntax(text, &error))?;
         let document = match value {
@@ -55,12 +56,12 @@ impl Document {
         }
     }
 
-    /// The version that wrote it, if it is a later one: then nothing of it may be changed.
+    /// The version that wrote the text, if it is later than ours: then nothing may be changed.
     pub(in crate::store) fn later_version(&self) -> Option<u64> {
         self.root.get("version").and_then(Value::as_u64).filter(|version| *version > VERSION)
     }
 
-    /// The records in it, as far as this version understands them.
+    /// The records of the text, without the parts that this version does not understand.
     pub(in crate::store) fn records(&self) -> Result<AllRecords, Problem> {
         let at = At::root();
         let mut all =
@@ -70,7 +71,7 @@ impl Document {
         for (name, value) in providers {
             let at = at.key(name);
             let records = read_provider(&at, at.object(value)?)?;
-            // A person who edits the text may forget the count.
+            // A person who edits the text may forget to raise the count of revisions.
             let newest = records.entries.iter().map(|entry| entry.revision.get()).max();
             all.revision = all.revision.max(newest.unwrap_or(0));
             all.providers.insert(name.clone(), records);
@@ -78,7 +79,7 @@ impl Document {
         Ok(all)
     }
 
-    /// Takes over the changes in `all`.
+    /// Puts all records into the text, and keeps the members that this version does not know.
     pub(in crate::store) fn update(&mut self, all: &AllRecords) {
         self.root.insert("version".to_owned(), VERSION.into());
         self.root.insert("revision".to_owned(), all.revision.into());
@@ -90,9 +91,9 @@ impl Document {
         self.root.insert("checksum".to_owned(), checksum::of(&self.root).into());
     }
 
-    /// The text, wiped from memory on drop.
+    /// The text as bytes, which are wiped from memory on drop.
     pub(in crate::store) fn text(&self) -> Result<Zeroizing<Vec<u8>>, Problem> {
-        // Room for all of it, as a buffer that grows leaves its old piece behind.
+        // Reserved in full, because a buffer that grows leaves its old piece behind, unwiped.
         let mut text = Zeroizing::new(Vec::with_capacity(2 * self.size + ROOM));
         serde_json::to_writer_pretty(&mut *text, &self.root)
             .map_err(|_| Problem::new("it cannot be written as JSON"))?;

@@ -1,5 +1,5 @@
-//! The text that records are kept as: versioned JSON with a checksum, in which members that this version does not know are
-//! kept at every level.
+//! The text of a store: versioned JSON with a checksum. Members that this version does not know are kept, at every
+//! level.
 //!
 //! ```text
 //! { "version": 1, "revision": 7, "checksum": "crc32:0123abcd",

@@ -1,4 +1,4 @@
-//! One record as a JSON object.
+//! Reads and writes one record as a JSON object.
 
 #[cfg(feature = "file-store")]
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use crate::store::{Cooldown, Health, Intent, LastStatus, Record};
 use crate::store::{Entry, Revision};
 use crate::verdict::{Kind, OutReason, Scope};
 
-/// A reason that this version does not know counts as this one, so that the credential stays out.
+/// The reason that stands for one that this version does not know, so that the credential stays out.
 const UNKNOWN_REASON: OutReason = OutReason::Banned;
 
 /// A record as a store's text holds it, with its revision.
@@ -114,7 +114,7 @@ fn intent(at: &At<'_>, members: &Map<String, Value>) -> Result<Intent, Problem> 
     Ok(intent)
 }
 
-/// The object of `entry`, made from the one that `old` has for it, which is taken out.
+/// The object for `entry`. It is made from the object that `old` has for the same credential, which is taken out.
 #[cfg(feature = "file-store")]
 pub(super) fn updated(old: &mut Vec<Value>, entry: &Entry) -> Value {
     let id = entry.record.credential.id.as_str();
@@ -210,7 +210,7 @@ fn write_health(members: &mut Map<String, Value>, health: &Health) {
     }
 }
 
-/// Writes a list of objects, each made from the old object for the same item. No list is written for no items.
+/// Writes a list of objects, each made from the old object for the same item. An empty list is left out.
 fn write_list<T>(
     members: &mut Map<String, Value>,
     key: &str,
@@ -247,7 +247,7 @@ fn is_cooldown(members: &Map<String, Value>, cooldown: &Cooldown) -> bool {
         && is("model", cooldown.model.as_deref())
 }
 
-/// The record as the text keeps it: its times in whole milliseconds.
+/// The record as the text can hold it: with its times in whole milliseconds.
 #[cfg(feature = "file-store")]
 pub(in crate::store) fn cut(mut record: Record) -> Record {
     let cut =

@@ -29,7 +29,7 @@ pub enum Progress {
         /// The pause from now on.
         interval: Duration,
     },
-    /// The server could not be reached; it is asked again.
+    /// The server could not be reached, or fails; it is polled again.
     Trouble {
         /// What went wrong.
         message: String,

@@ -1,4 +1,4 @@
-//! `auth list`.
+//! The command `auth list`.
 
 use oauth_marathon::store::{FileStore, Store};
 

@@ -1,4 +1,4 @@
-//! `auth login`.
+//! The command `auth login`.
 
 use std::sync::Arc;
 
@@ -124,7 +124,7 @@ fn invite_to_device(spinner: &Spinner, started: &DeviceLogin) -> Result<(), Fail
     }
 }
 
-/// An account to be stored: its secret, and its name as far as that is known.
+/// An account that is to be stored: its secret, and its name if that is known.
 struct Who {
     material: Material,
     subject: Option<String>,
@@ -140,7 +140,8 @@ impl Who {
         Self { material: Material::OAuth(logged_in.tokens), subject: logged_in.subject, label: logged_in.label }
     }
 
-    /// What decides which record the account belongs to. A label from the arguments goes before one from the tokens.
+    /// The values that decide which record the account belongs to. A label from the arguments goes before one from the
+    /// tokens.
     fn identity(&self, label: Option<&str>) -> LoggedIn {
         let mut identity = LoggedIn::new(TokenSet::new(""));
         identity.subject.clone_from(&self.subject);

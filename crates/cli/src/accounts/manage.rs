@@ -1,4 +1,4 @@
-//! `auth remove`, `auth use` and `auth clear`.
+//! The commands `auth remove`, `auth use` and `auth clear`.
 
 use oauth_marathon::store::{Entry, FileStore, Health, Store, StoreKey};
 
@@ -73,14 +73,14 @@ pub(super) async fn clear(context: &Context, args: args::Several) -> Result<(), 
     })
 }
 
-/// A credential by its id; an error that says which there are.
+/// The entry of a credential by its id; an error that lists the known ids.
 pub(super) async fn find(store: &FileStore, provider: &str, id: &str) -> Result<Entry, Failure> {
     let entries = entries_of(store, provider).await?;
     let found = entries.iter().find(|entry| *entry.record.credential.id() == *id).cloned();
     found.ok_or_else(|| no_such(provider, id, &entries))
 }
 
-/// The id, with the label where that says more.
+/// The id, with the label if that says more.
 pub(super) fn name(entry: &Entry) -> String {
     let credential = &entry.record.credential;
     let id = line(credential.id().as_str());

@@ -1,4 +1,4 @@
-//! Where a login or an imported credential belongs among those of the store, and storing it there.
+//! Finds the record that a login or an imported credential belongs to, and stores it there.
 
 use oauth_marathon::store::{CasOutcome, Entry, Record, Store, StoreKey};
 use oauth_marathon::tokens::login::{LoggedIn, Merge, merge};
@@ -36,7 +36,7 @@ pub(super) fn place(known: &[Entry], id: Option<&str>, logged_in: &LoggedIn) -> 
     }
 }
 
-/// The record with a new secret. Refusals of the old secret no longer count; all else stays.
+/// The record with a new secret. Refusals of the old secret no longer count; everything else stays.
 pub(super) fn refreshed(record: &Record, material: Material) -> Record {
     let mut next = record.clone();
     next.credential = next.credential.with_material(material);
@@ -47,7 +47,7 @@ pub(super) fn refreshed(record: &Record, material: Material) -> Record {
     next
 }
 
-/// Adds a record under its id, or the next one that is free.
+/// Adds a record under its id, or under the next free one.
 pub(super) async fn add<S: Store>(
     store: &S,
     provider: &str,

@@ -1,9 +1,9 @@
-//! The commands of `marathon auth`: one file for each, or for a few that are alike.
+//! The commands of `marathon auth`: one file for each, or for a few similar ones.
 //!
-//! This room works on the store and on the OAuth server, and prints through `terminal`. `records` changes one record, `merge`
-//! finds the place of an account among those that are there, and `view` is all that is shown of them. A command is more than
-//! a call of the store, because other processes change the same records at the same time, and because a refresh that has
-//! begun must not be cut off.
+//! This room works on the store and on the OAuth server, and prints through `terminal`. `records` changes one record,
+//! `merge` finds the place of an account among the known ones, and `view` builds all that is shown of them. A command
+//! is more than a call of the store, because other processes change the same records at the same time, and because a
+//! refresh that has begun must not be cut off.
 
 mod export;
 mod import;

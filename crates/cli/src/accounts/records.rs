@@ -1,26 +1,26 @@
-//! Changes of one record that others may change at the same time.
+//! Changes one record, which other processes may change at the same time.
 
 use oauth_marathon::store::{CasOutcome, Entry, Record, Store, StoreKey};
 
 use crate::failure::{Code, Failure};
 
-/// If more tries than this conflict in a row, something else is wrong.
+/// How many conflicts in a row are accepted. If there are more, something else is wrong.
 const MOST_TRIES: usize = 32;
 
 /// How [`change`] ended.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "it lives for one call")]
 pub(super) enum Changed {
-    /// The record is this one now.
+    /// The record was changed. This is the new entry.
     Stored(Entry),
     Removed,
-    /// There is no record now.
+    /// There is no record to change.
     Absent,
-    /// The change was not wanted for what was found.
+    /// The record that was found is not to be changed.
     Unwanted,
 }
 
-/// What to make of a record.
+/// What a change makes of the record.
 #[allow(clippy::large_enum_variant, reason = "it lives for one call")]
 pub(super) enum Next {
     Keep,

@@ -1,4 +1,4 @@
-//! `auth refresh`.
+//! The command `auth refresh`.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(super) async fn run(context: &Context, args: args::Refresh) -> Result<(), Fa
     if code == Code::Done { Ok(()) } else { Err(Failure::silent(code)) }
 }
 
-/// What is asked, and how long one exchange with it may take.
+/// The token source for a provider, and how long one exchange with it may take.
 async fn source(provider: &str, args: &args::Server) -> Result<(Source, Duration), Failure> {
     let found = server::find(provider, args)?;
     let is_enough = |server: &OAuthServer| server.issuer.is_some() || server.token_url.is_some();
@@ -65,7 +65,7 @@ async fn source(provider: &str, args: &args::Server) -> Result<(Source, Duration
     Ok((source, exchange))
 }
 
-/// Runs in a task of its own: Ctrl-C must not cut it off between the answer and the disk.
+/// Refreshes in a task of its own, so that Ctrl-C does not cut it off between the answer and the disk.
 async fn attended(
     context: &Context,
     store: &FileStore,
@@ -87,10 +87,10 @@ async fn attended(
     Ok(outcome.map_err(|_| "the refresh was cut short")??)
 }
 
-/// Tells the person who waits what goes on.
+/// Shows the steps of a refresh to the person who waits.
 fn tell(shown: &Spinner, who: &str, news: &RecordRefreshNews<'_>) {
     let text = match news {
-        // Also where nothing but what matters is to be said.
+        // Printed even with `--quiet`.
         RecordRefreshNews::Unstored(error) => {
             let _ = shown.tell(&format!(
                 "{who} has new tokens, and they could not be stored: {}. They are in memory alone; they are stored as soon as that works. Do not end this command before.",

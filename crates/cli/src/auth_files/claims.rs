@@ -1,4 +1,4 @@
-//! The claims in the tokens of a file. They are not verified, because they only give a name and a time.
+//! Reads the claims in the tokens of a file. They are not verified, because they only give a name and a time.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! codex's `auth.json`: one account, and its form for several.
+//! Reads codex's `auth.json`: one account, and its form for several.
 
 use oauth_marathon::store::Record;
 use oauth_marathon::verdict::OutReason;
@@ -9,10 +9,10 @@ use super::claims::Claims;
 use super::opencode::{first, records};
 use super::reader::{Object, Problem, at};
 
-/// The provider of its accounts, in opencode's words.
+/// The provider of all its accounts, by opencode's id.
 const PROVIDER: &str = "openai";
 
-/// The header that names the account of a token.
+/// The header that names the account to which a token belongs.
 const ACCOUNT_HEADER: &str = "chatgpt-account-id";
 
 pub(super) fn one_account(root: &Object<'_>, file: &mut AuthFile) -> Result<(), Problem> {

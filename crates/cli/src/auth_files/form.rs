@@ -1,4 +1,4 @@
-//! Tells which program's file it is.
+//! Tells which program has written a file.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub(crate) enum Form {
     Codex,
     /// `auth.json` of codex with `"version": 2`: several accounts.
     CodexRotation,
-    /// A file of a `FileStore`, or what `auth export` has written.
+    /// A file of a `FileStore`, or an export by `auth export`.
     Store,
 }
 
@@ -45,7 +45,7 @@ fn has_type(entry: &Value) -> bool {
     entry.get("type").is_some_and(Value::is_string)
 }
 
-/// Codex keeps the tokens of a record in an object of their own.
+/// Whether the records hold their tokens in an object of their own, as those of codex do.
 fn has_nested_tokens(providers: &Value) -> bool {
     let nested = |provider: &Value| {
         let list = provider.get("records").and_then(Value::as_array);

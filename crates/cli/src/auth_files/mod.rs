@@ -1,5 +1,5 @@
-//! Credentials out of the files of other programs: the `auth.json` of opencode, flat or of its version 2, the one of codex, with
-//! one account or with several, and a store or an export of our own.
+//! Reads credentials from the files of other programs: the `auth.json` of opencode, flat or of its version 2, that of
+//! codex, with one account or with several, and a store or an export of our own.
 //!
 //! This room turns a text into records, and touches no file and no store. All of a text is read, or nothing: a member that is
 //! missing or of another type is an error that names its place, and never shows its value. It is not a `serde` derive, because
@@ -33,7 +33,7 @@ use zeroize::Zeroize;
 use self::form::Form;
 use self::reader::{Object, Problem, at};
 
-/// Larger files than this are refused unread: they hold something else.
+/// The most bytes of a file that is read; a larger one holds something else.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// The content of a file.
@@ -43,11 +43,11 @@ pub(super) struct AuthFile {
     pub(super) form: Form,
     /// The credentials; those of one provider in their order of use, each with an id that no other has there.
     pub(super) credentials: Vec<Imported>,
-    /// What could be a credential, and cannot be taken over.
+    /// Parts that could be credentials and cannot be imported.
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// A credential out of a file.
+/// A credential from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Imported {
     /// The id of its provider.
@@ -56,17 +56,18 @@ pub(super) struct Imported {
     pub(super) record: Record,
 }
 
-/// Something that cannot be taken over.
+/// A part of a file that cannot be imported.
 #[derive(Debug)]
 pub(super) struct LeftOut {
-    /// Where it stands in the file, as a JSON pointer.
+    /// Where the part stands in the file, as a JSON pointer.
     pub(super) place: String,
-    /// Why.
+    /// Why it cannot be imported.
     pub(super) why: String,
 }
 
 impl AuthFile {
-    /// Reads the text of a file; which kind it is shows in its members. An error names the place and what would be right there.
+    /// Reads the text of a file. Its members show which kind it is. An error names the place and what would be right
+    /// there.
     pub(super) fn read(text: &[u8]) -> Result<Self, String> {
         if text.len() > MOST_BYTES {
             return Err("the file is larger than 16 MiB; files of credentials are small: name another one".to_owned());

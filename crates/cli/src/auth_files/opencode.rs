@@ -1,4 +1,4 @@
-//! opencode's `auth.json`: flat, and its version 2 with several records for each provider.
+//! Reads opencode's `auth.json`: flat, and its version 2 with several records for each provider.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::AuthFile;
 use super::reader::{Object, Problem, at};
 
-/// The namespace that records are in by default.
+/// The namespace of records that name none.
 const DEFAULT: &str = "default";
 
 /// The stand-in for an access token that opencode has blanked. It counts as expired, so it is never sent.
@@ -42,7 +42,7 @@ pub(super) fn version_2(root: &Object<'_>, file: &mut AuthFile) -> Result<(), Pr
     Ok(())
 }
 
-/// The one credential of a provider.
+/// Reads the one credential of a provider.
 fn entry(object: &Object<'_>, provider: &str, file: &mut AuthFile) -> Result<(), Problem> {
     match object.text("type")? {
         "oauth" => {
@@ -114,12 +114,12 @@ fn note_enterprise(object: &Object<'_>, file: &mut AuthFile) -> Result<(), Probl
     Ok(())
 }
 
-/// A credential in its first generation.
+/// A record of a credential in its first generation.
 pub(super) fn first(credential: Credential) -> Record {
     Record::new(credential, Generation::FIRST)
 }
 
-/// Milliseconds since 1970. JavaScript may have written a fraction.
+/// Reads milliseconds since 1970. JavaScript may have written a fraction.
 fn time(object: &Object<'_>, key: &str) -> Result<Option<SystemTime>, Problem> {
     let wrong = || at(&object.place_of(key), "a time in milliseconds since 1970 was expected");
     let Some(value) = object.get(key) else { return Ok(None) };
@@ -128,7 +128,7 @@ fn time(object: &Object<'_>, key: &str) -> Result<Option<SystemTime>, Problem> {
     UNIX_EPOCH.checked_add(since).map(Some).ok_or_else(wrong)
 }
 
-/// The records of a provider: first in the order of `order`, then as they stand. `None` if there is no list.
+/// The records of a provider: first in the order of `order`, then in the order of the file. `None` if there is no list.
 pub(super) fn records<'v>(provider: &Object<'v>) -> Result<Option<Vec<Object<'v>>>, Problem> {
     let Some(mut records) = provider.list("records")? else { return Ok(None) };
     let order = order(provider);

@@ -13,7 +13,7 @@ impl Problem {
         Self(message.into())
     }
 
-    /// The parser's own message may show values.
+    /// A syntax error with its line and column. The parser's own message is left out, because it may show values.
     pub(super) fn syntax(text: &[u8], error: &serde_json::Error) -> Self {
         if text.is_empty() {
             return Self::new("it is empty");

@@ -1,4 +1,4 @@
-//! Each form, and what is wrong in one.
+//! Tests of each form, and of mistakes in it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,7 +32,7 @@ fn jwt(claims: &Value) -> String {
     format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
-/// Provider and record of all that was read.
+/// The provider and the record of each credential that was read.
 fn pairs(import: &AuthFile) -> Vec<(&str, Record)> {
     import.credentials.iter().map(|one| (one.provider.as_str(), one.record.clone())).collect()
 }

@@ -1,4 +1,4 @@
-//! Questions to the person at the terminal, and secrets from the standard input.
+//! Asks the person at the terminal, and reads secrets from the standard input.
 
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::thread;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::Terminal;
 use crate::failure::{Code, Failure};
 
-/// No key is longer.
+/// The most bytes of a secret; no key is longer.
 const MOST_BYTES: u64 = 64 * 1024;
 
 pub(crate) async fn yes_or_no(terminal: Terminal, question: &str) -> Result<bool, Failure> {
@@ -36,7 +36,7 @@ pub(crate) async fn secret(prompt: &str) -> Result<Secret, Failure> {
         apart(move || rpassword::prompt_password(prompt).map(Zeroizing::new)).await
     } else {
         apart(|| {
-            // Room for all of it, as a buffer that grows leaves its old piece behind.
+            // Reserved in full, because a buffer that grows leaves its old piece behind, unwiped.
             let mut text = Zeroizing::new(String::with_capacity(4096));
             io::stdin().lock().take(MOST_BYTES + 1).read_to_string(&mut text)?;
             Ok(text)
@@ -58,7 +58,7 @@ pub(crate) async fn secret(prompt: &str) -> Result<Secret, Failure> {
 }
 
 fn unreadable(error: io::Error) -> Failure {
-    // Ctrl-C while nothing that is typed is shown.
+    // Ctrl-C while the input is hidden.
     if error.kind() == io::ErrorKind::Interrupted {
         return Failure::interrupted();
     }

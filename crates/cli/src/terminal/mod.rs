@@ -1,7 +1,8 @@
-//! What is printed, and where: results on the standard output; notes, questions and errors on the standard error.
+//! Prints: results on the standard output; notes, questions and errors on the standard error.
 //!
-//! This room alone reads and writes the standard streams. It is more than `println`, because names come from other machines
-//! and must not move the cursor, because a spinner shares the screen with notes, and because a program may read the output.
+//! Only this room reads and writes the standard streams. It is more than `println`, because names come from other
+//! machines and must not move the cursor, because a spinner shares the screen with notes, and because a program may
+//! read the output.
 
 pub(crate) mod ask;
 pub(crate) mod text;
@@ -39,7 +40,7 @@ impl Terminal {
         Self { choice, quiet }
     }
 
-    /// Prints the result.
+    /// Prints the result of the command.
     pub(crate) fn show(self, text: &str) -> Result<(), Failure> {
         let mut out = AutoStream::new(io::stdout(), self.choice);
         out.write_all(text.as_bytes())?;
@@ -49,7 +50,7 @@ impl Terminal {
         Ok(out.flush()?)
     }
 
-    /// Prints that the command is done.
+    /// Prints a message that the command is done.
     pub(crate) fn say(self, text: &str) -> Result<(), Failure> {
         if self.quiet { Ok(()) } else { self.show(text) }
     }
@@ -60,7 +61,7 @@ impl Terminal {
         Ok(writeln!(out, "{text}")?)
     }
 
-    /// Prints what is good to know.
+    /// Prints a note, unless `--quiet` is given.
     pub(crate) fn note(self, text: &str) -> Result<(), Failure> {
         if self.quiet { Ok(()) } else { self.tell(text) }
     }

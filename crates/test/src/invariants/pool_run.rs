@@ -27,7 +27,7 @@ use crate::{Probe, ProbeLayer, Reply, ScriptedProvider};
 const RUNS: usize = 6;
 const REQUESTS: usize = 300;
 
-/// How many failures of other credentials a ready one may be passed over for, for each credential of the pool.
+/// How often others may fail before a ready credential must have been used, times the number of credentials.
 const PATIENCE: usize = 8;
 
 /// Sends some two thousand requests through whole stacks with your parts, over providers that limit, refuse, fail and

@@ -9,7 +9,7 @@ use super::violation::{Rule, Violation, unpanicked};
 /// How many requests are sent for each number of credentials.
 const ROUNDS: usize = 2_000;
 
-/// How many failures of other credentials a ready one may be passed over for, for each credential.
+/// How often others may fail before a ready credential must have been used, times the number of credentials.
 const PATIENCE: usize = 32;
 
 /// Checks a strategy in thousands of requests over one to eight credentials that fail, cool and recover as in a pool.

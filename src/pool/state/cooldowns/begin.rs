@@ -18,9 +18,9 @@ pub(in crate::pool::state) struct NewCooldown<'a> {
     /// The model that cools; `None` if the whole credential does.
     pub(in crate::pool::state) model: Option<&'a Arc<str>>,
     pub(in crate::pool::state) length: Duration,
-    /// The time is ours, the provider stated none.
+    /// Whether the end is our guess, because the provider stated no time.
     pub(in crate::pool::state) guessed: bool,
-    /// Gives a number from 0 to 1, where one is needed.
+    /// Gives a random number from 0 to 1, if one is needed.
     pub(in crate::pool::state) jitter: fn() -> f64,
 }
 
@@ -36,7 +36,7 @@ impl State {
         self.begin_cooldown(place, new, now)
     }
 
-    /// The same as [`State::cool`] for a change that comes from the store, which need not be written back.
+    /// Does the same as [`State::cool`] for a change that comes from the store, and so need not be written back.
     pub(in crate::pool::state) fn begin_cooldown(&mut self, place: u32, new: NewCooldown<'_>, now: Instant) -> Effects {
         self.changes += 1;
         let NewCooldown { cause, length, guessed, jitter, .. } = new;
@@ -62,12 +62,12 @@ impl State {
         let slot = entry.access.slot.clone();
         self.reschedule(place, false);
         let dry = was_ready && self.rotation.first().is_none();
-        // Of many failures alike only the first is reported.
+        // Of many failures with one cause only the first is reported.
         let cooled = was_ready.then_some((slot, cause, length));
         Effects { cooled, ran_dry: dry.then(|| self.recovery_after(None, now)), ..Effects::default() }
     }
 
-    /// The credential keeps its place in the order, for the other models.
+    /// Begins a cooldown for one model. The credential keeps its place in the order, for the other models.
     #[cold]
     fn cool_model(
         &mut self,
@@ -96,7 +96,8 @@ impl State {
         Effects { cooled, ran_dry, model: Some(model.clone()), ..Effects::default() }
     }
 
-    /// Where too many models of a credential cool, the cooldown that ends first becomes one of the whole credential.
+    /// Keeps to the limit of cooling models for one credential: the cooldown that ends first becomes one of the whole
+    /// credential.
     fn keep_to_limit(&mut self, place: u32) {
         let Some(entry) = self.entry(place).filter(|entry| entry.models.len() > MODELS) else { return };
         let first = entry.models.iter().min_by_key(|model| self.models.until(place, model)).cloned();

@@ -9,8 +9,8 @@ use crate::pool::state::{AttemptRef, Effects, State};
 use crate::verdict::{Kind, Scope, Verdict};
 
 impl State {
-    /// Ends the cooldowns that a success contradicts: those for limits, used-up quotas, unpaid bills and broken connections
-    /// that began before its attempt, of the whole credential and of the same model.
+    /// Ends the cooldowns that a success contradicts: those for throttles, used-up quotas, unpaid bills and broken
+    /// connections that began before its attempt, of the whole credential and of the same model.
     pub(in crate::pool) fn end_cooldowns(&mut self, attempt: AttemptRef<'_>) -> Effects {
         let started = attempt.started;
         let mut effects = self.end_whole(attempt, |cooldowns| cooldowns.end_contradicted(started));
@@ -75,7 +75,7 @@ impl State {
         }
     }
 
-    /// Ends the cooldown of a credential for one model, for a person. Says whether there was one.
+    /// Ends the cooldown of a credential for one model, for a person. True if there was one.
     pub(in crate::pool) fn clear_model(&mut self, place: u32, model: &str) -> bool {
         let was_cooling = self.models.until(place, model).is_some();
         self.forget_models(place, |other| other == model);
@@ -152,7 +152,7 @@ impl State {
         true
     }
 
-    /// Notes for the store which of the causes `before` have no cooldown any more.
+    /// Notes for the store which of the causes in `before` have no cooldown any more.
     fn note_ended(&mut self, place: u32, before: &[Kind], model: Option<&Arc<str>>) {
         let Self { entries, outbox, models, .. } = self;
         if before.is_empty() {

@@ -21,11 +21,11 @@ pub(in crate::pool::state) struct RunningCooldown {
     pub(in crate::pool::state) cause: Kind,
     pub(in crate::pool::state) began: Instant,
     pub(in crate::pool::state) until: Instant,
-    /// The count of changes when it began.
+    /// The pool's count of changes when it began.
     pub(in crate::pool::state) since: u64,
     /// The time is ours, the provider stated none.
     pub(in crate::pool::state) guessed: bool,
-    /// When it is probed before its end, if it is. Boxed, because few are.
+    /// The plan to probe it before its end, if there is one. Boxed, because few cooldowns have one.
     pub(in crate::pool::state) probe_plan: Option<Box<ProbePlan>>,
 }
 
@@ -38,7 +38,7 @@ impl RunningCooldown {
             || self.probe_plan.as_ref().is_some_and(|probe_plan| probe_plan.is_due(now))
     }
 
-    /// Whether a success of an attempt that began after it shows that it is over.
+    /// Whether a success shows that the cooldown is over. The success counts if its attempt began after the cooldown.
     fn is_contradicted_by_success(&self, started: u64) -> bool {
         let about_use = matches!(self.cause, Kind::Throttled | Kind::Network | Kind::QuotaExhausted | Kind::Billing);
         about_use && self.since <= started
@@ -69,12 +69,12 @@ impl Cooldowns {
         self.0.iter().map(|cooldown| cooldown.cause)
     }
 
-    /// When all of them are over.
+    /// When the last of them ends.
     pub(in crate::pool::state) fn until(&self) -> Option<Instant> {
         self.0.iter().map(|cooldown| cooldown.until).max()
     }
 
-    /// The one with the latest end.
+    /// The cooldown with the latest end.
     pub(in crate::pool::state) fn latest(&self) -> Option<&RunningCooldown> {
         self.0.iter().max_by_key(|cooldown| cooldown.until)
     }
@@ -87,7 +87,7 @@ impl Cooldowns {
         self.0.clear();
     }
 
-    /// Keeps those that `keep` wants, and says whether any went.
+    /// Keeps the cooldowns that `keep` accepts. True if any was dropped.
     pub(in crate::pool::state) fn retain(&mut self, keep: impl FnMut(&RunningCooldown) -> bool) -> bool {
         let before = self.0.len();
         self.0.retain(keep);
@@ -104,7 +104,7 @@ impl Cooldowns {
         self.0.iter().filter(|cooldown| cooldown.until > now).all(|cooldown| cooldown.permits_probe(now, guesses))
     }
 
-    /// The plan to probe before the end. Only a used-up quota has one.
+    /// The plan to probe before the end. Only a used-up quota has such a plan.
     pub(in crate::pool::state) fn probe_plan(&self) -> Option<&ProbePlan> {
         self.0.iter().find_map(|cooldown| cooldown.probe_plan.as_deref())
     }

@@ -11,11 +11,11 @@ use super::{Cooldowns, RunningCooldown};
 use crate::pool::state::last_answer::Remembered;
 use crate::pool::state::order::rotation::Rotation;
 
-/// How many models of one credential can cool at once. Beyond that, the cooldown that ends first becomes one of the whole
-/// credential: too much cools for a short time, but nothing is sent earlier than allowed.
+/// How many models of one credential can cool at once. Beyond that, the cooldown that ends first becomes one of the
+/// whole credential: then too much cools for a short time, but nothing is sent earlier than allowed.
 pub(super) const MODELS: usize = 64;
 
-/// How many cooldowns of one model end at one pick. It bounds the work where many end at once.
+/// How many cooldowns of one model end at one pick. This bounds the work if many end at once.
 const END_AT_ONCE: usize = 8;
 
 /// One schedule for each model that some credential cools for.
@@ -30,18 +30,18 @@ pub(in crate::pool::state) struct ModelCooldowns {
 #[derive(Debug, Default)]
 pub(in crate::pool::state) struct ModelSchedule {
     cooldowns: HashMap<u32, Scheduled>,
-    /// Ordered by recovery; the turn keeps those that recover together in the order in which they failed.
+    /// The places by their recovery. The turn keeps places with the same time in the order in which they failed.
     timetable: BTreeSet<(Instant, u64, u32)>,
     turn: u64,
-    /// A place in the queue and its seat. Every credential before it cools for this model.
+    /// Where a pick begins: a place in the queue, and its seat. Every credential before it cools for this model.
     from: Option<(u32, u64)>,
-    /// Whether a probe for this model is out.
+    /// Whether a request is out as a probe for this model.
     pub(in crate::pool::state) probing: Probing,
     /// The last failed answer after which no credential was ready for this model.
     pub(in crate::pool::state) remembered: Option<Arc<Remembered>>,
 }
 
-/// One credential in a schedule.
+/// The cooldowns of one credential in a schedule.
 #[derive(Debug, Default)]
 struct Scheduled {
     cooldowns: Cooldowns,
@@ -63,7 +63,7 @@ impl ModelCooldowns {
         self.schedules.get_mut(model)
     }
 
-    /// Until when a credential cools for a model.
+    /// The end of a credential's cooldown for a model, if it cools for it.
     pub(in crate::pool::state) fn until(&self, place: u32, model: &str) -> Option<Instant> {
         self.schedule(model)?.until(place)
     }
@@ -80,7 +80,7 @@ impl ModelCooldowns {
         self.set_due();
     }
 
-    /// Changes the cooldowns of a credential for one model, and says whether it still cools for it.
+    /// Changes the cooldowns of a credential for one model. True if it still cools for the model.
     pub(in crate::pool::state) fn change<R>(
         &mut self,
         place: u32,
@@ -133,7 +133,7 @@ impl ModelSchedule {
         self.cooldowns.get(&place).map(|place| &place.cooldowns)
     }
 
-    /// The credentials that cool for this model, the first to recover first.
+    /// The credentials that cool for this model, by their recovery.
     pub(in crate::pool::state) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
         self.timetable.iter().map(|&(until, _, place)| (until, place))
     }
@@ -143,7 +143,7 @@ impl ModelSchedule {
         self.cooldowns.contains_key(&place)
     }
 
-    /// Remembers the first place in the queue that does not cool for this model, so that the next pick begins there.
+    /// Moves the remembered beginning to the first place in the queue that does not cool for this model.
     pub(in crate::pool::state) fn advance(&mut self, rotation: &Rotation) {
         let mut walk = rotation.queued_from(self.first(rotation));
         let mut last = None;
@@ -154,7 +154,8 @@ impl ModelSchedule {
         self.from = free.or(last).and_then(|place| Some((place, rotation.seat(place)?)));
     }
 
-    /// Where a pick begins. The remembered place is still right unless it has moved itself: nothing comes in before it.
+    /// The place in the queue at which a pick begins. The remembered place holds unless it has itself moved, because no
+    /// place is inserted before it.
     pub(in crate::pool::state) fn first(&self, rotation: &Rotation) -> Option<u32> {
         let known = self.from.filter(|(place, seat)| rotation.seat(*place) == Some(*seat));
         known.map(|known| known.0).or(rotation.first())

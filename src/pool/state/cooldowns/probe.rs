@@ -8,10 +8,10 @@ use super::probe_plan::ProbePlan;
 use crate::config::WhenAllCooling;
 use crate::pool::state::{RequestView, State};
 
-/// A probe that has not ended after this time does not count any more, so that one that hangs blocks no other.
+/// How long a probe counts at most, so that one that hangs blocks no other.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How soon a probe that is due, and could not go, is looked for again.
+/// The pause before another search for a probe, after one was due and could not go out.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Whether a request is out as a probe, and since when.
@@ -28,25 +28,25 @@ impl Probing {
         self.0 = Some(now);
     }
 
-    /// Ends the probe that began at `since`. A newer one goes on.
+    /// Ends the probe that began at `since`. A newer probe goes on.
     fn end(&mut self, since: Instant) {
         self.0.take_if(|latest| *latest == since);
     }
 }
 
-/// What a probe tests. For each target, one probe at a time.
+/// What a probe is to show. For each target, one probe goes out at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::pool) enum ProbeTarget {
     /// Whether any credential works again.
     Any,
-    /// Whether any works again for this model.
+    /// Whether any credential works again for this model.
     Model(Arc<str>),
     /// Whether a used-up quota, of the credential or of a model, has room before its stated reset.
     Quota(Option<Arc<str>>),
 }
 
 impl State {
-    /// A probe of the first credential to recover, `first` or one after it, if `whenAllCooling` permits one.
+    /// A probe of the first credential to recover, `first` or a later one, if `whenAllCooling` permits one.
     pub(in crate::pool::state) fn probe(
         &self,
         first: u32,
@@ -59,7 +59,7 @@ impl State {
         let place = std::iter::once(first).chain(later).find(can_tell)?;
         let may_probe = match mode {
             WhenAllCooling::Probe => true,
-            // A time that the provider stated is kept; our own guess may be probed once half of it has passed.
+            // A time that the provider stated is kept. Our own guess may be probed once half of it has passed.
             WhenAllCooling::Answer => self.permits_probe(place, now, request, mode),
             _ => false,
         };
@@ -87,7 +87,7 @@ impl State {
         }
         let found = self.find_due_probe(now, request, mode, pinned);
         let next = self.first_probe();
-        // What is due and may not go now is looked at again in a while, and not by every request.
+        // A probe that is due and may not go now is searched for again after a while, and not by every request.
         self.next_probe = if found.is_some() { next } else { next.map(|next| next.max(now + AGAIN)) };
         found
     }
@@ -122,7 +122,8 @@ impl State {
             .min()
     }
 
-    /// The quota of a credential that may be probed now: its plan is due, and every other cooldown permits it.
+    /// The probe of a used-up quota that this credential permits now: its plan is due, and every other cooldown permits
+    /// it.
     fn probe_of(
         &self,
         place: u32,
@@ -178,7 +179,7 @@ impl State {
                     schedule.probing.end(since);
                 }
             }
-            // Its plan says when the next one goes out, however this one ended.
+            // The plan says when the next one goes out, however this one ended.
             ProbeTarget::Quota(_) => {}
         }
     }

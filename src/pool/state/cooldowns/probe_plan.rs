@@ -1,4 +1,4 @@
-//! When a quota's reset is far away, one request at a time probes early, at growing intervals: pure rules.
+//! The plan to probe a quota whose reset is far away: one request at a time, early, at growing intervals. Pure rules.
 //!
 //! A far reset is a hint and no promise: plans change, windows are reset early, people pay. But a probe is a real request,
 //! which the provider most probably refuses. So one goes out only if no credential is ready for the request; while another
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use crate::verdict::Kind;
 
-/// A cooldown that is no longer than this is kept as it was stated.
+/// A cooldown that is not longer than this is kept as it was stated.
 const FAR: Duration = Duration::from_secs(60 * 60);
 
-/// The first probe comes after this part of the cooldown,
+/// The first probe goes out after this fraction of the cooldown: one eighth.
 const FIRST: u32 = 8;
 
-/// but not sooner than this,
+/// The shortest time until the first probe.
 const SHORTEST: Duration = Duration::from_secs(15 * 60);
 
-/// and no interval is longer than this.
+/// The longest interval between two probes.
 const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// By how much an interval is lengthened at random, so that many processes do not probe at once.
@@ -53,12 +53,12 @@ impl ProbePlan {
         self.at
     }
 
-    /// Whether a probe may go out. An earlier one that is still out does not count any more: it may hang for ever.
+    /// Whether a probe may go out. An earlier one that has not ended does not count any more: it may hang for ever.
     pub(in crate::pool::state) fn is_due(&self, now: Instant) -> bool {
         self.at <= now
     }
 
-    /// Notes that a probe goes out. The next one goes an interval later, however this one ends.
+    /// Notes that a probe goes out. The next one goes out an interval later, however this one ends.
     pub(in crate::pool::state) fn begin(&mut self, now: Instant, jitter: f64) {
         self.interval = (self.interval * 2).min(LONGEST);
         self.at = after(now, self.interval, jitter);
@@ -92,7 +92,7 @@ mod tests {
             let now = probe_plan.at();
             assert!(probe_plan.is_due(now) && !probe_plan.is_due(now - Duration::from_millis(1)));
             probe_plan.begin(now, jitter);
-            // It hangs: until the next one is due it is the only one, and after that it does not count any more.
+            // A probe that hangs is the only one until the next is due; after that it does not count any more.
             assert!(!probe_plan.is_due(probe_plan.at() - Duration::from_millis(1)), "one at a time");
             assert!(probe_plan.is_due(probe_plan.at()));
         }

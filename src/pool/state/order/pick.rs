@@ -1,4 +1,4 @@
-//! Which credential serves the next attempt.
+//! Picks the credential for the next attempt.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use crate::config::WhenAllCooling;
 use crate::credentials::CredentialId;
 use crate::pool::state::{ProbeTarget, RequestView, State};
 
-/// What the pool offers.
+/// The result of a pick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::pool) enum Pick {
     /// The credential at this place.
     Ready(u32),
-    /// A cooling one, for a probe.
+    /// The cooling credential at this place, for a probe.
     Probe(u32, ProbeTarget),
-    /// None, until one recovers by itself after this long; `None` if none will.
+    /// No credential. The first one recovers after this time; `None` if none will by itself.
     Cooling(Option<Duration>),
     /// The pin names no credential of the pool.
     Unknown,
@@ -38,7 +38,7 @@ impl State {
         if let Some(schedule) = request.model.and_then(|model| self.models.schedule_mut(model)) {
             schedule.advance(&self.rotation);
         }
-        // Each place is in the queue once, so this reads at most one more than were tried.
+        // Each place is in the queue once, so this reads at most one place more than were tried.
         let ready = self.ready(request.model).find(|place| self.is_untried(*place, request));
         ready.map_or_else(|| self.cooling(now, request, mode, None), Pick::Ready)
     }
@@ -50,7 +50,7 @@ impl State {
             None => self.first_recovery(request.model),
         };
         let Some((until, place)) = first else { return Pick::Cooling(None) };
-        // While another one is ready, no probe goes out, even if this request has tried that one.
+        // While another credential is ready, no probe goes out, even if this request has already tried the ready one.
         let none_ready = pinned.is_some() || self.ready(request.model).next().is_none();
         let probe = none_ready
             .then(|| self.due_probe(now, request, mode, pinned).or_else(|| self.probe(place, now, request, mode)))

@@ -1,4 +1,4 @@
-//! Which credentials are ready, for a model or for any, and when the next one will be.
+//! Tells which credentials are ready, for a model or for any, and when the next one will be.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::pool::state::{PoolEntry, State};
 
 impl State {
-    /// The queue, without the credentials that cool for this model.
+    /// The places in the queue whose credentials do not cool for this model.
     #[inline]
     pub(in crate::pool) fn ready<'a>(&'a self, model: Option<&Arc<str>>) -> impl Iterator<Item = u32> + 'a {
         let schedule = model.and_then(|model| self.models.schedule(model));
@@ -25,7 +25,7 @@ impl State {
         self.rotation.is_queued(place) && model.is_none_or(|model| self.models.until(place, model).is_none())
     }
 
-    /// When a cooling credential can be used for this model again.
+    /// When a cooling credential can be used for this model again. `None` if it does not cool, or is out.
     pub(in crate::pool::state) fn cools_until(&self, place: u32, model: Option<&Arc<str>>) -> Option<Instant> {
         let for_model = model.and_then(|model| self.models.until(place, model));
         match self.rotation.cools_until(place) {
@@ -34,14 +34,14 @@ impl State {
         }
     }
 
-    /// The cooling credential that can be used for this model first, and when.
+    /// The cooling credential that recovers first for this model, and when.
     pub(in crate::pool::state) fn first_recovery(&self, model: Option<&Arc<str>>) -> Option<(Instant, u32)> {
         let Some(schedule) = model.and_then(|model| self.models.schedule(model)) else {
             return self.rotation.cooling().next();
         };
         let mut first: Option<(Instant, u32)> = None;
-        // The timetable is sorted by end, and a credential is not ready before its cooldown as a whole ends. So from the
-        // first end that is later than the best one so far, none can be better.
+        // The timetable is sorted by end, and a credential is not ready before its cooldown as a whole ends. So after
+        // the first end that is later than the best one so far, none can be better.
         for (until, place) in self.rotation.cooling() {
             if first.is_some_and(|first| first.0 <= until) {
                 break;

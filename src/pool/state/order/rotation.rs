@@ -5,20 +5,20 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// How many credentials that have recovered join the queue at one pick. It bounds the work of the pick that follows when
-/// a million of them recover at once; the others join at the picks after it.
+/// How many recovered credentials join the queue at one pick; the others join at later picks. This bounds the work of a
+/// pick if a million of them recover at once.
 const JOIN_AT_ONCE: usize = 8;
 
 const NONE: u32 = u32::MAX;
 
-/// Places are numbers; the owner of the credentials gives them out.
+/// The queue and the timetable. They hold places, which are numbers that the owner of the credentials gives out.
 #[derive(Debug, Default)]
 pub(in crate::pool::state) struct Rotation {
     places: Vec<Place>,
     queue: Ends,
-    /// Ordered by recovery; the turn keeps those that recover together in the order in which they failed.
+    /// The places by their recovery. The turn keeps places with the same time in the order in which they failed.
     cooling: BTreeSet<(Instant, u64, u32)>,
-    /// The first recovery, so that a pick compares one time.
+    /// The first recovery, so that a pick has to compare only one time.
     due: Option<Instant>,
     turn: u64,
 }
@@ -31,7 +31,7 @@ enum Place {
     Queued {
         before: u32,
         after: u32,
-        /// A new number each time that it is queued, so that a reader can tell whether it has moved.
+        /// The seat: a new number each time that the place is queued, so that a reader can tell whether it has moved.
         seat: u64,
     },
     Cooling {
@@ -101,7 +101,7 @@ impl Rotation {
         }
     }
 
-    /// Moves those whose cooldown is over to the back of the queue, a few at a time, and reports each to `joined`.
+    /// Moves places whose cooldown is over to the back of the queue, a few at a time, and reports each to `joined`.
     #[inline]
     pub(in crate::pool::state) fn join(&mut self, now: Instant, mut joined: impl FnMut(u32)) {
         if self.due.is_none_or(|due| due > now) {
@@ -136,12 +136,12 @@ impl Rotation {
         })
     }
 
-    /// Those that cool, the first to recover first.
+    /// The cooling places, by their recovery.
     pub(in crate::pool::state) fn cooling(&self) -> impl Iterator<Item = (Instant, u32)> {
         self.cooling.iter().map(|&(until, _, place)| (until, place))
     }
 
-    /// When the first of those that cool recovers.
+    /// The first recovery in the timetable.
     #[inline]
     pub(in crate::pool::state) fn due(&self) -> Option<Instant> {
         self.due
@@ -152,7 +152,7 @@ impl Rotation {
         matches!(self.places.get(place as usize), Some(Place::Queued { .. }))
     }
 
-    /// Where in the queue `place` stands: another number each time that it is put there.
+    /// The seat of `place` in the queue: another number each time that it is put there.
     pub(in crate::pool::state) fn seat(&self, place: u32) -> Option<u64> {
         match self.places.get(place as usize) {
             Some(Place::Queued { seat, .. }) => Some(*seat),
@@ -160,7 +160,7 @@ impl Rotation {
         }
     }
 
-    /// Until when `place` cools.
+    /// The end of the cooldown of `place`, if it cools.
     pub(in crate::pool::state) fn cools_until(&self, place: u32) -> Option<Instant> {
         match self.places.get(place as usize) {
             Some(Place::Cooling { until, .. }) => Some(*until),
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(rotation.queued().count(), 1_000);
     }
 
-    /// The same rules, kept the slow way.
+    /// A model of the rotation that follows the same rules in a slow and simple way.
     #[derive(Default)]
     struct Model {
         queue: Vec<u32>,

@@ -1,4 +1,4 @@
-//! How a refresh begins: a token is marked as refused, requests join, and the task learns what it starts from.
+//! The beginning of a refresh: a token is marked as refused, requests join, and the task learns what it starts from.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,8 +21,8 @@ pub(in crate::pool) struct BegunRefresh {
 }
 
 impl State {
-    /// Marks the token of this generation as refused, so that it is refreshed before its next use. Says whether it did: not
-    /// if there is another token by now, no way to replace it, or a forced refresh was a moment ago.
+    /// Marks the token of this generation as refused, so that it is refreshed before its next use. False if there is
+    /// another token by now, no way to replace it, or a forced refresh was a moment ago.
     pub(in crate::pool) fn invalidate(&mut self, id: &str, seen: Generation, has_source: bool, now: Instant) -> bool {
         let Some(entry) = self.place_of(id).and_then(|place| self.entry_mut(place)) else { return false };
         let is_refreshable = has_source && entry.is_refreshable();
@@ -33,7 +33,7 @@ impl State {
         true
     }
 
-    /// Joins the refresh of a credential that is under way, or begins one, which is returned. Without a `waiter` the caller
+    /// Joins the refresh of a credential that is under way, or begins one and returns it. Without a `waiter` the caller
     /// does not wait for it.
     #[must_use]
     pub(in crate::pool) fn join_refresh(
@@ -51,7 +51,7 @@ impl State {
         })
     }
 
-    /// What a refresh starts from. `None` if the pool holds another token than the one to be replaced by now, which needs no
+    /// The credential that a refresh starts from. `None` if the pool holds another token by now, which needs no
     /// refresh. `follows` says whether the pool follows its store.
     pub(in crate::pool) fn held_for_refresh(
         &mut self,

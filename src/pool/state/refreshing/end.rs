@@ -1,4 +1,4 @@
-//! How a refresh ends: the new token is published, or the failure is held against the credential.
+//! The end of a refresh: the new token is published, or the failure is held against the credential.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,20 +14,20 @@ use crate::sync::oneshot;
 use crate::tokens::refresh::across::{Newer, StoreRelation, is_same, newer};
 use crate::verdict::Kind;
 
-/// What has come of publishing a refreshed credential.
+/// The result of publishing a refreshed credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::pool) enum Published {
     /// A new token is in use.
     Replaced,
-    /// The token is the one before, and stays in use.
+    /// The token is the same as before, and stays in use.
     Same,
-    /// The token is the one before, and useless.
+    /// The token is the same as before, and useless.
     SameAndUseless,
 }
 
 impl State {
-    /// Ends the refresh of a credential: those who wait for it, and whether the token that it began with was replaced
-    /// meanwhile. The outcome for an old token says nothing about one that a person has put in.
+    /// Ends the refresh of a credential. Returns the waiters, and whether the token that it began with was replaced
+    /// meanwhile: the outcome for an old token says nothing about one that a person has put in.
     #[must_use]
     pub(in crate::pool) fn end_refresh(
         &mut self,
@@ -39,9 +39,9 @@ impl State {
         (entry.refreshing.waiting.take().unwrap_or_default(), is_overtaken)
     }
 
-    /// Learns what a refresh has brought. Returns what is to be [published](State::publish) of it, if anything: a removal wins
-    /// over a refresh, and so does a token that a person has put in meanwhile. `follows` says whether the pool follows its
-    /// store.
+    /// Takes note of a refreshed record. Returns the credential that is to be [published](State::publish), if any: a
+    /// removal wins over a refresh, and so does a token that a person has put in meanwhile. `follows` says whether the
+    /// pool follows its store.
     pub(in crate::pool) fn learn_refreshed(
         &mut self,
         slot: &Arc<Slot>,
@@ -68,7 +68,7 @@ impl State {
         })
     }
 
-    /// Publishes what a refresh has brought.
+    /// Publishes a refreshed credential.
     pub(in crate::pool) fn publish(
         &mut self,
         slot: &Arc<Slot>,
@@ -88,8 +88,8 @@ impl State {
         Published::Replaced
     }
 
-    /// The token endpoint has handed out the token that was to be replaced: it has no other for now. One that is valid stays
-    /// in use, also if the provider has refused it once.
+    /// Handles an exchange that brought the token that was to be replaced: the token endpoint has no other for now. If
+    /// the token is valid it stays in use, even if the provider has refused it once.
     fn same_again(&mut self, slot: &Arc<Slot>, settings: &Settings, now: Instant) -> Published {
         let Some(entry) = self.owner(slot) else { return Published::Same };
         entry.refreshing.forced = false;
@@ -100,7 +100,7 @@ impl State {
         Published::Same
     }
 
-    /// Where the token that a refresh has brought is to be replaced already, the token endpoint is asked after a pause.
+    /// Pauses refreshes if the new token is due for the next one already.
     fn pause_if_early(&mut self, slot: &Arc<Slot>, settings: &Settings, now: Instant) {
         let Some(entry) = self.owner(slot) else { return };
         if entry.refresh_need(now) == (Need::Refresh { valid: true }) {
@@ -108,8 +108,8 @@ impl State {
         }
     }
 
-    /// Removes a credential that the store does not hold any more: a removal wins over a refresh, unless another secret was
-    /// put in meanwhile. What is returned is dropped after the lock.
+    /// Removes a credential that the store no longer holds: a removal wins over a refresh, unless another secret was
+    /// put in meanwhile. Drop the result after the lock.
     #[must_use]
     pub(in crate::pool) fn remove_refreshed(&mut self, slot: &Arc<Slot>, is_overtaken: bool) -> Option<PoolEntry> {
         if is_overtaken || self.owner(slot).is_none() {
@@ -137,7 +137,7 @@ impl State {
                 (false, Effects { out: Some((slot.clone(), reason)), ..Effects::default() })
             }
             (WhyNoToken::Login(reason), false) => (false, self.take_out(slot.place, reason, now)),
-            // Another process is about to store a new token for all.
+            // Another process is about to store a new token, which this pool takes over.
             (WhyNoToken::Busy, true) => (false, Effects::default()),
             (WhyNoToken::ForNow | WhyNoToken::Refused, true) => (true, Effects::default()),
             (WhyNoToken::Busy | WhyNoToken::ForNow | WhyNoToken::Refused, false) => {

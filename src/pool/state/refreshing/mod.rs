@@ -1,4 +1,5 @@
-//! The refresh of one credential, as the pool sees it: whether one is needed, under way or paused. Plain data, pure rules.
+//! The refresh of one credential, as the state knows it: whether one is needed, under way or paused. Plain data, pure
+//! rules.
 //!
 //! The task that refreshes is `pool/refresh`; it tells this room how it begins (`begin`) and ends (`end`). It is not a flag
 //! in the task, because a pick has to see under the lock whether a token is good, and thousands of requests share one refresh.
@@ -20,10 +21,10 @@ use crate::verdict::OutReason;
 const FORCED_REFRESH_FLOOR: Duration = Duration::from_secs(60);
 
 /// How long a refresh waits while another process refreshes the same credential. It is longer than a refresh takes at a
-/// healthy OAuth server, and short enough that requests rather go on with another account.
+/// healthy OAuth server. It is short enough that a request goes on with another account before it loses patience.
 pub(in crate::pool) const LEASE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The outcome of a refresh, as every waiter gets it.
+/// The outcome of a refresh, which every waiter gets.
 pub(crate) type RefreshOutcome = Result<(), RefreshError>;
 
 /// The state of one credential's refresh.
@@ -31,16 +32,16 @@ pub(crate) type RefreshOutcome = Result<(), RefreshError>;
 pub(in crate::pool::state) struct RefreshState {
     /// The waiters of the refresh that is under way, if one is.
     waiting: Option<Vec<oneshot::Sender<RefreshOutcome>>>,
-    /// The provider refused the current token before its time.
+    /// Whether the provider refused the current token before it expired.
     pub(in crate::pool::state) forced: bool,
     last_forced: Option<Instant>,
     /// How many refreshes in a row were refused without a stated time.
     refusals: u32,
-    /// Until then a refresh is paused, unless a request has to wait for one.
+    /// The end of the pause between refreshes. A request that has to wait for a refresh does not keep to it.
     not_before: Option<Instant>,
     /// Why the refresh token is useless, if it is.
     pub(in crate::pool::state) login_lost: Option<OutReason>,
-    /// The event that a person has to act has been sent.
+    /// Whether the event was sent that a person has to act.
     pub(in crate::pool::state) is_reported: bool,
 }
 
@@ -63,7 +64,7 @@ impl RefreshState {
         self.is_reported = false;
     }
 
-    /// Notes that the event that a person has to act is sent. `false` if it has been sent before.
+    /// Marks that the event is sent that a person has to act. False if it was sent before.
     pub(in crate::pool::state) fn report_once(&mut self) -> bool {
         !std::mem::replace(&mut self.is_reported, true)
     }
@@ -89,7 +90,7 @@ impl RefreshState {
     /// Counts a failed refresh, and returns the pause until the next one.
     fn failed(&mut self, why: WhyNoToken, stated: Option<Duration>, settings: &Settings, now: Instant) -> Duration {
         let pause = match why {
-            // Another process is about to store a new token for all.
+            // Another process is about to store a new token, which this pool takes over.
             WhyNoToken::Busy => LEASE_PATIENCE,
             WhyNoToken::Refused => refresh_failed(settings, stated, self.refusals),
             WhyNoToken::ForNow | WhyNoToken::Login(_) => refresh_failed(settings, stated, 0),
@@ -105,13 +106,13 @@ impl RefreshState {
         pause
     }
 
-    /// Whether the token is useless and the last refresh has just failed. A probe would find the same.
+    /// Whether the token is useless and the last refresh has just failed, so that a probe would only show the same.
     pub(in crate::pool::state) fn is_paused(&self, access: &Access, now: Instant) -> bool {
         let paused = self.not_before.is_some_and(|not_before| not_before > now);
         paused && self.need(access, now) == Need::Refresh { valid: false }
     }
 
-    /// Ends the pause, because a person wants another try.
+    /// Ends the pause, because a person wants another attempt.
     pub(in crate::pool::state) fn end_pause(&mut self) {
         self.not_before = None;
     }
@@ -131,14 +132,15 @@ pub(in crate::pool) enum Need {
     },
 }
 
-/// Why a refresh brought no token, as far as it matters for the credential.
+/// Why a refresh brought no token: the part that matters for the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::pool) enum WhyNoToken {
-    /// It failed without a refusal, for example by the network.
+    /// It failed without a refusal, for example because of the network.
     ForNow,
-    /// The token endpoint, or the user's token source, has refused for now. That may repeat for ever, so the pause grows.
+    /// The token endpoint, or the user's token source, has refused for now. This may repeat for ever, so the pause
+    /// grows.
     Refused,
-    /// Another process is refreshing it, and has not ended in time.
+    /// Another process is refreshing the credential, and has not ended in time.
     Busy,
     /// The refresh token is useless: a person has to log in.
     Login(OutReason),

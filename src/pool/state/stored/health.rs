@@ -12,8 +12,8 @@ use crate::pool::state::{Effects, State};
 use crate::store::{Cooldown, Health};
 use crate::verdict::Scope;
 
-/// A stored cooldown replaces the pool's own only if it ends later by more than this. A smaller difference is only the delay
-/// of the store.
+/// How much later than the pool's own cooldown a stored one must end to replace it. A smaller difference is only the
+/// delay of the store.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// The two clocks at one moment.
@@ -28,11 +28,11 @@ pub(in crate::pool) struct Moment {
 struct StoredEnd {
     at: Instant,
     guessed: bool,
-    /// It is farther away than any cooldown may be, so a clock has jumped since.
+    /// Whether it was farther away than any cooldown may be, which shows that a clock has jumped.
     jumped: bool,
 }
 
-/// When a stored cooldown ends; `None` if it is over, or is about a model without a name.
+/// The end of a stored cooldown. `None` if it is over, or concerns a model without a name.
 ///
 /// No cooldown is longer than the settings allow, so an end that is farther away shows that a clock has jumped. Such a
 /// cooldown counts as one without a stated time.
@@ -55,9 +55,10 @@ fn end_of(cooldown: &Cooldown, settings: &Settings, moment: Moment) -> Option<St
 }
 
 impl State {
-    /// Takes over what other processes have changed of a credential's stored health: it `was` this at the last read and `is`
-    /// that now. A cooldown causes no event here, because the process that began it has sent one. An impossible end is
-    /// corrected in the store; otherwise the next process to open it would keep the credential from use for years.
+    /// Takes over what other processes have changed in a credential's stored health, which `was` this at the last
+    /// reading and `is` that now. A cooldown causes no event here, because the process that began it has sent one. An
+    /// impossible end is corrected in the store; otherwise the next process to open it would keep the credential from
+    /// use for years.
     pub(in crate::pool) fn take_over(
         &mut self,
         place: u32,
@@ -97,7 +98,7 @@ impl State {
         }
     }
 
-    /// Cools a credential until `end`, if that is later than the end of its own cooldown by more than the slack.
+    /// Cools a credential until `end`, if its own cooldown ends earlier than that by more than the slack.
     fn cool_until(&mut self, place: u32, new: &Cooldown, end: StoredEnd, now: Instant) {
         let model = new.model.as_deref().map(Arc::from);
         let known = self.cooldowns_of(place, model.as_ref()).and_then(|cooldowns| cooldowns.until_of(new.cause));
@@ -116,7 +117,7 @@ impl State {
         let Effects { .. } = self.begin_cooldown(place, cooldown, now);
     }
 
-    /// Notes for the store that `held` has this end.
+    /// Notes for the store that the cooldown `held` has this end.
     fn correct(&mut self, place: u32, held: &Cooldown, end: StoredEnd) {
         let Self { entries, outbox, .. } = self;
         let Some(Some(entry)) = entries.get(place as usize) else { return };

@@ -1,4 +1,5 @@
-//! Which statuses of a credential are noted for the store: a failure that changes its health, and the first success after it.
+//! Notes statuses of a credential for the store: that of a failure that changes its health, and that of the first
+//! success after it.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -37,7 +38,7 @@ impl PoolEntry {
     /// Takes over the last status that is stored.
     pub(in crate::pool::state) fn know_last_status(&mut self, stored: Option<LastStatus>) {
         let Some(LastStatus { status, .. }) = stored else { return };
-        // An answer that this process has had itself counts more.
+        // An answer that this process has had itself takes precedence.
         let _ = self.access.slot.last_status.compare_exchange(0, status.as_u16(), Relaxed, Relaxed);
         self.is_noted_as_failing = !status.is_success();
         self.set_troubled();

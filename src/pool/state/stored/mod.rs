@@ -1,8 +1,9 @@
-//! What the pool and its store owe each other: changes that wait to be written, and records that are taken over.
+//! The part of the state that concerns the store: changes that wait to be written, and records that are taken over.
 //!
-//! This room does not know the store, only its plain words (`Record`, `Health`). Changes are noted in the `outbox`; `records`
-//! compares and takes over credentials, `health` their cooldowns, and `last_status` decides which answers are worth a note.
-//! It is not a write at each change, because a transition must not wait, and a storm of failures alike is one note.
+//! This room does not know the store, only its plain data (`Record`, `Health`). Changes are noted in the `outbox`;
+//! `records` compares and takes over credentials, `health` their cooldowns, and `last_status` decides which statuses
+//! are noted. It is not a write at each change, because a transition must not wait, and many equal failures are one
+//! note.
 
 pub(in crate::pool::state) mod health;
 pub(in crate::pool::state) mod last_status;

@@ -1,5 +1,5 @@
-//! The changes of a pool that are still to be written to its store: plain data, filled under the pool's lock and emptied by
-//! the task that writes (`pool/mirror`).
+//! The outbox: changes of a pool that are still to be written to its store. It is plain data, filled under the pool's
+//! lock and emptied by the task that writes (`pool/mirror`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,28 +17,29 @@ use crate::verdict::{Kind, Scope};
 /// What waits to be stored.
 #[derive(Debug, Default)]
 pub(in crate::pool::state) struct Outbox {
-    /// Whether a task writes the changes to the store. Without one nothing is collected.
+    /// Whether a task writes the changes to the store. Without one none are collected.
     is_attended: bool,
     notes: Vec<HealthNote>,
     /// The credentials that were added, changed or removed, each with its count of changes.
     changed: HashMap<CredentialId, u64>,
-    /// The order that was set.
+    /// The order that a caller has set, if it is not stored yet.
     order: Option<Vec<CredentialId>>,
-    /// Counts the writes to the store. What was read from it before the last write is out of date.
+    /// Counts the writes to the store, so that a reading that began before the last write is known to be out of date.
     writes: u64,
 }
 
-/// What has happened to one credential's health.
+/// A change of one credential's health, for the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::pool) struct HealthNote {
     pub(in crate::pool) id: CredentialId,
     pub(in crate::pool) generation: Generation,
     step: Option<NotedStep>,
-    /// The status of the answer that caused the step, or of an answer without a step.
+    /// The status of the answer that caused the step; or of an answer without a step.
     answered: Option<StatusCode>,
 }
 
-/// One change of health. Its times are monotonic, because the user's wall clock is not read under the pool's lock.
+/// One step of a change of health. Its times are monotonic, because the user's wall clock is not read under the pool's
+/// lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::pool::state) enum NotedStep {
     Cooled { cause: Kind, model: Option<Arc<str>>, until: Instant, guessed: bool },
@@ -76,7 +77,7 @@ impl Outbox {
 
     #[cold]
     fn push(&mut self, id: &CredentialId, generation: Generation, step: NotedStep) {
-        // Many failures alike are one note.
+        // Many equal failures become one note.
         match self.notes.last_mut() {
             Some(last) if last.is_of(id, generation) && last.step.as_ref().is_none_or(|held| held.is_before(&step)) => {
                 last.step = Some(step);
@@ -85,7 +86,7 @@ impl Outbox {
         }
     }
 
-    /// Notes the status of an answer, beside the step that it caused.
+    /// Notes the status of an answer, together with the step that it caused.
     #[cold]
     pub(in crate::pool::state) fn answered(&mut self, id: &CredentialId, generation: Generation, status: StatusCode) {
         match self.notes.last_mut() {
@@ -130,7 +131,8 @@ impl Outbox {
         self.changed.contains_key(id)
     }
 
-    /// It is in the store, unless it has changed again.
+    /// Notes that a credential is stored, unless it has changed again since `mark`. `is_news` says whether anything had
+    /// to be written or taken over.
     fn written(&mut self, id: &CredentialId, mark: u64, is_news: bool) {
         self.writes += u64::from(is_news);
         if self.changed.get(id) == Some(&mark) {
@@ -143,9 +145,9 @@ impl Outbox {
     }
 }
 
-/// What the task that writes to the store calls.
+/// The transitions for the task that writes to the store.
 impl State {
-    /// Collects changes from now on, because a task writes them.
+    /// Collects changes from now on, because there is a task that writes them.
     pub(in crate::pool) fn collect_changes(&mut self) {
         self.outbox.attend();
     }
@@ -193,14 +195,14 @@ impl State {
         self.outbox.give_back_order(order);
     }
 
-    /// Counts the writes to the store. What was read from it before the last write is out of date.
+    /// Counts the writes to the store, so that a reading that began before the last write is known to be out of date.
     pub(in crate::pool) fn store_writes(&self) -> u64 {
         self.outbox.writes()
     }
 }
 
 impl NotedStep {
-    /// Whether `later` makes this one superfluous.
+    /// Whether `later` makes this step superfluous.
     fn is_before(&self, later: &Self) -> bool {
         match (self, later) {
             (Self::Cooled { cause, model, until, .. }, Self::Cooled { cause: again, model: same, until: end, .. }) => {
@@ -210,7 +212,7 @@ impl NotedStep {
         }
     }
 
-    /// This step in the store's words.
+    /// This step in the form of the store, with times of the wall clock.
     fn change(&self, wall: SystemTime, now: Instant) -> HealthChange {
         let change = HealthChange::new();
         match self {

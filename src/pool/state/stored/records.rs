@@ -25,7 +25,7 @@ impl State {
     pub(in crate::pool) fn take_record(&mut self, place: u32, credential: Credential, access: Arc<Access>) -> bool {
         let Some(entry) = self.entry_mut(place) else { return false };
         if is_same(&entry.credential.material, &credential.material) {
-            // A refresh has brought the same token: it is tried with the provider before it is refreshed again.
+            // A refresh has brought the same token. The provider is asked with it before it is refreshed again.
             entry.refreshing.forced &= entry.access.generation >= access.generation;
         }
         self.go_on_with(place, credential, access)

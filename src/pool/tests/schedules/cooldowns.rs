@@ -1,4 +1,4 @@
-//! Cooldowns begin and end while requests pick a credential.
+//! Schedules in which cooldowns begin and end while requests pick a credential.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::pool::Standing;
 use crate::sync::{spawn, time};
 use crate::verdict::Scope;
 
-/// Longer than the provider asks for.
+/// Longer than any time that the provider states.
 const A_WHILE: Duration = Duration::from_secs(30);
 
 #[test]

@@ -1,4 +1,4 @@
-//! A credential, a pool and its last handle go while a refresh is under way.
+//! Schedules in which a credential, a pool or its last handle goes away while a refresh is under way.
 
 use std::time::Duration;
 

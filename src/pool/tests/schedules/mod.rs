@@ -55,7 +55,7 @@ fn run<F: Future<Output = ()> + 'static>(scheduler: impl Scheduler + 'static, wh
     });
 }
 
-/// Says how many schedules it took, where one has failed.
+/// Prints how many schedules had run when one fails.
 struct Begun(AtomicUsize, String);
 
 impl Drop for Begun {
@@ -66,7 +66,7 @@ impl Drop for Begun {
     }
 }
 
-/// The task that lets the time pass.
+/// The number of the task that lets the time pass: it is the first one to be started.
 const CLOCK: usize = 1;
 
 /// Lets the time pass only where no other task can go on.

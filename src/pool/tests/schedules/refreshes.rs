@@ -1,4 +1,5 @@
-//! One exchange for one expiry, and no refresh token sent twice, whichever tasks write, read and ask meanwhile.
+//! Schedules of refreshes: one exchange for one expiry, and no refresh token sent twice, whatever other tasks do
+//! meanwhile.
 
 use std::time::Duration;
 

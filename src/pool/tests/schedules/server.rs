@@ -26,7 +26,7 @@ pub(super) fn wall() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_900_000_000) + time::elapsed()
 }
 
-/// The server and the provider. Clones are the same ones.
+/// The OAuth server and the provider. Clones share one state.
 #[derive(Clone, Default)]
 pub(super) struct Server(Arc<Mutex<Books>>);
 
@@ -50,14 +50,14 @@ impl Server {
         Self::default()
     }
 
-    /// One whose refreshes end the access token before.
+    /// A server whose refreshes end the earlier access token.
     pub(super) fn strict() -> Self {
         let server = Self::new();
         server.books().ends_old = true;
         server
     }
 
-    /// No step of another task falls within: this is not what is tested.
+    /// The server's state. No step of another task falls within the lock, because that is not what is tested.
     fn books(&self) -> MutexGuard<'_, Books> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +67,7 @@ impl Server {
         Credential::new(id, self.books().issue(id, life))
     }
 
-    /// The provider does not take any access token that was issued so far.
+    /// Ends all access tokens that were issued so far.
     pub(super) fn end_access_tokens(&self) {
         self.books().taken.clear();
     }
@@ -158,7 +158,7 @@ impl TokenSource for Server {
     }
 }
 
-/// The way there or back: others go on meanwhile, for a few steps or for as long as they can.
+/// Stands for the way of a request or an answer: other tasks run meanwhile, for a few steps or for as long as they can.
 async fn travel() {
     match thread_rng().gen_range(0..4) {
         0 => time::sleep(Duration::from_millis(30)).await,

@@ -1,4 +1,4 @@
-//! A pool over a store in memory, requests over it, and what holds when all is over.
+//! A pool over a store in memory, requests over it, and what must hold in the end.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::pool::Pool;
 use crate::store::{MemoryStore, Record, Store};
 use crate::sync::{spawn, time};
 
-/// A store, and the servers.
+/// A store, the OAuth server and the provider.
 pub(super) struct World {
     pub(super) server: Server,
     pub(super) store: MemoryStore,
@@ -53,7 +53,7 @@ impl World {
         })
     }
 
-    /// All are answered, and well.
+    /// Waits for requests, and asserts that all of them succeed.
     pub(super) async fn serves(&self, requests: Vec<JoinHandle<Result<StatusCode, BoxError>>>) {
         for request in requests {
             let status = request.await.unwrap().unwrap();
@@ -62,10 +62,10 @@ impl World {
         }
     }
 
-    /// What holds once all requests are answered: the store has what the pool holds, which is what the server takes.
+    /// Asserts that, once all requests are answered, the store has what the pool holds, and the server takes that.
     pub(super) async fn settled(&self, pool: &Pool) {
         pool.flush().await.unwrap();
-        // Until the pool has heard of all that is in the store.
+        // Long enough for the pool to read all that is in the store.
         time::sleep(Duration::from_secs(1)).await;
         self.spent_once();
         for credential in pool.snapshot().credentials {

@@ -20,7 +20,7 @@ pub(super) enum Intended {
         /// The time that is left for the exchange.
         left: Duration,
     },
-    /// Nothing is to be exchanged.
+    /// No exchange is needed: the refresh has ended.
     Settled(Ended),
 }
 

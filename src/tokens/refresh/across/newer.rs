@@ -1,4 +1,4 @@
-//! Tells which secret is newer, the pool's or the store's: one rule for what is exchanged, written and taken over.
+//! Tells which secret is newer, the pool's or the store's. One rule decides what is exchanged, written and taken over.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::store::Record;
 /// How a secret in memory relates to the records that the store has held of its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreRelation {
-    /// The store has held a record of the credential.
+    /// Whether the store has held a record of the credential.
     pub(crate) is_stored: bool,
-    /// A stored record with another secret is newer than ours from this generation on. `None` if a person has put ours in: then
-    /// it replaces every stored one.
+    /// The generation from which on a stored record with another secret is newer than ours. `None` if a person has put
+    /// ours in: then it replaces every stored one.
     replaced_from: Option<Generation>,
 }
 
@@ -24,23 +24,24 @@ pub(crate) enum Newer {
 }
 
 impl StoreRelation {
-    /// A secret that code gave to a pool which does not follow its store. A stored secret of a later generation is its successor.
+    /// For a secret that code gave to a pool which does not follow its store. A stored secret of a later generation is
+    /// newer.
     pub(crate) const fn given(generation: Generation) -> Self {
         Self { is_stored: false, replaced_from: Some(generation.next()) }
     }
 
-    /// A secret that was added to a pool which follows its store. If the store holds the credential nevertheless, another process
-    /// was quicker, and may have exchanged the same refresh token already.
+    /// For a secret that was added to a pool which follows its store. If the store holds the credential nevertheless,
+    /// another process was quicker, and may have exchanged the same refresh token already.
     pub(crate) fn added() -> Self {
         Self { is_stored: false, replaced_from: Some(Generation::default()) }
     }
 
-    /// A secret that was read from the store or written to it.
+    /// For a secret that was read from the store or written to it.
     pub(crate) const fn stored(generation: Generation) -> Self {
         Self { is_stored: true, replaced_from: Some(generation) }
     }
 
-    /// The same, after a person has put another secret in.
+    /// For the secret that a person has put in, in place of this one.
     pub(crate) const fn put_in(self) -> Self {
         Self { replaced_from: None, ..self }
     }
@@ -75,10 +76,10 @@ pub(crate) fn newer(relation: &StoreRelation, ours: &Material, theirs: &Record) 
     }
 }
 
-/// Stores cut the time of expiry to milliseconds, or to seconds.
+/// The largest difference between equal expiries: stores cut them to milliseconds, or to seconds.
 const CUT: Duration = Duration::from_secs(1);
 
-/// Whether it is the same secret, with the same life.
+/// Whether both are the same secret, with the same expiry.
 pub(crate) fn is_same(one: &Material, other: &Material) -> bool {
     let (Some(one), Some(other)) = (one.tokens(), other.tokens()) else { return one == other };
     let as_long = match (one.expiry(), other.expiry()) {

@@ -15,11 +15,11 @@ pub(crate) struct Held {
     pub(crate) generation: Generation,
     /// How its secret relates to what the store has held.
     pub(crate) relation: StoreRelation,
-    /// Whether all of a credential is taken from the store, and not only its secret.
+    /// Whether the whole credential is taken from the store, and not only its secret.
     pub(crate) follows: bool,
-    /// Whether a person asks for the refresh: a refresh token that is known to be refused is then sent again.
+    /// Whether a person asks for the refresh. Then a refresh token that is known to be refused is sent again.
     pub(crate) insists: bool,
-    /// An earlier refresh of this process, which is over, so that it need not be waited for.
+    /// The intent of an earlier refresh of this process. That refresh is over, so it need not be waited for.
     pub(crate) begun: Option<Intent>,
 }
 
@@ -31,7 +31,7 @@ pub(super) enum RefreshPlan {
     /// The refresh token of this record is exchanged. The record has no intent yet.
     Exchange {
         base: Record,
-        /// An earlier refresh of the same token has begun, and has no known end.
+        /// Whether an earlier refresh of the same token has begun, and its end is unknown.
         interrupted: bool,
     },
     /// Another process has found that the refresh token is useless.
@@ -71,12 +71,13 @@ pub(super) fn plan(held: &Held, found: Option<&Record>, now: SystemTime) -> Refr
     }
 }
 
-/// What a refusal for good means, if the store holds nothing newer.
+/// The reason to be out after a refusal for good, if the store holds nothing newer.
 pub(super) fn refused(interrupted: bool) -> OutReason {
     if interrupted { OutReason::RefreshLost } else { OutReason::RefreshRefused }
 }
 
-/// The change of health that a new secret brings, as in `State::replace_secret`: failures of the old secret are forgotten.
+/// The change of health that comes with a new secret: failures of the old secret are forgotten. It does the same as
+/// `State::replace_secret`.
 pub(crate) fn new_start() -> HealthChange {
     let old = [Kind::Unauthorized, Kind::Forbidden];
     let scopes = [Scope::Credential, Scope::Generation];
@@ -100,7 +101,8 @@ impl Held {
         self.relation.has_held(record, &self.credential.material);
     }
 
-    /// A stored record as this pool takes it over.
+    /// The record that this process takes over: the stored one if it follows the store, else its own credential with
+    /// the stored secret.
     pub(super) fn with_secret_of(&self, found: &Record) -> Record {
         if self.follows {
             return found.clone();

@@ -1,9 +1,9 @@
 //! A refresh of a stored record by a program that runs no pool, such as a command that a person waits for.
 //!
-//! `across` does the work, for the pool too. This file adds what such a program needs beside it: more patience with other
-//! processes, news for the person who waits, and a new token that is kept until it is stored. It may call the token source
-//! and the store. It is not the pool's own refresh, because a pool goes on with other accounts where a person waits, and notes
-//! in the store what its requests have met.
+//! `across` does the work, here and for the pool. This file adds what such a program needs besides: more patience with
+//! other processes, news for the person who waits, and a new token that is kept until it is stored. It may call the
+//! token source and the store. It is not the pool's own refresh, because a pool goes on with other accounts while this
+//! one waits, and a pool notes in the store what its requests have met.
 
 use std::time::Duration;
 
@@ -16,17 +16,19 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::store::{DynStore, Intent, Record, Store, StoreKey, StoreLease};
 use crate::sync::time;
 
-/// How long to wait at the least for another process that holds the lease, or is in the middle of an exchange without it.
+/// The shortest time that it waits for another process that holds the lease, or is in the middle of an exchange without
+/// it.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The pauses between two tries to store new tokens, which are nowhere else.
+/// The first pause between two attempts to store new tokens, which are only in memory.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Refreshes the tokens of stored records without a pool, in turn with all processes that share the store.
 ///
-/// A [`Pool`](crate::Pool) refreshes by itself, and [`Pool::refresh`](crate::Pool::refresh) at once. This is for programs that
-/// look after a store while other processes run the pools over it, as the command `marathon auth refresh` does.
+/// A [`Pool`](crate::Pool) refreshes by itself, and [`Pool::refresh`](crate::Pool::refresh) refreshes at once. This
+/// type is for programs that look after a store while other processes run the pools over it, such as the command
+/// `marathon auth refresh`.
 ///
 /// ```
 /// use oauth_marathon::store::{CasOutcome, MemoryStore, Record, Store, StoreKey};
@@ -67,39 +69,41 @@ pub enum RecordRefreshed {
     Removed,
 }
 
-/// News of a [`RecordRefresh`] while it runs.
+/// A step of a [`RecordRefresh`] that it reports while it runs.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RecordRefreshNews<'a> {
-    /// Another process refreshes the same credential, and is waited for.
+    /// Another process holds the store lease of the credential. The refresh waits for it.
     Waiting,
-    /// Another process may be in the middle of its exchange, without the lease, and is waited for.
+    /// Another process may be in the middle of its exchange, without the lease. The refresh waits until that must be
+    /// over.
     UnderWay(&'a Intent),
-    /// An earlier refresh has begun, and has no known end. Its refresh token is sent once more.
+    /// An earlier refresh has begun, and its end is unknown. Its refresh token is sent once more.
     Interrupted(&'a Intent),
-    /// The store could not take the new tokens. They are in memory alone, and are stored as soon as that works.
+    /// The new tokens could not be stored. They are only in memory, and are stored as soon as that works.
     Unstored(&'a BoxError),
 }
 
 impl<'a, S: Store, T: TokenSource> RecordRefresh<'a, S, T> {
-    /// Refreshes of records in this store, with tokens from this source.
+    /// A refresher of records in this store, with tokens from this source.
     pub fn new(store: &'a S, source: &'a T) -> Self {
         Self { store, source, exchange_timeout: Settings::default().exchange_timeout }
     }
 
-    /// The longest time that an exchange may take, 30 s by default. All processes that share the store need the same one:
-    /// see [`Settings::exchange_timeout`].
+    /// Sets the longest time that an exchange may take, 30 s by default. All processes that share the store need the
+    /// same value: see [`Settings::exchange_timeout`].
     pub fn exchange_timeout(mut self, timeout: Duration) -> Self {
         self.exchange_timeout = timeout;
         self
     }
 
-    /// Refreshes one credential now, also if its token is valid or its refresh token is known to be refused. `seen` is the
-    /// record as it was decided on: if the store holds newer tokens by then, they are adopted. `news` is called meanwhile.
+    /// Refreshes one credential now, even if its token is valid or its refresh token is known to be refused. `seen` is
+    /// the record for which the caller decided this: if the store holds newer tokens by then, they are adopted. `news`
+    /// gets each step.
     ///
-    /// Another process that refreshes the same credential is waited for, for 90 s or three times the longest exchange. New
-    /// tokens are kept until they are stored, however long that takes. Run it in a task that nothing ends early: what is
-    /// dropped between the answer of the token endpoint and the store is lost.
+    /// It waits for another process that refreshes the same credential: for 90 s, or three times the longest exchange
+    /// if that is longer. New tokens are kept until they are stored, however long that takes. Run it in a task that
+    /// nothing ends early: tokens that are dropped between the answer of the token endpoint and the store are lost.
     ///
     /// # Errors
     ///
@@ -117,7 +121,7 @@ impl<'a, S: Store, T: TokenSource> RecordRefresh<'a, S, T> {
         }
         let key = StoreKey::new(provider, &seen.credential.id);
         let exchange = self.exchange_timeout;
-        // It has the patience to wait for one exchange of others and for another after it.
+        // This is enough to wait for one exchange of another process, and for another one after it.
         let times = Times { exchange, patience: PATIENCE.max(exchange.saturating_mul(3)) };
         let _lease = wait(self.store, &key, times.patience, &mut news).await?;
         let held = Held {
@@ -154,7 +158,7 @@ impl<'a, S: Store, T: TokenSource> RecordRefresh<'a, S, T> {
         }
     }
 
-    /// Asks the token source, for the time that is left.
+    /// Calls the token source, within the time that is left.
     async fn ask(&self, request: RefreshRequest, (left, times): (Duration, Times)) -> Result<TokenSet, RefreshError> {
         let limit = left.saturating_add(times.last_word());
         time::timeout(limit, self.source.refresh(request)).await.unwrap_or_else(|_| {
@@ -186,7 +190,7 @@ async fn wait(
     })
 }
 
-/// Stores the new tokens, again and again until it works: the old refresh token may no longer work.
+/// Stores the new tokens, and repeats that until it works, because the old refresh token may no longer work.
 async fn keep(
     store: &dyn DynStore,
     key: &StoreKey,

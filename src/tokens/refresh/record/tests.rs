@@ -30,7 +30,7 @@ async fn stored(store: &MemoryStore, tokens: TokenSet) -> Entry {
     }
 }
 
-/// Gives out new tokens after it has done something to the store.
+/// A token source that gives out new tokens after it has changed the store with `meanwhile`.
 fn source<F, Fut>(calls: &Arc<AtomicUsize>, meanwhile: F) -> impl TokenSource
 where
     F: Fn() -> Fut + Send + Sync + Clone + 'static,
@@ -58,7 +58,7 @@ async fn refresh(
     RecordRefresh::new(store, source).exchange_timeout(exchange).run("x", seen, news).await
 }
 
-/// What the token source said.
+/// The error of the token source.
 fn refusal(error: &Error) -> &RefreshError {
     error.source().and_then(|source| source.downcast_ref()).unwrap_or_else(|| panic!("{error}"))
 }

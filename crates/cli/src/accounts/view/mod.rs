@@ -1,4 +1,4 @@
-//! What the command shows of credentials: a table for people, JSON for programs, and never a secret.
+//! The view of credentials that the command shows: a table for people, JSON for programs, and never a secret.
 //!
 //! It reads records and writes none. The view stands between record and output so that the JSON keeps its names when
 //! the store's text changes.
@@ -34,7 +34,7 @@ pub(super) struct View {
     reason: Option<String>,
     #[serde(rename = "restsForMs")]
     cooling_for_ms: Option<u64>,
-    /// The status that was noted last, and when.
+    /// The last status that was noted.
     last_status: Option<u16>,
     last_status_at: Option<u64>,
     cooldowns: Vec<CooldownView>,
@@ -76,7 +76,7 @@ impl View {
         let record = &entry.record;
         let credential = &record.credential;
         let lasting: Vec<_> = record.health.cooldowns.iter().filter(|cooldown| cooldown.until > now).collect();
-        // With a cooldown of one model the credential still serves the others.
+        // A credential that cools for one model still serves the others.
         let whole =
             lasting.iter().filter(|cooldown| cooldown.scope != Scope::Model).max_by_key(|cooldown| cooldown.until);
         let (state, reason) = match (record.health.out, whole) {
@@ -202,7 +202,7 @@ struct Cell {
     style: anstyle::Style,
 }
 
-/// All of it as a table.
+/// The credentials of all these providers as a table.
 pub(super) fn table(providers: &[ProviderView], now: SystemTime) -> String {
     let name =
         |text: Option<&str>| Cell { text: text.map_or_else(|| "-".to_owned(), line), style: anstyle::Style::new() };

@@ -1,4 +1,4 @@
-//! The table and the JSON of each state.
+//! Tests of the table and the JSON, for each state of a credential.
 
 use std::time::UNIX_EPOCH;
 

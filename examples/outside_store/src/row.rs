@@ -89,17 +89,20 @@ impl Row {
     /// If a word or a status is not one, or the secret is missing.
     pub fn record(&self) -> Result<Record, BoxError> {
         let mut credential = Credential::new(self.id.as_str(), self.material()?);
-        let texts: [(&Option<String>, fn(Credential, &str) -> Credential); 5] = [
-            (&self.label, Credential::label),
-            (&self.subject, |credential, text| credential.subject(text)),
-            (&self.header, |credential, text| credential.header(text)),
-            (&self.scheme, |credential, text| credential.scheme(text)),
-            (&self.base_url, |credential, text| credential.base_url(text)),
-        ];
-        for (text, set) in texts {
-            if let Some(text) = text {
-                credential = set(credential, text);
-            }
+        if let Some(label) = &self.label {
+            credential = credential.label(label);
+        }
+        if let Some(subject) = &self.subject {
+            credential = credential.subject(subject);
+        }
+        if let Some(header) = &self.header {
+            credential = credential.header(header);
+        }
+        if let Some(scheme) = &self.scheme {
+            credential = credential.scheme(scheme);
+        }
+        if let Some(url) = &self.base_url {
+            credential = credential.base_url(url);
         }
         for (name, value) in &self.extra_headers {
             credential = credential.extra_header(name, value.clone());

@@ -173,7 +173,8 @@ impl<S> Marathon<S> {
     ///     .build()?;
     /// let client = Marathon::new(ScriptedProvider::new().on("t-work", [Reply::limited(20)]), pool);
     /// let request = http::Request::post("https://api.example.com/v1/chat").body(Full::<Bytes>::from("{}"))?;
-    /// assert_eq!(client.send(request).await?.status(), 200);
+    /// assert_eq!(client.send(request.clone()).await?.status(), 200);
+    /// assert_eq!(tokio::spawn(client.send(request)).await??.status(), 200);
     /// # Ok(()) }
     /// ```
     ///

@@ -97,6 +97,7 @@ pub mod events;
 pub mod layers;
 pub mod pool;
 pub mod providers;
+mod serialized;
 pub mod store;
 mod sync;
 pub mod tokens;

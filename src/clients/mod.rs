@@ -13,4 +13,4 @@ pub mod reqwest;
 
 #[cfg(feature = "hyper-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper-client")))]
-pub use self::hyper::{HttpClient, ResponseBody, ResponseFuture};
+pub use self::hyper::{HttpClient, HttpClientBuilder, ResponseBody, ResponseFuture};

@@ -4,11 +4,13 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::credentials::origin::Shown;
 use crate::credentials::{Secret, TokenSet};
 
 /// The id of a credential, unique in its pool. It appears in events and errors, so it must hold no secret.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct CredentialId(Arc<str>);
 
 impl CredentialId {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use crate::credentials::Secret;
 
 /// What an OAuth server hands out for one account: an access token, and what is needed to refresh it.
@@ -70,7 +72,7 @@ impl TokenSet {
 }
 
 /// The generation of a token set: it rises with each change, so that a later token set has a greater one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct Generation(u64);
 
 impl Generation {

@@ -1,6 +1,6 @@
 //! One error type for everything that this crate itself can fail at.
 //!
-//! The room imports no other, so that every other may use its error. It holds the time limits, because an error names
+//! The room imports no other (`serialized` is none), so that every other may use its error. It holds the time limits, because an error names
 //! the one that ran out, and the walk along an error's sources.
 
 mod chain;
@@ -10,7 +10,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use self::chain::chain;
+pub(crate) use self::chain::{chain, with_causes};
 pub use self::time_limit::{TimeLimit, TimedOut};
 
 /// The error of a tower stack: any error, boxed. Ours is found in it with [`Error::find`].
@@ -20,6 +20,9 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// An answer of the provider, of whatever status, is never an error.
 ///
+/// Its `Debug` text is for people too, because it is what Rust prints for an error that `main` returns: the message, and
+/// below it what caused it.
+///
 /// ```
 /// use oauth_marathon::{Error, ErrorKind, Pool};
 ///
@@ -27,7 +30,6 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// assert_eq!(error.kind(), ErrorKind::Config);
 /// assert!(error.to_string().contains("https://api.example.com"));
 /// ```
-#[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -144,6 +146,12 @@ impl Error {
     #[must_use]
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         chain(error).find_map(|error| error.downcast_ref::<Self>())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_causes(self, f)
     }
 }
 

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
+use crate::serialized::milliseconds;
+
 /// One of the time limits of the [`Settings`](crate::config::Settings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -16,12 +20,13 @@ pub enum TimeLimit {
 }
 
 /// A time limit that has run out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct TimedOut {
     /// The time limit.
     pub limit: TimeLimit,
     /// How long it was.
+    #[serde(rename = "afterMs", with = "milliseconds")]
     pub after: Duration,
 }
 
@@ -38,6 +43,13 @@ impl TimeLimit {
 
     pub(crate) fn ran_out(self, after: Duration) -> TimedOut {
         TimedOut { limit: self, after }
+    }
+}
+
+/// As the key of its setting.
+impl Serialize for TimeLimit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.key())
     }
 }
 

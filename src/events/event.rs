@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use serde::Serialize;
 
 use crate::credentials::{CredentialId, Generation};
 use crate::error::TimedOut;
+use crate::serialized::{milliseconds, optional_status};
 use crate::verdict::{Kind, OutReason};
 
 /// Something that happened to a credential, a pool or a request.
@@ -22,7 +24,43 @@ use crate::verdict::{Kind, OutReason};
 ///     matches!(event, Event::Out { .. } | Event::Exhausted { .. })
 /// }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// # Serialized
+///
+/// An event is one object: its [name](Self::name) under `event`, and its fields in camel case. Durations are whole
+/// milliseconds under a key that ends in `Ms`, kinds and reasons are their words, what is not known is `null`. A later version
+/// may add fields and events, and renames none.
+///
+/// ```
+/// use oauth_marathon::{Credential, Pool, Secret};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+/// use oauth_marathon::MarathonLayer;
+/// use oauth_marathon_test::{Reply, ScriptedProvider};
+/// # use bytes::Bytes;
+/// # use http_body_util::Full;
+/// # use tower::{Layer, ServiceExt};
+///
+/// let pool = Pool::builder("openai")
+///     .origin("https://api.example.com")
+///     .credential(Credential::new("work", Secret::new("t-work")).label("Work"))
+///     .build()?;
+/// let mut events = pool.events();
+/// let client = MarathonLayer::new(pool).layer(ScriptedProvider::new().on("t-work", [Reply::limited(20)]));
+/// client.oneshot(http::Request::get("https://api.example.com/v1/models").body(Full::<Bytes>::default())?).await?;
+///
+/// let event = events.recv().await.ok_or("the pool is gone")?;
+/// assert_eq!(
+///     serde_json::to_string(&event)?,
+///     concat!(
+///         r#"{"event":"cooling_down","provider":"openai","credential":{"id":"work","label":"Work"},"#,
+///         r#""kind":"throttled","cooldownMs":20000,"model":null}"#
+///     )
+/// );
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum Event {
     /// A request goes on with another credential.
@@ -35,10 +73,12 @@ pub enum Event {
         /// The credential that is used instead.
         to: Account,
         /// The status of the failed answer; `None` if there was no answer.
+        #[serde(serialize_with = "optional_status")]
         status: Option<StatusCode>,
         /// How the first credential failed.
         kind: Kind,
         /// How long a user interface should show a notice of this.
+        #[serde(rename = "shownForMs", with = "milliseconds")]
         shown_for: Duration,
     },
     /// A credential is not picked for a while.
@@ -51,6 +91,7 @@ pub enum Event {
         /// Why it is cooling.
         kind: Kind,
         /// For how long, from now.
+        #[serde(rename = "cooldownMs", with = "milliseconds")]
         cooldown: Duration,
         /// The model that the cooldown is for, as requests name it; `None` if it is for the whole credential. Empty if
         /// it is for the requests whose model is not known.
@@ -83,6 +124,7 @@ pub enum Event {
         /// The id of the provider.
         provider: Arc<str>,
         /// How long until the first credential is expected to recover, if that is known.
+        #[serde(rename = "retryAfterMs", with = "milliseconds::optional")]
         retry_after: Option<Duration>,
         /// The model for which no credential is left, while others can be used; `None` if none is left at all.
         model: Option<Arc<str>>,
@@ -95,6 +137,7 @@ pub enum Event {
         /// How many credentials it has tried.
         tried: usize,
         /// The status of the last answer; `None` if there was no answer.
+        #[serde(serialize_with = "optional_status")]
         status: Option<StatusCode>,
     },
     /// A credential has a new access token.
@@ -149,7 +192,7 @@ pub enum Event {
 }
 
 /// The credential that an event is about, by id and label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Account {
     /// The id of the credential.
@@ -223,6 +266,21 @@ mod tests {
             let expected = (event.name() != "canceled").then_some("openai");
             assert_eq!(event.provider(), expected, "{}", event.name());
         }
+    }
+
+    #[test]
+    fn a_serialized_event_begins_with_its_name_and_holds_no_structure_of_rust() {
+        for event in samples::all() {
+            let value = serde_json::to_value(&event).unwrap();
+            assert_eq!(value["event"], event.name());
+            let keys: Vec<_> = value.as_object().unwrap().keys().collect();
+            assert!(keys.iter().all(|key| key.bytes().all(|byte| byte.is_ascii_alphabetic())), "{keys:?}");
+        }
+        let timed_out = samples::all().into_iter().find(|event| event.name() == "timed_out").unwrap();
+        assert_eq!(
+            serde_json::to_value(timed_out).unwrap()["timedOut"],
+            serde_json::json!({ "limit": "attemptTimeoutMs", "afterMs": 600_000 })
+        );
     }
 
     #[test]

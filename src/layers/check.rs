@@ -7,6 +7,18 @@ use tower_service::Service;
 use crate::error::BoxError;
 use crate::layers::replayable::ReplayableBody;
 
+/// A service that can be cloned: a request may be sent more than once, each time on a clone.
+///
+/// Every `Clone` is one. The trait exists for the compiler's message about a client that is none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not `Clone`, and each attempt of a request is sent on a clone of the client: derive `Clone`, or put a `tower::buffer::BufferLayer` over it",
+    label = "cannot be cloned"
+)]
+pub trait CloneService: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<S: Clone> CloneService for S {}
+
 /// Compiles if `service` can stand below [`MarathonLayer`](crate::MarathonLayer) for requests with the body `B`.
 ///
 /// Where it does not, the error names the one bound that is missing, instead of every trait that builds on it. Put it
@@ -24,7 +36,7 @@ use crate::layers::replayable::ReplayableBody;
 /// check_service::<Full<Bytes>>(&client);
 /// ```
 pub const fn check_service<B>(
-    service: &(impl Service<Request<B>, Response = Response<impl Body>, Error: Into<BoxError>> + Clone),
+    service: &(impl Service<Request<B>, Response = Response<impl Body>, Error: Into<BoxError>> + CloneService),
 ) where
     B: ReplayableBody,
 {

@@ -17,6 +17,35 @@
 //! 8. [`retry`] decides: return the answer, the same credential again, failover to the next one, or wait.
 //!
 //! [`MarathonLayer`](crate::MarathonLayer) is all of them in this order.
+//!
+//! # Without a `ServiceBuilder`
+//!
+//! Each service has tower's two constructors: `layer` for its layer, and `new` for the service over another.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use oauth_marathon::layers::classify::Classify;
+//! use oauth_marathon::layers::credential::CredentialService;
+//! use oauth_marathon::layers::notify::Notify;
+//! use oauth_marathon::layers::retry::Retry;
+//! use oauth_marathon::{Credential, Pool, Secret};
+//! use oauth_marathon_test::{Reply, ScriptedProvider};
+//! use tower::{Layer, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+//! let pool = Pool::builder("openai")
+//!     .origin("https://api.example.com")
+//!     .credential(Credential::new("work", Secret::new("t-work")))
+//!     .credential(Credential::new("home", Secret::new("t-home")))
+//!     .build()?;
+//! let client = ScriptedProvider::new().on("t-work", [Reply::limited(20)]);
+//! let each_attempt = CredentialService::new(Classify::new(client), pool.clone());
+//! let client = Notify::layer().layer(Retry::new(each_attempt, &pool));
+//! let request = http::Request::get("https://api.example.com/v1/models").body(Full::<Bytes>::default())?;
+//! assert_eq!(client.oneshot(request).await?.status(), 200);
+//! # Ok(()) }
+//! ```
 
 #[macro_use]
 mod macros;
@@ -29,3 +58,5 @@ pub mod notify;
 pub mod replay;
 pub(crate) mod replayable;
 pub mod retry;
+
+pub use self::check::CloneService;

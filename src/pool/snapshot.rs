@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
+use serde::Serialize;
 
 use super::handle::Pool;
 use super::state::{CooldownLeft, PoolEntry, State};
@@ -12,11 +13,44 @@ use crate::clock;
 use crate::credentials::CredentialId;
 use crate::credentials::Generation;
 use crate::providers::quota::Quota;
+use crate::serialized::{milliseconds, optional_status, optional_time};
 use crate::verdict::Kind;
 use crate::verdict::OutReason;
 
 /// A pool at one moment.
-#[derive(Debug, Clone)]
+///
+/// Serialized, its fields are in camel case and all present: durations as whole milliseconds under a key that ends in `Ms`,
+/// times of day as milliseconds since 1970, statuses as numbers, causes and reasons as their words, and `null` for what is
+/// not known. A later version may add fields, and renames none.
+///
+/// ```
+/// use oauth_marathon::{Credential, Pool, Secret};
+/// use serde_json::json;
+///
+/// let pool = Pool::builder("openai")
+///     .origin("https://api.example.com")
+///     .credential(Credential::new("work", Secret::new("sk-1")).label("Work"))
+///     .build()?;
+/// let mut snapshot = serde_json::to_value(pool.snapshot())?;
+/// // The time from which its resets count.
+/// assert!(snapshot["credentials"][0]["quota"]["asOf"].take().is_u64());
+/// assert_eq!(
+///     snapshot,
+///     json!({ "provider": "openai", "credentials": [{
+///         "id": "work", "label": "Work", "subject": null,
+///         // Or { "state": "cooling", "cooldownMs": 30000, "cause": "throttled" }, { "state": "out", "reason": "revoked" }.
+///         "standing": { "state": "ready" },
+///         // Or [{ "model": "large", "cooldownMs": 30000, "cause": "throttled", "nextProbeMs": null }].
+///         "models": [],
+///         "nextProbeMs": null, "generation": 1, "expiresAt": null, "refreshing": false,
+///         "successes": 0, "failures": 0, "inFlight": 0, "lastStatus": null,
+///         "quota": { "windows": [], "asOf": null },
+///     }] })
+/// );
+/// # Ok::<_, oauth_marathon::BoxError>(())
+/// ```
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct PoolSnapshot {
     /// The provider's id.
@@ -27,7 +61,8 @@ pub struct PoolSnapshot {
 }
 
 /// A credential at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CredentialSnapshot {
     /// Its id.
@@ -42,10 +77,12 @@ pub struct CredentialSnapshot {
     pub models: Vec<ModelSnapshot>,
     /// How long until one request may probe a used-up quota before its stated reset. A model that cools by itself has its own
     /// time, in `models`.
+    #[serde(rename = "nextProbeMs", with = "milliseconds::optional")]
     pub next_probe: Option<Duration>,
     /// The generation of its token: 1 at first, and higher after each change.
     pub generation: Generation,
     /// When its token expires, where that is known.
+    #[serde(serialize_with = "optional_time")]
     pub expires_at: Option<SystemTime>,
     /// Whether its token is being refreshed now.
     pub refreshing: bool,
@@ -57,27 +94,32 @@ pub struct CredentialSnapshot {
     pub in_flight: u32,
     /// The last status that it was answered with; in an [opened](crate::pool::PoolBuilder::open) pool, before its first answer,
     /// the [one that is stored](crate::store::Health::last_status).
+    #[serde(serialize_with = "optional_status")]
     pub last_status: Option<StatusCode>,
     /// What its latest answers said about limits, without what is no longer true.
     pub quota: Quota,
 }
 
 /// A model that a credential cools for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ModelSnapshot {
     /// Its name, as requests state it. Empty for the requests whose model is unknown: they share one cooldown.
     pub model: String,
     /// How much longer it cools.
+    #[serde(rename = "cooldownMs", with = "milliseconds")]
     pub cooldown: Duration,
     /// The cause of the cooldown with the latest end.
     pub cause: Kind,
     /// How long until one request may probe its used-up quota before the stated reset.
+    #[serde(rename = "nextProbeMs", with = "milliseconds::optional")]
     pub next_probe: Option<Duration>,
 }
 
 /// Whether a credential can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Standing {
     /// It is ready.
@@ -86,6 +128,7 @@ pub enum Standing {
     #[non_exhaustive]
     Cooling {
         /// How much longer it cools.
+        #[serde(rename = "cooldownMs", with = "milliseconds")]
         cooldown: Duration,
         /// The cause of the cooldown with the latest end.
         cause: Kind,

@@ -12,6 +12,29 @@ use super::Verdict;
 ///
 /// `None` means "no verdict": the next classifier is asked. Judge some answers to refine the standard, or all to
 /// replace it. A classifier must not block. If it panics, it has no verdict, and nothing else is harmed.
+///
+/// A classifier of a provider that says "quota" in a 400, and its test, without a stack:
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use oauth_marathon::verdict::{Answer, Classifier, Kind, Verdict};
+/// use std::time::SystemTime;
+///
+/// struct QuotaIn400;
+///
+/// impl Classifier for QuotaIn400 {
+///     fn answer(&self, answer: &Answer<'_>) -> Option<Verdict> {
+///         let quota = answer.status() == 400 && answer.body()?.starts_with(b"quota");
+///         quota.then(|| Verdict::new(Kind::QuotaExhausted).with_status(answer.status()))
+///     }
+/// }
+///
+/// let headers = HeaderMap::new();
+/// let refused = Answer::new(StatusCode::BAD_REQUEST, &headers, SystemTime::now());
+/// let verdict = QuotaIn400.answer(&refused.with_body(b"quota of the day", true));
+/// assert_eq!(verdict.map(|verdict| verdict.kind()), Some(Kind::QuotaExhausted));
+/// assert_eq!(QuotaIn400.answer(&refused.with_body(b"no such field", true)), None);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not judge answers",
     label = "not a `Classifier`",

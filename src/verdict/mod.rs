@@ -12,6 +12,7 @@ mod retry_after;
 pub(crate) mod standard;
 pub(crate) mod times;
 mod transport;
+mod words;
 
 use std::fmt;
 use std::time::Duration;
@@ -98,6 +99,14 @@ pub enum TimeSource {
 }
 
 /// The kind of an outcome.
+///
+/// ```
+/// use oauth_marathon::verdict::Kind;
+///
+/// assert_eq!(Kind::QuotaExhausted.to_string(), "quotaExhausted");
+/// assert_eq!("quotaExhausted".parse::<Kind>()?, Kind::QuotaExhausted);
+/// # Ok::<_, oauth_marathon::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {

@@ -3,6 +3,16 @@
 use std::fmt;
 
 /// Why a credential is out: not picked until a person acts.
+///
+/// Its `Display` text is for that person. Its word for programs is [`as_str`](Self::as_str), which `parse` reads back.
+///
+/// ```
+/// use oauth_marathon::verdict::OutReason;
+///
+/// assert_eq!(OutReason::Revoked.as_str(), "revoked");
+/// assert_eq!("revoked".parse::<OutReason>()?, OutReason::Revoked);
+/// # Ok::<_, oauth_marathon::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OutReason {

@@ -2,6 +2,7 @@
 
 mod base_urls;
 mod broken_connections;
+mod builder;
 mod connections;
 mod h2_script;
 mod http2;

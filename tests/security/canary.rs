@@ -62,6 +62,7 @@ impl Shown {
     pub(crate) fn add_event(&mut self, event: &Event) {
         self.add(event);
         self.0.push(event.to_string());
+        self.0.push(serde_json::to_string(event).unwrap());
         self.add(&event.toast());
     }
 

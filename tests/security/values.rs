@@ -50,6 +50,7 @@ async fn values_that_hold_a_secret_do_not_print_it() {
     let pool = builder().build().unwrap();
     shown.add(&pool);
     shown.add(&pool.snapshot());
+    shown.0.push(serde_json::to_string(&pool.snapshot()).unwrap());
     let static_pool = keys(&[]).credential(key()).build().unwrap();
     let lease = static_pool.try_lease().unwrap();
     shown.add(&lease);

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,11 +9,11 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::error::TimeLimit;
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, TimeLimit};
 
 /// How much longer one address may take than the whole connect: so the whole limit ends first, and its error says why.
 const MARGIN: Duration = Duration::from_millis(100);
@@ -27,20 +26,16 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(limit: Option<Duration>) -> Result<Self, Error> {
+    pub(super) fn new(tls: ClientConfig, limit: Option<Duration>) -> Self {
         let mut tcp = HttpConnector::new();
         // The scheme was checked before.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         // The time is divided among the addresses of a name, so that a dead one leaves time for the next.
         tcp.set_connect_timeout(limit.map(|limit| limit.saturating_add(MARGIN)));
-        let inner = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(Arc::new(rustls::crypto::ring::default_provider()))
-            .map_err(|source| Error::config("TLS could not be set up").with_source(source))?
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
-        Ok(Self { inner, limit })
+        let inner =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions().wrap_connector(tcp);
+        Self { inner, limit }
     }
 }
 

@@ -3,35 +3,26 @@
 //! It adds to hyper's client what a credential needs: TLS, a time limit for connecting, bounds for the head of an
 //! answer, and errors that name them. It knows no pool.
 
+mod builder;
 mod connect;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use hyper_util::client::legacy::{Builder, Client, ResponseFuture as HyperFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy::{Client, ResponseFuture as HyperFuture};
 use tower_service::Service;
 
+use self::builder::HeadBounds;
+pub use self::builder::HttpClientBuilder;
 use self::connect::Connector;
 use crate::credentials::origin;
 use crate::error::{BoxError, Error, ErrorKind, chain};
-
-/// The default of `connectTimeoutMs`. It is longer than a lost packet and its repetition take, and shorter than the
-/// minutes that an operating system waits.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The most header fields that an answer may have over HTTP/1.1. Each proxy on the way adds some, and a refusal has to
-/// be readable.
-const MOST_FIELDS: usize = 1_000;
-
-/// The most bytes that the header fields of an answer may have over HTTP/2, counted as HTTP/2 does.
-const MOST_HEADER_BYTES: u32 = 256 * 1024;
 
 /// An HTTPS client: a service from [`http::Request`] to [`http::Response`].
 ///
@@ -58,7 +49,10 @@ const MOST_HEADER_BYTES: u32 = 256 * 1024;
 /// # let _ = source;
 /// # Ok(()) }
 /// ```
-pub struct HttpClient<B>(Client<Connector, B>);
+pub struct HttpClient<B> {
+    client: Client<Connector, B>,
+    head: HeadBounds,
+}
 
 impl<B> HttpClient<B>
 where
@@ -70,26 +64,23 @@ where
     ///
     /// If the cryptography cannot be set up, which does not depend on anything outside of the program.
     pub fn new() -> Result<Self, Error> {
-        Self::with_connect_timeout(Some(CONNECT_TIMEOUT))
+        Self::builder().build()
     }
 
-    /// A client without any connection yet, with a time limit for connecting, for example from the
-    /// [settings](crate::config::Settings::connect_timeout); `None` sets no limit. A request over the limit fails with
-    /// an error of the kind [`ConnectTimeout`](ErrorKind::ConnectTimeout), and nothing of it was sent.
+    /// A client without any connection yet, with a time limit for connecting; see
+    /// [`HttpClientBuilder::connect_timeout`].
     ///
     /// # Errors
     ///
     /// The errors of [`new`](Self::new).
     pub fn with_connect_timeout(limit: Option<Duration>) -> Result<Self, Error> {
-        Ok(Self(builder().build(Connector::new(limit)?)))
+        Self::builder().connect_timeout(limit).build()
     }
-}
 
-fn builder() -> Builder {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
-    builder.http1_max_headers(MOST_FIELDS).http2_max_header_list_size(MOST_HEADER_BYTES);
-    builder
+    /// Begins a client with other root certificates, idle connections, time limits or bounds.
+    pub fn builder() -> HttpClientBuilder<B> {
+        HttpClientBuilder::new()
+    }
 }
 
 impl<B> Service<Request<B>> for HttpClient<B>
@@ -101,12 +92,12 @@ where
     type Future = ResponseFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx).map_err(Into::into)
+        self.client.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         if origin::is_protected(request.uri()) {
-            ResponseFuture(State::Sent(self.0.call(request)))
+            ResponseFuture(State::Sent(self.client.call(request), self.head))
         } else {
             ResponseFuture(State::Refused)
         }
@@ -115,7 +106,7 @@ where
 
 impl<B> Clone for HttpClient<B> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { client: self.client.clone(), head: self.head }
     }
 }
 
@@ -129,7 +120,7 @@ impl<B> fmt::Debug for HttpClient<B> {
 pub struct ResponseFuture(State);
 
 enum State {
-    Sent(HyperFuture),
+    Sent(HyperFuture, HeadBounds),
     Refused,
 }
 
@@ -138,8 +129,9 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Sent(future) => {
-                Pin::new(future).poll(cx).map(|answer| Ok(answer.map_err(explained)?.map(ResponseBody)))
+            State::Sent(future, head) => {
+                let answer = ready!(Pin::new(future).poll(cx));
+                Poll::Ready(Ok(answer.map_err(|error| explained(error, *head))?.map(ResponseBody)))
             }
             State::Refused => Poll::Ready(Err(Error::new(
                 ErrorKind::ForeignOrigin,
@@ -152,7 +144,7 @@ impl Future for ResponseFuture {
 
 /// Wraps an error that is about this client's own bounds in one that names the bound; passes others on.
 #[cold]
-fn explained(error: hyper_util::client::legacy::Error) -> BoxError {
+fn explained(error: hyper_util::client::legacy::Error, head: HeadBounds) -> BoxError {
     let is_too_large = chain(&error).any(|error| {
         let too_large = |error: &hyper::Error| error.is_parse_too_large();
         // h2 has no error for a head that is too large: it resets the stream by itself, as for other violations of the
@@ -165,10 +157,7 @@ fn explained(error: hyper_util::client::legacy::Error) -> BoxError {
     if !is_too_large {
         return error.into();
     }
-    let message = format!(
-        "the head of the answer is malformed, or larger than this client reads: \
-         {MOST_FIELDS} fields over HTTP/1.1, {MOST_HEADER_BYTES} bytes over HTTP/2"
-    );
+    let message = format!("the head of the answer is malformed, or larger than this client reads: {head}");
     Error::new(ErrorKind::HeadTooLarge, message).with_source(error).into()
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::{Method, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 
@@ -151,8 +151,8 @@ async fn a_head_over_http2_is_read_up_to_its_bound_and_a_larger_one_is_named() {
             });
         }
     });
-    let connector = Connector::new(None).unwrap();
-    let mut client = HttpClient::<Full<Bytes>>(builder().http2_only(true).build(connector));
+    let mut http2 = Client::builder(TokioExecutor::new());
+    let mut client = HttpClient::<Full<Bytes>>::builder().build_from(http2.http2_only(true)).unwrap();
     let mut get = async |fields: usize| {
         let request = Request::get(format!("http://{address}/{fields}")).body(Full::default()).unwrap();
         send(&mut client, request).await

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::serialized::milliseconds;
 
 /// How a pool and its stack behave. As JSON the keys are in camel case, and times are whole milliseconds.
 ///
@@ -263,40 +264,6 @@ impl Settings {
             return Some(("leaseMs", format!("must be more than exchangeTimeoutMs, which is {least}")));
         }
         None
-    }
-}
-
-/// Writes durations as whole milliseconds; a fraction of one is dropped.
-mod milliseconds {
-    use super::{Deserialize, Duration};
-    use serde::{Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_millis)
-    }
-
-    pub(super) mod optional {
-        use super::{Deserialize, Deserializer, Duration, Serializer};
-
-        pub(in super::super) fn serialize<S: Serializer>(
-            time: &Option<Duration>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            match time {
-                Some(time) => super::serialize(time, serializer),
-                None => serializer.serialize_none(),
-            }
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<Duration>, D::Error> {
-            Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
-        }
     }
 }
 

@@ -118,7 +118,7 @@ impl<S> Layer<S> for ClassifyLayer {
     type Service = Classify<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Classify::new(inner, self.judge.clone())
+        Classify::over(inner, self.judge.clone())
     }
 }
 

@@ -65,6 +65,6 @@ impl<S> Layer<S> for CredentialLayer {
     type Service = CredentialService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CredentialService::new(inner, self.pool.clone(), self.pass_other_origins)
+        CredentialService::over(inner, self.pool.clone(), self.pass_other_origins)
     }
 }

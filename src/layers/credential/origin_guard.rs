@@ -72,6 +72,8 @@ pub struct OriginGuard<S> {
     pool: Pool,
 }
 
+made_by_layer!(OriginGuard, OriginGuardLayer::new(pool: Pool));
+
 impl<S> OriginGuard<S> {
     inner_service!();
 }

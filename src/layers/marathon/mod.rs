@@ -6,6 +6,7 @@
 mod body;
 mod future;
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -17,6 +18,7 @@ use tower_service::Service;
 pub use self::body::MarathonBody;
 pub use self::future::ResponseFuture;
 use crate::error::BoxError;
+use crate::layers::check::CloneService;
 use crate::layers::classify::{Classify, ClassifyLayer};
 use crate::layers::credential::{CredentialLayer, CredentialService};
 use crate::layers::notify::{Notify, NotifyLayer};
@@ -150,7 +152,51 @@ pub struct Marathon<S> {
     stack: Stack<S>,
 }
 
+made_by_layer!(Marathon, MarathonLayer::new(pool: Pool));
+
 impl<S> Marathon<S> {
+    /// Sends a request on a clone of this service, once that is ready: `poll_ready` and `call` in one.
+    ///
+    /// The future holds all that it needs, and can be spawned. Dropping it cancels the request.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http_body_util::Full;
+    /// use oauth_marathon::{Credential, Marathon, Pool, Secret};
+    /// use oauth_marathon_test::{Reply, ScriptedProvider};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+    /// let pool = Pool::builder("openai")
+    ///     .origin("https://api.example.com")
+    ///     .credential(Credential::new("work", Secret::new("t-work")))
+    ///     .credential(Credential::new("home", Secret::new("t-home")))
+    ///     .build()?;
+    /// let client = Marathon::new(ScriptedProvider::new().on("t-work", [Reply::limited(20)]), pool);
+    /// let request = http::Request::post("https://api.example.com/v1/chat").body(Full::<Bytes>::from("{}"))?;
+    /// assert_eq!(client.send(request.clone()).await?.status(), 200);
+    /// assert_eq!(tokio::spawn(client.send(request)).await??.status(), 200);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Only if nothing was answered: what the client failed with, or an [`Error`](crate::Error) of this crate.
+    pub fn send<B, RB>(
+        &self,
+        request: Request<B>,
+    ) -> impl Future<Output = Result<Response<MarathonBody<RB>>, BoxError>> + use<S, B, RB>
+    where
+        B: ReplayableBody,
+        S: CloneService + Service<Request<B>, Response = Response<RB>, Error: Into<BoxError>>,
+        RB: Body<Error: Into<BoxError>>,
+    {
+        let mut service = self.clone();
+        async move {
+            poll_fn(|cx| service.poll_ready(cx)).await?;
+            service.call(request).await
+        }
+    }
+
     /// The inner service.
     #[must_use]
     pub fn get_ref(&self) -> &S {

@@ -64,6 +64,6 @@ impl<S> Layer<S> for NotifyLayer {
     type Service = Notify<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Notify::new(inner, self.notifiers.clone(), self.in_extensions)
+        Notify::over(inner, self.notifiers.clone(), self.in_extensions)
     }
 }

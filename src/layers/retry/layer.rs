@@ -63,6 +63,6 @@ impl<S> Layer<S> for RetryLayer {
     type Service = Retry<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Retry::new(inner, self.shared.clone())
+        Retry::over(inner, self.shared.clone())
     }
 }

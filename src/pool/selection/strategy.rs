@@ -30,10 +30,13 @@ use crate::providers::quota::Quota;
 /// ```
 ///
 /// A strategy that prefers the credential with the most left of its [quota](crate::providers::quota), and keeps the
-/// front if nothing is known:
+/// front if nothing is known; and its test, without a pool:
 ///
 /// ```
+/// use http::HeaderMap;
 /// use oauth_marathon::pool::{Candidate, Choice, Strategy};
+/// use oauth_marathon::providers::quota::Quota;
+/// use std::time::SystemTime;
 ///
 /// struct MostLeft;
 ///
@@ -44,6 +47,17 @@ use crate::providers::quota::Quota;
 ///         (0..ready.len()).rev().max_by(|one, other| left[*one].total_cmp(&left[*other]))
 ///     }
 /// }
+///
+/// let candidate = |id: &str, remaining: u32| {
+///     let mut headers = HeaderMap::new();
+///     headers.insert("x-ratelimit-limit-tokens", 1_000.into());
+///     headers.insert("x-ratelimit-remaining-tokens", remaining.into());
+///     Candidate::unused(id.into()).with_quota(Quota::read(&headers, SystemTime::now()))
+/// };
+/// let choice = Choice::new(0, Some("conversation-1"));
+/// assert_eq!(MostLeft.select(&choice, &[candidate("work", 100), candidate("home", 900)]), Some(1));
+/// let unknown = ["work", "home"].map(|id| Candidate::unused(id.into()));
+/// assert_eq!(MostLeft.select(&choice, &unknown), Some(0));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not choose among credentials",
@@ -85,7 +99,7 @@ pub struct Candidate {
     pub successes: u64,
     /// How many attempts failed.
     pub failures: u64,
-    source: Option<QuotaSource>,
+    quota: QuotaSource,
 }
 
 impl Candidate {
@@ -107,7 +121,14 @@ impl Candidate {
     /// ```
     #[must_use]
     pub fn unused(id: CredentialId) -> Self {
-        Self { id, in_flight: 0, successes: 0, failures: 0, source: None }
+        Self { id, in_flight: 0, successes: 0, failures: 0, quota: QuotaSource::Stated(Quota::unknown(UNIX_EPOCH)) }
+    }
+
+    /// Sets what its latest answers said about limits.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Quota) -> Self {
+        self.quota = QuotaSource::Stated(quota);
+        self
     }
 
     /// What its latest answers said about limits, without what is no longer true.
@@ -115,7 +136,10 @@ impl Candidate {
     /// Each call parses the header fields, so call it once for each choice.
     #[must_use]
     pub fn quota(&self) -> Quota {
-        self.source.as_ref().map_or(Quota::unknown(UNIX_EPOCH), |source| source.slot.quota.read(source.wall.now()))
+        match &self.quota {
+            QuotaSource::Stated(quota) => quota.clone(),
+            QuotaSource::Latest(slot, wall) => slot.quota.read(wall.now()),
+        }
     }
 
     pub(in crate::pool) fn of(entry: &PoolEntry, wall: &Arc<dyn WallClock>) -> Self {
@@ -125,16 +149,16 @@ impl Candidate {
             in_flight: slot.in_flight.load(Relaxed),
             successes: slot.successes.load(Relaxed),
             failures: entry.failures(),
-            source: Some(QuotaSource { slot: slot.clone(), wall: wall.clone() }),
+            quota: QuotaSource::Latest(slot.clone(), wall.clone()),
         }
     }
 }
 
 /// The values that a candidate reads its quota from.
 #[derive(Clone)]
-struct QuotaSource {
-    slot: Arc<Slot>,
-    wall: Arc<dyn WallClock>,
+enum QuotaSource {
+    Stated(Quota),
+    Latest(Arc<Slot>, Arc<dyn WallClock>),
 }
 
 impl fmt::Debug for QuotaSource {

@@ -44,6 +44,27 @@ pub use self::standard::StandardModelSource;
 /// # let _ = pool;
 /// # Ok::<_, oauth_marathon::Error>(())
 /// ```
+///
+/// A source can be tested by itself:
+///
+/// ```
+/// use http::{HeaderMap, Uri};
+/// use oauth_marathon::providers::model::{ModelRequest, ModelSource};
+///
+/// /// This provider takes the model from the query.
+/// struct InQuery;
+///
+/// impl ModelSource for InQuery {
+///     fn model(&self, request: &ModelRequest<'_>) -> Option<String> {
+///         let mut fields = request.uri().query()?.split('&');
+///         fields.find_map(|field| field.strip_prefix("model=")).map(str::to_owned)
+///     }
+/// }
+///
+/// let (uri, headers) = (Uri::from_static("https://api.example.com/v1/chat?model=large"), HeaderMap::new());
+/// let request = ModelRequest::new(&uri, &headers).with_body(br#"{"stream":true}"#);
+/// assert_eq!(InQuery.model(&request).as_deref(), Some("large"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell the model of a request",
     label = "not a `ModelSource`",
@@ -75,6 +96,19 @@ pub struct ModelRequest<'a> {
 }
 
 impl<'a> ModelRequest<'a> {
+    /// A request without a known body. A stack makes it for its source; make one to ask a source yourself, as in a test.
+    #[must_use]
+    pub fn new(uri: &'a Uri, headers: &'a HeaderMap) -> Self {
+        Self { uri, headers, body: None }
+    }
+
+    /// Adds the beginning of the body.
+    #[must_use]
+    pub fn with_body(mut self, body: &'a [u8]) -> Self {
+        self.body = Some(body);
+        self
+    }
+
     /// Where the request goes.
     #[must_use]
     pub fn uri(&self) -> &'a Uri {

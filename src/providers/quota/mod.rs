@@ -24,6 +24,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
+use serde::Serialize;
 
 mod anthropic;
 mod claude;
@@ -42,6 +43,7 @@ use self::fields::Fields;
 pub(crate) use self::latest::Latest;
 use self::window::Windows;
 pub use self::window::{Window, WindowScope};
+use crate::serialized;
 
 /// The windows of an answer: how much of each limit is used, and when it is whole again.
 ///
@@ -59,11 +61,18 @@ pub use self::window::{Window, WindowScope};
 /// let exhausted = quota.exhausted().ok_or("some window is used up")?;
 /// assert_eq!(exhausted.name, "requests");
 /// assert_eq!(exhausted.resets_after, Some(Duration::from_millis(62_500)));
+///
+/// // Serialized, durations are whole milliseconds, and times of day are milliseconds since 1970.
+/// let window = &serde_json::to_value(&quota)?["windows"][0];
+/// assert_eq!((&window["name"], &window["scope"]), (&"requests".into(), &"model".into()));
+/// assert_eq!((&window["remaining"], &window["resetsAfterMs"]), (&0.into(), &62_500.into()));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Quota {
     windows: Vec<Window>,
+    #[serde(serialize_with = "serialized::time")]
     as_of: SystemTime,
 }
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::Quota;
 use super::value::LONGEST;
+use crate::serialized::milliseconds;
 
 /// One limit of a quota: how much of it there is, how much is used, and when it is whole again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Window {
     /// What the provider calls it, such as `tokens`, `5h` or `primary`.
@@ -20,15 +23,18 @@ pub struct Window {
     /// The share that is used, from 0; more than 1 where the provider let some requests go over.
     pub used: Option<f64>,
     /// How long the window is, if that is known.
+    #[serde(rename = "lengthMs", with = "milliseconds::optional")]
     pub length: Option<Duration>,
     /// How long until the window is whole again, counted from [`Quota::as_of`]; zero for a time in the past.
+    #[serde(rename = "resetsAfterMs", with = "milliseconds::optional")]
     pub resets_after: Option<Duration>,
     /// Whether the window is used up: the provider says so, or says nothing and the figures do.
     pub exhausted: bool,
 }
 
 /// What a [`Window`] limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum WindowScope {
     /// All use of the credential.

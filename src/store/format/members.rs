@@ -163,12 +163,6 @@ impl fmt::Display for At<'_> {
     }
 }
 
-/// A time as milliseconds since 1970. A time that is earlier or too far away becomes the nearest possible one.
-pub(in crate::store) fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Changes the object under this key. It is made if there is none.
 pub(in crate::store) fn within(
     members: &mut Map<String, Value>,

@@ -19,7 +19,6 @@ mod members;
 mod record;
 #[cfg(all(test, feature = "file-store"))]
 mod tests;
-mod words;
 
 use std::fmt::Write as _;
 

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::members::{At, Problem, millis, set, within};
-use super::words;
+use super::members::{At, Problem, set, within};
 use crate::credentials::{Credential, Generation, Material, Secret, TokenSet};
+use crate::serialized::millis_since_1970;
 use crate::store::{Cooldown, Health, Intent, LastStatus, Record};
 #[cfg(feature = "file-store")]
 use crate::store::{Entry, Revision};
-use crate::verdict::OutReason;
+use crate::verdict::{Kind, OutReason, Scope};
 
 /// The reason that stands for one that this version does not know, so that the credential stays out.
 const UNKNOWN_REASON: OutReason = OutReason::Banned;
@@ -74,7 +74,7 @@ fn extra_headers(at: &At<'_>, members: &Map<String, Value>) -> Result<Vec<(Strin
 }
 
 fn health(at: &At<'_>, members: &Map<String, Value>) -> Result<Health, Problem> {
-    let out = at.optional_text(members, "out")?.map(|word| words::reason(word).unwrap_or(UNKNOWN_REASON));
+    let out = at.optional_text(members, "out")?.map(|word| word.parse().unwrap_or(UNKNOWN_REASON));
     let mut health = Health { out, ..Health::default() };
     if let Some(members) = at.optional_object(members, "lastStatus")? {
         health.last_status = Some(last_status(&at.key("lastStatus"), members)?);
@@ -97,10 +97,10 @@ fn last_status(at: &At<'_>, members: &Map<String, Value>) -> Result<LastStatus, 
 
 /// Reads a cooldown. `None` if this version does not know its cause or its scope.
 fn cooldown(at: &At<'_>, members: &Map<String, Value>) -> Result<Option<Cooldown>, Problem> {
-    let (cause, scope) = (words::kind(at.text(members, "cause")?), words::scope(at.text(members, "scope")?));
-    let mut cooldown = match cause.zip(scope) {
-        Some((cause, scope)) => Cooldown::new(cause, at.time(members, "until")?).with_scope(scope),
-        None => return Ok(None),
+    let (cause, scope) = (at.text(members, "cause")?.parse::<Kind>(), at.text(members, "scope")?.parse::<Scope>());
+    let mut cooldown = match (cause, scope) {
+        (Ok(cause), Ok(scope)) => Cooldown::new(cause, at.time(members, "until")?).with_scope(scope),
+        _ => return Ok(None),
     };
     cooldown.model = at.optional_text(members, "model")?.map(str::to_owned);
     cooldown.guessed = at.optional_flag(members, "guessed")?.unwrap_or(false);
@@ -159,7 +159,7 @@ pub(in crate::store) fn write(members: &mut Map<String, Value>, record: &Record)
         None => set(members, "intent", None::<Value>),
         Some(intent) => within(members, "intent", |members| {
             set(members, "generation", Some(intent.generation.get()));
-            set(members, "began", Some(millis(intent.began)));
+            set(members, "began", Some(millis_since_1970(intent.began)));
             set(members, "process", Some(intent.process.as_str()));
             set(members, "ended", intent.ended.then_some(true));
         }),
@@ -169,26 +169,26 @@ pub(in crate::store) fn write(members: &mut Map<String, Value>, record: &Record)
 fn write_tokens(members: &mut Map<String, Value>, tokens: &TokenSet) {
     set(members, "access", Some(tokens.access().expose()));
     set(members, "refresh", tokens.refresh().map(Secret::expose));
-    set(members, "expiresAt", tokens.expiry().map(millis));
+    set(members, "expiresAt", tokens.expiry().map(millis_since_1970));
 }
 
 fn write_health(members: &mut Map<String, Value>, health: &Health) {
     let word = members.get("out").and_then(Value::as_str);
-    let unknown = word.is_some_and(|word| words::reason(word).is_none());
+    let unknown = word.is_some_and(|word| word.parse::<OutReason>().is_err());
     if !(unknown && health.out == Some(UNKNOWN_REASON)) {
-        set(members, "out", health.out.map(words::of_reason));
+        set(members, "out", health.out.map(OutReason::as_str));
     }
     match health.last_status {
         None => set(members, "lastStatus", None::<Value>),
         Some(last) => within(members, "lastStatus", |members| {
             set(members, "status", Some(last.status.as_u16()));
-            set(members, "at", Some(millis(last.at)));
+            set(members, "at", Some(millis_since_1970(last.at)));
         }),
     }
     // This version must not end cooldowns that it does not know.
     let strange = |members: &Map<String, Value>| {
         let known = |key: &str, known: fn(&str) -> bool| members.get(key).and_then(Value::as_str).is_some_and(known);
-        !known("cause", |word| words::kind(word).is_some()) || !known("scope", |word| words::scope(word).is_some())
+        !known("cause", |word| word.parse::<Kind>().is_ok()) || !known("scope", |word| word.parse::<Scope>().is_ok())
     };
     let mut kept = match members.get("cooldowns") {
         Some(Value::Array(old)) => old.clone(),
@@ -196,10 +196,10 @@ fn write_health(members: &mut Map<String, Value>, health: &Health) {
     };
     kept.retain(|value| value.as_object().is_some_and(strange));
     write_list(members, "cooldowns", &health.cooldowns, is_cooldown, |members, cooldown| {
-        set(members, "cause", Some(words::of_kind(cooldown.cause)));
-        set(members, "scope", Some(words::of_scope(cooldown.scope)));
+        set(members, "cause", Some(cooldown.cause.as_str()));
+        set(members, "scope", Some(cooldown.scope.as_str()));
         set(members, "model", cooldown.model.as_deref());
-        set(members, "until", Some(millis(cooldown.until)));
+        set(members, "until", Some(millis_since_1970(cooldown.until)));
         set(members, "guessed", Some(cooldown.guessed));
     });
     if !kept.is_empty() {
@@ -242,15 +242,16 @@ fn is_header(members: &Map<String, Value>, (name, _): &(String, Secret)) -> bool
 
 fn is_cooldown(members: &Map<String, Value>, cooldown: &Cooldown) -> bool {
     let is = |key: &str, word: Option<&str>| members.get(key).and_then(Value::as_str) == word;
-    is("cause", Some(words::of_kind(cooldown.cause)))
-        && is("scope", Some(words::of_scope(cooldown.scope)))
+    is("cause", Some(cooldown.cause.as_str()))
+        && is("scope", Some(cooldown.scope.as_str()))
         && is("model", cooldown.model.as_deref())
 }
 
 /// The record as the text can hold it: with its times in whole milliseconds.
 #[cfg(feature = "file-store")]
 pub(in crate::store) fn cut(mut record: Record) -> Record {
-    let cut = |time: SystemTime| UNIX_EPOCH.checked_add(Duration::from_millis(millis(time))).unwrap_or(UNIX_EPOCH);
+    let cut =
+        |time: SystemTime| UNIX_EPOCH.checked_add(Duration::from_millis(millis_since_1970(time))).unwrap_or(UNIX_EPOCH);
     if let Material::OAuth(tokens) = &record.credential.material
         && let Some(expiry) = tokens.expiry()
     {

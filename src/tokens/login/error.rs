@@ -5,14 +5,13 @@ use std::fmt;
 
 use http::StatusCode;
 
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, with_causes};
 use crate::tokens::refresh::{RefreshError, RefreshErrorKind, code};
 
 /// Why a login failed.
 ///
 /// What it prints holds no token, no code, no state, and no part of an answer's body other than an error code of at most
 /// 64 letters, digits and `_.-`.
-#[derive(Debug)]
 pub struct LoginError {
     kind: LoginErrorKind,
     message: String,
@@ -129,6 +128,12 @@ impl LoginError {
 /// Whether the status says that the server itself fails.
 pub(super) fn in_trouble(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
+}
+
+impl fmt::Debug for LoginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_causes(self, f)
+    }
 }
 
 impl fmt::Display for LoginError {

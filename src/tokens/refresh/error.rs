@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::code;
 use crate::credentials::Secret;
-use crate::error::{BoxError, Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind, with_causes};
 
 /// Why a refresh failed.
 ///
@@ -24,7 +24,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// assert_eq!(error.kind(), RefreshErrorKind::Transient);
 /// assert_eq!(error.to_string(), "the vault is sealed");
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RefreshError {
     kind: RefreshErrorKind,
     message: Arc<str>,
@@ -174,6 +174,12 @@ impl RefreshError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+}
+
+impl fmt::Debug for RefreshError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_causes(self, f)
     }
 }
 

@@ -7,6 +7,7 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::guard::CancelGuard;
+use super::layer::NotifyLayer;
 use crate::context::{RequestContext, Scoped, enter};
 use crate::events::hub::Notifiers;
 
@@ -18,8 +19,10 @@ pub struct Notify<S> {
     in_extensions: bool,
 }
 
+made_by_layer!(Notify, NotifyLayer::new());
+
 impl<S> Notify<S> {
-    pub(crate) fn new(inner: S, notifiers: Option<Notifiers>, in_extensions: bool) -> Self {
+    pub(super) fn over(inner: S, notifiers: Option<Notifiers>, in_extensions: bool) -> Self {
         Self { inner, notifiers, in_extensions }
     }
 

@@ -127,3 +127,5 @@ impl fmt::Debug for ClassifyLayer {
         f.debug_struct("ClassifyLayer").field("judge", &self.judge).finish()
     }
 }
+
+made_by_layer!(Classify, ClassifyLayer::new());

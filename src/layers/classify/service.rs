@@ -8,7 +8,6 @@ use tower_service::Service;
 use super::body::ClassifyBody;
 use super::future::ResponseFuture;
 use super::judge::Judge;
-use super::layer::ClassifyLayer;
 use super::stream::Asked;
 use crate::context::RequestContext;
 use crate::error::BoxError;
@@ -19,8 +18,6 @@ pub struct Classify<S> {
     inner: S,
     judge: Arc<Judge>,
 }
-
-made_by_layer!(Classify, ClassifyLayer::new());
 
 impl<S> Classify<S> {
     pub(super) fn over(inner: S, judge: Arc<Judge>) -> Self {

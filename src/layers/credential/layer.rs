@@ -68,3 +68,5 @@ impl<S> Layer<S> for CredentialLayer {
         CredentialService::over(inner, self.pool.clone(), self.pass_other_origins)
     }
 }
+
+made_by_layer!(CredentialService, CredentialLayer::new(pool: Pool));

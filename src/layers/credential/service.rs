@@ -9,7 +9,6 @@ use super::attempt::{Awaited, acquire};
 use super::body::LeaseBody;
 use super::future::{ResponseFuture, Waiting};
 use super::inject::strip;
-use super::layer::CredentialLayer;
 use super::unavailable::refuse_or_answer;
 use super::wait::Wait;
 use crate::context::RequestContext;
@@ -23,8 +22,6 @@ pub struct CredentialService<S> {
     pool: Pool,
     pass_other_origins: bool,
 }
-
-made_by_layer!(CredentialService, CredentialLayer::new(pool: Pool));
 
 impl<S> CredentialService<S> {
     pub(super) fn over(inner: S, pool: Pool, pass_other_origins: bool) -> Self {

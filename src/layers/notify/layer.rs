@@ -67,3 +67,5 @@ impl<S> Layer<S> for NotifyLayer {
         Notify::over(inner, self.notifiers.clone(), self.in_extensions)
     }
 }
+
+made_by_layer!(Notify, NotifyLayer::new());

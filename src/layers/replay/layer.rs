@@ -59,3 +59,11 @@ impl<S> Layer<S> for ReplayLayer {
         Replay::new(inner, self.cap_bytes)
     }
 }
+
+impl Replay<()> {
+    /// The layer that makes this service: [`ReplayLayer::new`].
+    #[must_use]
+    pub fn layer(cap_bytes: usize) -> ReplayLayer {
+        ReplayLayer::new(cap_bytes)
+    }
+}

@@ -6,21 +6,13 @@ use http::Request;
 use http_body::Body;
 use tower_service::Service;
 
-use super::{ReplayBody, ReplayLayer};
+use super::ReplayBody;
 
 /// Wraps the body of each request in a [`ReplayBody`]; responses, errors and futures are those of `S`.
 #[derive(Debug, Clone)]
 pub struct Replay<S> {
     inner: S,
     cap_bytes: usize,
-}
-
-impl Replay<()> {
-    /// The layer that makes this service: [`ReplayLayer::new`].
-    #[must_use]
-    pub fn layer(cap_bytes: usize) -> ReplayLayer {
-        ReplayLayer::new(cap_bytes)
-    }
 }
 
 impl<S> Replay<S> {

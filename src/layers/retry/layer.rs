@@ -66,3 +66,5 @@ impl<S> Layer<S> for RetryLayer {
         Retry::over(inner, self.shared.clone())
     }
 }
+
+made_by_layer!(Retry, RetryLayer::for_pool(pool: &Pool));

@@ -5,14 +5,12 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::future::ResponseFuture;
-use super::layer::RetryLayer;
 use super::progress::{Progress, Shared};
 use super::run::Run;
 use super::spare::{Spare, is_idempotent};
 use crate::context::RequestContext;
 use crate::error::BoxError;
 use crate::layers::replayable::ReplayableBody;
-use crate::pool::Pool;
 
 /// The service of [`RetryLayer`](super::RetryLayer).
 #[derive(Debug, Clone)]
@@ -20,8 +18,6 @@ pub struct Retry<S> {
     inner: S,
     shared: Arc<Shared>,
 }
-
-made_by_layer!(Retry, RetryLayer::for_pool(pool: &Pool));
 
 impl<S> Retry<S> {
     pub(super) fn over(inner: S, shared: Arc<Shared>) -> Self {

@@ -7,7 +7,6 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::guard::CancelGuard;
-use super::layer::NotifyLayer;
 use crate::context::{RequestContext, Scoped, enter};
 use crate::events::hub::Notifiers;
 
@@ -18,8 +17,6 @@ pub struct Notify<S> {
     notifiers: Option<Notifiers>,
     in_extensions: bool,
 }
-
-made_by_layer!(Notify, NotifyLayer::new());
 
 impl<S> Notify<S> {
     pub(super) fn over(inner: S, notifiers: Option<Notifiers>, in_extensions: bool) -> Self {

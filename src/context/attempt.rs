@@ -304,7 +304,7 @@ impl Call {
 
     /// Whether the last attempt's credential, whose connection failed, gets no further attempt: it had one more than `retries`,
     /// or the attempt timed out.
-    pub(crate) fn has_spent_network_tries(&self, retries: usize) -> bool {
+    pub(crate) fn has_spent_network_resends(&self, retries: usize) -> bool {
         let Some(last) = self.last() else { return true };
         let first_break = self.first_break();
         let counts = |attempt: &&Attempt| {

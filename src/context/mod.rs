@@ -144,6 +144,36 @@ impl RequestContext {
         }
     }
 
+    /// The credential of the latest attempt. For a service below the stack it is the one that carries the present request, so
+    /// that the service can choose a proxy or a client by it.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http_body_util::{BodyExt, Full};
+    /// use oauth_marathon::{Credential, MarathonLayer, Pool, RequestContext, Secret};
+    /// use std::convert::Infallible;
+    /// use tower::{ServiceBuilder, ServiceExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), oauth_marathon::BoxError> {
+    /// let pool = Pool::builder("openai")
+    ///     .origin("https://api.example.com")
+    ///     .credential(Credential::new("work", Secret::new("key")))
+    ///     .build()?;
+    /// let through_proxies = tower::service_fn(async |_: http::Request<Full<Bytes>>| {
+    ///     let credential = RequestContext::current().and_then(|context| context.credential());
+    ///     let proxy = if credential.is_some_and(|id| id == "work") { "proxy-1" } else { "none" };
+    ///     Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::from(proxy)))
+    /// });
+    /// let client = ServiceBuilder::new().layer(MarathonLayer::new(pool)).service(through_proxies);
+    /// let answer = client.oneshot(http::Request::get("https://api.example.com/").body(Full::default())?).await?;
+    /// assert_eq!(answer.into_body().collect().await?.to_bytes(), "proxy-1");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn credential(&self) -> Option<CredentialId> {
+        self.attempts().pop()?.credential
+    }
+
     /// How long until the first credential is expected to recover, as of the last attempt of this call.
     /// `None` if one was ready, or none will recover by itself.
     #[must_use]

@@ -1,8 +1,8 @@
 //! The layers of the stack. Each does one thing, works alone and knows no other; they meet in the
 //! [`RequestContext`](crate::RequestContext) and the [`Verdict`](crate::verdict::Verdict).
 //!
-//! A layer may touch its request, its answer and the context; only the credential layer changes the pool. It is not one
-//! service, because each part is of use alone (under tower's own retry, or over a client without a pool), and each can be
+//! A layer may touch its request, its answer and the context. The credential layer alone changes the credentials of the
+//! pool; the retry layer draws on the pool's budget of resends. It is not one service, because each part is of use alone (under tower's own retry, or over a client without a pool), and each can be
 //! tested alone. What two layers have to tell each other goes through the context, never from one to the other.
 //!
 //! # The life of a call

@@ -16,8 +16,8 @@
 //!
 //! The lock rule: one short lock guards the state. All decisions are pure functions under it, with the time as an argument
 //! (`state`). It is never held across an await, and no foreign code (strategy, classifier, notifier, token source, store)
-//! runs under it: events and writes follow after it is released. Only the turn to write one credential's record
-//! (`record_turn`) is held across awaits; it is an async lock of its own, for each credential.
+//! runs under it: events and writes follow after it is released. Two async locks are held across awaits: the turn to write one
+//! credential's record (`record_turn`), and the turn to write to the store, which `mirror` takes for one round of writes.
 //!
 //! The fast path: a request whose credential is active and whose token is fresh takes no lock. It reads the published
 //! credential (`prepared`), and the clock if the token expires; its success is counted in atomics. Only a success that has a
@@ -25,8 +25,8 @@
 //!
 //! What may touch what: only `state` sees the fields of its `State` and of the credentials in it; all others call its
 //! transitions and readings. `selection` chooses among the ready credentials, `lease` holds one for an attempt, `refresh`
-//! replaces tokens, and `mirror` keeps the store alike. The files beside them are the edge, which locks, calls a transition
-//! and sends its effects. It is not one map behind a lock, because thousands of requests share it, several processes share
+//! replaces tokens, and `mirror` keeps the store alike. `budget` counts the resends that the stacks of a pool may make; it has a
+//! lock of its own. The other files are the edge, which locks, calls a transition and sends its effects. It is not one map behind a lock, because thousands of requests share it, several processes share
 //! its store, and a refresh token must never be sent twice.
 
 pub(crate) mod budget;

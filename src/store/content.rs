@@ -9,7 +9,7 @@ use crate::credentials::{Generation, Secret};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// The records of a whole store: a backup, or the way into another store. Its text is that of a
-/// [`FileStore`](super::FileStore)'s file, with a checksum, so damage shows.
+/// [`FileStore`](super::FileStore)'s file, with a checksum, so damage shows. It holds no traces of what was removed.
 ///
 /// ```
 /// use oauth_marathon::store::{CasOutcome, FileStore, MemoryStore, Record, Store, StoreContent, StoreKey};
@@ -77,10 +77,18 @@ impl StoreContent {
     ///
     /// # Errors
     ///
-    /// Of kind [`StoreCorrupt`](ErrorKind::StoreCorrupt), with the place and what would be right there. It shows no value.
+    /// Of kind [`StoreCorrupt`](ErrorKind::StoreCorrupt), with the place and what would be right there; it shows no value.
+    /// Of kind [`StoreVersion`](ErrorKind::StoreVersion), if a later version has written the text, as a part of it would be lost.
     pub fn from_text(text: &[u8]) -> Result<Self, Error> {
         let corrupt = |problem: Problem| Error::new(ErrorKind::StoreCorrupt, problem.to_string());
-        let all = Document::parse(text).and_then(|document| document.records()).map_err(corrupt)?;
+        let document = Document::parse(text).map_err(corrupt)?;
+        if let Some(version) = document.later_version() {
+            let message = format!(
+                "the text has version {version}, which a later version of oauth-marathon has written; read it with that one"
+            );
+            return Err(Error::new(ErrorKind::StoreVersion, message));
+        }
+        let all = document.records().map_err(corrupt)?;
         let providers = all.providers.into_iter().map(|(provider, records)| (provider, records.entries)).collect();
         Ok(Self { providers })
     }

@@ -157,6 +157,19 @@ async fn trouble_to_the_end_is_the_source_of_the_expiry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn trouble_that_has_passed_is_not_the_source_of_the_expiry() {
+    let device = DEVICE.replace("900", "60").replace('5', "10");
+    for (later, expected) in
+        [(vec![says(400, PENDING); 3], vec![10, 30, 40, 50]), (vec![says(400, SLOW); 2], vec![10, 30, 45])]
+    {
+        let (outcome, polls, _) = run_with(&device, [Reply::connection_error()].into_iter().chain(later)).await;
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind(), polls), (LoginErrorKind::Expired, expected));
+        assert!(std::error::Error::source(&error).is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_login_that_is_dropped_asks_no_more() {
     let script = Script::new([says(200, DEVICE), says(400, PENDING)]);
     let finish = script.login().by_device().await.unwrap().finish();

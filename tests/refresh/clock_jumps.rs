@@ -16,7 +16,7 @@ use oauth_marathon::tokens::refresh::OAuth2;
 use oauth_marathon::{Credential, Generation, MarathonLayer, Pool, RequestContext, Secret, TokenSet};
 use tower::{Layer, ServiceExt};
 
-use crate::rotating_server::Rotating;
+use crate::servers::rotating::Rotating;
 use crate::support::children;
 use crate::support::server::{self, Server, answer, post, read, state_of, within};
 

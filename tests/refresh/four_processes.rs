@@ -15,8 +15,8 @@ use oauth_marathon::{Credential, Generation, MarathonLayer, Pool, TokenSet};
 use tokio::sync::Barrier;
 use tower::{Layer, ServiceExt};
 
-use crate::oidc_server::{CLIENT, Peer};
-use crate::rotating_server::{Counts, Rotating};
+use crate::servers::oidc::{CLIENT, Peer};
+use crate::servers::rotating::{Counts, Rotating};
 use crate::support::browser::Browser;
 use crate::support::children;
 use crate::support::server::{Server, answer, post, read};

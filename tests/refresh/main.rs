@@ -9,13 +9,12 @@ mod killed;
 mod limits;
 mod meanwhile;
 mod oidc_provider;
-mod oidc_server;
 mod on_demand;
 mod one_exchange;
 mod over_sockets;
 mod refusals_at_once;
 mod refused_event;
-mod rotating_server;
+mod servers;
 mod stored_tokens;
 #[path = "../support/mod.rs"]
 mod support;

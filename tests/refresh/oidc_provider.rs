@@ -12,7 +12,7 @@ use oauth_marathon::tokens::login::{CallbackRefusal, LoggedIn, Login, LoginError
 use oauth_marathon::tokens::refresh::{OAuth2, RefreshErrorKind, RefreshRequest, TokenSource};
 use oauth_marathon::{Secret, TokenSet};
 
-use crate::oidc_server::{CLIENT, Peer};
+use crate::servers::oidc::{CLIENT, Peer};
 use crate::support::browser::Browser;
 
 fn http() -> HttpClient<Full<Bytes>> {

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::rotating_server::{Counts, Rotating};
+use crate::servers::rotating::{Counts, Rotating};
 use crate::support::server::{Server, post, read, state_of, within};
 
 /// A stack over a real client, and the server that it talks to.

@@ -73,7 +73,10 @@ fn nothing_shows_whatever_happens_to_a_request_also_not_in_logs() {
         logged.len(),
         shown.0.len()
     );
-    assert!(logged.iter().any(|line| line.contains("out")) && logged.iter().any(|line| line.contains("refreshed")));
+    assert!(
+        logged.iter().any(|line| line.contains("a credential is out until a person acts"))
+            && logged.iter().any(|line| line.contains("refreshed"))
+    );
     shown.0.extend(logged);
     shown.check();
 }

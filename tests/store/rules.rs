@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyring_core::mock;
-use oauth_marathon::store::{FileStore, KeyringStore, MemoryStore};
+use oauth_marathon::store::{FileStore, KeyringStore, MemoryStore, StoreContent};
+use oauth_marathon::{ErrorKind, Secret};
 use oauth_marathon_test::invariants::{check_shared_store, check_store};
 
 /// In memory where there is such a place, so that no test depends on how long a disk takes.
@@ -41,4 +42,16 @@ async fn a_keyring_keeps_the_rules_of_stores() {
         let store = KeyringStore::new(MemoryStore::new(), move || Ok(keyring.clone() as _)).unwrap();
         check_store(&Arc::new(store), seed).await.unwrap();
     }
+}
+
+#[test]
+fn the_text_of_a_later_version_is_not_read_in_part() {
+    let text = StoreContent::default().to_text().unwrap();
+    assert_eq!(StoreContent::from_text(text.expose().as_bytes()).unwrap(), StoreContent::default());
+    let later = text.expose().replace(r#""version": 1"#, r#""version": 2"#);
+    let checksum = later.find(r#""checksum": ""#).unwrap() + r#""checksum": ""#.len();
+    let end = checksum + later[checksum..].find('"').unwrap();
+    let later = Secret::new(format!("{}unchecked{}", &later[..checksum], &later[end..]));
+    let error = StoreContent::from_text(later.expose().as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StoreVersion, "{error}");
 }

@@ -122,20 +122,5 @@ fn fill(fields: Vec<(String, String)>, user: &str) -> String {
         "password" => (name, "any".to_owned()),
         _ => (name, value),
     });
-    form_urlencoded(fields)
-}
-
-fn form_urlencoded(fields: impl Iterator<Item = (String, String)>) -> String {
-    let encode = |text: &str| {
-        text.bytes()
-            .map(|b| {
-                if b.is_ascii_alphanumeric() || b"-._".contains(&b) {
-                    (b as char).to_string()
-                } else {
-                    format!("%{b:02X}")
-                }
-            })
-            .collect::<String>()
-    };
-    fields.map(|(name, value)| format!("{}={}", encode(&name), encode(&value))).collect::<Vec<_>>().join("&")
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }

@@ -65,8 +65,8 @@ impl Script {
 /// The value of a field in a form or in a URL's query, decoded.
 pub(crate) fn value(form: &str, name: &str) -> Option<String> {
     let form = form.split_once('?').map_or(form, |(_, query)| query);
-    let pair = form.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?;
-    Some(pair.1.replace("%3A", ":").replace("%2F", "/").replace('+', " "))
+    let (_, value) = form_urlencoded::parse(form.as_bytes()).find(|(key, _)| key == name)?;
+    Some(value.into_owned())
 }
 
 /// The callback that answers a login with this query, and with its state.

@@ -46,6 +46,8 @@ async fn the_active_one_is_told_also_while_its_token_has_to_be_refreshed_and_whe
     assert_eq!(active(), None);
     pass(10).await;
     assert_eq!(active().as_deref(), Some("b"));
+    stage.pool.shutdown().await;
+    assert_eq!(active(), None, "no request begins any more");
 }
 
 #[tokio::test(start_paused = true)]

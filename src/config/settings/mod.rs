@@ -59,8 +59,8 @@ pub struct Settings {
     #[serde(rename = "maxGrownCooldownMs", with = "milliseconds")]
     pub max_grown_cooldown: Duration,
     /// `connectTimeoutMs`, 10 s: the longest time that a bundled client may take to connect, with the TLS handshake;
-    /// `None`, which is `null` in JSON, sets no limit. Clients that this crate builds by itself keep to it. A client
-    /// that you build does not know it: see `HttpClient::with_connect_timeout`.
+    /// `None`, which is `null` in JSON, sets no limit. The library builds no client by itself: hand the value to
+    /// `HttpClient::with_connect_timeout`, as the command `marathon` does.
     #[serde(rename = "connectTimeoutMs", with = "milliseconds::optional")]
     pub connect_timeout: Option<Duration>,
     /// `attemptTimeoutMs`, 10 min: the longest time that one attempt may wait for the head of its answer; `None`, which

@@ -1,7 +1,7 @@
 //! Injects a credential into each request, and settles the attempt with the pool.
 //!
 //! [`CredentialLayer`] leases a credential of a [`Pool`](crate::Pool) for each attempt, injects it, and settles what came
-//! back. It is the only layer that changes the pool. [`OriginGuardLayer`] stands below a redirect layer and keeps credentials
+//! back. No other layer changes the pool's credentials. [`OriginGuardLayer`] stands below a redirect layer and keeps credentials
 //! from following to another origin.
 //!
 //! It is not one line that sets a header: the origin has to be checked first, an expired token has to be waited for, an

@@ -47,9 +47,9 @@ pub(super) fn settle(
             cooled_down: &has_cooled,
             is_refreshed,
             is_refused_elsewhere: call.suspect.as_ref().is_some_and(|suspect| suspect.credential != *id),
-            tries_again: context.is_resendable()
+            is_resendable: context.is_resendable()
                 && (verdict.kind() != Kind::Network
-                    || !call.has_spent_network_tries(pool.settings().network_retry_attempts as usize)),
+                    || !call.has_spent_network_resends(pool.settings().network_retry_attempts as usize)),
             ..RequestView::new(context.pin(), &is_tried, model.as_ref())
         },
         jitter: fastrand::f64,

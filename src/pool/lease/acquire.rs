@@ -48,10 +48,11 @@ impl Pool {
     }
 
     /// The active credential: the front of the order. The next request begins with it, unless a pin, a limit of its
-    /// model, or a [`Strategy`](crate::pool::Strategy) of yours says otherwise. `None` while none is ready.
+    /// model, or a [`Strategy`](crate::pool::Strategy) of yours says otherwise. `None` while none is ready,
+    /// and after a shutdown.
     ///
-    /// It takes no lock while that credential's token is fresh, so a status page may ask as often as it likes. A
-    /// [`snapshot`](Pool::snapshot) says more and costs more.
+    /// With the sticky selection it takes no lock while that credential's token is fresh; otherwise it takes the pool's lock
+    /// for a moment. A [`snapshot`](Pool::snapshot) says more and costs more.
     ///
     /// ```
     /// use oauth_marathon::{Credential, Pool, Secret};

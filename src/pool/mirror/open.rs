@@ -63,7 +63,8 @@ impl Pool {
 impl PoolBuilder {
     /// Applies what `provider.<id>.oauth` says: the settings, the `origins`, and with `tokenUrl` and `clientId` the way
     /// to refresh tokens, over `http`. That is any client that [`OAuth2`] takes, such as a clone of the one below the
-    /// layers. The client keeps the `connectTimeoutMs` that it was made with.
+    /// layers. The client does not hear of `connectTimeoutMs`: make it with
+    /// `HttpClient::with_connect_timeout(oauth.settings.connect_timeout)`.
     ///
     /// # Errors
     /// If a value is malformed; if it names an OAuth server and no `tokenUrl` or no `clientId`.

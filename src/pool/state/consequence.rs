@@ -25,7 +25,7 @@ pub(super) struct Facts {
     /// Whether another credential is ready for this request.
     pub(super) others: bool,
     /// Whether the request, after a failed connection, is not sent with this credential again.
-    pub(super) last_try: bool,
+    pub(super) is_last_attempt: bool,
     /// Whether the credential has an origin of its own, so that a broken connection is its own fault.
     pub(super) own_origin: bool,
 }
@@ -59,7 +59,7 @@ pub(super) fn consequence(settings: &Settings, verdict: &Verdict, facts: Facts) 
         (Kind::Success, _) => Consequence::Succeeded,
         (Kind::Canceled | Kind::Rejected, _) | (_, Scope::Request | Scope::Provider) => Consequence::Untouched,
         (Kind::Overloaded | Kind::ServerError, _) | (Kind::Forbidden, Scope::Network) => Consequence::Untouched,
-        (Kind::Network, _) if !facts.last_try => Consequence::Counted,
+        (Kind::Network, _) if !facts.is_last_attempt => Consequence::Counted,
         (Kind::Network, _) if facts.own_origin && facts.current => {
             Consequence::Cool { length: settings.rate_limit_cooldown.min(settings.max_cooldown), guessed: true }
         }
@@ -149,7 +149,7 @@ mod tests {
         refreshed: false,
         refused_elsewhere: false,
         others: true,
-        last_try: true,
+        is_last_attempt: true,
         own_origin: false,
     };
 
@@ -203,7 +203,7 @@ mod tests {
             (Verdict::new(Kind::Rejected), FRESH, Consequence::Untouched),
             (Verdict::new(Kind::Canceled), FRESH, Consequence::Untouched),
             (Verdict::new(Kind::Network), FRESH, Consequence::ToBack),
-            (Verdict::new(Kind::Network), Facts { last_try: false, ..FRESH }, Consequence::Counted),
+            (Verdict::new(Kind::Network), Facts { is_last_attempt: false, ..FRESH }, Consequence::Counted),
             (Verdict::new(Kind::Network), Facts { own_origin: true, ..FRESH }, cool(30, true)),
         ];
         let settings = Settings::default();

@@ -26,7 +26,7 @@ pub(crate) struct RequestView<'a> {
     /// Whether another credential was refused with 403 for the request.
     pub(crate) is_refused_elsewhere: bool,
     /// Whether the request, after a failed connection, is sent with the same credential again.
-    pub(crate) tries_again: bool,
+    pub(crate) is_resendable: bool,
 }
 
 impl<'a> RequestView<'a> {
@@ -45,7 +45,7 @@ impl<'a> RequestView<'a> {
             cooled_down: &|_| false,
             is_refreshed: false,
             is_refused_elsewhere: false,
-            tries_again: false,
+            is_resendable: false,
         }
     }
 }

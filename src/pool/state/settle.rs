@@ -123,7 +123,7 @@ impl State {
         let known = Facts {
             refreshed: request.is_refreshed,
             refused_elsewhere: request.is_refused_elsewhere,
-            last_try: !request.tries_again,
+            is_last_attempt: !request.is_resendable,
             own_origin: access.base.is_some(),
             others,
             ..Facts::default()

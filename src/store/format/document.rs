@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::members::{self, At, Problem};
-use super::{checksum, record, wipe};
+use super::{Size, checksum, record, wipe};
 use crate::credentials::{Generation, Secret};
 use crate::store::all_records::{AllRecords, ProviderRecords};
 
@@ -15,14 +15,10 @@ const VERSION: u64 = 1;
 /// The value of `checksum` in a text that a person has edited.
 pub(super) const UNCHECKED: &str = "unchecked";
 
-/// The most bytes that one credential needs beside its tokens: enough room to write a text in one piece.
-const ROOM: usize = 4096;
-
 /// A text that was read, or the beginning of a new one. It is wiped from memory on drop.
 #[derive(Default)]
 pub(in crate::store) struct Document {
     root: Map<String, Value>,
-    size: usize,
 }
 
 impl Document {
@@ -30,7 +26,7 @@ impl Document {
     pub(in crate::store) fn parse(text: &[u8]) -> Result<Self, Problem> {
         let value = serde_json::from_slice(text).map_err(|error| Problem::syntax(text, &error))?;
         let document = match value {
-            Value::Object(root) => Self { root, size: text.len() },
+            Value::Object(root) => Self { root },
             mut other => {
                 wipe(&mut other);
                 return Err(Problem::new("it is not a JSON object"));
@@ -93,10 +89,12 @@ impl Document {
 
     /// The text as bytes, which are wiped from memory on drop.
     pub(in crate::store) fn text(&self) -> Result<Zeroizing<Vec<u8>>, Problem> {
-        // Reserved in full, because a buffer that grows leaves its old piece behind, unwiped.
-        let mut text = Zeroizing::new(Vec::with_capacity(2 * self.size + ROOM));
-        serde_json::to_writer_pretty(&mut *text, &self.root)
-            .map_err(|_| Problem::new("it cannot be written as JSON"))?;
+        let failed = |_| Problem::new("it cannot be written as JSON");
+        // Measured first, because a buffer that grows leaves its old piece behind, unwiped.
+        let mut size = Size(0);
+        serde_json::to_writer_pretty(&mut size, &self.root).map_err(failed)?;
+        let mut text = Zeroizing::new(Vec::with_capacity(size.0 + 1));
+        serde_json::to_writer_pretty(&mut *text, &self.root).map_err(failed)?;
         text.push(b'\n');
         Ok(text)
     }

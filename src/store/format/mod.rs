@@ -43,11 +43,23 @@ pub(super) fn text_of(value: &Value) -> Secret {
     Secret::new(text)
 }
 
+/// Counts the bytes that are written to it.
 struct Size(usize);
 
 impl std::fmt::Write for Size {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         self.0 = self.0.saturating_add(text.len());
+        Ok(())
+    }
+}
+
+impl std::io::Write for Size {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }

@@ -7,9 +7,9 @@ use super::answer::{self, TokenAnswer};
 use super::callback::{Callback, Expected};
 use super::error::{LoginError, LoginErrorKind};
 use super::logged_in::LoggedIn;
+use super::opening::Opening;
 use super::page::Page;
 use super::progress::Progress;
-use super::protocol::{self, Opening, Verifier};
 use super::redirect::Redirect;
 use super::server::{CallbackServer, Port};
 use super::session::Session;
@@ -23,7 +23,7 @@ pub struct CodeLogin {
     session: Session,
     url: String,
     redirect_uri: String,
-    verifier: Verifier,
+    verifier: Secret,
     server: CallbackServer,
     deadline: tokio::time::Instant,
 }
@@ -32,9 +32,8 @@ impl CodeLogin {
     pub(super) async fn start(session: Session, redirect: &Redirect, limit: Duration) -> Result<Self, LoginError> {
         let port = Port::open(redirect).await?;
         let redirect_uri = redirect.uri(port.number);
-        let (endpoints, client) = (&session.endpoints, &session.client);
-        let Opening { url, state, verifier } =
-            protocol::open(client, &endpoints.token, &endpoints.start, &redirect_uri, &session.ask)?;
+        let endpoints = &session.endpoints;
+        let Opening { url, state, verifier } = Opening::new(&session.client, &endpoints.start, &redirect_uri)?;
         let expected = Expected {
             authority: redirect.authority(port.number),
             path: redirect.path.clone(),
@@ -87,7 +86,7 @@ impl CodeLogin {
             ));
         };
         let outcome = match callback {
-            Callback::Code(code) => session.exchange(&redirect_uri, code, verifier).await,
+            Callback::Code(code) => session.exchange(&redirect_uri, code, &verifier).await,
             Callback::Error(code) => Err(LoginError::refused(&code)),
             Callback::OtherIssuer => Err(LoginError::untrusted(
                 "the answer is of another issuer than the login was begun at (RFC 9207); its code was not used",
@@ -103,11 +102,15 @@ impl CodeLogin {
 }
 
 impl Session {
-    async fn exchange(&self, redirect_uri: &str, code: Secret, verifier: Verifier) -> Result<LoggedIn, LoginError> {
+    async fn exchange(&self, redirect_uri: &str, code: Secret, verifier: &Secret) -> Result<LoggedIn, LoginError> {
         self.reporter.report(Progress::Exchanging);
-        let token = &self.endpoints.token;
-        let reply = protocol::exchange_code(&self.client, token, redirect_uri, &code, verifier, &self.http).await?;
-        match answer::tokens(reply, &code) {
+        let grant = [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("code_verifier", verifier.expose()),
+            ("redirect_uri", redirect_uri),
+        ];
+        match answer::tokens(self.post(&self.endpoints.token, &grant, &[]).await, &code) {
             TokenAnswer::Tokens(tokens, whose) => self.identify(tokens, whose).await,
             TokenAnswer::Failed(error, _) => Err(error),
             TokenAnswer::Pending | TokenAnswer::SlowDown(_) => Err(LoginError::refused("authorization_pending")),

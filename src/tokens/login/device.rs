@@ -1,24 +1,19 @@
 //! A login with a code for another device that has begun.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::answer::{self, Device, TokenAnswer};
 use super::error::{LoginError, LoginErrorKind};
-use super::http::Http;
 use super::identity::Whose;
 use super::logged_in::LoggedIn;
 use super::pace::Pace;
-use super::progress::{Progress, Reporter};
-use super::protocol::{self, Asking, Soon, Step};
+use super::progress::Progress;
 use super::session::Session;
+use crate::credentials::TokenSet;
 use crate::credentials::origin::Shown;
-use crate::credentials::{Secret, TokenSet};
 
 /// A login with a code for another device that has begun; made by [`Login::by_device`](super::Login::by_device).
 ///
@@ -33,9 +28,7 @@ pub struct DeviceLogin {
 impl DeviceLogin {
     pub(super) async fn start(session: Session) -> Result<Self, LoginError> {
         let begun = Instant::now();
-        let (client, endpoints) = (&session.client, &session.endpoints);
-        let (token, start) = (&endpoints.token, &endpoints.start);
-        let reply = protocol::ask_for_device_code(client, token, start, &session.ask, &session.http).await?;
+        let reply = session.post(&session.endpoints.start, &[], &session.client.asks()).await;
         let device = answer::device(reply)?;
         // A device code lives for a day at most, so the sum always exists.
         let deadline = begun.checked_add(device.expires_in).unwrap_or(begun);
@@ -76,110 +69,58 @@ impl DeviceLogin {
     ///
     /// A [`LoginError`] whose kind says what to do. After any of them there is no login.
     pub async fn finish(self) -> Result<LoggedIn, LoginError> {
-        let at_most = self.time_left();
+        self.session.reporter.report(Progress::Waiting { at_most: self.time_left() });
+        let (tokens, whose) = self.poll().await?;
+        self.session.identify(tokens, whose).await
+    }
+
+    /// Polls until the login is over, well or not (RFC 8628 section 3.4).
+    async fn poll(&self) -> Result<(TokenSet, Whose), LoginError> {
         let Self { session, device, deadline } = self;
-        session.reporter.report(Progress::Waiting { at_most });
-        let polling = Polling {
-            http: &session.http,
-            reporter: &session.reporter,
-            device_code: &device.device_code,
-            deadline,
-            state: Mutex::new(State { pace: Pace::new(device.interval), trouble: None, outcome: None }),
-        };
-        polling.pause().await;
-        protocol::poll(&session.client, &session.endpoints.token, &device.device_code, &polling).await?;
-        let (tokens, whose) = polling.outcome()?;
-        session.identify(tokens, whose).await
-    }
-}
-
-/// A login while it is polled.
-struct Polling<'a> {
-    http: &'a Http,
-    reporter: &'a Reporter,
-    device_code: &'a Secret,
-    deadline: Instant,
-    state: Mutex<State>,
-}
-
-struct State {
-    pace: Pace,
-    /// Why the last poll had no answer.
-    trouble: Option<LoginError>,
-    outcome: Option<Result<(TokenSet, Whose), LoginError>>,
-}
-
-impl Asking for Polling<'_> {
-    fn ask(&self, request: Request<Bytes>) -> Soon<'_, Step> {
-        Box::pin(async move {
-            if Instant::now() >= self.deadline {
-                return self.expired();
+        let grant = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("device_code", device.device_code.expose()),
+        ];
+        let mut pace = Pace::new(device.interval);
+        // Why the last poll had no answer.
+        let mut trouble = None;
+        loop {
+            let next = Instant::now().checked_add(pace.pause()).unwrap_or(*deadline);
+            sleep_until(next.min(*deadline)).await;
+            if Instant::now() >= *deadline {
+                return Err(expired(trouble));
             }
-            self.heard(answer::tokens(self.http.send(request).await, self.device_code))
-        })
-    }
-
-    /// Waits until the next poll, or until the code has expired.
-    fn pause(&self) -> Soon<'_, ()> {
-        let next = Instant::now().checked_add(self.state().pace.pause()).unwrap_or(self.deadline);
-        Box::pin(tokio::time::sleep_until(next.min(self.deadline)))
-    }
-}
-
-impl Polling<'_> {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn heard(&self, answer: TokenAnswer) -> Step {
-        let progress = {
-            let mut state = self.state();
-            match answer {
-                TokenAnswer::Tokens(tokens, whose) => {
-                    state.outcome = Some(Ok((tokens, whose)));
-                    return Step::Done;
-                }
+            let reply = session.post(&session.endpoints.token, &grant, &[]).await;
+            let progress = match answer::tokens(reply, &device.device_code) {
+                TokenAnswer::Tokens(tokens, whose) => return Ok((tokens, whose)),
                 TokenAnswer::Failed(error, retry_after) if error.kind() == LoginErrorKind::Unreachable => {
-                    state.pace.trouble(retry_after);
-                    let progress = Progress::Trouble { message: error.to_string(), next_in: state.pace.pause() };
-                    state.trouble = Some(error);
-                    progress
+                    pace.trouble(retry_after);
+                    let message = error.to_string();
+                    trouble = Some(error);
+                    Progress::Trouble { message, next_in: pace.pause() }
                 }
-                TokenAnswer::Failed(error, _) => {
-                    state.outcome = Some(Err(error));
-                    return Step::Done;
-                }
+                TokenAnswer::Failed(error, _) => return Err(error),
                 TokenAnswer::Pending => {
-                    state.pace.answered();
-                    state.trouble = None;
-                    Progress::Pending { next_in: state.pace.pause() }
+                    pace.answered();
+                    trouble = None;
+                    Progress::Pending { next_in: pace.pause() }
                 }
                 TokenAnswer::SlowDown(asked) => {
-                    state.pace.slow_down(asked);
-                    state.trouble = None;
-                    Progress::SlowedDown { interval: state.pace.pause() }
+                    pace.slow_down(asked);
+                    trouble = None;
+                    Progress::SlowedDown { interval: pace.pause() }
                 }
-            }
-        };
-        self.reporter.report(progress);
-        Step::Again
+            };
+            session.reporter.report(progress);
+        }
     }
+}
 
-    fn expired(&self) -> Step {
-        let mut state = self.state();
-        let expired = LoginError::new(LoginErrorKind::Expired, "nobody confirmed the login in time; start again");
-        state.outcome = Some(Err(match state.trouble.take() {
-            Some(trouble) => expired.with_source(trouble),
-            None => expired,
-        }));
-        Step::Done
-    }
-
-    fn outcome(self) -> Result<(TokenSet, Whose), LoginError> {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        state.outcome.unwrap_or_else(|| {
-            Err(LoginError::config("the request for tokens could not be built; check clientId and its secret"))
-        })
+fn expired(trouble: Option<LoginError>) -> LoginError {
+    let expired = LoginError::new(LoginErrorKind::Expired, "nobody confirmed the login in time; start again");
+    match trouble {
+        Some(trouble) => expired.with_source(trouble),
+        None => expired,
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::error::{BoxError, Error, with_causes};
-use crate::tokens::refresh::{RefreshError, code};
+use crate::tokens::refresh::{RefreshError, RefreshErrorKind, code};
 
 /// Why a login failed.
 ///
@@ -84,6 +84,9 @@ impl LoginError {
                     (LoginErrorKind::Refused, "the server refused without saying why; check the URL of its endpoint")
                 }
                 Some(_) => (LoginErrorKind::Unreachable, "the server gave an answer that is no token response"),
+                None if error.kind() == RefreshErrorKind::Misconfigured => {
+                    (LoginErrorKind::Config, "the request could not be built; check clientId and its secret")
+                }
                 None => (LoginErrorKind::Unreachable, "the exchange with the server failed"),
             };
             return Self { status: error.status(), ..Self::new(kind, message) }.with_source(error);
@@ -165,5 +168,12 @@ mod tests {
             assert!(error.to_string().ends_with(text) || error.to_string().contains("check"), "{error}");
             assert!(!error.to_string().contains('<') && error.to_string().contains(text), "{error}");
         }
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_built_is_a_mistake_in_the_settings() {
+        let error = LoginError::exchange(RefreshError::misconfigured("the request could not be built"));
+        assert_eq!(error.kind(), LoginErrorKind::Config);
+        assert!(error.to_string().contains("clientId"), "{error}");
     }
 }

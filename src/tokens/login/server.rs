@@ -5,8 +5,8 @@
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +28,7 @@ use super::progress::{CallbackRefusal, Progress, Reporter};
 use super::redirect::Redirect;
 use super::visitors::Visitors;
 use crate::credentials::Secret;
+use crate::sync::{Mutex, lock};
 
 /// The time limit for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -176,7 +177,7 @@ impl Drop for Busy {
 
 impl Desk {
     fn is_waiting(&self) -> bool {
-        matches!(&*self.state.lock().unwrap_or_else(PoisonError::into_inner), State::Waiting(_))
+        matches!(&*lock(&self.state), State::Waiting(_))
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -200,7 +201,7 @@ impl Desk {
             Callback::Error(_) | Callback::OtherIssuer => None,
         };
         let login = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = lock(&self.state);
             match (&*state, &code) {
                 (State::Answered(Some(first)), Some(code)) => return same(first, code),
                 (State::Answered(first), code) => return first.is_none() && code.is_none(),

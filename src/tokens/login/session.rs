@@ -2,31 +2,41 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Request, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Uri};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::endpoints::Endpoints;
 use super::error::LoginError;
-use super::http::Http;
+use super::http::{Http, get};
 use super::identity::{self, Identity, Whose};
 use super::logged_in::LoggedIn;
 use super::progress::{Progress, Reporter};
-use super::protocol::{Ask, Client};
 use crate::credentials::TokenSet;
+use crate::tokens::refresh::RefreshError;
+use crate::tokens::refresh::send::Reply;
+use crate::tokens::refresh::token_request::OAuthClient;
 
 pub(super) struct Session {
     pub(super) endpoints: Endpoints,
-    pub(super) client: Client,
-    pub(super) ask: Ask,
+    pub(super) client: OAuthClient,
     pub(super) subject_claim: Option<String>,
     pub(super) http: Http,
     pub(super) reporter: Reporter,
 }
 
 impl Session {
+    /// Sends a request of the client to one of the endpoints; see [`OAuthClient::request`].
+    pub(super) async fn post(
+        &self,
+        endpoint: &Uri,
+        grant: &[(&str, &str)],
+        asks: &[(&str, &str)],
+    ) -> Result<Reply, RefreshError> {
+        self.http.send(self.client.request(endpoint, grant, asks)?).await
+    }
+
     /// Finds out whose tokens they are: from the id token, else from the userinfo endpoint, else from the account's own
     /// field in the token response. If none of these tells, the login has still succeeded.
     pub(super) async fn identify(&self, tokens: TokenSet, whose: Whose) -> Result<LoggedIn, LoginError> {
@@ -60,9 +70,7 @@ impl Session {
         let mut bearer =
             HeaderValue::from_str(&bearer).map_err(|_| "the access token fits into no header".to_owned())?;
         bearer.set_sensitive(true);
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = endpoint.clone();
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut request = get(endpoint.clone());
         request.headers_mut().insert(AUTHORIZATION, bearer);
         let reply = self.http.send(request).await.map_err(|error| format!("the userinfo endpoint: {error}"))?;
         if !reply.status.is_success() {

@@ -15,13 +15,13 @@ use super::endpoints::{self, Grant};
 use super::error::LoginError;
 use super::http::Http;
 use super::progress::{Progress, Reporter};
-use super::protocol::{Ask, Client};
 use super::redirect::Redirect;
 use super::session::Session;
 use crate::clock::{SystemClock, WallClock};
 use crate::config::OAuthServer;
 use crate::credentials::Secret;
 use crate::error::BoxError;
+use crate::tokens::refresh::token_request::OAuthClient;
 
 const TIME_LIMIT: Duration = Duration::from_secs(5 * 60);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,9 +46,7 @@ const OURS: &[&str] = &[
 #[derive(Clone)]
 pub struct Login {
     server: OAuthServer,
-    client_secret: Option<Secret>,
-    secret_in_body: bool,
-    parameters: Vec<(String, String)>,
+    client: OAuthClient,
     redirect_uri: Option<String>,
     userinfo_url: Option<String>,
     subject_claim: Option<String>,
@@ -72,11 +70,11 @@ impl Login {
         B: From<Bytes> + Send + 'static,
         A: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
+        let id = server.client_id.clone().unwrap_or_default();
+        let scope = (!server.scopes.is_empty()).then(|| server.scopes.join(" "));
         Self {
             server,
-            client_secret: None,
-            secret_in_body: false,
-            parameters: Vec::new(),
+            client: OAuthClient { id, scope, ..OAuthClient::default() },
             redirect_uri: None,
             userinfo_url: None,
             subject_claim: None,
@@ -89,22 +87,22 @@ impl Login {
     /// Authenticates a confidential client with this secret, sent with HTTP Basic (RFC 6749 section 2.3.1).
     #[must_use]
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
-        self.client_secret = Some(secret.into());
+        self.client.secret = Some(secret.into());
         self
     }
 
     /// Sends the client's secret in the body, for servers that do not read HTTP Basic.
     #[must_use]
     pub fn client_secret_in_body(mut self) -> Self {
-        self.secret_in_body = true;
+        self.client.secret_in_body = true;
         self
     }
 
     /// Adds a parameter to the request that opens a login, such as `prompt` or `audience`. It is no secret: the browser
     /// shows it.
     #[must_use]
-    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.parameters.push((name.into(), value.into()));
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.client.parameters.push((name.into(), value.into()));
         self
     }
 
@@ -196,37 +194,19 @@ impl Login {
     }
 
     async fn session(&self, grant: Grant) -> Result<Session, LoginError> {
-        let client = self.client()?;
-        let ask = self.ask()?;
+        if self.client.id.is_empty() {
+            return Err(LoginError::config(
+                "clientId: must be set for a login; the provider assigns one to each application",
+            ));
+        }
+        self.client.check(OURS).map_err(LoginError::config)?;
         Ok(Session {
             endpoints: endpoints::find(&self.server, self.userinfo_url.as_deref(), grant, &self.http).await?,
-            client,
-            ask,
+            client: self.client.clone(),
             subject_claim: self.subject_claim.clone(),
             http: self.http.clone(),
             reporter: self.reporter.clone(),
         })
-    }
-
-    fn client(&self) -> Result<Client, LoginError> {
-        let id = self.server.client_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| {
-            LoginError::config("clientId: must be set for a login; the provider assigns one to each application")
-        })?;
-        if self.secret_in_body && self.client_secret.is_none() {
-            return Err(LoginError::config("client_secret_in_body needs a client_secret"));
-        }
-        Ok(Client { id, secret: self.client_secret.clone(), secret_in_body: self.secret_in_body })
-    }
-
-    fn ask(&self) -> Result<Ask, LoginError> {
-        let mut names = OURS.to_vec();
-        for (name, _) in &self.parameters {
-            if names.contains(&name.as_str()) {
-                return Err(LoginError::config(format!("the parameter {name:?} would be sent twice; leave it out")));
-            }
-            names.push(name);
-        }
-        Ok(Ask { scopes: self.server.scopes.clone(), parameters: self.parameters.clone() })
     }
 }
 
@@ -234,7 +214,7 @@ impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login")
             .field("server", &self.server)
-            .field("client_secret", &self.client_secret)
+            .field("client_secret", &self.client.secret)
             .field("redirect_uri", &self.redirect_uri)
             .field("time_limit", &self.time_limit)
             .finish_non_exhaustive()

@@ -10,12 +10,12 @@
 //! are not the user's.
 
 pub(crate) mod across;
-pub(crate) mod body;
 pub(crate) mod code;
 mod error;
 mod oauth2;
 mod record;
-mod token_request;
+pub(crate) mod send;
+pub(crate) mod token_request;
 pub(crate) mod token_response;
 
 use std::fmt;

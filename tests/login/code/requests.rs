@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth_marathon::config::OAuthServer;
 use oauth_marathon::tokens::login::{LoginErrorKind, Progress};
 use oauth_marathon_test::Reply;
+use sha2::{Digest as _, Sha256};
 
 use crate::code::common::{TOKENS, within};
 use crate::support::browser::Browser;
@@ -59,6 +62,8 @@ async fn the_requests_are_those_of_the_rfcs() {
         }
         let verifier = value(body, "code_verifier").unwrap();
         assert!((43..=128).contains(&verifier.len()) && !url.contains(&verifier));
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
+        assert_eq!(value(&url, "code_challenge").unwrap(), challenge);
     })
     .await;
 }

@@ -84,7 +84,7 @@ fn login(args: &args::Login, found: &Found, spinner: &Arc<Spinner>) -> Result<Lo
         login = login.subject_claim(pointer);
     }
     for (name, value) in &args.parameter {
-        login = login.parameter(name, value);
+        login = login.parameter(name, value.as_str());
     }
     let spinner = spinner.clone();
     Ok(login.on_progress(move |step: &Progress| match step {

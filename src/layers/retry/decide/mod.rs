@@ -125,7 +125,7 @@ impl Case<'_> {
         if self.verdict.lost() == Some(Lost::Unsent) {
             return self.go_on();
         }
-        let spent = self.call.has_spent_network_tries(self.limits.network_retries);
+        let spent = self.call.has_spent_network_resends(self.limits.network_retries);
         if self.call.first_break() == Some(self.last.number) {
             return if spent { self.go_on() } else { Decision::Same(Duration::ZERO) };
         }

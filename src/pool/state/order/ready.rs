@@ -15,7 +15,11 @@ impl State {
     }
 
     /// The front of the order, or the credential that joins it next where its cooldown is over.
+    /// `None` if the pool is closed.
     pub(in crate::pool) fn front(&self, now: Instant) -> Option<&PoolEntry> {
+        if self.is_closed() {
+            return None;
+        }
         let recovered = || self.first_recovery(None).filter(|(until, _)| *until <= now).map(|(_, place)| place);
         self.entry(self.rotation.first().or_else(recovered)?)
     }

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{LoginError, LoginErrorKind, in_trouble};
-use super::http::Reply;
 use super::identity::Whose;
 use crate::credentials::origin::parse_endpoint;
 use crate::credentials::{Secret, TokenSet};
+use crate::tokens::refresh::send::Reply;
 use crate::tokens::refresh::{RefreshError, token_response};
 
 /// The interval if the server names none (RFC 8628 section 3.5).
@@ -46,7 +46,7 @@ pub(super) fn tokens(reply: Result<Reply, RefreshError>, spent: &Secret) -> Toke
         Err(error) => return failed(error),
     };
     let previous = TokenSet::new(spent.clone());
-    match token_response::read(reply.status, &reply.headers, &reply.body, reply.sent_at, &previous) {
+    match token_response::read_reply(&reply, &previous) {
         Ok(tokens) => TokenAnswer::Tokens(tokens, Whose::read(&reply.body)),
         Err(error) => match error.code() {
             Some("authorization_pending") => TokenAnswer::Pending,

@@ -10,7 +10,8 @@ use super::*;
 
 fn reply(status: u16, body: &str) -> Result<Reply, RefreshError> {
     let body = Zeroizing::new(body.as_bytes().to_vec());
-    Ok(Reply { status: status.try_into().unwrap(), headers: HeaderMap::new(), body, sent_at: UNIX_EPOCH })
+    let (status, headers) = (status.try_into().unwrap(), HeaderMap::new());
+    Ok(Reply { status, headers, body, sent_at: UNIX_EPOCH, cut: None })
 }
 
 /// The meaning of an answer, in a word or two.

@@ -1,12 +1,10 @@
 //! The endpoints of a login: set by hand, or named by the issuer's metadata (RFC 8414, OpenID Connect Discovery 1.0).
 
-use bytes::Bytes;
-use http::header::ACCEPT;
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::{StatusCode, Uri};
 use serde::Deserialize;
 
 use super::error::{LoginError, LoginErrorKind, in_trouble};
-use super::http::Http;
+use super::http::{Http, get};
 use crate::config::OAuthServer;
 use crate::credentials::origin::{Shown, parse_endpoint};
 
@@ -135,12 +133,9 @@ struct Metadata {
 
 async fn fetch(issuer: &str, http: &Http) -> Result<Metadata, LoginError> {
     for uri in well_known(issuer)? {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = uri;
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let unreachable =
             || LoginError::new(LoginErrorKind::Unreachable, "issuer: its metadata could not be read for now");
-        let reply = http.send(request).await.map_err(|error| unreachable().with_source(error))?;
+        let reply = http.send(get(uri)).await.map_err(|error| unreachable().with_source(error))?;
         if in_trouble(reply.status) {
             return Err(unreachable().with_status(reply.status));
         }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::UNIX_EPOCH;
 
+use http::Method;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 use tower::service_fn;
@@ -123,7 +125,7 @@ async fn wrong_settings_are_found_by_the_check_and_nothing_is_sent() {
             (|s| OAuth2 { token_url: "https://auth.example.com/token#x".into(), ..s }, "fragment"),
             (|s| OAuth2 { token_url: "https://me:pw@auth.example.com/token".into(), ..s }, "user name"),
             (|s| OAuth2 { token_url: String::new(), ..s }, "is not a URL"),
-            (|s| OAuth2 { client_id: String::new(), ..s }, "client id is empty"),
+            (|s| OAuth2 { client: OAuthClient::default(), ..s }, "client id is empty"),
             (OAuth2::client_secret_in_body, "needs a client_secret"),
             (|s| s.parameter("refresh_token", "x"), "sent twice"),
             (|s| s.parameter("audience", "x").parameter("audience", "y"), "sent twice"),

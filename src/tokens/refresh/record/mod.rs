@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::credentials::TokenSet;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::store::{DynStore, Intent, Record, Store, StoreKey, StoreLease};
-use crate::sync::time;
+use crate::sync::{shielded, time};
 
 /// The shortest time that it waits for another process that holds the lease, or is in the middle of an exchange without
 /// it.
@@ -99,7 +99,7 @@ impl<'a, S: Store, T: TokenSource> RecordRefresh<'a, S, T> {
 
     /// Refreshes one credential now, even if its token is valid or its refresh token is known to be refused. `seen` is
     /// the record for which the caller decided this: if the store holds newer tokens by then, they are adopted. `news`
-    /// gets each step.
+    /// gets each step; a panic in it is caught.
     ///
     /// It waits for another process that refreshes the same credential: for 90 s, or three times the longest exchange
     /// if that is longer. New tokens are kept until they are stored, however long that takes. Run it in a task that
@@ -119,6 +119,10 @@ impl<'a, S: Store, T: TokenSource> RecordRefresh<'a, S, T> {
         if seen.credential.material.refresh_token().is_none() {
             return Ok(RecordRefreshed::NotRefreshable);
         }
+        // Foreign code, whose panic must not cost the new tokens.
+        let mut news = |word: RecordRefreshNews<'_>| {
+            let _ = shielded(|| news(word));
+        };
         let key = StoreKey::new(provider, &seen.credential.id);
         let exchange = self.exchange_timeout;
         // This is enough to wait for one exchange of another process, and for another one after it.

@@ -90,8 +90,11 @@ async fn the_intent_stands_in_the_store_while_the_token_is_exchanged() {
         let there = there.clone();
         async move { assert_eq!(held(&there).await.unwrap().intent.unwrap().generation, Generation::FIRST) }
     });
-    let outcome = refresh(&store, &seen.record, (&source, EXCHANGE), |_| panic!("no earlier refresh")).await.unwrap();
+    let mut told = Vec::new();
+    let news = |what: RecordRefreshNews<'_>| told.push(format!("{what:?}"));
+    let outcome = refresh(&store, &seen.record, (&source, EXCHANGE), news).await.unwrap();
     assert!(matches!(outcome, RecordRefreshed::New(_)), "{outcome:?}");
+    assert!(told.is_empty(), "there was no earlier refresh: {told:?}");
     let expected = Record::new(Credential::new("a", TokenSet::new("new").with_refresh("r2")), Generation::new(2));
     assert_eq!(held(&store).await.unwrap(), expected);
     assert_eq!(calls.load(Ordering::SeqCst), 1);
@@ -257,11 +260,22 @@ async fn new_tokens_are_kept_until_they_are_stored_and_that_is_said_once() {
         let source = source(&Arc::default(), async || ());
         let outcome = refresh(&store, &seen.record, (&source, EXCHANGE), |what| match what {
             RecordRefreshNews::Unstored(error) => told.push(error.to_string()),
-            _ => panic!("no other process is there"),
+            other => told.push(format!("{other:?}")),
         });
         let Ok(RecordRefreshed::New(record)) = outcome.await else { panic!("{failures}") };
         assert_eq!((record.generation, &told[..]), (Generation::new(2), &["no space".to_owned()][..]));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_tokens_are_kept_also_if_the_one_who_is_told_panics() {
+    let inner = MemoryStore::new();
+    let seen = stored(&inner, old()).await;
+    let store = Full { inner, failures: 2.into() };
+    let source = source(&Arc::default(), async || ());
+    let outcome = refresh(&store, &seen.record, (&source, EXCHANGE), |_| panic!("a scripted panic")).await;
+    assert!(matches!(outcome, Ok(RecordRefreshed::New(_))), "{outcome:?}");
+    assert_eq!(held(&store.inner).await.unwrap().generation, Generation::new(2));
 }
 
 #[tokio::test(start_paused = true)]

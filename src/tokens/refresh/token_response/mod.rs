@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use self::answer::{Fields, ReadAnswer};
 use super::error::{RefreshError, RefreshErrorKind as Kind};
+use super::send::Reply;
 use crate::credentials::{Secret, TokenSet};
 
 /// Codes that mean that this refresh token will never work again. `invalid_grant` is from RFC 6749 section 5.2; real servers
@@ -46,8 +47,26 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// Reads a token response (RFC 6749 sections 5.1 and 5.2), in JSON or form-encoded. Missing parts are taken from
-/// `previous`. The life of the new token began at `now`.
-pub(crate) fn read(
+/// `previous`.
+///
+/// If it was cut off, its beginning is read: in a JSON object the whole members can be told from the one that is cut; in a
+/// form they cannot.
+pub(crate) fn read_reply(reply: &Reply, previous: &TokenSet) -> Result<TokenSet, RefreshError> {
+    let Reply { status, headers, body, sent_at, cut } = reply;
+    let whole = || read(*status, headers, body, *sent_at, previous);
+    let Some(cut) = cut else { return whole() };
+    let cut = cut.clone().with_status(*status);
+    if !answer::is_object(body) {
+        return Err(cut);
+    }
+    whole().map_err(|mut error| match error.take_refresh_token() {
+        Some(refresh) => cut.with_refresh_token(refresh),
+        None => cut,
+    })
+}
+
+/// Reads what has come. The life of the new token began at `now`.
+fn read(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
@@ -70,25 +89,6 @@ pub(crate) fn read(
         }
         Some(refresh) => error.with_refresh_token(refresh),
         None => error,
-    })
-}
-
-/// Reads the beginning of an answer that was cut off by `error`. In a JSON object the whole members can be told from
-/// the one that is cut; in a form they cannot.
-pub(super) fn read_cut(
-    head: &http::response::Parts,
-    body: &[u8],
-    now: SystemTime,
-    previous: &TokenSet,
-    why: RefreshError,
-) -> Result<TokenSet, RefreshError> {
-    let why = why.with_status(head.status);
-    if !answer::is_object(body) {
-        return Err(why);
-    }
-    read(head.status, &head.headers, body, now, previous).map_err(|mut error| match error.take_refresh_token() {
-        Some(refresh) => why.with_refresh_token(refresh),
-        None => why,
     })
 }
 

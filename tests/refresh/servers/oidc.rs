@@ -34,7 +34,7 @@ impl Peer {
             return None;
         }
         let mut child = Command::new("node")
-            .args(["--input-type=module", "-e", include_str!("../peers/oidc/server.mjs")])
+            .args(["--input-type=module", "-e", include_str!("../../peers/oidc/server.mjs")])
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

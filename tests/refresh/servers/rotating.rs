@@ -109,7 +109,7 @@ impl Rotating {
     }
 
     fn exchange(&self, form: &Bytes) -> Answer {
-        let fields: HashMap<_, _> = form_urlencoded(form);
+        let fields: HashMap<_, _> = form_urlencoded::parse(form).into_owned().collect();
         assert_eq!((fields["grant_type"].as_str(), fields["client_id"].as_str()), ("refresh_token", "my-client"));
         let (account, number) = parse(&fields["refresh_token"], "refresh");
         let mut state = self.state.lock().unwrap();
@@ -138,11 +138,4 @@ fn parse<'a>(token: &'a str, kind: &str) -> (&'a str, u32) {
     let mut parts = token.split('.');
     assert_eq!(parts.next(), Some(kind), "a token of another kind was sent");
     (parts.next().unwrap(), parts.next().unwrap().parse().unwrap())
-}
-
-/// The fields of a form without escapes, which these tokens do not need.
-fn form_urlencoded(form: &Bytes) -> HashMap<String, String> {
-    let text = std::str::from_utf8(form).unwrap();
-    let fields = text.split('&').filter_map(|field| field.split_once('='));
-    fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

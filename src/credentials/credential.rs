@@ -252,7 +252,7 @@ impl Credential {
         &self.id
     }
 
-    /// The secret.
+    /// The secret: a token set or a key.
     #[must_use]
     pub fn material(&self) -> &Material {
         &self.material

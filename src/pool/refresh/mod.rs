@@ -169,7 +169,8 @@ pub(super) struct Ticket {
     insists: bool,
     result: Option<Result<Option<Record>, NoToken>>,
     runtime: Handle,
-    /// Released after the outcome is published, so that no other writer stores the old token.
+    /// The turn on the credential's record. It is released after the outcome is published, so that no other writer stores the
+    /// old token.
     turn: Option<OwnedMutexGuard<Pending>>,
     /// Released last: a shutdown waits for it.
     _counted: Counted,

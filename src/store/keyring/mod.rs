@@ -60,7 +60,7 @@ pub struct KeyringStore<S>(Arc<Inner<S>>);
 struct Inner<S> {
     records: S,
     vault: Vault,
-    /// The secrets of entries by their names. An entry never changes, so they cannot be out of date.
+    /// The secrets of the keyring's entries, by name. An entry is never written twice, so they cannot be out of date.
     known: Mutex<HashMap<String, Secrets>>,
     /// The families of entries that this process has already searched for entries of dead processes.
     swept: Mutex<HashSet<String>>,

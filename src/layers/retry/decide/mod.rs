@@ -21,7 +21,7 @@ const LONGEST_NETWORK_PAUSE: Duration = Duration::from_secs(1);
 /// The least time from the beginning of one round to the beginning of the next.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// The settings that bound one request.
+/// What the settings say about resends: how many, how long, and whether at all.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     /// The most credentials for one round.

@@ -167,7 +167,8 @@ impl ErrorDocument {
         }
     }
 
-    /// Reads the object that holds code and message.
+    /// Reads what one object says: message, codes, status, details and times. `wraps` is how many more errors may be
+    /// unwrapped that stand as JSON in a message.
     fn add_object(&mut self, node: &Node<'_>, wraps: u8) {
         if let Some(message) = ["message", "msg"].iter().find_map(|name| node.get(name)?.text()) {
             self.say_or_unwrap(message, wraps);

@@ -29,7 +29,7 @@ pub(in crate::providers::failures) static RULES: FamilyRules = FamilyRules {
     ..FamilyRules::NONE
 };
 
-/// Reads limits from header fields. GitHub throttles with 403 as well, and a used-up snapshot says why a 402 came.
+/// What the quota fields say: a used-up quota is behind a 402, and behind a 403 a throttle, which GitHub sends so as well.
 fn limits(failure: &Failure<'_>) -> Option<Meaning> {
     match failure.status? {
         402 if failure.exhausted().is_some() => Some(QUOTA),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use oauth_marathon::config::Settings;
+use oauth_marathon::config::{Settings, WhenAllCooling};
 use oauth_marathon::pool::Standing;
 use oauth_marathon::verdict::{Answer, Classifier, StandardClassifier, classify_fn};
 use oauth_marathon::verdict::{Scope, Verdict};
@@ -304,6 +304,16 @@ fn fixed(kinds: &[Kind], outcomes: &[Outcome], steps: &[Step]) -> Case {
 #[test]
 fn a_token_marked_as_expired_is_refreshed_before_its_next_use() {
     run(&fixed(&[Kind::Refreshable, Kind::Key], &[], &[Step::Invalidate(0), Step::Request(0)])).unwrap();
+}
+
+#[test]
+fn a_request_that_waits_goes_on_at_once_with_one_that_has_recovered_during_its_round() {
+    let limited = |seconds| Outcome::Limited(seconds);
+    let (broken, overloaded) = (Outcome::Broken, Outcome::Status(500));
+    let outcomes = [broken, limited(Some(0)), overloaded, limited(None), limited(None), broken, broken, limited(None)];
+    let mut case = fixed(&[Kind::Key; 4], &outcomes, &[Step::Request(0)]);
+    case.settings.when_all_cooling = WhenAllCooling::Wait;
+    run(&case).unwrap();
 }
 
 #[test]

@@ -53,6 +53,10 @@ fn is_server_error(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Status(500..))
 }
 
+fn is_limit(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Limited(_) | Outcome::PartLimited(_))
+}
+
 /// Checks what was seen of a request that ran from `begun` to `ended`, and changes the model accordingly.
 pub(crate) fn replay(model: &mut Model, seen: &[Seen], begun: Instant, ended: Instant) -> Result<(), String> {
     let mut replay = Replay {
@@ -132,8 +136,11 @@ impl Replay {
             return Pick::Nobody(None);
         }
         let ready = same.or_else(|| model.serving().find(|id| !self.round.tried(id))).cloned();
+        // One that was limited in this round, and is back before the round is over.
+        let has_recovered = model.serving().any(|id| self.round.count(id, is_limit) > 0);
         let picked = match (ready, model.first_to_recover()) {
             (Some(id), _) => id,
+            (None, _) if has_recovered => return Pick::Nobody(Some(self.now)),
             (None, None) => return Pick::Nobody(None),
             (None, Some((until, first))) => {
                 let shows_something = |id: &Id| !self.round.tried(id) && !model.is_paused(id, self.now);

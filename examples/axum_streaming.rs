@@ -68,7 +68,7 @@ struct Backend {
     url: String,
 }
 
-/// The body of the provider's answer becomes that of ours. The other header fields may be about our accounts, and stay here.
+/// Answers with the provider's body and media type. Its other header fields may be about our accounts, so they stay here.
 async fn ask(State(backend): State<Backend>, prompt: String) -> Result<Response, StatusCode> {
     let request = Request::post(backend.url).body(Full::from(prompt)).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let answer = backend.provider.oneshot(request).await.map_err(|error| {

@@ -89,7 +89,7 @@ where
         self
     }
 
-    /// Trusts the certificates of this PEM text too, such as that of a company's proxy.
+    /// Trusts the root certificates in this PEM text too, for example the certificate of a company's proxy.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
         self

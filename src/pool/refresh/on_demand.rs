@@ -16,8 +16,8 @@ impl Pool {
     /// stored.
     ///
     /// The refresh runs in a task of its own, and goes on if the caller goes away. If another process refreshes the
-    /// same credential, it waits a few seconds for that, and takes its token over. A failure counts like that of any
-    /// other refresh: a token that is still valid stays in use, otherwise the credential cools or needs a login.
+    /// same credential, the refresh waits for it a few seconds, and takes over the token that it brings. A failure counts
+    /// as in every refresh: a token that is still valid stays in use, otherwise the credential cools or needs a login.
     ///
     /// ```
     /// use oauth_marathon::tokens::refresh::{RefreshRequest, token_source_fn};

@@ -1,5 +1,5 @@
-//! Reads credentials from the files of other programs: the `auth.json` of opencode, flat or of its version 2, that of
-//! codex, with one account or with several, and a store or an export of our own.
+//! Reads credentials from files: opencode's `auth.json`, flat or of version 2; codex's `auth.json`, with one account or
+//! several; and a store or an export of our own.
 //!
 //! This room turns a text into records, and touches no file and no store. All of a text is read, or nothing: a member that is
 //! missing or of another type is an error that names its place, and never shows its value. It is not a `serde` derive, because

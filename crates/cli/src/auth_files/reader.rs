@@ -79,7 +79,7 @@ impl<'v> Object<'v> {
         self.get(key).map(|value| Self::of(self.place_of(key), value)).transpose()
     }
 
-    /// The members, each of which is an object.
+    /// The members. Each has to be an object.
     pub(super) fn objects(&self) -> impl Iterator<Item = Result<(&'v str, Self), Problem>> {
         self.members.iter().map(|(name, value)| Ok((name.as_str(), Self::of(self.place_of(name), value)?)))
     }

@@ -13,7 +13,7 @@ const WRITERS: u64 = 8;
 /// How often each writer has to succeed.
 const WRITES: u64 = 8;
 
-/// Checks that of several writers that all expect no entry, exactly one writes.
+/// Checks a race of several writers that all expect no entry: exactly one of them writes.
 pub(super) async fn first_writers<S: Store>(store: &Arc<S>, provider: &str) -> Result<(), Violation> {
     let key = StoreKey::new(provider, "work");
     let race = |writer: u64| {
